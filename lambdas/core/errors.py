@@ -1,0 +1,47 @@
+"""The errors an execution can end with, one class an `ErrorEquals` name.
+
+Their texts become the cause that operators read, so none may hold a patient id, a name, a key or document text.
+`docs/runbook.md` has a section for each class.
+"""
+
+from __future__ import annotations
+
+
+class CarefileError(Exception):
+    """Base of all; never raised itself."""
+
+
+class RejectedEvent(CarefileError):
+    """The machine's input has none of the three accepted shapes, or a member of it is malformed."""
+
+
+class RejectedObject(CarefileError):
+    """The input names an object that can't be filed as it is: not there, empty, a folder marker, not allowed."""
+
+
+class StillChanging(CarefileError):
+    """The object changed in every round of an intake. Retried; a redrive goes on later."""
+
+
+class FolderContended(CarefileError):
+    """All names of a destination folder belong to others, or a claim stayed undecided. Retried."""
+
+
+class ContractViolation(CarefileError):
+    """The program made data that its own published schema refuses. A defect: nothing was announced."""
+
+
+class StorageThrottled(CarefileError):
+    """An AWS service answered slow down, a server error or nothing at all. Retried."""
+
+
+class StorageDenied(CarefileError):
+    """An AWS service refused access: a role, a bucket policy or a key policy lacks a permission."""
+
+
+class StorageFailed(CarefileError):
+    """An AWS service refused a request for a reason that a retry does not mend."""
+
+
+class InternalError(CarefileError):
+    """A defect in the program, named by the exception's type and the line it came from."""

@@ -1,0 +1,243 @@
+"""The words of Carefile as types: every value that passes between its parts.
+
+Invariants: all values are frozen; a `Patient` is known exactly when it has an id; a `source_id` is a pure function of
+bucket and key, so it can stand for a source wherever the key itself, which may name a patient, must not appear.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+LAYOUT_VERSION = "1"
+
+
+class Kind(StrEnum):
+    DOCUMENT = "document"
+    SESSION = "session"
+
+    @property
+    def data_type(self) -> str:
+        return "medical_notes" if self is Kind.SESSION else "document"
+
+
+class PatientStatus(StrEnum):
+    KNOWN = "known"
+    UNKNOWN = "unknown"
+
+
+class UnknownReason(StrEnum):
+    NO_EVIDENCE = "no-evidence"
+    CONFLICT = "conflict"
+
+
+class Disposition(StrEnum):
+    """How an intake ended, when it ended well. A failed intake is a failed execution."""
+
+    CATALOGED = "cataloged"
+    DUPLICATE = "duplicate"
+    SUPERSEDED = "superseded"
+    WITHDRAWN = "withdrawn"
+
+
+class EvidenceSource(StrEnum):
+    HINT = "hint"
+    METADATA = "metadata"
+    KEY = "key"
+    CONTENT = "content"
+
+
+def digest(*parts: str) -> str:
+    """128 bits of SHA-256 over the parts, as 32 hex digits; no two different lists of parts share their input."""
+    material = b"".join(len(data).to_bytes(4, "big") + data for part in parts if (data := _utf8(part)) is not None)
+    return hashlib.sha256(material).hexdigest()[:32]
+
+
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A landing key: what an intake is about. Its versions come and go; it stays."""
+
+    bucket: str
+    key: str
+
+    @property
+    def source_id(self) -> str:
+        return digest("source", self.bucket, self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """A decision by a person or an upstream system. It outranks all other evidence."""
+
+    kind: Kind | None = None
+    patient_id: str | None = None
+    document_name: str | None = None
+    session_id: str | None = None
+
+    def to_json(self) -> dict[str, str]:
+        pairs = {
+            "kind": self.kind and self.kind.value,
+            "patient_id": self.patient_id,
+            "document_name": self.document_name,
+            "session_id": self.session_id,
+        }
+        return {name: value for name, value in pairs.items() if value is not None}
+
+    @classmethod
+    def from_json(cls, data: dict[str, str]) -> Hints:
+        kind = data.get("kind")
+        return cls(
+            Kind(kind) if kind else None,
+            data.get("patient_id"),
+            data.get("document_name"),
+            data.get("session_id"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One version of a landing object, as HEAD shows it.
+
+    `version` identifies the version for comparison; `version_id` is S3's own id, or None in a bucket without
+    versioning, where `version` is made of ETag and modification time instead.
+    """
+
+    source: Source
+    version: str
+    version_id: str | None
+    etag: str
+    size: int
+    content_type: str
+    last_modified: str
+    metadata: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def to_json(self) -> dict[str, object]:
+        data: dict[str, object] = {
+            "bucket": self.source.bucket,
+            "key": self.source.key,
+            "etag": self.etag,
+            "size": self.size,
+            "content_type": self.content_type,
+            "last_modified": self.last_modified,
+        }
+        return data | ({"version_id": self.version_id} if self.version_id else {})
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """The landing key holds no object now. `marker` tells that a delete marker says so, thus that one was there."""
+
+    source: Source
+    marker: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One reason for a classification, used or not, as the operator sees it in the console."""
+
+    about: str
+    source: EvidenceSource
+    value: str
+    where: str
+    used: bool
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "about": self.about,
+            "source": self.source.value,
+            "value": self.value,
+            "where": self.where,
+            "used": self.used,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    id: str | None = None
+    reason: UnknownReason | None = None
+
+    @property
+    def status(self) -> PatientStatus:
+        return PatientStatus.UNKNOWN if self.id is None else PatientStatus.KNOWN
+
+    def to_json(self) -> dict[str, str]:
+        pairs = {"status": self.status.value, "id": self.id, "reason": self.reason and self.reason.value}
+        return {name: value for name, value in pairs.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPart:
+    """Where a landing object stands in its session: the session's id, the source tree it is part of, its sub-path.
+
+    `tree` is the landing prefix that holds the session (or the key itself, for a session in one file); it owns the
+    session's folder in the layout, so two trees of one session id are never mixed.
+    """
+
+    session_id: str
+    tree: str
+    sub_path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """What a landing object is and whose, with all the evidence. `session` is there exactly for sessions."""
+
+    kind: Kind
+    patient: Patient
+    rule: str
+    document_name: str
+    extension: str
+    session: SessionPart | None
+    evidence: tuple[Evidence, ...] = field(default=())
+
+    def to_json(self) -> dict[str, object]:
+        name: dict[str, object] = (
+            {"session": {"session_id": self.session.session_id, "sub_path": self.session.sub_path}}
+            if self.session
+            else {"document_name": self.document_name}
+        )
+        return {
+            "kind": self.kind.value,
+            "data_type": self.kind.data_type,
+            "patient": self.patient.to_json(),
+            "rule": self.rule,
+            "evidence": [item.to_json() for item in self.evidence],
+        } | name
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """One object of the layout, as it stands in the processed bucket."""
+
+    key: str
+    role: str
+    version_id: str | None
+    etag: str
+    size: int
+    content_type: str
+
+    def to_json(self) -> dict[str, object]:
+        data: dict[str, object] = {
+            "key": self.key,
+            "role": self.role,
+            "etag": self.etag,
+            "size": self.size,
+            "content_type": self.content_type,
+        }
+        return data | ({"version_id": self.version_id} if self.version_id else {})
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What every artifact carries in its metadata: whose it is, of which version, written in which round by whom."""
+
+    source_id: str
+    version: str
+    revision: int
+    execution: str
