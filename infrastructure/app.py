@@ -1,0 +1,56 @@
+"""The CDK app's entry point: `cdk deploy -c stage=prod`, or without the CDK's CLI
+
+    python -m infrastructure.app [-c stage=local] [-o cdk.out]
+
+which writes the same cloud assembly: the template, and the assets to publish.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from infrastructure.config import ConfigError, load_context, stage_config
+from infrastructure.package import PackageError, build_package
+
+# The project supports Node 20; the CDK's notice of its end of life would drown what the app has to say.
+os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
+
+
+def synthesise(context: dict[str, Any], output: str) -> None:
+    """Write the cloud assembly of the stage that the context selects into a directory."""
+    config = stage_config(context)
+    package = build_package(config)
+
+    # Only now: importing the CDK takes seconds, and a wrong setting should be told at once.
+    from aws_cdk import App
+
+    from infrastructure.stack import CarefileStack
+
+    app = App(outdir=output, context=context, analytics_reporting=False)
+    CarefileStack(app, config=config, package=package)
+    app.synth()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m infrastructure.app", description="Synthesise Carefile.")
+    parser.add_argument("-c", "--context", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("-o", "--output", default=os.environ.get("CDK_OUTDIR", "cdk.out"), metavar="DIR")
+    options = parser.parse_args(arguments)
+    try:
+        # The CLI's context wins over cdk.json, an argument over both.
+        context = load_context() | json.loads(os.environ.get("CDK_CONTEXT_JSON", "{}"))
+        context |= dict(pair.split("=", 1) for pair in options.context if "=" in pair)
+        synthesise(context, options.output)
+    except (ConfigError, PackageError) as error:
+        print(f"carefile: {error}", file=sys.stderr)  # noqa: T201 - a command line's answer
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""What Carefile remembers: the catalog, the ledger of destinations, and the secret behind pseudonyms.
+
+The catalog can be rebuilt from the processed bucket; the ledger cannot, and neither can the secret.
+"""
+
+from __future__ import annotations
+
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from infrastructure.config import StageConfig
+from infrastructure.encryption import as_it_is, removal_policy
+
+PATIENT_INDEX = "by-patient"
+
+
+class Catalog(Construct):
+    """`table`: one item a source object. `ledger`: every destination it ever had. `pseudonym_secret`."""
+
+    def __init__(self, scope: Construct, id: str, *, config: StageConfig, key: kms.IKey) -> None:
+        super().__init__(scope, id)
+        self.table = self._table("CatalogTable", config, key)
+        self.table.add_global_secondary_index(
+            index_name=PATIENT_INDEX,
+            partition_key=_text_attribute("patient_ref_key"),
+            sort_key=_text_attribute("cataloged_at"),
+            projection_type=dynamodb.ProjectionType.ALL,
+        )
+        self.ledger = self._table("LedgerTable", config, key)
+        # Another value would give every patient another pseudonym in the tags, so it is never rotated.
+        self.pseudonym_secret = secretsmanager.Secret(
+            self,
+            "PseudonymSecret",
+            description=f"Carefile {config.stage}: the key of the pseudonyms in object tags",
+            encryption_key=as_it_is(self, key),
+            generate_secret_string=secretsmanager.SecretStringGenerator(
+                password_length=64, exclude_punctuation=True
+            ),
+            removal_policy=removal_policy(config),
+        )
+
+    def _table(self, id: str, config: StageConfig, key: kms.IKey) -> dynamodb.Table:
+        return dynamodb.Table(
+            self,
+            id,
+            partition_key=_text_attribute("source_id"),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
+            encryption_key=key,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            deletion_protection=config.retains,
+            removal_policy=removal_policy(config),
+        )
+
+
+def _text_attribute(name: str) -> dynamodb.Attribute:
+    return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)

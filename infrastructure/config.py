@@ -1,0 +1,243 @@
+"""A stage's settings: one frozen value, read from `cdk.json`, checked before anything is built.
+
+May live here: the settings, their defaults and what is allowed. No CDK, no AWS, no environment.
+Every refusal is a `ConfigError` whose text is one line: the key, what was found, what is allowed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TypeVar
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+# What CloudWatch Logs accepts as RetentionInDays.
+LOG_RETENTION_DAYS = (
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+)  # fmt: skip
+
+_STAGE_NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
+_BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_KEY_ARN = re.compile(r"arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+# The prefix becomes part of an event pattern's wildcard, where `*` and `\` have a meaning.
+_SESSION_PREFIX = re.compile(r"(?:[A-Za-z0-9._-]+/)+")
+
+
+_Choice = TypeVar("_Choice", bound=StrEnum)
+
+
+class ConfigError(ValueError):
+    """The settings cannot be used; the text is one line for the person who wrote them."""
+
+
+class Removal(StrEnum):
+    """What becomes of buckets, tables, keys and logs when the stack is deleted."""
+
+    RETAIN = "retain"
+    DESTROY = "destroy"
+
+
+class FunctionPlatform(StrEnum):
+    """What the function package is built for: Lambda's processors, or the machine that synthesises."""
+
+    ARM64 = "arm64"
+    X86_64 = "x86_64"
+    HOST = "host"
+
+
+class ExecutionLogLevel(StrEnum):
+    """Which steps of an execution Step Functions writes to its log group (never their data)."""
+
+    ALL = "ALL"
+    ERROR = "ERROR"
+    OFF = "OFF"
+
+
+class LogLevel(StrEnum):
+    """The functions' log level."""
+
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageConfig:
+    """The settings of one stage.
+
+    - `stage`: names the stack (`Carefile-<stage>`), the buses and the state machine.
+    - `landing_bucket`: an existing bucket to take uploads from, instead of a new one. It must be versioned
+      (an unversioned one works, with weaker history) and **its EventBridge notifications must be on**: the
+      stack changes nothing on a bucket it does not own, so its policy and lifecycle rules stay its owner's.
+      The upload rule and the functions' permissions refer to it.
+    - `landing_bucket_key_arn`: the KMS key of that existing bucket, if it is encrypted with one.
+    - `processed_in_landing_bucket`: file under `session_prefix` of the landing bucket instead of a bucket of
+      its own. The upload rule never matches that prefix, so nothing is taken in twice.
+    - `session_prefix`: where the layout begins in the processed bucket.
+    - `removal_policy`: `retain` also protects the tables from deletion. `destroy` deletes what it can: a
+      bucket that still holds objects has to be emptied first.
+    - `alarm_email`: who is told when an alarm goes off; nobody by default (the topic is there anyway).
+    - `rules_file`: the classification rule table, relative to the project.
+    - `filed_expiry_days`: a landing object expires this long after it was uploaded, if it was filed. Objects
+      that were not filed never expire. `null` keeps everything.
+    - `function_platform`: `arm64` or `x86_64` on AWS (Python 3.13); `host` is this machine and its Python,
+      for the embedded AWS.
+    - `log_retention_days`, `log_level`: of the functions' logs.
+    - `execution_log_level`: of the state machine's log, which never holds inputs or outputs.
+    """
+
+    stage: str
+    landing_bucket: str | None = None
+    landing_bucket_key_arn: str | None = None
+    processed_in_landing_bucket: bool = False
+    session_prefix: str = "processed/"
+    removal_policy: Removal = Removal.RETAIN
+    alarm_email: str | None = None
+    rules_file: str = "rules/default.json"
+    filed_expiry_days: int | None = 90
+    function_platform: FunctionPlatform = FunctionPlatform.ARM64
+    log_retention_days: int = 365
+    log_level: LogLevel = LogLevel.INFO
+    execution_log_level: ExecutionLogLevel = ExecutionLogLevel.ALL
+
+    @property
+    def stack_name(self) -> str:
+        return f"Carefile-{self.stage}"
+
+    @property
+    def retains(self) -> bool:
+        return self.removal_policy is Removal.RETAIN
+
+
+def load_context(project_root: Path = PROJECT_ROOT) -> dict[str, Any]:
+    """The `context` of cdk.json: the stages and the CDK's feature flags.
+
+    The CDK CLI hands it to the app; whoever synthesises without the CLI has to read it.
+    """
+    path = project_root / "cdk.json"
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path.name}: not found in {project_root}") from None
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"{path.name}: not valid JSON (line {error.lineno}: {error.msg})") from None
+    context = document.get("context")
+    if not isinstance(context, dict):
+        raise ConfigError(f"{path.name}: 'context' must be an object with 'stage' and 'stages'")
+    return context
+
+
+def stage_config(context: Mapping[str, Any], *, project_root: Path = PROJECT_ROOT) -> StageConfig:
+    """The checked settings of the stage that the context selects (`-c stage=…`)."""
+    stages = context.get("stages")
+    if not isinstance(stages, Mapping) or not stages:
+        raise ConfigError('stages: must be an object with one entry a stage, e.g. {"dev": {}}')
+    stage = context.get("stage")
+    if stage not in stages:
+        raise ConfigError(f"stage: {stage!r} is not configured; allowed: {', '.join(sorted(stages))}")
+    if not _STAGE_NAME.fullmatch(stage):
+        raise ConfigError(
+            f"stage: {stage!r} is not allowed; allowed: up to 20 of a-z, 0-9 and '-', a letter first"
+        )
+    settings = stages[stage]
+    if not isinstance(settings, Mapping):
+        raise ConfigError(f"stages.{stage}: must be an object of settings")
+    return _Reader(f"stages.{stage}", settings).read(stage, project_root)
+
+
+class _Reader:
+    """Takes the settings of one stage apart, remembering where they stand for the error text."""
+
+    def __init__(self, where: str, settings: Mapping[str, Any]) -> None:
+        self._where = where
+        self._settings = settings
+
+    def read(self, stage: str, project_root: Path) -> StageConfig:
+        known = {field.name: field.default for field in fields(StageConfig) if field.name != "stage"}
+        for key in self._settings:
+            if key not in known:
+                raise self._error(key, "is no setting", f"one of {', '.join(known)}")
+        config = StageConfig(
+            stage=stage,
+            landing_bucket=self._text("landing_bucket", _BUCKET_NAME, "an S3 bucket's name or null"),
+            landing_bucket_key_arn=self._text("landing_bucket_key_arn", _KEY_ARN, "a KMS key's ARN or null"),
+            processed_in_landing_bucket=self._boolean("processed_in_landing_bucket"),
+            session_prefix=self._prefix(),
+            removal_policy=self._choice("removal_policy", Removal),
+            alarm_email=self._text("alarm_email", _EMAIL, "an e-mail address or null"),
+            rules_file=self._rules_file(project_root),
+            filed_expiry_days=self._days(),
+            function_platform=self._choice("function_platform", FunctionPlatform),
+            log_retention_days=self._log_retention(),
+            log_level=self._choice("log_level", LogLevel),
+            execution_log_level=self._choice("execution_log_level", ExecutionLogLevel),
+        )
+        if config.landing_bucket_key_arn and not config.landing_bucket:
+            raise self._error("landing_bucket_key_arn", "has no bucket", "only together with landing_bucket")
+        return config
+
+    def _error(self, key: str, problem: str, allowed: str) -> ConfigError:
+        return ConfigError(f"{self._where}.{key}: {problem}; allowed: {allowed}")
+
+    def _value(self, key: str) -> Any:
+        return self._settings.get(key, getattr(StageConfig, key))
+
+    def _text(self, key: str, pattern: re.Pattern[str], allowed: str) -> str | None:
+        value = self._value(key)
+        if value is None:
+            return None
+        if not isinstance(value, str) or not pattern.fullmatch(value):
+            raise self._error(key, f"{value!r} is not allowed", allowed)
+        return value
+
+    def _prefix(self) -> str:
+        allowed = "folder names of letters, digits, '.', '_' and '-', each with its '/', e.g. processed/"
+        value = self._text("session_prefix", _SESSION_PREFIX, allowed)
+        if value is None:
+            raise self._error("session_prefix", "None is not allowed", allowed)
+        return value
+
+    def _boolean(self, key: str) -> bool:
+        value = self._value(key)
+        if not isinstance(value, bool):
+            raise self._error(key, f"{value!r} is not allowed", "true or false")
+        return value
+
+    def _choice(self, key: str, kind: type[_Choice]) -> _Choice:
+        value = self._value(key)
+        if value not in list(kind):
+            raise self._error(key, f"{value!r} is not allowed", ", ".join(kind))
+        return kind(value)
+
+    def _days(self) -> int | None:
+        value = self._value("filed_expiry_days")
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 36_500:
+            raise self._error("filed_expiry_days", f"{value!r} is not allowed", "1 to 36500 days, or null")
+        return value
+
+    def _log_retention(self) -> int:
+        value = self._value("log_retention_days")
+        if isinstance(value, bool) or value not in LOG_RETENTION_DAYS:
+            raise self._error(
+                "log_retention_days", f"{value!r} is not allowed", ", ".join(map(str, LOG_RETENTION_DAYS))
+            )
+        return int(value)
+
+    def _rules_file(self, project_root: Path) -> str:
+        value = self._value("rules_file")
+        allowed = "the path of a JSON file inside the project"
+        if not isinstance(value, str) or not value:
+            raise self._error("rules_file", f"{value!r} is not allowed", allowed)
+        path = (project_root / value).resolve()
+        if not path.is_relative_to(project_root.resolve()) or not path.is_file():
+            raise self._error("rules_file", f"there is no file {value!r}", allowed)
+        return value

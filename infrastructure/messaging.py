@@ -1,0 +1,183 @@
+"""Buses, rules and dead letters: how an event reaches the pipeline, and what leaves it.
+
+Invariants: no rule matches what the pipeline writes; no event is dropped without being kept somewhere.
+EventBridge tries a target for 24 hours and 185 times, then the event goes to the target's queue. A function
+that failed on an event it was given puts its own record into the same queue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aws_cdk import Aws, Duration
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from infrastructure import permissions
+from infrastructure.config import StageConfig
+from infrastructure.encryption import removal_policy
+from infrastructure.operations import ServiceRole
+
+INTAKE_SOURCE = "carefile.intake"
+CATALOG_SOURCE = "carefile.catalog"
+
+_MAX_EVENT_AGE = Duration.hours(24)
+_RETRY_ATTEMPTS = 185
+
+
+class Buses(Construct):
+    """`intake`: what asks for an intake. `catalog`: what the pipeline announces."""
+
+    def __init__(self, scope: Construct, id: str, *, config: StageConfig, key: kms.IKey) -> None:
+        super().__init__(scope, id)
+        self.intake = events.EventBus(
+            self,
+            "IntakeBus",
+            event_bus_name=f"carefile-{config.stage}-intake",
+            description="Object Submitted: a person or a system asks for an intake",
+            kms_key=key,
+        )
+        self.catalog = events.EventBus(
+            self,
+            "CatalogBus",
+            event_bus_name=f"carefile-{config.stage}-catalog",
+            description="What the pipeline announces: objects cataloged, retired, withdrawn, failed",
+            kms_key=key,
+        )
+
+
+class DeadLetters(Construct):
+    """A queue for each consumer of events, so that an operator sees at once what stands still."""
+
+    def __init__(self, scope: Construct, id: str, *, config: StageConfig, key: kms.IKey) -> None:
+        super().__init__(scope, id)
+        self.intakes = self._queue("Intakes", config, key)
+        self.catalog_events = self._queue("CatalogEvents", config, key)
+        self.failures = self._queue("Failures", config, key)
+
+    @property
+    def all(self) -> Sequence[sqs.IQueue]:
+        return (self.intakes, self.catalog_events, self.failures)
+
+    def _queue(self, id: str, config: StageConfig, key: kms.IKey) -> sqs.Queue:
+        return sqs.Queue(
+            self,
+            id,
+            encryption=sqs.QueueEncryption.KMS,
+            encryption_master_key=key,
+            enforce_ssl=True,
+            retention_period=Duration.days(14),
+            removal_policy=removal_policy(config),
+        )
+
+
+class IntakeRules(Construct):
+    """What starts an execution: an upload, or `Object Submitted`. The whole event is its input."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        config: StageConfig,
+        landing: s3.IBucket,
+        intake_bus: events.IEventBus,
+        machine: sfn.IStateMachine,
+        dead_letters: sqs.IQueue,
+    ) -> None:
+        super().__init__(scope, id)
+        role = ServiceRole(
+            self,
+            "Role",
+            principal=iam.ServicePrincipal(
+                "events.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
+            ),
+            statements=permissions.start_executions(machine.state_machine_arn),
+        )
+        upload = events.Rule(
+            self,
+            "UploadRule",
+            description="An object arrived in the landing bucket",
+            event_pattern=events.EventPattern(
+                source=["aws.s3"],
+                detail_type=["Object Created"],
+                detail={
+                    "bucket": {"name": [landing.bucket_name]},
+                    # Neither what the pipeline files (the two buckets may be one) nor folder markers.
+                    "object": {"key": [{"anything-but": {"wildcard": [f"{config.session_prefix}*", "*/"]}}]},
+                },
+            ),
+        )
+        submission = events.Rule(
+            self,
+            "SubmissionRule",
+            description="Someone asked for the intake of an object",
+            event_bus=intake_bus,
+            event_pattern=events.EventPattern(source=[INTAKE_SOURCE], detail_type=["Object Submitted"]),
+        )
+        for rule in (upload, submission):
+            rule.add_target(
+                targets.SfnStateMachine(
+                    machine,
+                    role=role.fixed,
+                    dead_letter_queue=dead_letters,
+                    max_event_age=_MAX_EVENT_AGE,
+                    retry_attempts=_RETRY_ATTEMPTS,
+                )
+            )
+            rule.node.add_dependency(role.policy)
+
+
+class CatalogRules(Construct):
+    """What follows an execution: the index of what was cataloged, and the record of what failed."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        catalog_bus: events.IEventBus,
+        machine: sfn.IStateMachine,
+        indexer: lambda_.IFunction,
+        failure_recorder: lambda_.IFunction,
+        dead_letters: DeadLetters,
+    ) -> None:
+        super().__init__(scope, id)
+        events.Rule(
+            self,
+            "CatalogRule",
+            description="An object was cataloged: index it",
+            event_bus=catalog_bus,
+            event_pattern=events.EventPattern(source=[CATALOG_SOURCE], detail_type=["Object Cataloged"]),
+            targets=[_invoke(indexer, dead_letters.catalog_events)],
+        )
+        events.Rule(
+            self,
+            "FailureRule",
+            description="An execution failed: mark its object and announce it",
+            event_pattern=events.EventPattern(
+                source=["aws.states"],
+                detail_type=["Step Functions Execution Status Change"],
+                detail={
+                    "stateMachineArn": [machine.state_machine_arn],
+                    "status": ["FAILED", "TIMED_OUT", "ABORTED"],
+                },
+            ),
+            targets=[_invoke(failure_recorder, dead_letters.failures)],
+        )
+
+
+def _invoke(function: lambda_.IFunction, dead_letters: sqs.IQueue) -> targets.LambdaFunction:
+    return targets.LambdaFunction(
+        function,
+        dead_letter_queue=dead_letters,
+        max_event_age=_MAX_EVENT_AGE,
+        retry_attempts=_RETRY_ATTEMPTS,
+    )

@@ -1,0 +1,132 @@
+"""The stack `Carefile-<stage>`: it composes the constructs and names the outputs, no more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aws_cdk import CfnOutput, DefaultStackSynthesizer, Duration, Stack
+from constructs import Construct
+
+from infrastructure import permissions
+from infrastructure.catalog import Catalog
+from infrastructure.config import StageConfig
+from infrastructure.encryption import Keys
+from infrastructure.functions import CarefileFunction, FunctionSettings
+from infrastructure.messaging import Buses, CatalogRules, DeadLetters, IntakeRules
+from infrastructure.observability import Observability
+from infrastructure.package import FunctionPackage
+from infrastructure.pipeline import DEFINITION, ObjectPipeline, TaskFunctions, intake_environment
+from infrastructure.storage import Storage
+
+
+class CarefileStack(Stack):
+    """Everything of one stage. Its outputs are what users and neighbouring systems rely on."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        config: StageConfig,
+        package: FunctionPackage,
+        definition: Path = DEFINITION,
+    ) -> None:
+        super().__init__(
+            scope,
+            config.stack_name,
+            description=f"Carefile ({config.stage}): files what arrives in the landing bucket",
+            # The rule would make the template read an SSM parameter, only to check the bootstrap's version.
+            synthesizer=DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
+            termination_protection=config.retains,
+        )
+        keys = Keys(self, "Keys", config=config)
+        storage = Storage(self, "Storage", config=config, key=keys.records)
+        catalog = Catalog(self, "Catalog", config=config, key=keys.records)
+        buses = Buses(self, "Buses", config=config, key=keys.records)
+        dead_letters = DeadLetters(self, "DeadLetters", config=config, key=keys.records)
+        settings = FunctionSettings(config=config, package=package, log_key=keys.operations)
+
+        tasks = TaskFunctions(self, "Tasks", settings=settings, storage=storage, catalog=catalog)
+        pipeline = ObjectPipeline(
+            self,
+            "Pipeline",
+            settings=settings,
+            tasks=tasks,
+            catalog_bus=buses.catalog,
+            keys=keys,
+            definition=definition,
+        )
+        IntakeRules(
+            self,
+            "Intake",
+            config=config,
+            landing=storage.landing,
+            intake_bus=buses.intake,
+            machine=pipeline.machine,
+            dead_letters=dead_letters.intakes,
+        )
+
+        indexer = CarefileFunction(
+            self,
+            "IndexCatalog",
+            settings=settings,
+            module="index_catalog",
+            description="Keeps the catalog's newest entry of each source object",
+            memory_mb=256,
+            timeout=Duration.seconds(30),
+            environment={"CATALOG_TABLE": catalog.table.table_name},
+            statements=permissions.write_items(catalog.table),
+            failures=dead_letters.catalog_events,
+        ).function
+        failure_recorder = CarefileFunction(
+            self,
+            "RecordFailure",
+            settings=settings,
+            module="record_failure",
+            description="Marks the landing object of a failed execution and announces the failure",
+            memory_mb=256,
+            timeout=Duration.seconds(60),
+            environment={
+                **intake_environment(settings, storage),
+                "LEDGER_TABLE": catalog.ledger.table_name,
+                "CATALOG_BUS": buses.catalog.event_bus_name,
+            },
+            statements=[
+                *permissions.read_objects(storage.landing),
+                *permissions.write_object_tags(storage.landing),
+                *permissions.read_layout(storage.processed, config.session_prefix),
+                *permissions.read_items(catalog.ledger),
+                *permissions.put_events(buses.catalog),
+                *permissions.describe_executions(self, pipeline.name, keys.records),
+            ],
+            failures=dead_letters.failures,
+        ).function
+        CatalogRules(
+            self,
+            "Followers",
+            catalog_bus=buses.catalog,
+            machine=pipeline.machine,
+            indexer=indexer,
+            failure_recorder=failure_recorder,
+            dead_letters=dead_letters,
+        )
+        Observability(
+            self,
+            "Observability",
+            config=config,
+            key=keys.operations,
+            machine=pipeline.machine,
+            functions=tasks.all,
+            event_functions=(indexer, failure_recorder),
+            dead_letters=dead_letters.all,
+        )
+
+        for name, value in (
+            ("LandingBucketName", storage.landing.bucket_name),
+            ("ProcessedBucketName", storage.processed.bucket_name),
+            ("PipelineStateMachineArn", pipeline.machine.state_machine_arn),
+            ("IntakeBusName", buses.intake.event_bus_name),
+            ("CatalogBusName", buses.catalog.event_bus_name),
+            ("CatalogTableName", catalog.table.table_name),
+            ("LedgerTableName", catalog.ledger.table_name),
+        ):
+            CfnOutput(self, name, value=value)

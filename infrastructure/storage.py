@@ -1,0 +1,118 @@
+"""The buckets: where objects arrive, where the layout lives, and who read them (access logs).
+
+Invariants: versioned, encrypted, TLS only, nothing public. What was not filed never expires.
+"""
+
+from __future__ import annotations
+
+from aws_cdk import Duration
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infrastructure.config import StageConfig
+from infrastructure.encryption import removal_policy
+
+# The Tag state sets it on a landing version once its catalog event is certain to follow.
+_FILED_TAG = {"pipeline-status": "cataloged"}
+
+
+class Storage(Construct):
+    """`landing` and `processed`; one and the same bucket, or a bucket of someone else's, by configuration."""
+
+    def __init__(self, scope: Construct, id: str, *, config: StageConfig, key: kms.IKey) -> None:
+        super().__init__(scope, id)
+        self.landing: s3.IBucket
+        self.processed: s3.IBucket
+        self._config = config
+        self._key = key
+        self._access_logs: s3.Bucket | None = None
+
+        if config.landing_bucket:
+            self.landing = self._existing_landing_bucket(config.landing_bucket)
+        else:
+            self.landing = self._landing_bucket()
+        if config.processed_in_landing_bucket:
+            self.processed = self.landing
+        else:
+            self.processed = self._bucket("ProcessedBucket", [_abandoned_uploads()])
+
+    def _landing_bucket(self) -> s3.Bucket:
+        rules = [_abandoned_uploads()]
+        if self._config.filed_expiry_days:
+            days = Duration.days(self._config.filed_expiry_days)
+            rules.append(
+                s3.LifecycleRule(
+                    id="ExpireFiled",
+                    tag_filters=_FILED_TAG,
+                    expiration=days,
+                    noncurrent_version_expiration=days,
+                )
+            )
+        bucket = self._bucket("LandingBucket", rules)
+        # Not `event_bridge_enabled`: that deploys a function of the CDK's own to do what this property does.
+        resource = bucket.node.default_child
+        assert isinstance(resource, s3.CfnBucket)  # noqa: S101 - narrows the type
+        resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+            event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(
+                event_bridge_enabled=True
+            )
+        )
+        return bucket
+
+    def _existing_landing_bucket(self, name: str) -> s3.IBucket:
+        key_arn = self._config.landing_bucket_key_arn
+        return s3.Bucket.from_bucket_attributes(
+            self,
+            "LandingBucket",
+            bucket_name=name,
+            encryption_key=kms.Key.from_key_arn(self, "LandingBucketKey", key_arn) if key_arn else None,
+        )
+
+    def _bucket(self, id: str, rules: list[s3.LifecycleRule]) -> s3.Bucket:
+        return s3.Bucket(
+            self,
+            id,
+            versioned=True,
+            encryption=s3.BucketEncryption.KMS,
+            encryption_key=self._key,
+            bucket_key_enabled=True,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            server_access_logs_bucket=self._log_bucket(),
+            server_access_logs_prefix=f"{id}/",
+            lifecycle_rules=rules,
+            removal_policy=removal_policy(self._config),
+        )
+
+    def _log_bucket(self) -> s3.Bucket:
+        if self._access_logs is None:
+            self._access_logs = s3.Bucket(
+                self,
+                "AccessLogs",
+                versioned=True,
+                # S3 delivers access logs to buckets under its own key only.
+                encryption=s3.BucketEncryption.S3_MANAGED,
+                enforce_ssl=True,
+                minimum_tls_version=1.2,
+                block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+                object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+                lifecycle_rules=[
+                    _abandoned_uploads(),
+                    s3.LifecycleRule(
+                        id="ExpireLogs",
+                        expiration=Duration.days(self._config.log_retention_days),
+                        noncurrent_version_expiration=Duration.days(1),
+                    ),
+                ],
+                removal_policy=removal_policy(self._config),
+            )
+        return self._access_logs
+
+
+def _abandoned_uploads() -> s3.LifecycleRule:
+    return s3.LifecycleRule(
+        id="AbortAbandonedUploads", abort_incomplete_multipart_upload_after=Duration.days(7)
+    )
