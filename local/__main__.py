@@ -1,0 +1,40 @@
+"""`python -m local`: the commands behind `make up`, `make down`, `make status` and `make demo`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from local.problem import Problem
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m local", description="Carefile on this machine")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("up", help="start the embedded AWS, deploy the pipeline, say where it is")
+    commands.add_parser("deploy", help="deploy again, also when nothing changed")
+    commands.add_parser("status", help="say where it is and what is in it")
+    commands.add_parser("down", help="stop it; what it holds is kept")
+    arguments = parser.parse_args()
+    try:
+        return _run(arguments.command)
+    except Problem as problem:
+        print(f"carefile: {problem.what}\n  to do: {problem.remedy}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(command: str) -> int:
+    from local import checks
+
+    checks.python()
+    checks.environments()
+    from local import commands
+    from local.settings import Settings
+
+    return getattr(commands, command)(Settings.from_environment())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,220 @@
+"""Deploying the pipeline to the embedded AWS: the very template and packages that AWS would get.
+
+`synthesise` runs the CDK app for the stage `local`; `deploy` publishes the assets its manifest names and
+hands the template to CloudFormation. No CDK command line and no bootstrap stack are involved.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError, WaiterError
+
+from local.problem import Problem
+from local.settings import ACCOUNT, REGION, REPOSITORY, STACK_NAME, Settings
+
+# What the template and the packages are made of.
+SOURCES = (
+    "cdk.json",
+    "infrastructure",
+    "lambdas",
+    "rules",
+    "schemas",
+    "statemachines",
+    "requirements.lock",
+)
+SYNTH_SECONDS = 300
+
+
+def client(settings: Settings, service: str) -> Any:
+    """A boto3 client that can only reach this embedded AWS, whatever the shell's environment says."""
+    return boto3.session.Session().client(
+        service,
+        endpoint_url=settings.endpoint,
+        region_name=REGION,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106 - the embedded AWS takes any
+        config=Config(s3={"addressing_style": "path"}, inject_host_prefix=False, retries={"max_attempts": 2}),
+    )
+
+
+def bring_up_to_date(settings: Settings, *, force: bool = False) -> bool:
+    """Synthesise and deploy if the sources or the stack call for it; True when something was deployed."""
+    digest = source_digest()
+    if not force and _deployed_digest(settings) == digest and stack_outputs(settings) is not None:
+        return False
+    deploy(settings, synthesise(settings))
+    settings.deployed_file.write_text(json.dumps({"sources": digest}))
+    return True
+
+
+def source_digest(root: Path = REPOSITORY) -> str:
+    digest = hashlib.sha256(sys.version.encode())
+    for name in SOURCES:
+        for path in _files(root / name):
+            digest.update(f"{path.relative_to(root)}\0".encode())
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def synthesise(settings: Settings) -> Path:
+    """Run the CDK app for the local stage and give the cloud assembly's folder."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))}
+    env |= {"CDK_DEFAULT_ACCOUNT": ACCOUNT, "CDK_DEFAULT_REGION": REGION}
+    log = settings.logs / "synth.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w") as output:
+        # This Python has the project's packages, whatever `python` the app command in cdk.json would find.
+        done = subprocess.run(
+            [sys.executable, "-m", "infrastructure.app", "-c", "stage=local", "-o", settings.cloud_assembly],
+            cwd=REPOSITORY,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            timeout=SYNTH_SECONDS,
+            check=False,
+        )
+    if done.returncode:
+        last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["nothing"]
+        raise Problem(f"the CDK app failed: {last[0]}", f"the whole output is in {log}")
+    return settings.cloud_assembly
+
+
+def deploy(settings: Settings, assembly: Path) -> None:
+    """Publish the assembly's assets and create or update the stack from its template."""
+    template_path, manifest_path = _stack_files(assembly)
+    template = json.loads(template_path.read_text())
+    template_url = _publish(settings, manifest_path, template_path)
+    _satisfy_bootstrap_check(settings, template)
+    _apply_stack(settings, template_url)
+
+
+def stack_outputs(settings: Settings) -> dict[str, str] | None:
+    """The stack's outputs, or None while there is no stack that works."""
+    try:
+        stack = client(settings, "cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
+    except ClientError:
+        return None
+    if not stack["StackStatus"].endswith(("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")):
+        return None
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+
+def _deployed_digest(settings: Settings) -> str | None:
+    try:
+        return json.loads(settings.deployed_file.read_text())["sources"]
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if path.is_file():
+        yield path
+    elif path.is_dir():
+        for child in sorted(path.iterdir()):
+            if child.name != "__pycache__":
+                yield from _files(child)
+
+
+def _stack_files(assembly: Path) -> tuple[Path, Path]:
+    """The template and the asset manifest of the one stack in the assembly."""
+    artifacts = json.loads((assembly / "manifest.json").read_text())["artifacts"]
+    stacks = [item for item in artifacts.values() if item["type"] == "aws:cloudformation:stack"]
+    if len(stacks) != 1:
+        raise Problem(f"the CDK app made {len(stacks)} stacks", "it must make one for the stage `local`")
+    manifests = [item for item in artifacts.values() if item["type"] == "cdk:asset-manifest"]
+    return (
+        assembly / stacks[0]["properties"]["templateFile"],
+        assembly / manifests[0]["properties"]["file"],
+    )
+
+
+def _publish(settings: Settings, manifest_path: Path, template_path: Path) -> str:
+    """Upload every file asset where the manifest says; gives the template's own URL."""
+    s3 = client(settings, "s3")
+    template_url = ""
+    for asset in json.loads(manifest_path.read_text())["files"].values():
+        source = manifest_path.parent / asset["source"]["path"]
+        for destination in asset["destinations"].values():
+            bucket, key = _resolve(destination["bucketName"]), _resolve(destination["objectKey"])
+            s3.create_bucket(Bucket=bucket)  # in us-east-1 creating one's own bucket again is no error
+            body = _zipped(source) if asset["source"]["packaging"] == "zip" else source.read_bytes()
+            s3.put_object(Bucket=bucket, Key=key, Body=body)
+            if source == template_path:
+                template_url = f"{settings.endpoint}/{bucket}/{key}"
+    return template_url
+
+
+def _resolve(text: str) -> str:
+    for placeholder, value in (("AccountId", ACCOUNT), ("Region", REGION), ("Partition", "aws")):
+        text = text.replace(f"${{AWS::{placeholder}}}", value)
+    return text
+
+
+def _zipped(folder: Path) -> bytes:
+    if folder.is_file():  # a bundler may have packed it already
+        return folder.read_bytes()
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for path in _files(folder):
+            archive.write(path, path.relative_to(folder))
+    return buffer.getvalue()
+
+
+def _satisfy_bootstrap_check(settings: Settings, template: dict[str, Any]) -> None:
+    """Templates ask SSM which bootstrap stack an account has; here the assets were published without one."""
+    parameter = template.get("Parameters", {}).get("BootstrapVersion")
+    if parameter:
+        client(settings, "ssm").put_parameter(
+            Name=parameter["Default"], Value="99", Type="String", Overwrite=True
+        )
+
+
+def _apply_stack(settings: Settings, template_url: str) -> None:
+    cloudformation = client(settings, "cloudformation")
+    arguments = {
+        "StackName": STACK_NAME,
+        "TemplateURL": template_url,
+        "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
+    }
+    try:
+        exists = cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"]
+    except ClientError:
+        exists = []
+    action = "update" if exists else "create"
+    try:
+        getattr(cloudformation, f"{action}_stack")(**arguments)
+        cloudformation.get_waiter(f"stack_{action}_complete").wait(
+            StackName=STACK_NAME, WaiterConfig={"Delay": 1, "MaxAttempts": 120}
+        )
+    except ClientError as error:
+        if "No updates are to be performed" not in str(error):
+            raise Problem(
+                f"CloudFormation refused the template: {error}", "mend infrastructure/, then `make up`"
+            ) from None
+    except WaiterError:
+        raise Problem(
+            f"the stack could not be deployed: {_first_failure(cloudformation)}",
+            "mend infrastructure/, then `make up`; `make clean` starts from nothing",
+        ) from None
+
+
+def _first_failure(cloudformation: Any) -> str:
+    events = cloudformation.describe_stack_events(StackName=STACK_NAME)["StackEvents"]
+    failed = [e for e in events if e["ResourceStatus"].endswith("FAILED") and e.get("ResourceStatusReason")]
+    if not failed:
+        return "CloudFormation gives no reason"
+    first = min(failed, key=lambda e: e["Timestamp"])
+    return f"{first['LogicalResourceId']} ({first.get('ResourceType')}): {first['ResourceStatusReason']}"

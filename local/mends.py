@@ -1,0 +1,136 @@
+"""Where ministack 1.5.33 differs from AWS in something the pipeline relies on.
+
+One function a mend; each has a test in tests/local/test_mends.py that fails without it, and a canary
+beside it that fails as soon as a newer ministack makes the mend needless. They replace functions in
+ministack's modules, all of which look each other up by name at every call.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import json
+import re
+import threading
+from typing import Any
+from urllib.parse import parse_qsl
+from xml.etree import ElementTree
+
+from ministack.core import lambda_runtime
+from ministack.services import eventbridge, lambda_svc, s3, stepfunctions
+
+
+def apply() -> None:
+    """Mend the ministack modules of this process; called once, before anything is served."""
+    name_lambda_errors_after_their_class()
+    put_the_version_into_s3_events()
+    let_an_execution_be_started_twice()
+    keep_the_tags_of_multipart_uploads()
+
+
+def name_lambda_errors_after_their_class() -> None:
+    """A function that raises RejectedObject fails with that errorType, not with `Runtime.HandlerError`.
+
+    Retry in the state machine and the people on call go by this name. The payload gets the members AWS
+    gives it, which are also the cause of the failed task.
+    """
+    reported = '"error": str(e), "trace": traceback.format_exc()'
+    script = lambda_runtime._PYTHON_WORKER_SCRIPT
+    if reported not in script:
+        raise RuntimeError("ministack's Python worker changed: see name_lambda_errors_after_their_class")
+    lambda_runtime._PYTHON_WORKER_SCRIPT = script.replace(
+        reported,
+        reported + ', "errorType": type(e).__name__, "stackTrace": '
+        '[line.replace(code_dir, "/var/task") for line in traceback.format_tb(e.__traceback__)[1:]]',
+    )
+    answer = threading.local()  # the worker's own words, which the executor around it would drop
+    invoke, execute = lambda_runtime.Worker.invoke, lambda_svc._execute_function_warm
+
+    def keep_the_answer(worker: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        answer.last = invoke(worker, *args, **kwargs)
+        return answer.last
+
+    def with_the_class(func: dict[str, Any], event: Any, request_id: str) -> dict[str, Any]:
+        answer.last = {}
+        result = execute(func, event, request_id)
+        if result.get("error") and "errorType" in answer.last:
+            result["body"] = {
+                "errorMessage": answer.last["error"],
+                "errorType": answer.last["errorType"],
+                "requestId": request_id,
+                "stackTrace": answer.last["stackTrace"],
+            }
+        return result
+
+    lambda_runtime.Worker.invoke = keep_the_answer
+    lambda_svc._execute_function_warm = with_the_class
+
+
+def put_the_version_into_s3_events() -> None:
+    """`Object Created` names the version of the object when its bucket is versioned."""
+    version: contextvars.ContextVar[str | None] = contextvars.ContextVar("version", default=None)
+    fire, dispatch = s3._fire_s3_event, eventbridge._dispatch_event
+
+    def fire_knowing_the_version(*args: Any, **kwargs: Any) -> None:
+        token = version.set(kwargs.get("version_id"))
+        try:
+            fire(*args, **kwargs)
+        finally:
+            version.reset(token)
+
+    def dispatch_with_version(event: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        if event.get("Source") == "aws.s3" and version.get():
+            detail = json.loads(event["Detail"])
+            detail["object"]["version-id"] = version.get()
+            event = {**event, "Detail": json.dumps(detail)}
+        return dispatch(event, *args, **kwargs)
+
+    s3._fire_s3_event = fire_knowing_the_version
+    eventbridge._dispatch_event = dispatch_with_version
+
+
+def let_an_execution_be_started_twice() -> None:
+    """StartExecution with the name and the input of a running execution answers with that execution."""
+    start = stepfunctions._start_execution
+
+    def start_once(data: dict[str, Any]) -> Any:
+        machine = stepfunctions._resolve_state_machine_arn(data.get("stateMachineArn", ""))
+        if machine and data.get("name"):
+            arn = f"{machine.replace(':stateMachine:', ':execution:')}:{data['name']}"
+            running = stepfunctions._executions.get(arn)
+            if running and running["status"] == "RUNNING" and running["input"] == data.get("input", "{}"):
+                return stepfunctions.json_response({"executionArn": arn, "startDate": running["startDate"]})
+        return start(data)
+
+    stepfunctions._start_execution = start_once
+
+
+def keep_the_tags_of_multipart_uploads() -> None:
+    """What CreateMultipartUpload says in x-amz-tagging is on the object when the upload completes.
+
+    Large objects are filed by multipart copy, and nothing the pipeline files may ever sit untagged.
+    """
+    create, complete = s3._create_multipart_upload, s3._complete_multipart_upload
+
+    def create_with_tags(bucket: str, key: str, headers: dict[str, str]) -> Any:
+        response = create(bucket, key, headers)
+        upload_id = re.search(rb"<UploadId>(.+?)</UploadId>", response[2])
+        if response[0] == 200 and upload_id:
+            upload = s3._multipart_uploads[upload_id[1].decode()]
+            upload["tags"] = parse_qsl(headers.get("x-amz-tagging", ""), keep_blank_values=True)
+        return response
+
+    def complete_with_tags(bucket: str, key: str, body: bytes, query: dict[str, Any], *args: Any) -> Any:
+        tags = (s3._multipart_uploads.get(s3._qp(query, "uploadId")) or {}).get("tags")
+        response = complete(bucket, key, body, query, *args)
+        if response[0] == 200 and tags:
+            tagging = ElementTree.Element("Tagging")
+            tag_set = ElementTree.SubElement(tagging, "TagSet")
+            for name, value in tags:
+                tag = ElementTree.SubElement(tag_set, "Tag")
+                ElementTree.SubElement(tag, "Key").text = name
+                ElementTree.SubElement(tag, "Value").text = value
+            s3._put_object_tagging(bucket, key, ElementTree.tostring(tagging))
+        return response
+
+    s3._create_multipart_upload = create_with_tags
+    s3._complete_multipart_upload = complete_with_tags

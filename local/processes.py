@@ -1,0 +1,255 @@
+"""Starting and stopping the two background processes: the embedded AWS and its console.
+
+Promises: one starter at a time (a lock); only processes this home started are ever signalled, which is
+checked by their command line, as a pid from before a reboot may be anybody's by now.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from local.problem import Problem
+from local.settings import HOST, REGION, REPOSITORY, Settings
+
+PYTHON = REPOSITORY / ".venv-local" / "bin" / "python"
+# Saving the state is what takes time on the way down.
+STOP_SECONDS = 60
+START_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Running:
+    """What `up` started; kept in the run file until `down`."""
+
+    aws_pid: int
+    port: int
+    console_pid: int | None
+    console_port: int
+
+
+@contextmanager
+def only_one(settings: Settings) -> Iterator[None]:
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with settings.lock_file.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Problem(
+                "another `make up`, `make down` or `make demo` is at work here",
+                "wait for it to end, then try again",
+            ) from None
+        yield
+
+
+def find(settings: Settings) -> Running | None:
+    """What runs from this home now; a run file left by a crash or a reboot counts as nothing."""
+    try:
+        running = Running(**json.loads(settings.run_file.read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+    if not _is_ours(running.aws_pid, settings.home):
+        return None
+    if running.console_pid is not None and not _is_ours(running.console_pid, settings.home):
+        return Running(running.aws_pid, running.port, None, running.console_port)
+    return running
+
+
+def start(settings: Settings) -> Running:
+    """Start what is not running yet and wait until it answers."""
+    running = find(settings)
+    if running is None:
+        _must_be_free(settings.port, "CAREFILE_PORT")
+        _stop_leftover_console(settings)
+        shutil.rmtree(settings.scratch, ignore_errors=True)
+        settings.scratch.mkdir(parents=True)
+        settings.logs.mkdir(parents=True, exist_ok=True)
+        running = Running(_spawn(settings, "aws"), settings.port, None, settings.console_port)
+        _write(settings, running)
+        _wait(f"{settings.endpoint}/_ministack/ready", running.aws_pid, settings.logs / "aws.log")
+    elif running.port != settings.port:
+        raise Problem(
+            f"it already runs on port {running.port}, not {settings.port}",
+            "run `make down` first, or give CAREFILE_PORT and CAREFILE_HOME together for a second one",
+        )
+    if settings.console_port and running.console_pid is None:
+        _must_be_free(settings.console_port, "CAREFILE_CONSOLE_PORT")
+        pid = _spawn(settings, "console")
+        running = Running(running.aws_pid, running.port, pid, settings.console_port)
+        _write(settings, running)
+        _wait(f"{settings.console_url}/", pid, settings.logs / "console.log")
+    return running
+
+
+def save(running: Running) -> None:
+    """Have the embedded AWS write its state to disk now, so that a crash loses nothing deployed."""
+    os.kill(running.aws_pid, signal.SIGUSR1)
+
+
+def stop(settings: Settings) -> bool:
+    """Stop what this home started; False when nothing ran."""
+    running = find(settings)
+    if running is None:
+        _stop_leftover_console(settings)
+        settings.run_file.unlink(missing_ok=True)
+        return False
+    if running.console_pid is not None:
+        _end(running.console_pid, settings.home, seconds=5)
+    graceful = _end(running.aws_pid, settings.home, seconds=STOP_SECONDS)
+    settings.run_file.unlink(missing_ok=True)
+    if not graceful:
+        raise Problem(
+            f"the embedded AWS did not stop within {STOP_SECONDS} s and was ended; its last changes may be lost",
+            f"see {settings.logs / 'aws.log'}; `make clean` starts from nothing",
+        )
+    return True
+
+
+def _spawn(settings: Settings, role: str) -> int:
+    # A small environment of its own: what is set in the caller's shell (an AWS_PROFILE, an AWS_ENDPOINT_URL)
+    # would otherwise reach the functions, which inherit it.
+    inherited = ("PATH", "HOME", "LANG", "LC_ALL", "SYSTEMROOT")
+    env = {name: os.environ[name] for name in inherited if name in os.environ}
+    env |= {
+        "PYTHONUNBUFFERED": "1",
+        "TMPDIR": str(settings.scratch),
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        # A console or a function must never find a person's real credentials.
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }
+    if role == "aws":
+        env |= {
+            "BIND_HOST": HOST,
+            "GATEWAY_PORT": str(settings.port),
+            "MINISTACK_REGION": REGION,
+            "PERSIST_STATE": "1",
+            "STATE_DIR": str(settings.state / "services"),
+            "S3_PERSIST": "1",
+            "S3_DATA_DIR": str(settings.state / "s3"),
+            # Listeners for services the pipeline has no use for.
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+        }
+        # Chosen by tests: no waiting between retries, or the emulator as it comes.
+        env |= {
+            name: os.environ[name] for name in ("SFN_WAIT_SCALE", "CAREFILE_UNMENDED") if name in os.environ
+        }
+    else:
+        env |= {
+            "STACKPORT_PORT": str(settings.console_port),
+            "STACKPORT_ENDPOINTS": f"local={settings.endpoint}",
+            "STACKPORT_LEARN": "false",
+            "STACKPORT_DATA_DIR": str(settings.home / "console"),
+            "STACKPORT_SERVICES": "stepfunctions,s3,dynamodb,lambda,events,sqs,logs,monitoring,sns,kms,"
+            "secretsmanager,iam,cloudformation",
+        }
+    with (settings.logs / f"{role}.log").open("ab") as log:
+        process = subprocess.Popen(
+            [PYTHON, "-m", f"local.{'server' if role == 'aws' else 'console'}", str(settings.home)],
+            cwd=REPOSITORY,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    return process.pid
+
+
+def _write(settings: Settings, running: Running) -> None:
+    temporary = settings.run_file.with_suffix(".new")
+    temporary.write_text(json.dumps(asdict(running)))
+    temporary.replace(settings.run_file)
+
+
+def _is_ours(pid: int, home: Path) -> bool:
+    command = _command_line(pid)
+    return "local." in command and command.rstrip().endswith(str(home))
+
+
+def _command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except OSError:
+        if Path("/proc/self").exists():
+            return ""
+    shown = subprocess.run(
+        ["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return shown.stdout
+
+
+def _end(pid: int, home: Path, seconds: float) -> bool:
+    """Ask it to end and wait; True when it did so by itself."""
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        _reap(pid)
+        if not _is_ours(pid, home):
+            return True
+        time.sleep(0.05)
+    # It leads a session of its own, so this ends its function workers too and nothing else.
+    os.killpg(pid, signal.SIGKILL)
+    _reap(pid)
+    return False
+
+
+def _reap(pid: int) -> None:
+    """Collect it when this very process started it (tests do), or it would linger as a zombie."""
+    with suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+
+
+def _stop_leftover_console(settings: Settings) -> None:
+    """The console of an embedded AWS that was killed still holds its port."""
+    try:
+        pid = json.loads(settings.run_file.read_text()).get("console_pid")
+    except (OSError, ValueError):
+        return
+    if pid and _is_ours(pid, settings.home):
+        _end(pid, settings.home, seconds=5)
+
+
+def _must_be_free(port: int, variable: str) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            raise Problem(
+                f"port {port} is taken by another program",
+                f"stop that program, or choose another port: make up {variable}={port + 100}",
+            ) from None
+
+
+def _wait(url: str, pid: int, log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - always http://127.0.0.1
+                if answer.status < 300:
+                    return
+        except (urllib.error.URLError, OSError):
+            pass
+        _reap(pid)
+        if not _command_line(pid):
+            break
+        time.sleep(0.05)
+    last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["nothing"]
+    raise Problem(f"it did not start; its last word was: {last[0]}", f"the whole log is {log}")

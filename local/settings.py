@@ -1,0 +1,91 @@
+"""Where one embedded AWS keeps its things and on which ports it answers.
+
+Everything comes from two choices, a home directory and a port, so that several can run side by side
+(a user's and a test's) without ever meeting.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.problem import Problem
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+REGION = "us-east-1"
+ACCOUNT = "000000000000"
+# Never the wildcard address: anyone who reaches the port can read every record in it.
+HOST = "127.0.0.1"
+STACK_NAME = "Carefile-local"
+
+
+@dataclass(frozen=True)
+class Settings:
+    home: Path
+    port: int
+    console_port: int
+
+    @classmethod
+    def from_environment(cls, environ: dict[str, str] | None = None) -> Settings:
+        """Read CAREFILE_HOME, CAREFILE_PORT and CAREFILE_CONSOLE_PORT (0: run without the console)."""
+        env = os.environ if environ is None else environ
+        return cls(
+            home=(REPOSITORY / env.get("CAREFILE_HOME", ".local")).resolve(),
+            port=_port(env, "CAREFILE_PORT", 4566),
+            console_port=_port(env, "CAREFILE_CONSOLE_PORT", 4580),
+        )
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def console_url(self) -> str:
+        return f"http://{HOST}:{self.console_port}"
+
+    @property
+    def run_file(self) -> Path:
+        return self.home / "run.json"
+
+    @property
+    def lock_file(self) -> Path:
+        return self.home / "lock"
+
+    @property
+    def deployed_file(self) -> Path:
+        return self.home / "deployed.json"
+
+    @property
+    def cloud_assembly(self) -> Path:
+        return self.home / "cdk.out"
+
+    @property
+    def state(self) -> Path:
+        return self.home / "state"
+
+    @property
+    def logs(self) -> Path:
+        return self.home / "logs"
+
+    @property
+    def scratch(self) -> Path:
+        """Unpacked functions and the like: emptied at every start."""
+        return self.home / "tmp"
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """What an AWS client needs in its environment to talk to this AWS and to no other."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": REGION,
+        }
+
+
+def _port(env: dict[str, str] | os._Environ[str], name: str, default: int) -> int:
+    text = env.get(name, str(default))
+    if not text.isdigit() or int(text) > 65535:
+        raise Problem(f"{name} is {text!r}, which is no port number", f"set it like {name}={default}")
+    return int(text)
