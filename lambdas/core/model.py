@@ -50,12 +50,8 @@ class EvidenceSource(StrEnum):
 
 def digest(*parts: str) -> str:
     """128 bits of SHA-256 over the parts, as 32 hex digits; no two different lists of parts share their input."""
-    material = b"".join(len(data).to_bytes(4, "big") + data for part in parts if (data := _utf8(part)) is not None)
-    return hashlib.sha256(material).hexdigest()[:32]
-
-
-def _utf8(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
+    encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
+    return hashlib.sha256(b"".join(len(data).to_bytes(4, "big") + data for data in encoded)).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,122 @@
+"""The edge of every function: logging without PHI, metrics, and errors under the names that the machine knows.
+
+Whatever leaves a handler as an exception is a `CarefileError` with a text that holds no PHI. The texts of other
+exceptions may, so they are never passed on: what remains of them is their type and the line they came from.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lambdas.core.errors import (
+    CarefileError,
+    InternalError,
+    StorageDenied,
+    StorageFailed,
+    StorageThrottled,
+)
+
+logger = Logger()
+metrics = Metrics()
+Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+
+_TRANSIENT_CODES = frozenset(
+    {
+        "SlowDown",
+        "ServiceUnavailable",
+        "InternalError",
+        "InternalServerError",
+        "RequestTimeout",
+        "RequestTimeoutException",
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "TooManyRequestsException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "BandwidthLimitExceeded",
+        "RequestTimeTooSkewed",
+        "TransactionInProgressException",
+        "ConditionalRequestConflict",
+        "OperationAborted",
+        "KMS.ThrottlingException",
+        "500",
+        "502",
+        "503",
+        "504",
+    }
+)
+_DENIED_CODES = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "AllAccessDisabled",
+        "403",
+        "Forbidden",
+        "KMS.DisabledException",
+        "KMS.NotFoundException",
+        "KMS.KMSInvalidStateException",
+        "InvalidAccessKeyId",
+        "SignatureDoesNotMatch",
+    }
+)
+
+
+def entry_point(handler: Handler) -> Handler:
+    """Make a function's handler: correlation id, a log line where it failed, errors typed.
+
+    The correlation id is the name of the execution, taken from the event's member `execution` (an ARN).
+    """
+
+    @functools.wraps(handler)
+    def wrapped(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        logger.clear_state()
+        execution = event.get("execution", "") if isinstance(event, dict) else ""
+        logger.set_correlation_id(str(execution).rpartition(":")[2])
+        try:
+            return handler(event, context)
+        except CarefileError as error:
+            logger.error("failed", error=type(error).__name__, reason=str(error).partition(":")[0])
+            raise
+        except Exception as error:
+            typed = translated(error)
+            logger.error("failed", error=type(typed).__name__, reason=str(typed))
+            raise typed from None
+
+    return wrapped
+
+
+def translated(error: Exception) -> CarefileError:
+    """The error of ours that stands for one of a library's. Its text names the AWS operation, nothing it was about."""
+    if isinstance(error, ClientError):
+        code = str(error.response.get("Error", {}).get("Code", "unknown"))
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        text = f"{code} from {error.operation_name}"
+        if code in _TRANSIENT_CODES or status >= 500 or status == 429:
+            return StorageThrottled(
+                f"{text}: the service was busy or failing, and stayed so through all retries"
+            )
+        if code in _DENIED_CODES or status == 403:
+            return StorageDenied(f"{text}: a role, bucket policy or key policy lacks a permission")
+        return StorageFailed(f"{text}: the service refused the request")
+    if isinstance(error, BotoCoreError):
+        return StorageThrottled(
+            f"{type(error).__name__}: the service could not be reached or did not answer in time"
+        )
+    return InternalError(
+        f"{type(error).__name__} at {_line(error)}: a defect in the program, please report it"
+    )
+
+
+def _line(error: BaseException) -> str:
+    trace, place = error.__traceback__, "an unknown line"
+    while trace is not None:
+        place = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return place

@@ -1,0 +1,55 @@
+"""The published schemas at run time: what comes in and what goes out is held against them.
+
+Reports name the place and the rule that was broken, never the value, which may be a patient's.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+import jsonschema_rs
+
+from lambdas.adapters.settings import ROOT
+from lambdas.core.errors import ContractViolation, RejectedEvent
+from lambdas.core.intake_request import shape_of
+
+
+@cache
+def _validator(name: str, definition: str | None = None) -> Any:
+    schema = json.loads((ROOT / "schemas" / f"{name}.v1.json").read_bytes())
+    if definition:
+        schema = {"$schema": schema["$schema"], "$defs": schema["$defs"], "$ref": f"#/$defs/{definition}"}
+    return jsonschema_rs.Draft202012Validator(schema)
+
+
+def _fault(validator: Any, instance: object) -> str | None:
+    for error in validator.iter_errors(instance):
+        place = "/".join(str(part) for part in error.instance_path) or "the top"
+        keyword = "/".join(str(part) for part in error.schema_path[-1:])
+        return f"at {place}: breaks the rule '{keyword}'"
+    return None
+
+
+def accept_input(instance: object) -> None:
+    """Hold the machine's input against the shape it claims to have. RejectedEvent names what is wrong with it."""
+    shape = shape_of(instance)
+    if fault := _fault(_validator("pipeline_input", shape.value), instance):
+        raise RejectedEvent(
+            f"malformed-input: the input is no valid {shape.value}, {fault}; see schemas/pipeline_input.v1.json"
+        )
+
+
+def conform(name: str, instance: dict[str, Any]) -> dict[str, Any]:
+    """The instance itself, when it is what the schema of that name publishes. ContractViolation otherwise."""
+    if fault := _fault(_validator(name), instance):
+        raise ContractViolation(
+            f"contract-broken: the data made for schemas/{name}.v1.json is invalid, {fault}"
+        )
+    return instance
+
+
+def load(name: str, data: bytes) -> dict[str, Any]:
+    """Parsed JSON that conforms to the schema of that name."""
+    return conform(name, json.loads(data))

@@ -1,0 +1,97 @@
+"""The landing bucket: versions, bytes and tags of what was uploaded. Nothing here writes an object."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from lambdas.core.model import Deleted, Observation, Source
+from lambdas.core.tagging import Tags
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+# What a copy that replaces the metadata must say again, by its name in the API.
+_HEADERS = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage")
+_GONE = frozenset({"404", "405", "NoSuchKey", "NoSuchVersion", "MethodNotAllowed", "NotFound"})
+
+
+def is_gone(error: ClientError) -> bool:
+    """True when S3 says that the key, or this version of it, is not there."""
+    return str(error.response.get("Error", {}).get("Code")) in _GONE
+
+
+def version_argument(version_id: str | None) -> dict[str, Any]:
+    return {"VersionId": version_id} if version_id else {}
+
+
+class Landing:
+    def __init__(self, s3: S3Client) -> None:
+        self._s3 = s3
+
+    def head(self, source: Source, version_id: str | None = None) -> Observation | Deleted:
+        """The current version of a key, or the one named; strongly consistent."""
+        try:
+            found = self._s3.head_object(Bucket=source.bucket, Key=source.key, **version_argument(version_id))
+        except ClientError as error:
+            if is_gone(error):
+                headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+                return Deleted(source, marker=headers.get("x-amz-delete-marker") == "true")
+            raise
+        etag, modified = found["ETag"].strip('"'), found["LastModified"].strftime("%Y-%m-%dT%H:%M:%SZ")
+        version_id = found.get("VersionId", "null")
+        real_version = None if version_id == "null" else version_id
+        return Observation(
+            source=source,
+            version=real_version or f"{etag}@{modified}",
+            version_id=real_version,
+            etag=etag,
+            size=found["ContentLength"],
+            content_type=found.get("ContentType", "binary/octet-stream"),
+            last_modified=modified,
+            metadata=tuple(sorted(found.get("Metadata", {}).items())),
+            headers=tuple((name, str(found[name])) for name in _HEADERS if found.get(name)),  # type: ignore[literal-required]
+        )
+
+    def read(self, observed: Observation, limit: int) -> bytes | None:
+        """At most the first `limit` bytes of this version; None when it is gone."""
+        try:
+            found = self._s3.get_object(
+                Bucket=observed.source.bucket,
+                Key=observed.source.key,
+                Range=f"bytes=0-{limit - 1}",
+                IfMatch=observed.etag,
+                **version_argument(observed.version_id),
+            )
+        except ClientError as error:
+            if is_gone(error) or error.response.get("Error", {}).get("Code") in ("PreconditionFailed", "412"):
+                return None
+            raise
+        return found["Body"].read()
+
+    def tags(self, source: Source, version_id: str | None) -> dict[str, str] | None:
+        """The tags of a version (of the current one, without an id); None when it is gone."""
+        try:
+            found = self._s3.get_object_tagging(
+                Bucket=source.bucket, Key=source.key, **version_argument(version_id)
+            )
+        except ClientError as error:
+            if is_gone(error):
+                return None
+            raise
+        return {tag["Key"]: tag["Value"] for tag in found["TagSet"]}
+
+    def put_tags(self, source: Source, version_id: str | None, tags: Tags) -> None:
+        """Replace all tags of a version. S3 knows no other way, so the caller merges first. Gone is no error."""
+        tag_set = [{"Key": key, "Value": value} for key, value in tags.items()]
+        try:
+            self._s3.put_object_tagging(
+                Bucket=source.bucket,
+                Key=source.key,
+                Tagging={"TagSet": tag_set},  # type: ignore[typeddict-item]
+                **version_argument(version_id),
+            )
+        except ClientError as error:
+            if not is_gone(error):
+                raise

@@ -1,0 +1,91 @@
+"""The ledger: one DynamoDB item a landing key, with every destination ever used for it. Only ever added to.
+
+Item: `source_id` (key), `destinations` (string set), `revision` (number, rises with every round that writes),
+`version` and `version_id` of the round that took that revision, `hint_version` and `hints` of the last decision.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lambdas.core.model import Hints, Observation, Source
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """What is known of a source. A source never heard of has revision 0."""
+
+    destinations: frozenset[str] = frozenset()
+    revision: int = 0
+    version: str | None = None
+    version_id: str | None = None
+    hint_version: str | None = None
+    hints: Hints | None = None
+
+    def hints_for(self, version: str) -> Hints | None:
+        """The decision somebody took about this very version. It says nothing about later ones."""
+        return self.hints if self.hint_version == version else None
+
+
+class Ledger:
+    def __init__(self, dynamodb: DynamoDBClient, table: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+
+    def read(self, source: Source) -> LedgerEntry:
+        """Strongly consistent."""
+        found = self._dynamodb.get_item(
+            TableName=self._table, Key={"source_id": {"S": source.source_id}}, ConsistentRead=True
+        )
+        return _entry(found.get("Item", {}))
+
+    def write_ahead(self, observed: Observation, destination: str) -> LedgerEntry:
+        """Add a destination and take the next revision for this version, in one atomic step."""
+        values: dict[str, Any] = {
+            ":destination": {"SS": [destination]},
+            ":one": {"N": "1"},
+            ":version": {"S": observed.version},
+            ":version_id": {"S": observed.version_id or ""},
+        }
+        done = self._dynamodb.update_item(
+            TableName=self._table,
+            Key={"source_id": {"S": observed.source.source_id}},
+            UpdateExpression=(
+                "ADD destinations :destination, revision :one SET version = :version, version_id = :version_id"
+            ),
+            ExpressionAttributeValues=values,
+            ReturnValues="ALL_NEW",
+        )
+        return _entry(done["Attributes"])
+
+    def decide(self, source: Source, version: str, hints: Hints) -> None:
+        """Record a decision about one version. The last one taken holds."""
+        self._dynamodb.update_item(
+            TableName=self._table,
+            Key={"source_id": {"S": source.source_id}},
+            UpdateExpression="SET hint_version = :version, hints = :hints",
+            ExpressionAttributeValues={
+                ":version": {"S": version},
+                ":hints": {"S": json.dumps(hints.to_json(), sort_keys=True)},
+            },
+        )
+
+
+def _entry(item: dict[str, Any]) -> LedgerEntry:
+    def text(name: str) -> str | None:
+        return item.get(name, {}).get("S") or None
+
+    hints = text("hints")
+    return LedgerEntry(
+        frozenset(item.get("destinations", {}).get("SS", ())),
+        int(item.get("revision", {}).get("N", 0)),
+        text("version"),
+        text("version_id"),
+        text("hint_version"),
+        Hints.from_json(json.loads(hints)) if hints else None,
+    )

@@ -1,0 +1,218 @@
+"""The processed bucket: claims, artifacts with their stamps and tags, and what is retired.
+
+Invariants: tags and stamp are written in the same request as the object; a folder's manifest is created with
+If-None-Match, so a folder has one owner for good; only objects stamped with the source itself are ever deleted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from lambdas.adapters.landing import is_gone, version_argument
+from lambdas.core.errors import FolderContended
+from lambdas.core.events import owner_in
+from lambdas.core.layout import Owner, manifest_key
+from lambdas.core.model import Observation, Stamp, StoredObject
+from lambdas.core.tagging import Tags, encoded
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+MAX_SINGLE_COPY = 5 * 1024**3  # S3, CopyObject: up to 5 GB in one request
+MAX_USER_METADATA = 2048  # S3, "User-defined object metadata": 2 KB of names and values
+_PREFIX = "carefile-"
+_ROLE = f"{_PREFIX}role"
+
+
+class VersionGone(Exception):
+    """The version to be copied is not there any more: the intake goes round."""
+
+
+class Processed:
+    def __init__(self, s3: S3Client, bucket: str) -> None:
+        self._s3 = s3
+        self.bucket = bucket
+        self._owners: dict[str, str] = {}
+
+    def claim(
+        self, folders: Iterable[str], owner: Owner, manifest: dict[str, Any], tags: Tags, *, likely_new: bool
+    ) -> str:
+        """The first folder of the list that belongs to the owner, taking possession of it if it is nobody's.
+
+        `likely_new` saves the look before the first claim. Ownership is never released, so what was once read here
+        is remembered for the life of the process.
+        """
+        for folder in folders:
+            if likely_new or self._owner(folder) is None:
+                self._try_claim(folder, manifest, tags)
+            if self._owner(folder) == owner.owner_id:
+                return folder
+        raise FolderContended(
+            "folder-contended: every name of the destination folder belongs to another source"
+        )
+
+    def _owner(self, folder: str) -> str | None:
+        known = self._owners.get(folder)
+        if known is None:
+            try:
+                body = self._s3.get_object(Bucket=self.bucket, Key=manifest_key(folder))["Body"].read()
+            except ClientError as error:
+                if is_gone(error):
+                    return None
+                raise
+            known = _owner_of(body)
+            self._owners[folder] = known
+        return known
+
+    def _try_claim(self, folder: str, manifest: dict[str, Any], tags: Tags) -> None:
+        try:
+            self._put_manifest(manifest_key(folder), manifest, tags, IfNoneMatch="*")
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") not in ("PreconditionFailed", "412"):
+                raise
+        else:
+            self._owners[folder] = _owner_of(_json(manifest))
+
+    def head(self, key: str) -> tuple[StoredObject, Stamp] | None:
+        """An artifact with its stamp; None where there is none, or one that no intake wrote."""
+        try:
+            found = self._s3.head_object(Bucket=self.bucket, Key=key)
+        except ClientError as error:
+            if is_gone(error):
+                return None
+            raise
+        metadata = found.get("Metadata", {})
+        revision = metadata.get(f"{_PREFIX}revision", "")
+        if not revision.isdecimal():
+            return None
+        stored = StoredObject(
+            key,
+            metadata.get(_ROLE, "other"),
+            found.get("VersionId"),
+            found["ETag"].strip('"'),
+            found["ContentLength"],
+            found.get("ContentType", "binary/octet-stream"),
+        )
+        stamp = Stamp(
+            metadata.get(f"{_PREFIX}source", ""),
+            metadata.get(f"{_PREFIX}version", ""),
+            int(revision),
+            metadata.get(f"{_PREFIX}execution", ""),
+        )
+        return stored, stamp
+
+    def put(
+        self, key: str, role: str, body: bytes, content_type: str, stamp: Stamp, tags: Tags
+    ) -> StoredObject:
+        """Write a small artifact that was made here."""
+        done = self._s3.put_object(
+            Bucket=self.bucket,
+            Key=key,
+            Body=body,
+            ContentType=content_type,
+            Metadata=_stamped(stamp, role),
+            Tagging=encoded(tags),
+        )
+        return StoredObject(
+            key, role, done.get("VersionId"), done["ETag"].strip('"'), len(body), content_type
+        )
+
+    def put_json(self, key: str, role: str, data: dict[str, Any], stamp: Stamp, tags: Tags) -> StoredObject:
+        return self.put(key, role, _json(data), "application/json", stamp, tags)
+
+    def copy(self, observed: Observation, key: str, role: str, stamp: Stamp, tags: Tags) -> StoredObject:
+        """Copy exactly this version, byte for byte and inside S3. VersionGone when it is not there any more.
+
+        The uploader's metadata comes along while it fits into what S3 allows beside the stamp.
+        """
+        source = {"Bucket": observed.source.bucket, "Key": observed.source.key} | version_argument(
+            observed.version_id
+        )
+        arguments: dict[str, Any] = {
+            "ContentType": observed.content_type,
+            **dict(observed.headers),
+            "Metadata": _with_uploaders(_stamped(stamp, role), observed.metadata),
+            "MetadataDirective": "REPLACE",
+            "Tagging": encoded(tags),
+            "TaggingDirective": "REPLACE",
+            "CopySourceIfMatch": observed.etag,
+        }
+        try:
+            if observed.size <= MAX_SINGLE_COPY:
+                done = self._s3.copy_object(Bucket=self.bucket, Key=key, CopySource=source, **arguments)  # type: ignore[arg-type]
+                version_id, etag = done.get("VersionId"), done["CopyObjectResult"]["ETag"].strip('"')
+            else:
+                self._s3.copy(source, self.bucket, key, ExtraArgs=arguments)  # type: ignore[arg-type]
+                found = self._s3.head_object(Bucket=self.bucket, Key=key)
+                version_id, etag = found.get("VersionId"), found["ETag"].strip('"')
+        except ClientError as error:
+            if is_gone(error) or error.response.get("Error", {}).get("Code") in ("PreconditionFailed", "412"):
+                raise VersionGone from None
+            raise
+        return StoredObject(key, role, version_id, etag, observed.size, observed.content_type)
+
+    def retire(self, destination: str, source_id: str, tombstone: dict[str, Any], tags: Tags) -> None:
+        """Delete what this source holds at a destination (delete markers; older versions stay recoverable).
+
+        A document's manifest is replaced by the tombstone, a bare claim: the folder stays its owner's.
+        """
+        for key in self._keys_at(destination):
+            found = self.head(key)
+            if found is None or found[1].source_id != source_id:
+                continue
+            if key == manifest_key(destination):
+                self._put_manifest(key, tombstone, tags)
+            else:
+                self._s3.delete_object(Bucket=self.bucket, Key=key)
+
+    def _keys_at(self, destination: str) -> list[str]:
+        if not destination.endswith("/"):
+            return [destination]
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=destination)
+        return [item["Key"] for page in pages for item in page.get("Contents", [])]
+
+    def _put_manifest(self, key: str, data: dict[str, Any], tags: Tags, **conditions: Any) -> None:
+        self._s3.put_object(
+            Bucket=self.bucket,
+            Key=key,
+            Body=_json(data),
+            ContentType="application/json",
+            Tagging=encoded(tags),
+            **conditions,
+        )
+
+
+def _stamped(stamp: Stamp, role: str) -> dict[str, str]:
+    return {
+        f"{_PREFIX}source": stamp.source_id,
+        f"{_PREFIX}version": stamp.version,
+        f"{_PREFIX}revision": str(stamp.revision),
+        f"{_PREFIX}execution": stamp.execution,
+        _ROLE: role,
+    }
+
+
+def _with_uploaders(ours: dict[str, str], theirs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    merged, room = dict(ours), MAX_USER_METADATA - sum(len(name) + len(value) for name, value in ours.items())
+    for name, value in theirs:
+        room -= len(name) + len(value)
+        if room >= 0 and not name.startswith(_PREFIX) and value.isascii():
+            merged[name] = value
+    return merged
+
+
+def _json(data: dict[str, Any]) -> bytes:
+    return json.dumps(data, ensure_ascii=False, sort_keys=True).encode("utf-8", "surrogatepass")
+
+
+def _owner_of(manifest: bytes) -> str:
+    """The owner a manifest names; what is no manifest of ours belongs to somebody who is never us."""
+    try:
+        data = json.loads(manifest)
+    except ValueError:
+        return "somebody else"
+    return (owner_in(data) if isinstance(data, dict) else None) or "somebody else"

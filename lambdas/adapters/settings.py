@@ -1,0 +1,33 @@
+"""The functions' settings, read once from the environment that the stack gives them."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+
+from lambdas.core.layout import Layout
+from lambdas.core.rules import RuleTable
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def landing_buckets() -> frozenset[str]:
+    """The buckets that intake accepts, whatever an event says."""
+    return frozenset(name for name in os.environ["LANDING_BUCKETS"].split(",") if name)
+
+
+def layout() -> Layout:
+    return Layout(os.environ.get("SESSION_PREFIX", "processed/"))
+
+
+def named(variable: str) -> str:
+    return os.environ[variable]
+
+
+@cache
+def rules() -> RuleTable:
+    """The deployment's rule table, held against its schema."""
+    from lambdas.adapters.contracts import load
+
+    return RuleTable.from_json(load("rule_table", (ROOT / "rules" / "default.json").read_bytes()))

@@ -1,0 +1,24 @@
+"""ClassifyObject: decide whether the input may enter, and what kind of object it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lambdas.adapters.boundary import entry_point, logger
+from lambdas.adapters.contracts import conform
+from lambdas.intake import wiring
+
+admission = wiring.admission()
+
+
+@entry_point
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """`event`: {input, execution}. Returns {upload {bucket, key, version?, version_id?}, classification}."""
+    admitted = admission.admit(event["input"])
+    source, observed = admitted.request.source, admitted.observed
+    upload = {"bucket": source.bucket, "key": source.key}
+    version_id = admitted.request.version_id or (observed and observed.version_id)
+    version = admitted.request.version_id or (observed and observed.version)
+    upload |= {name: value for name, value in (("version", version), ("version_id", version_id)) if value}
+    logger.info("classified", kind=admitted.classification.kind.value, source_id=source.source_id)
+    return {"upload": upload, "classification": conform("classification", admitted.classification.to_json())}

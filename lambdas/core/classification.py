@@ -1,0 +1,151 @@
+"""What a landing object is and whose: from its key, its metadata, hints and what stands in its content.
+
+Invariants: a hint decides; without one, sources that name different patients make the patient unknown (`conflict`),
+never a choice between them; a placeholder is no evidence; content that was only partly looked at may contradict but
+never decides alone; all evidence is kept, used or not.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
+
+from lambdas.core.extraction import Extraction, speaking_candidates
+from lambdas.core.model import (
+    Classification,
+    Evidence,
+    EvidenceSource,
+    Hints,
+    Kind,
+    Patient,
+    SessionPart,
+    UnknownReason,
+)
+from lambdas.core.names import split_extension
+from lambdas.core.rules import Match, RuleTable
+
+PATIENT_METADATA = ("patient-id", "patient_id")
+_MOST_CANDIDATES = 20  # of one source in the record; all are weighed
+_MOST_CHARACTERS = 200  # of one value in the record
+
+
+def classify(
+    key: str,
+    metadata: Iterable[tuple[str, str]],
+    rules: RuleTable,
+    hints: Hints | None = None,
+    content: Extraction | None = None,
+) -> Classification:
+    """Classify a landing object. `content` is what was read out of it, where it was read."""
+    hints = hints or Hints()
+    match = rules.match(key)
+    kind = hints.kind or match.rule.kind
+    claims = list(_patient_claims(match, metadata, hints, content, rules))
+    patient, deciding = _decide(
+        claims, content_may_decide=content is not None and content.candidates_complete
+    )
+    evidence = [*_kind_evidence(match, hints), *_patient_evidence(claims, deciding)]
+
+    file_name = key.rpartition("/")[2]
+    stem, extension = split_extension(file_name)
+    session = _session(key, match, hints, stem, file_name) if kind is Kind.SESSION else None
+    name = hints.document_name if hints.document_name and hints.document_name.strip() else stem
+    return Classification(kind, patient, match.rule.name, name, extension, session, tuple(evidence))
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """A source names a patient. What is not `valid` (placeholders, folder words) is shown but not weighed."""
+
+    source: EvidenceSource
+    value: str
+    where: str
+    valid: bool
+
+
+def _patient_claims(
+    match: Match,
+    metadata: Iterable[tuple[str, str]],
+    hints: Hints,
+    content: Extraction | None,
+    rules: RuleTable,
+) -> Iterator[_Claim]:
+    def claim(source: EvidenceSource, value: str, where: str, valid: bool = True) -> _Claim:
+        return _Claim(source, value, where, valid and not rules.is_placeholder(value))
+
+    if hints.patient_id is not None:
+        yield claim(EvidenceSource.HINT, hints.patient_id, "patient_id")
+    for name, value in metadata:
+        if name.lower() in PATIENT_METADATA:
+            yield claim(EvidenceSource.METADATA, _decoded(value), name)
+    if match.patient is not None and match.rule.patient_from_key:
+        folder_word = match.rule.folder_words_name_no_patient and rules.is_folder_word(match.patient)
+        yield claim(EvidenceSource.KEY, match.patient, match.rule.name, valid=not folder_word)
+    if content:
+        speaking = set(speaking_candidates(content.patient_candidates, rules.is_placeholder))
+        for candidate in content.patient_candidates:
+            yield claim(EvidenceSource.CONTENT, candidate.value, candidate.where, valid=candidate in speaking)
+
+
+def _decide(
+    claims: Sequence[_Claim], *, content_may_decide: bool
+) -> tuple[Patient, frozenset[EvidenceSource]]:
+    """The patient, and the sources that decided it."""
+    valid = [(claim.source, _identity(claim.value)) for claim in claims if claim.valid]
+    hinted = {value for source, value in valid if source is EvidenceSource.HINT}
+    if hinted:
+        return Patient(hinted.pop()), frozenset({EvidenceSource.HINT})
+    named, sources = {value for _, value in valid}, frozenset(source for source, _ in valid)
+    if len(named) > 1:
+        return Patient(reason=UnknownReason.CONFLICT), frozenset()
+    if not named or (sources == {EvidenceSource.CONTENT} and not content_may_decide):
+        return Patient(reason=UnknownReason.NO_EVIDENCE), frozenset()
+    return Patient(named.pop()), sources
+
+
+def _identity(value: str) -> str:
+    """The form in which two writings of one id are equal. Case and inner spaces count: they may tell two people."""
+    return unicodedata.normalize("NFC", value.strip())
+
+
+def _kind_evidence(match: Match, hints: Hints) -> Iterator[Evidence]:
+    if hints.kind:
+        yield Evidence("kind", EvidenceSource.HINT, hints.kind.value, "kind", used=True)
+    yield Evidence("kind", EvidenceSource.KEY, match.rule.kind.value, match.rule.name, used=not hints.kind)
+
+
+def _patient_evidence(claims: Sequence[_Claim], deciding: frozenset[EvidenceSource]) -> Iterator[Evidence]:
+    shown = dict.fromkeys(EvidenceSource, 0)
+    for claim in claims:
+        shown[claim.source] += 1
+        if shown[claim.source] <= _MOST_CANDIDATES:
+            used = claim.valid and claim.source in deciding
+            value, where = claim.value[:_MOST_CHARACTERS], claim.where[:_MOST_CHARACTERS]
+            yield Evidence("patient", claim.source, value, where, used)
+
+
+def _session(key: str, match: Match, hints: Hints, stem: str, file_name: str) -> SessionPart:
+    if match.session is not None:
+        tree, sub_path = key[: match.session_end + 1], key[match.session_end + 1 :]
+        session_id = match.session
+    else:
+        tree, sub_path, session_id = key, file_name, stem
+    if hints.session_id and hints.session_id.strip():
+        session_id = hints.session_id
+    if not session_id.startswith("session_"):
+        session_id = f"session_{session_id}"
+    return SessionPart(session_id, tree, sub_path)
+
+
+def _decoded(value: str) -> str:
+    """A metadata value as its writer meant it: S3 returns what is not ASCII in the form of RFC 2047."""
+    if not re.search(r"=\?[^?]+\?[bBqQ]\?", value):
+        return value
+    try:
+        return str(make_header(decode_header(value)))
+    except (HeaderParseError, LookupError, UnicodeDecodeError):
+        return value

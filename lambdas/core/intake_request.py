@@ -1,0 +1,51 @@
+"""The machine's input in its three shapes, and what they all ask for.
+
+Keys are taken as they stand: in EventBridge events they are raw, so `a+b 50%25.pdf` is that very name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from lambdas.core.model import Hints, Source
+
+
+class Shape(StrEnum):
+    """The definition in `schemas/pipeline_input.v1.json` that the input is held against."""
+
+    OBJECT_CREATED = "s3_object_created"
+    OBJECT_SUBMITTED = "object_submitted"
+    REQUEST = "request"
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeRequest:
+    """A landing key to be brought in; `version_id` is the upload that asked, where the input names one."""
+
+    source: Source
+    version_id: str | None = None
+    hints: Hints | None = None
+
+
+def shape_of(data: object) -> Shape:
+    """The shape an input claims to have. What claims none is held against the one a person types."""
+    if isinstance(data, Mapping):
+        if data.get("detail-type") == "Object Created":
+            return Shape.OBJECT_CREATED
+        if data.get("detail-type") == "Object Submitted":
+            return Shape.OBJECT_SUBMITTED
+    return Shape.REQUEST
+
+
+def parse(data: Mapping[str, Any]) -> IntakeRequest:
+    """The request in an input that its schema accepts."""
+    if shape_of(data) is Shape.OBJECT_CREATED:
+        detail = data["detail"]
+        named = detail["object"]
+        return IntakeRequest(Source(detail["bucket"]["name"], named["key"]), named.get("version-id"))
+    detail = data["detail"] if shape_of(data) is Shape.OBJECT_SUBMITTED else data
+    hints = Hints.from_json(detail["hints"]) if detail.get("hints") else None
+    return IntakeRequest(Source(detail["bucket"], detail["key"]), detail.get("version_id"), hints)

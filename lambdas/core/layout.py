@@ -1,0 +1,124 @@
+"""Every key under the processed prefix is built here and nowhere else.
+
+    processed/{patient}_{document}/          a document's folder, one a source object
+    processed/{patient}_medical_notes/       a patient's sessions
+        session_{id}/                        a session's folder, one a source tree
+
+Invariants: a document's folder never ends in `_medical_notes`, so no document ever sits in a session prefix; the
+candidates for a folder are a fixed list for each source, and the first one its owner could claim stays its own for
+good; the key of an artifact is a function of its folder and its source alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lambdas.core.model import Classification, Patient, SessionPart, Source, digest
+from lambdas.core.names import cut_key, encode_name, encode_patient_id, encode_sub_path
+
+MANIFEST = "_manifest.json"
+EXTRACTED = "extracted_data.json"
+RESULT = "result.html"
+UNKNOWN = "unknown"
+STRUCTURE = "{patient_id}_{data_type}/"
+_SESSIONS = "medical_notes"
+_SUFFIX_LENGTHS = (8, 16, 32)
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who owns a folder: a document's source object, or the source tree of a session."""
+
+    bucket: str
+    path: str
+    tree: bool
+
+    @property
+    def owner_id(self) -> str:
+        return digest("tree" if self.tree else "source", self.bucket, self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The layout below one prefix, `processed/` by default, which ends in a slash."""
+
+    prefix: str = "processed/"
+
+    def holds(self, key: str) -> bool:
+        """True for a key of the layout itself: the pipeline never takes one in."""
+        return key.startswith(self.prefix)
+
+    @property
+    def structure_pattern(self) -> str:
+        return self.prefix + STRUCTURE
+
+    def session_prefix(self, patient: Patient) -> str:
+        """Where all sessions of a patient are, or those of nobody known."""
+        return f"{self.prefix}{_who(patient)}_{_SESSIONS}/"
+
+    def document_folders(self, patient: Patient, document_name: str, source: Source) -> Iterator[str]:
+        """The folders a document may have, best first."""
+        plain = f"{_who(patient)}_{encode_name(document_name)}"
+        for name in _with_suffixes(plain, source.source_id):
+            if not name.endswith(f"_{_SESSIONS}"):
+                yield f"{self.prefix}{name}/"
+
+    def session_folders(self, patient: Patient, session_id: str, owner: Owner) -> Iterator[str]:
+        """The folders a session may have, best first."""
+        plain = encode_name(session_id if session_id.startswith("session_") else f"session_{session_id}")
+        for name in _with_suffixes(plain, owner.owner_id):
+            yield f"{self.session_prefix(patient)}{name}/"
+
+    def folders(self, classification: Classification, source: Source) -> Iterator[str]:
+        """The folders for what was classified, best first."""
+        session = classification.session
+        if session is None:
+            return self.document_folders(classification.patient, classification.document_name, source)
+        return self.session_folders(
+            classification.patient, session.session_id, owner_of(classification, source)
+        )
+
+
+def owner_of(classification: Classification, source: Source) -> Owner:
+    session = classification.session
+    if session is None:
+        return Owner(source.bucket, source.key, tree=False)
+    return Owner(source.bucket, session.tree, tree=True)
+
+
+def original_key(folder: str, extension: str) -> str:
+    return f"{folder}original.{extension}" if extension else f"{folder}original"
+
+
+def extracted_key(folder: str) -> str:
+    return folder + EXTRACTED
+
+
+def result_key(folder: str) -> str:
+    return folder + RESULT
+
+
+def manifest_key(folder: str) -> str:
+    return folder + MANIFEST
+
+
+def session_object_key(folder: str, session: SessionPart) -> str:
+    """Where a session's object goes: its own sub-path in the session's folder."""
+    return cut_key(folder + encode_sub_path(session.sub_path))
+
+
+def session_folder_of(key: str, session: SessionPart) -> str:
+    """The session folder that a key made by `session_object_key` is in."""
+    head, sessions, rest = key.partition(f"_{_SESSIONS}/session_")
+    return f"{head}{sessions}{rest.partition('/')[0]}/"
+
+
+def _who(patient: Patient) -> str:
+    return UNKNOWN if patient.id is None else encode_patient_id(patient.id)
+
+
+def _with_suffixes(name: str, identity: str) -> Iterator[str]:
+    yield name
+    for length in _SUFFIX_LENGTHS:
+        yield f"{name}-{identity[:length]}"

@@ -1,0 +1,119 @@
+"""The ordered rule table that reads a landing key: data in, matches out.
+
+A pattern is a key with segments that are
+
+    {name}            one segment, kept under that name
+    {name:glob}       one segment that the glob matches (`*` is one or more characters)
+    {name:!glob}      one segment that the glob does not match
+    **                any number of segments, also none
+    {path...}         all the rest, at least one character; only at the end
+
+Names with a meaning: `patient`, and `session`, the folder of a session, below which everything is the session's. The
+first rule that matches the whole key decides; a table must end with one that matches every key.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lambdas.core.model import Kind
+
+_TOKEN = re.compile(r"\{(?P<name>[a-z_]+)(?::(?P<no>!?)(?P<glob>[^{}]+))?(?P<rest>\.\.\.)?\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    name: str
+    patterns: tuple[re.Pattern[str], ...]
+    kind: Kind
+    patient_from_key: bool
+    folder_words_name_no_patient: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """`patient` and `session` are the segments of those names, `session_end` where the latter ends in the key."""
+
+    rule: Rule
+    patient: str | None
+    session: str | None
+    session_end: int
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTable:
+    rules: tuple[Rule, ...]
+    folder_words: frozenset[str]
+    placeholders: frozenset[str]
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> RuleTable:
+        """The table of a document that the schema `rule_table` accepts. ValueError where no rule catches the rest."""
+        table = cls(
+            tuple(_rule(item) for item in data["rules"]),
+            frozenset(word.casefold() for word in data["folder_words"]),
+            frozenset(word.casefold() for word in data["placeholders"]),
+        )
+        for key in ("a", "a/b/c", "/a", "a//b"):
+            if not any(pattern.fullmatch(key) for rule in table.rules for pattern in rule.patterns):
+                raise ValueError(
+                    f"no rule of the table matches the key {key!r}: end it with the pattern **/{{file}}"
+                )
+        return table
+
+    def match(self, key: str) -> Match:
+        for rule in self.rules:
+            for pattern in rule.patterns:
+                if found := pattern.fullmatch(key):
+                    names = found.groupdict()
+                    session = names.get("session")
+                    return Match(rule, names.get("patient"), session, found.end("session") if session else 0)
+        raise ValueError("no rule of the table matches the key")
+
+    def is_placeholder(self, value: str) -> bool:
+        """True for what stands where an id should be and names nobody: `unknown`, `N/A`, blanks."""
+        return (
+            value.strip() == "" or unicodedata.normalize("NFC", value.strip()).casefold() in self.placeholders
+        )
+
+    def is_folder_word(self, value: str) -> bool:
+        return value.casefold() in self.folder_words
+
+
+def _rule(data: Mapping[str, Any]) -> Rule:
+    return Rule(
+        data["name"],
+        tuple(_compile(pattern) for pattern in data["patterns"]),
+        Kind(data["kind"]),
+        data["patient"] == "from-key",
+        data.get("folder_words_name_no_patient", False),
+    )
+
+
+def _compile(pattern: str) -> re.Pattern[str]:
+    parts = []
+    segments = pattern.split("/")
+    for index, segment in enumerate(segments):
+        last = index == len(segments) - 1
+        if segment == "**" and not last:
+            parts.append("(?:[^/]*/)*")
+        else:
+            parts.append(_segment(segment) + ("" if last else "/"))
+    return re.compile("".join(parts), re.DOTALL)
+
+
+def _segment(segment: str) -> str:
+    token = _TOKEN.fullmatch(segment)
+    if token is None:
+        return re.escape(segment)
+    name, negative, glob, rest = token["name"], token["no"], token["glob"], token["rest"]
+    if rest:
+        return f"(?P<{name}>.+)"
+    if glob is None:
+        return f"(?P<{name}>[^/]+)"
+    exact = "[^/]+".join(re.escape(piece) for piece in glob.split("*"))
+    return f"(?P<{name}>(?!{exact}(?:/|$))[^/]+)" if negative else f"(?P<{name}>{exact})"

@@ -1,0 +1,79 @@
+"""The tags of the layout's objects and of the landing object, and how they live with the tags of others.
+
+Limits: S3 takes ten tags an object, keys of 128 and values of 256 characters. Tags must hold nothing confidential
+(AWS, "Categorizing your storage using tags"), so the patient appears as a keyed pseudonym only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from enum import StrEnum
+from urllib.parse import urlencode
+
+from lambdas.core.model import LAYOUT_VERSION, Disposition, Kind, Patient
+
+MAX_TAGS = 10
+STATUS_TAG = "pipeline-status"
+Tags = Mapping[str, str]
+
+
+class PipelineStatus(StrEnum):
+    """The landing version's disposition, as its tag shows it."""
+
+    FAILED = "failed"
+    WITHDRAWN = "withdrawn"
+    SUPERSEDED = "superseded"
+    CATALOGED = "cataloged"
+
+
+_RANK = {status.value: rank for rank, status in enumerate(PipelineStatus, start=1)}
+
+
+def pseudonym(patient: Patient, key: bytes) -> str:
+    """The patient as a tag may name him: HMAC-SHA256 of the id under a secret key, cut to 64 bits in hex."""
+    if patient.id is None:
+        return "unknown"
+    return hmac.new(key, patient.id.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:16]
+
+
+def layout_tags(kind: Kind, patient: Patient, key: bytes) -> dict[str, str]:
+    """The five tags that every object of the layout carries."""
+    return {
+        "kind": kind.value,
+        "data-type": kind.data_type,
+        "patient-status": patient.status.value,
+        "patient-ref": pseudonym(patient, key),
+        "layout-version": LAYOUT_VERSION,
+    }
+
+
+def with_uploaders_tags(ours: Tags, theirs: Tags) -> dict[str, str]:
+    """Ours, and of the uploader's as many as fit, in the order of their keys. The status tag stays in landing."""
+    extra = sorted((key, value) for key, value in theirs.items() if key not in ours and key != STATUS_TAG)
+    return dict(ours) | dict(extra[: MAX_TAGS - len(ours)])
+
+
+def encoded(tags: Tags) -> str:
+    """Tags as the header `x-amz-tagging` takes them."""
+    return urlencode(dict(tags))
+
+
+def status_of(disposition: Disposition) -> PipelineStatus:
+    """What the landing version is tagged; a duplicate found its version cataloged."""
+    if disposition is Disposition.DUPLICATE:
+        return PipelineStatus.CATALOGED
+    return PipelineStatus(disposition.value)
+
+
+def with_status(present: Tags, status: PipelineStatus) -> dict[str, str] | None:
+    """All tags of a landing version after it got this status; None when nothing is to be written.
+
+    A status only ever rises (failed, withdrawn, superseded, cataloged), so what arrives late harms nothing. An
+    object that has ten tags of others keeps them: there is no room for ours.
+    """
+    if _RANK.get(present.get(STATUS_TAG, ""), 0) >= _RANK[status.value]:
+        return None
+    merged = {**present, STATUS_TAG: status.value}
+    return merged if len(merged) <= MAX_TAGS else None

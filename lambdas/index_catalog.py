@@ -1,0 +1,21 @@
+"""IndexCatalog: keep the catalog's entry of a source at its highest revision, in whatever order events arrive."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lambdas.adapters import aws, settings
+from lambdas.adapters.boundary import entry_point, logger
+from lambdas.adapters.catalog import Catalog
+from lambdas.adapters.contracts import conform
+
+catalog = Catalog(aws.dynamodb(), settings.named("CATALOG_TABLE"))
+
+
+@entry_point
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """`event`: an EventBridge event `Object Cataloged`. Returns {indexed}: False when a newer entry was there."""
+    detail = conform("object_cataloged", event["detail"])
+    indexed = catalog.put(detail)
+    logger.info("indexed", written=indexed, source_id=detail["source_id"], event_id=detail["event_id"])
+    return {"indexed": indexed}

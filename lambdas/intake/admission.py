@@ -1,0 +1,84 @@
+"""What may enter: the machine's input, held against its schema, its bucket and the object it names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lambdas.adapters.contracts import accept_input
+from lambdas.adapters.landing import Landing
+from lambdas.adapters.ledger import Ledger
+from lambdas.core.classification import classify
+from lambdas.core.errors import RejectedObject
+from lambdas.core.intake_request import IntakeRequest, Shape, parse, shape_of
+from lambdas.core.layout import Layout
+from lambdas.core.model import Classification, Deleted, Observation
+from lambdas.core.rules import RuleTable
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """An upload that may be taken in. `observed` is None when the object was deleted since."""
+
+    request: IntakeRequest
+    observed: Observation | None
+    classification: Classification
+
+
+@dataclass(frozen=True)
+class Admission:
+    landing: Landing
+    ledger: Ledger
+    layout: Layout
+    rules: RuleTable
+    allowed_buckets: frozenset[str]
+
+    def admit(self, data: Mapping[str, Any]) -> Admitted:
+        """Accept an input, or raise RejectedEvent or RejectedObject. A hint in it is recorded for its version.
+
+        The classification is a first one, from hint, metadata and key; a document's content is read later.
+        """
+        accept_input(data)
+        request = parse(data)
+        self._refuse_by_name(request)
+        observed = self._observe(request, from_s3=shape_of(data) is Shape.OBJECT_CREATED)
+        if observed is None:
+            return Admitted(request, None, classify(request.source.key, (), self.rules, request.hints))
+        version = request.version_id or observed.version
+        if request.hints:
+            self.ledger.decide(request.source, version, request.hints)
+        hints = request.hints if version == observed.version else None
+        return Admitted(request, observed, classify(request.source.key, observed.metadata, self.rules, hints))
+
+    def _refuse_by_name(self, request: IntakeRequest) -> None:
+        bucket, key = request.source.bucket, request.source.key
+        if bucket not in self.allowed_buckets:
+            raise RejectedObject(
+                "bucket-not-allowed: the input names a bucket that is not a landing bucket of this deployment; "
+                "upload to the landing bucket, or add the bucket to the deployment's configuration"
+            )
+        if self.layout.holds(key):
+            raise RejectedObject(
+                f"own-output: the key is under {self.layout.prefix}, which the pipeline itself writes; "
+                "upload under another prefix"
+            )
+        if key.endswith("/"):
+            raise RejectedObject(
+                "folder-marker: the key ends in a slash, so it names a folder and not a file"
+            )
+
+    def _observe(self, request: IntakeRequest, *, from_s3: bool) -> Observation | None:
+        found = self.landing.head(request.source)
+        if isinstance(found, Deleted):
+            if found.marker or from_s3:
+                return None
+            raise RejectedObject(
+                "object-not-found: the landing bucket holds no object of that key; keys are exact, also in case"
+            )
+        if request.version_id in (None, found.version):
+            if found.size == 0:
+                raise RejectedObject("empty-object: the object holds no bytes; upload the file again")
+        elif not from_s3 and isinstance(self.landing.head(request.source, request.version_id), Deleted):
+            raise RejectedObject("version-not-found: the object has no version of that id")
+        return found

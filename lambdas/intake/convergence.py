@@ -1,0 +1,153 @@
+"""One intake: bring the destination of a landing key in line with the key's current version, and prove it is so.
+
+The event that started an intake is only a hint that a key changed. An intake goes in rounds, each of them
+
+    read        what the ledger knows, and the current version of the key
+    peek        everything is there already, and there never was another destination: announce that and end
+    claim       a folder that is, and stays, the source's own
+    write ahead the destination into the ledger, taking the next revision
+    write       the artifacts, each stamped with version and revision
+    retire      every other destination the ledger knows
+    check       is this still the current version, and the decision about it the same? If not, another round
+
+and returns what is to be announced. It is right under duplicated, late and reordered events, crashes at any call and
+any number of executions at once, because whoever changes something last has checked after it, and because revisions
+are taken after the version is read and before it is checked: of two announced versions the newer has the higher one.
+`docs/convergence.md` tells the whole argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from lambdas.adapters.landing import Landing
+from lambdas.adapters.ledger import Ledger, LedgerEntry
+from lambdas.adapters.processed import VersionGone
+from lambdas.core import events
+from lambdas.core.errors import RejectedObject, StillChanging
+from lambdas.core.events import Event, Place
+from lambdas.core.model import Classification, Deleted, Disposition, Observation, Source, Stamp
+from lambdas.intake.filing import Filing, Plan
+
+MAX_ROUNDS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """What an execution was started for: a source, the version of it that asked, and the execution's ARN."""
+
+    source: Source
+    version: str | None
+    version_id: str | None
+    execution: str
+
+    @property
+    def execution_name(self) -> str:
+        return self.execution.rpartition(":")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an intake ended, what it took the object for, and the events that announce it."""
+
+    disposition: Disposition
+    classification: Classification | None
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True)
+class Intake:
+    landing: Landing
+    ledger: Ledger
+    filing: Filing
+    now: Callable[[], str]
+
+    def run(self, upload: Upload) -> Outcome:
+        """Converge, and say how it ended. StillChanging when the object changed in each of MAX_ROUNDS rounds."""
+        for _ in range(MAX_ROUNDS):
+            found = self.landing.head(upload.source)
+            entry = self.ledger.read(upload.source)
+            if isinstance(found, Deleted) or found.size == 0:
+                found = self._begun(found, entry)
+            if isinstance(found, Deleted):
+                return self._withdrawn(upload)
+            plan = self.filing.plan(found, entry)
+            if plan is None:
+                continue
+            present = self.filing.present(plan, entry)
+            done_before = present is not None and upload.execution_name not in present.written_by
+            if present and entry.destinations == {plan.destination(present.place.folder)}:
+                return self._filed(upload, plan, present.place, entry, done_before)
+            done = self._round(upload, plan, entry)
+            if done:
+                return self._filed(upload, plan, *done, done_before)
+        raise StillChanging(
+            f"still-changing: the object changed in each of {MAX_ROUNDS} rounds; redrive when it is quiet"
+        )
+
+    def _begun(self, found: Observation | Deleted, entry: LedgerEntry) -> Observation | Deleted:
+        """The version to bring in where the current one is deleted or empty: the one that the last round recorded.
+
+        A deletion is no order to unfile, and an empty version is refused, but what a round began is finished.
+        """
+        if entry.version_id:
+            return self.landing.head(found.source, entry.version_id)
+        if isinstance(found, Observation):
+            raise RejectedObject(
+                "overtaken-by-empty: the newest version of the object is empty and was refused; "
+                "upload it again or delete the empty version, then redrive"
+            )
+        return found
+
+    def _round(self, upload: Upload, plan: Plan, entry: LedgerEntry) -> tuple[Place, LedgerEntry] | None:
+        """Claim, write ahead, write, retire, check: the place, and the ledger as it was written. None when another
+        round is needed."""
+        folder = self.filing.claim(plan, entry)
+        destination = plan.destination(folder)
+        written = self.ledger.write_ahead(plan.observed, destination)
+        stamp = Stamp(plan.source.source_id, plan.observed.version, written.revision, upload.execution_name)
+        try:
+            place = self.filing.write(plan, folder, stamp, upload.execution)
+        except VersionGone:
+            return None
+        for other in sorted(written.destinations - {destination}):
+            self.filing.retire(plan.source, other)
+        return (place, written) if self._still_holds(plan, entry, written) else None
+
+    def _still_holds(self, plan: Plan, entry: LedgerEntry, written: LedgerEntry) -> bool:
+        """After the last change: is this version still the one to be there, and the decision about it the same?"""
+        found = self.landing.head(plan.source)
+        latest = self.ledger.read(plan.source)
+        version = plan.observed.version
+        if latest.hints_for(version) != entry.hints_for(version):
+            return False
+        if isinstance(found, Deleted) or found.size == 0:
+            return latest.revision == written.revision
+        return found.version == version
+
+    def _filed(
+        self, upload: Upload, plan: Plan, place: Place, entry: LedgerEntry, done_before: bool
+    ) -> Outcome:
+        disposition = Disposition.DUPLICATE if done_before else Disposition.CATALOGED
+        announced = list(self._announcements(upload, plan, place, entry, disposition))
+        if upload.version not in (None, plan.observed.version):
+            disposition = Disposition.SUPERSEDED
+            if isinstance(self.landing.head(upload.source), Deleted):
+                disposition = Disposition.WITHDRAWN
+                announced += self._withdrawn(upload).events
+        return Outcome(disposition, plan.classification, tuple(announced))
+
+    def _announcements(
+        self, upload: Upload, plan: Plan, place: Place, entry: LedgerEntry, disposition: Disposition
+    ) -> Iterator[Event]:
+        at = self.now()
+        yield events.object_cataloged(
+            self.filing.layout, plan.observed, plan.classification, place, disposition, upload.execution, at
+        )
+        for other in sorted(entry.destinations - {plan.destination(place.folder)}):
+            yield events.object_retired(plan.observed, place.bucket, other, place, upload.execution, at)
+
+    def _withdrawn(self, upload: Upload) -> Outcome:
+        event = events.object_withdrawn(upload.source, upload.version_id, upload.execution, self.now())
+        return Outcome(Disposition.WITHDRAWN, None, (event,))

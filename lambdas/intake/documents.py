@@ -1,0 +1,39 @@
+"""How a document's content is read and shown. The readers are loaded with the first document, never for a session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lambdas.adapters.landing import Landing
+from lambdas.core.extraction import Extraction
+from lambdas.core.model import Classification, Observation
+
+
+@dataclass(frozen=True)
+class Documents:
+    landing: Landing
+
+    def read(self, observed: Observation) -> Extraction | None:
+        """What the readers find in the first bytes of this version; None when it is gone."""
+        from lambdas.readers import MAX_READ, Content, read
+
+        data = self.landing.read(observed, MAX_READ)
+        if data is None:
+            return None
+        name = observed.source.key.rpartition("/")[2]
+        return read(Content(data, observed.size), name=name, declared_type=observed.content_type)
+
+    def page(self, observed: Observation, classification: Classification, extraction: Extraction) -> bytes:
+        from lambdas.readers.page import PageHeader, render
+
+        patient = classification.patient
+        label = patient.id if patient.id is not None else f"unknown ({patient.reason})"
+        header = PageHeader(
+            title=classification.document_name,
+            kind=classification.kind.value,
+            patient=label,
+            received=observed.last_modified,
+            source=f"s3://{observed.source.bucket}/{observed.source.key}",
+            version=observed.version,
+        )
+        return render(extraction, header).encode("utf-8")

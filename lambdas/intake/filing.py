@@ -1,0 +1,190 @@
+"""One round's work in the processed bucket: what a version becomes there, whether it is there, putting it there.
+
+A document becomes a folder of four artifacts, the manifest last; a session's object one object in its session's folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from lambdas.adapters.landing import Landing
+from lambdas.adapters.ledger import LedgerEntry
+from lambdas.adapters.processed import Processed, VersionGone
+from lambdas.core import events, layout, tagging
+from lambdas.core.classification import classify
+from lambdas.core.extraction import Extraction
+from lambdas.core.layout import Layout, Owner
+from lambdas.core.model import Classification, Kind, Observation, Patient, Source, Stamp, StoredObject
+from lambdas.core.rules import RuleTable
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A round's decision: what the object is, and, where it is a document, what was read out of it."""
+
+    observed: Observation
+    classification: Classification
+    extraction: Extraction | None
+
+    @property
+    def source(self) -> Source:
+        return self.observed.source
+
+    @property
+    def owner(self) -> Owner:
+        return layout.owner_of(self.classification, self.source)
+
+    def destination(self, folder: str) -> str:
+        """What the ledger remembers: a document's folder, or the one key of a session's object."""
+        session = self.classification.session
+        return layout.session_object_key(folder, session) if session else folder
+
+    def artifact_keys(self, folder: str) -> tuple[str, ...]:
+        """All that is written of this object, in the order of writing."""
+        found = self.classification
+        if found.session:
+            return (layout.session_object_key(folder, found.session),)
+        return (
+            layout.original_key(folder, found.extension),
+            layout.extracted_key(folder),
+            layout.result_key(folder),
+            layout.manifest_key(folder),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """A place where a version is complete already, and the names of the executions that wrote it."""
+
+    place: events.Place
+    written_by: frozenset[str]
+
+
+class DocumentReader(Protocol):
+    """Reads documents and shows what it read. The functions that see sessions only never load one."""
+
+    def read(self, observed: Observation) -> Extraction | None:
+        """What stands in this version; None when the version is gone."""
+
+    def page(self, observed: Observation, classification: Classification, extraction: Extraction) -> bytes:
+        """The same as a page for a person."""
+
+
+@dataclass(frozen=True)
+class Filing:
+    landing: Landing
+    processed: Processed
+    layout: Layout
+    rules: RuleTable
+    pseudonym_key: Callable[[], bytes]
+    documents: DocumentReader
+
+    def plan(self, observed: Observation, entry: LedgerEntry) -> Plan | None:
+        """Classify a version, with its content if it is a document. None when the version is gone."""
+        key, metadata, hints = observed.source.key, observed.metadata, entry.hints_for(observed.version)
+        classification = classify(key, metadata, self.rules, hints)
+        if classification.kind is Kind.SESSION:
+            return Plan(observed, classification, None)
+        extraction = self.documents.read(observed)
+        if extraction is None:
+            return None
+        return Plan(observed, classify(key, metadata, self.rules, hints, extraction), extraction)
+
+    def present(self, plan: Plan, entry: LedgerEntry) -> Present | None:
+        """The place where every artifact of this version is already; None where one is missing or another's."""
+        folder = self._known_folder(plan, entry)
+        if folder is None:
+            return None
+        objects, revision, writers = [], 0, set()
+        for key in plan.artifact_keys(folder):
+            found = self.processed.head(key)
+            if found is None:
+                return None
+            stored, stamp = found
+            if (stamp.source_id, stamp.version) != (plan.source.source_id, plan.observed.version):
+                return None
+            objects.append(stored)
+            writers.add(stamp.execution)
+            revision = max(revision, stamp.revision)
+        return Present(
+            events.Place(self.processed.bucket, folder, tuple(objects), revision), frozenset(writers)
+        )
+
+    def claim(self, plan: Plan, entry: LedgerEntry) -> str:
+        """The folder that is this source's own, claimed now if it was not before."""
+        known = self._known_folder(plan, entry)
+        if known:
+            return known
+        session = plan.classification.session is not None
+        manifest = (
+            events.session_manifest(plan.owner, plan.classification) if session else events.claim(plan.owner)
+        )
+        candidates = self.layout.folders(plan.classification, plan.source)
+        return self.processed.claim(
+            candidates, plan.owner, manifest, self._tags(plan), likely_new=not session
+        )
+
+    def write(self, plan: Plan, folder: str, stamp: Stamp, execution: str) -> events.Place:
+        """Put every artifact in place, stamped and tagged. VersionGone when the version went away meanwhile."""
+        theirs = self.landing.tags(plan.source, plan.observed.version_id)
+        if theirs is None:
+            raise VersionGone
+        tags = tagging.with_uploaders_tags(self._tags(plan), theirs)
+        if plan.extraction is None:
+            (key,) = plan.artifact_keys(folder)
+            objects = [self.processed.copy(plan.observed, key, "session", stamp, tags)]
+        else:
+            objects = self._write_document(plan, plan.extraction, folder, stamp, tags, execution)
+        return events.Place(self.processed.bucket, folder, tuple(objects), stamp.revision)
+
+    def _write_document(
+        self,
+        plan: Plan,
+        extraction: Extraction,
+        folder: str,
+        stamp: Stamp,
+        tags: tagging.Tags,
+        execution: str,
+    ) -> list[StoredObject]:
+        processed, observed = self.processed, plan.observed
+        original, extracted, result, manifest = plan.artifact_keys(folder)
+        page = self.documents.page(observed, plan.classification, extraction)
+        artifacts = [
+            processed.copy(observed, original, "original", stamp, tags),
+            processed.put(extracted, "extracted", extraction.to_bytes(), "application/json", stamp, tags),
+            processed.put(result, "result", page, "text/html; charset=utf-8", stamp, tags),
+        ]
+        content = events.document_manifest(
+            plan.owner, observed, plan.classification, stamp.revision, artifacts, execution
+        )
+        return [*artifacts, processed.put_json(manifest, "manifest", content, stamp, tags)]
+
+    def retire(self, source: Source, destination: str) -> None:
+        """Take this source out of a destination it had before. Its folder stays claimed."""
+        tombstone = events.claim(Owner(source.bucket, source.key, tree=False))
+        nobodys = tagging.layout_tags(Kind.DOCUMENT, Patient(), b"")
+        self.processed.retire(destination, source.source_id, tombstone, nobodys)
+
+    def shows(self, observed: Observation, entry: LedgerEntry) -> bool:
+        """True when some destination of this source shows this version (a document's manifest is written last)."""
+        for destination in entry.destinations:
+            last = layout.manifest_key(destination) if destination.endswith("/") else destination
+            found = self.processed.head(last)
+            if found and (found[1].source_id, found[1].version) == (
+                observed.source.source_id,
+                observed.version,
+            ):
+                return True
+        return False
+
+    def _known_folder(self, plan: Plan, entry: LedgerEntry) -> str | None:
+        """The source's own folder among the candidates: what the ledger knows was claimed before."""
+        candidates = self.layout.folders(plan.classification, plan.source)
+        return next((folder for folder in candidates if plan.destination(folder) in entry.destinations), None)
+
+    def _tags(self, plan: Plan) -> dict[str, str]:
+        return tagging.layout_tags(
+            plan.classification.kind, plan.classification.patient, self.pseudonym_key()
+        )

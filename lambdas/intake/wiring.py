@@ -1,0 +1,66 @@
+"""Where the use cases meet their services. Each handler builds the one it needs as its module is loaded, so that
+clients and settings are made in the function's init phase and once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from lambdas.adapters import aws, settings
+from lambdas.adapters.executions import Executions
+from lambdas.adapters.landing import Landing
+from lambdas.adapters.ledger import Ledger
+from lambdas.adapters.processed import Processed
+from lambdas.adapters.publisher import Publisher
+from lambdas.core.events import iso_8601
+from lambdas.intake.admission import Admission
+from lambdas.intake.convergence import Intake
+from lambdas.intake.documents import Documents
+from lambdas.intake.failures import Failures
+from lambdas.intake.filing import Filing
+
+
+def utc_now() -> str:
+    return iso_8601(datetime.now(UTC))
+
+
+def landing() -> Landing:
+    return Landing(aws.s3())
+
+
+def ledger() -> Ledger:
+    return Ledger(aws.dynamodb(), settings.named("LEDGER_TABLE"))
+
+
+def processed() -> Processed:
+    return Processed(aws.s3(), settings.named("PROCESSED_BUCKET"))
+
+
+def admission() -> Admission:
+    return Admission(landing(), ledger(), settings.layout(), settings.rules(), settings.landing_buckets())
+
+
+def filing() -> Filing:
+    arrivals = landing()
+    return Filing(
+        landing=arrivals,
+        processed=processed(),
+        layout=settings.layout(),
+        rules=settings.rules(),
+        pseudonym_key=aws.pseudonym_key,
+        documents=Documents(arrivals),
+    )
+
+
+def intake() -> Intake:
+    return Intake(landing(), ledger(), filing(), utc_now)
+
+
+def failures() -> Failures:
+    return Failures(
+        landing(),
+        ledger(),
+        filing(),
+        Executions(aws.step_functions()),
+        Publisher(aws.events(), settings.named("CATALOG_BUS")),
+        settings.landing_buckets(),
+    )

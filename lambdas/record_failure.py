@@ -1,0 +1,16 @@
+"""RecordFailure: when an execution failed, mark the landing version and tell the world."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lambdas.adapters.boundary import entry_point
+from lambdas.intake import wiring
+
+failures = wiring.failures()
+
+
+@entry_point
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """`event`: Step Functions' `Execution Status Change`. Returns {recorded}: False when it runs again already."""
+    return {"recorded": failures.record(event["detail"])}

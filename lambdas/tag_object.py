@@ -1,0 +1,39 @@
+"""TagObject: write on the landing version how its intake ended, and count it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools.metrics import MetricUnit
+
+from lambdas.adapters.boundary import entry_point, logger, metrics
+from lambdas.core.model import Disposition, Source
+from lambdas.core.tagging import status_of, with_status
+from lambdas.intake import wiring
+
+landing = wiring.landing()
+
+
+@entry_point
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """`event`: {upload, disposition, kind?, patient?, execution}. Returns {status, tagged}."""
+    asked, disposition = event["upload"], Disposition(event["disposition"])
+    source, version_id = Source(asked["bucket"], asked["key"]), asked.get("version_id")
+    status = status_of(disposition)
+    present = landing.tags(source, version_id)
+    merged = None if present is None else with_status(present, status)
+    if merged is not None:
+        landing.put_tags(source, version_id, merged)
+    _count(disposition, event.get("kind") or "none", event.get("patient") or {})
+    logger.info("tagged", status=status.value, written=merged is not None, source_id=source.source_id)
+    return {"status": status.value, "tagged": merged is not None}
+
+
+def _count(disposition: Disposition, kind: str, patient: dict[str, str]) -> None:
+    metrics.add_dimension("disposition", disposition.value)
+    metrics.add_dimension("kind", kind)
+    metrics.add_metric("Intakes", MetricUnit.Count, 1)
+    if patient.get("status") == "unknown":
+        conflicting = patient.get("reason") == "conflict"
+        metrics.add_metric("ConflictingPatients" if conflicting else "UnknownPatients", MetricUnit.Count, 1)
+    metrics.flush_metrics()
