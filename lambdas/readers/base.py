@@ -1,0 +1,92 @@
+"""What a reader is, what it is given, and how it says that a document is not of its format.
+
+A format is one module with a `READER` and one line in `registry.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from lambdas.readers.encoding import Decoded, decode
+from lambdas.readers.limits import MAX_READ, MAX_TEXT_BYTES, SAMPLE
+
+if TYPE_CHECKING:
+    from lambdas.readers.draft import Draft
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The first bytes of an object and the size of the whole of it. At most `MAX_READ` bytes are used."""
+
+    data: bytes
+    size: int
+
+    @property
+    def is_cut(self) -> bool:
+        return len(self.data) < self.size
+
+
+class NotThisFormatError(Exception):
+    """Raised by a reader for a document that looked like its format but is not. The draft is thrown away."""
+
+
+class Source:
+    """A document as readers see it: its bytes, what was claimed of it, and its text if it is text."""
+
+    def __init__(self, content: Content, name: str, declared_type: str | None) -> None:
+        self.data = content.data[:MAX_READ]
+        self.size = max(content.size, len(content.data))
+        self.name = name
+        self.declared_type = (declared_type or "").partition(";")[0].strip().lower()
+        stem, dot, extension = name.rpartition(".")
+        self.extension = extension.lower() if dot and stem else ""
+
+    @property
+    def head(self) -> bytes:
+        return self.data[:SAMPLE]
+
+    @property
+    def is_cut(self) -> bool:
+        return len(self.data) < self.size
+
+    @property
+    def text_is_cut(self) -> bool:
+        return min(len(self.data), MAX_TEXT_BYTES) < self.size
+
+    @cached_property
+    def decoded(self) -> Decoded | None:
+        """The text, or None if this is no text. Of a large document only the first `MAX_TEXT_BYTES`."""
+        return decode(self.data[:MAX_TEXT_BYTES], is_cut=self.text_is_cut)
+
+    @property
+    def text(self) -> str:
+        return self.decoded.text if self.decoded else ""
+
+    @cached_property
+    def text_head(self) -> str:
+        """The beginning of the text, without leading white space."""
+        return self.text[:SAMPLE].lstrip()
+
+    def is_called(self, *extensions_and_types: str) -> bool:
+        """Whether name or declared type claim one of these. A claim only ever breaks a tie."""
+        return self.extension in extensions_and_types or self.declared_type in extensions_and_types
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """One format. `recognises` is cheap; `read` writes into the draft and may raise whatever it likes.
+
+    An `isolated` reader works in a process of its own, with limits on memory and time: for libraries in C,
+    whose appetite for a hostile file nothing in this process could stop. One that `needs_whole` is not asked
+    to read the beginning of a document.
+    """
+
+    format: str
+    media_type: str
+    recognises: Callable[[Source], bool]
+    read: Callable[[Source, Draft], None]
+    isolated: bool = False
+    needs_whole: bool = False

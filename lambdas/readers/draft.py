@@ -1,0 +1,191 @@
+"""An extraction while it is being read: collects, cleans, keeps within the limits, and says what it left out.
+
+Whatever a reader gives, the finished extraction is bounded and clean; if the reader breaks down half-way,
+what it had collected stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from lambdas.core.extraction import (
+    Block,
+    Cut,
+    DocumentFacts,
+    Entity,
+    Extraction,
+    Heading,
+    PatientCandidate,
+    ReadingWarning,
+    Reason,
+    Status,
+    Table,
+    TextBlock,
+    clean,
+    is_clean,
+)
+from lambdas.readers import limits
+from lambdas.readers.base import Source
+
+
+@dataclass(slots=True)
+class Draft:
+    """Written by readers. `format` and `media_type` may be made more precise while reading."""
+
+    format: str
+    media_type: str
+    encoding: str | None = None
+    language: str | None = None
+    pages: int | None = None
+    candidates_complete: bool = True
+    reason: Reason | None = None
+    _metadata: list[tuple[str, str]] = field(default_factory=list)
+    _content: list[Block] = field(default_factory=list)
+    _entities: list[Entity] = field(default_factory=list)
+    _candidates: list[PatientCandidate] = field(default_factory=list)
+    _warnings: list[ReadingWarning] = field(default_factory=list)
+    _cuts: dict[str, Cut] = field(default_factory=dict)
+    _room: int = limits.MAX_TEXT
+
+    @property
+    def is_full(self) -> bool:
+        """Whether any further text would be left out."""
+        return self._room <= 0 or len(self._content) >= limits.MAX_BLOCKS
+
+    def fact(self, name: str, value: str) -> None:
+        """A pair of the document's own metadata: title, author, when it was made."""
+        value = clean(value).strip()[: limits.MAX_METADATA_VALUE]
+        if value and len(self._metadata) < limits.MAX_METADATA:
+            self._metadata.append((clean(name)[: limits.MAX_METADATA_VALUE], value))
+
+    def text(self, text: str, page: int | None = None, section: str | None = None) -> None:
+        text = self._within_room(clean(text))
+        if text.strip() and self._has_block():
+            self._content.append(TextBlock(text, page, _short(section)))
+
+    def heading(self, text: str, level: int = 2, page: int | None = None, section: str | None = None) -> None:
+        text = self._within_room(clean(text)[: limits.MAX_CELL])
+        if text.strip() and self._has_block():
+            self._content.append(Heading(text, min(max(level, 1), 6), page, _short(section)))
+
+    def table(
+        self,
+        rows: Iterable[Sequence[str]],
+        header: Sequence[str] | None = None,
+        page: int | None = None,
+        section: str | None = None,
+        count_all: bool = True,
+    ) -> None:
+        """A table. `count_all` is False where `rows` are known not to be all the rows that there are."""
+        kept: list[tuple[str, ...]] = []
+        top = None if header is None else self._row(header)
+        remaining = iter(rows)
+        for row in remaining:
+            if len(kept) >= limits.MAX_ROWS:
+                total = limits.MAX_ROWS + 1 + sum(1 for _ in remaining) if count_all else None
+                self.cut("rows", "A table has more rows than are kept.", limits.MAX_ROWS, total)
+                break
+            if self._room <= 0:
+                self._no_room()
+                break
+            kept.append(self._row(row))
+        if (kept or top) and self._has_block():
+            self._content.append(Table(tuple(kept), top, page, _short(section)))
+
+    def entity(self, type_: str, where: str, attributes: Iterable[tuple[str, str]] = ()) -> None:
+        if self._has_block(len(self._entities)):
+            pairs = tuple((clean(n)[: limits.MAX_CELL], clean(v)[: limits.MAX_CELL]) for n, v in attributes)
+            self._entities.append(
+                Entity(clean(type_)[: limits.MAX_CELL], clean(where)[: limits.MAX_CELL], pairs)
+            )
+
+    def candidate(self, candidate: PatientCandidate) -> None:
+        """A patient id that the content names. One that cannot be an id is not kept, and not passed over
+        either.
+        """
+        place_is_odd = not is_clean(candidate.scope) or len(candidate.scope) > limits.MAX_CELL
+        if place_is_odd or not is_clean(candidate.value) or len(candidate.value) > limits.MAX_CANDIDATE:
+            self.candidates_complete = False
+            self.warn("odd-patient-id", "A patient identifier is too long or holds control characters.")
+            return
+        if len(self._candidates) >= limits.MAX_CANDIDATES:
+            if any(
+                known.value == candidate.value and known.rank == candidate.rank for known in self._candidates
+            ):
+                return
+            if len(self._candidates) >= 2 * limits.MAX_CANDIDATES:
+                self.candidates_complete = False
+                most = 2 * limits.MAX_CANDIDATES
+                self.cut("patient identifiers", "The document names more patients than are kept.", most)
+                return
+        where, system = clean(candidate.where)[: limits.MAX_CELL], _short(candidate.system)
+        self._candidates.append(replace(candidate, where=where, system=system))
+
+    def warn(self, code: str, message: str, where: str | None = None) -> None:
+        """Tell a person something, without a word of the document in it. The same warning is given once."""
+        warning = ReadingWarning(code, message, where)
+        if warning not in self._warnings and len(self._warnings) < limits.MAX_WARNINGS:
+            self._warnings.append(warning)
+
+    def cut(self, what: str, why: str, limit: int, total: int | None = None) -> None:
+        self._cuts.setdefault(what, Cut(what, why, limit, total))
+
+    def finish(self, source: Source) -> Extraction:
+        reason = self.reason or (Reason.CUT if self._cuts else None)
+        got_something = bool(self._content or self._entities)
+        unread = Status.PARTLY_READ if got_something else Status.NOT_READ
+        facts = DocumentFacts(
+            name=clean(source.name)[: limits.MAX_NAME],
+            size=source.size,
+            bytes_read=len(source.data),
+            format=self.format,
+            media_type=self.media_type,
+            declared_type=clean(source.declared_type)[: limits.MAX_CELL] or None,
+            encoding=self.encoding,
+            language=self.language,
+            pages=self.pages,
+            metadata=tuple(self._metadata),
+        )
+        return Extraction(
+            document=facts,
+            status=Status.READ if reason is None else unread,
+            reason=reason and reason.value,
+            content=tuple(self._content),
+            entities=tuple(self._entities),
+            patient_candidates=tuple(self._candidates),
+            candidates_complete=self.candidates_complete,
+            warnings=tuple(self._warnings),
+            cuts=tuple(self._cuts.values()),
+        )
+
+    def _row(self, cells: Sequence[str]) -> tuple[str, ...]:
+        if len(cells) > limits.MAX_COLUMNS:
+            self.cut("columns", "A table has more columns than are kept.", limits.MAX_COLUMNS, len(cells))
+        row = []
+        for cell in cells[: limits.MAX_COLUMNS]:
+            if len(cell) > limits.MAX_CELL:
+                self.cut("cells", "A cell is longer than is kept.", limits.MAX_CELL)
+            row.append(self._within_room(clean(cell[: limits.MAX_CELL])))
+            self._room -= 1  # so that empty cells are not unbounded
+        return tuple(row)
+
+    def _within_room(self, text: str) -> str:
+        if len(text) > self._room:
+            self._no_room()
+        text = text[: self._room] if self._room > 0 else ""
+        self._room -= len(text)
+        return text
+
+    def _no_room(self) -> None:
+        self.cut("text", "The document holds more text than is kept.", limits.MAX_TEXT)
+
+    def _has_block(self, count: int | None = None) -> bool:
+        if (len(self._content) if count is None else count) < limits.MAX_BLOCKS:
+            return True
+        self.cut("blocks", "The document has more parts than are kept.", limits.MAX_BLOCKS)
+        return False
+
+
+def _short(text: str | None) -> str | None:
+    return None if text is None else clean(text)[: limits.MAX_METADATA_VALUE]

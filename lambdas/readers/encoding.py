@@ -1,0 +1,83 @@
+"""Bytes to text: the encoding by byte order mark, by UTF-8's own redundancy, by the zeros of UTF-16, else
+Windows-1252.
+
+No statistics: a wrong guess among single-byte encodings is worse than an honest warning.
+"""
+
+from __future__ import annotations
+
+import codecs
+from dataclasses import dataclass
+
+from lambdas.readers.limits import SAMPLE
+
+# UTF-32 first: its little-endian mark begins with that of UTF-16.
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_TEXT_CONTROLS = b"\t\n\r\f\x0b\x1b\x1c"  # what text, terminals' logs and HL7 messages may hold
+_CONTROLS = bytes(byte for byte in range(32) if byte not in _TEXT_CONTROLS) + b"\x7f"
+_MOST_CONTROLS = 0.005  # share of control characters in what still counts as text
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """`assumed` tells that nothing in the bytes proves the encoding; `damaged` that some of them are not in
+    it.
+    """
+
+    text: str
+    encoding: str
+    assumed: bool = False
+    damaged: bool = False
+
+
+def decode(data: bytes, *, is_cut: bool) -> Decoded | None:
+    """The text that the bytes are, or None if they are no text. `is_cut` allows a last character to be
+    incomplete.
+    """
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            return _decode_as(encoding, data[len(mark) :], is_cut)
+    if wide := _wide(data[:SAMPLE]):
+        decoded = _decode_as(wide, data, is_cut)
+        if not decoded.damaged and _is_text(decoded.text[:SAMPLE].encode("utf-8", "replace")):
+            return decoded
+    if not _is_text(data[:SAMPLE]):
+        return None
+    decoded = _decode_as("utf-8", data, is_cut)
+    if not decoded.damaged:
+        return Decoded(decoded.text, "ascii" if decoded.text.isascii() else "utf-8")
+    # Windows-1252 leaves five bytes undefined. Latin-1 gives them the control characters that they are there.
+    text = data.decode("cp1252", errors="replace")
+    return Decoded(text, "windows-1252", assumed=True, damaged="\ufffd" in text)
+
+
+def _decode_as(encoding: str, data: bytes, is_cut: bool) -> Decoded:
+    decoder = codecs.getincrementaldecoder(encoding)
+    try:
+        return Decoded(decoder("strict").decode(data, final=not is_cut), encoding)
+    except UnicodeDecodeError:
+        return Decoded(decoder("replace").decode(data, final=not is_cut), encoding, damaged=True)
+
+
+def _wide(sample: bytes) -> str | None:
+    """UTF-16 without a mark: nearly every second byte of Western text is zero, always the same second."""
+    if len(sample) < 4:
+        return None
+    half = len(sample) // 2
+    even, odd = sample[0 : half * 2 : 2].count(0), sample[1 : half * 2 : 2].count(0)
+    if odd > half * 0.7 and even < half * 0.05:
+        return "utf-16-le"
+    if even > half * 0.7 and odd < half * 0.05:
+        return "utf-16-be"
+    return None
+
+
+def _is_text(sample: bytes) -> bool:
+    controls = len(sample) - len(sample.translate(None, _CONTROLS))
+    return controls <= len(sample) * _MOST_CONTROLS

@@ -1,0 +1,93 @@
+"""JSON and JSON lines: values as tables of facts, records as rows, and patient ids.
+
+Numbers keep the digits they were written with; a member that occurs twice is shown twice. What does not parse
+is shown as the text it is.
+"""
+
+from __future__ import annotations
+
+import re
+
+from lambdas.core.extraction import Reason, clean
+from lambdas.readers.base import NotThisFormatError, Reader, Source
+from lambdas.readers.draft import Draft
+from lambdas.readers.json_facts import tell_facts
+from lambdas.readers.json_patient import tell_candidates
+from lambdas.readers.json_values import Object, Value, is_too_complex, parse
+from lambdas.readers.media_types import detect_markup
+from lambdas.readers.plain_text import note_text_facts
+
+_CLAIMS = ("json", "ndjson", "jsonl", "application/json", "application/x-ndjson", "application/jsonl")
+_BEGINNING = re.compile(r"(?:\{\s*[\"}]|\[\s*(?:[]\"\[{\d-]|true|false|null|NaN))")
+
+
+def _recognises(source: Source) -> bool:
+    begins_well = source.decoded is not None and _BEGINNING.match(source.text_head)
+    return bool(begins_well) and detect_markup(source) is None
+
+
+def _read(source: Source, draft: Draft) -> None:
+    if is_too_complex(source.text):
+        message = "The document has too many values, or too many levels, to be shown as tables."
+        _show_as_text(source, draft, Reason.TOO_COMPLEX, message)
+        return
+    try:
+        value = parse(source.text)
+    except ValueError:
+        if not _read_lines(source, draft):
+            _read_damaged(source, draft)
+        return
+    note_text_facts(source, draft)
+    tell_facts(value, draft)
+    tell_candidates(value, draft)
+
+
+def _read_lines(source: Source, draft: Draft) -> bool:
+    """JSON lines: one value a line, of which the first two parse. False if the document is no such."""
+    lines = [(number, line) for number, line in enumerate(source.text.splitlines(), 1) if line.strip()]
+    if source.text_is_cut:
+        lines.pop()
+    values: list[tuple[int, Value]] = []
+    damaged = 0
+    for position, (number, line) in enumerate(lines):
+        try:
+            values.append((number, parse(line)))
+        except ValueError:
+            if position < 2:
+                return False
+            damaged += 1
+    if len(values) < 2 or not all(isinstance(value, (Object, list)) for _, value in values[:2]):
+        return False
+    draft.format, draft.media_type = "ndjson", "application/x-ndjson"
+    note_text_facts(source, draft)
+    if damaged or source.text_is_cut:
+        draft.candidates_complete = False
+    if damaged:
+        draft.reason = Reason.DAMAGED
+        draft.warn("damaged-lines", f"{damaged} of {len(lines)} lines are no JSON. They are left out.")
+    tell_facts([value for _, value in values], draft)
+    for number, value in values:
+        tell_candidates(value, draft, f"line {number}: ")
+    return True
+
+
+def _read_damaged(source: Source, draft: Draft) -> None:
+    if source.text_is_cut:
+        _show_as_text(source, draft, Reason.CUT, "The document is too large to be shown as tables.")
+    elif source.is_called(*_CLAIMS):
+        _show_as_text(
+            source, draft, Reason.DAMAGED, "The document is called JSON but is not. It is shown as text."
+        )
+    else:
+        raise NotThisFormatError
+
+
+def _show_as_text(source: Source, draft: Draft, reason: Reason, message: str) -> None:
+    note_text_facts(source, draft)
+    draft.reason = reason
+    draft.candidates_complete = False
+    draft.warn("shown-as-text", message)
+    draft.text(clean(source.text))
+
+
+READER = Reader("json", "application/json", _recognises, _read)

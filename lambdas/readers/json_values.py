@@ -1,0 +1,69 @@
+"""JSON as it was written: numbers with their own digits, objects with their own order and repetitions."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TypeAlias
+
+from lambdas.readers.limits import MAX_JSON_DEPTH, MAX_JSON_VALUES
+
+_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_NOT_BRACKETS = re.compile(r"[^][}{]+")
+
+
+class Number(str):
+    """A number as it stands in the document: `1.10` is not `1.1`, and no number is too long."""
+
+    __slots__ = ()
+
+
+class Object:
+    """The members of an object in order, repeated names included."""
+
+    __slots__ = ("members",)
+
+    def __init__(self, members: list[tuple[str, Value]]) -> None:
+        self.members = members
+
+
+Scalar: TypeAlias = str | Number | bool | None
+Value: TypeAlias = Object | list["Value"] | Scalar
+
+
+def shown(value: Scalar) -> str:
+    """A scalar as a person reads it."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
+def scalars(values: list[Value]) -> list[Scalar] | None:
+    """The values if all of them are scalars, else None."""
+    found = [value for value in values if not isinstance(value, (Object, list))]
+    return found if len(found) == len(values) else None
+
+
+def is_too_complex(text: str) -> bool:
+    """Whether the text has too many values, or too many within each other, to be parsed within our limits."""
+    if sum(map(text.count, ",:[{")) > MAX_JSON_VALUES:
+        return True
+    depth = 0
+    for bracket in _NOT_BRACKETS.sub("", _STRING.sub("", text)):
+        depth += 1 if bracket in "[{" else -1
+        if depth > MAX_JSON_DEPTH:
+            return True
+    return False
+
+
+def parse(text: str) -> Value:
+    """The value that the text is. Raises ValueError if it is none."""
+    try:
+        value: Value = json.loads(
+            text, object_pairs_hook=Object, parse_int=Number, parse_float=Number, parse_constant=Number
+        )
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+    return value

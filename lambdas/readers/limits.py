@@ -1,0 +1,28 @@
+"""How much the readers take in and give out. Each limit that bites is named in the record it cut."""
+
+from __future__ import annotations
+
+MIB = 1024 * 1024
+
+MAX_READ = 32 * MIB  # of an object, by the caller's ranged GET: a PDF can be read only whole
+MAX_TEXT_BYTES = 8 * MIB  # of a document in a text format that is decoded
+SAMPLE = 64 * 1024  # looked at to tell the format
+
+MAX_TEXT = 1 * MIB  # characters of text and table cells together in one record
+MAX_PAGES = 200
+MAX_ROWS = 2_000  # of one table
+MAX_COLUMNS = 64
+MAX_CELL = 4_000  # characters
+MAX_BLOCKS = 2_000
+MAX_WARNINGS = 50
+MAX_METADATA = 50  # pairs
+MAX_METADATA_VALUE = 1_000  # characters
+MAX_NAME = 1_024
+
+MAX_JSON_VALUES = 400_000  # some 60 MB once parsed
+MAX_JSON_DEPTH = 100
+MAX_CANDIDATES = 100  # patient ids in one record; further ones only if they name someone new
+MAX_CANDIDATE = 256  # characters of one patient id
+
+CHILD_SECONDS = 45  # of a reader that runs in a process of its own
+CHILD_MEMORY = 256 * MIB  # of data; beside the function's own, within its 512 MB

@@ -1,0 +1,142 @@
+"""`result.html`: an extraction as one page that a person reads in any browser, or prints.
+
+Invariants: the page is self-contained and can run nothing, whatever the document contains: no script, no
+link, no address from the document, a Content-Security-Policy that allows only the page's own style sheet, and
+every value escaped. Equal input gives an equal page.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from lambdas.core.extraction import Block, Extraction, Reason, Status, Table, clean
+
+_HERE = Path(__file__).parent
+_STYLE = (_HERE / "page.css").read_text(encoding="utf-8")
+_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'"
+
+_ALIGNED = re.compile(r"\S(?: {3,}|\t)\S")  # columns made of spaces, which only fixed-width letters show
+_NUMBER = re.compile(r"[-+<>≤≥~]?\s*[\d.,\s]{0,30}\d\s*%?")
+_FACTS = ("Field", "Value")
+_MONTHS = ["Jan", "Feb", "March", "April", "May", "June", "July", "Aug", "Sept", "Oct", "Nov", "Dec"]
+_FORMATS = {"pdf": "PDF", "csv": "Table (CSV)", "json": "JSON", "ndjson": "JSON lines", "text": "Plain text"}
+_UNITS = ("kB", "MB", "GB", "TB")
+_READING = {
+    Status.READ: "Complete",
+    Status.PARTLY_READ: "In part",
+    Status.NOT_READ: "Not read",
+}
+_WHY_NOTHING: dict[str, str] = {
+    Reason.EMPTY: "The file is empty.",
+    Reason.UNSUPPORTED: "Files of this type are kept as they are.",
+    Reason.ENCRYPTED: "The file is protected by a password.",
+    Reason.DAMAGED: "The file is damaged.",
+    Reason.NO_TEXT: "The file holds pictures of pages, and no text.",
+    Reason.TOO_LARGE: "The file is too large to be read.",
+    Reason.TOO_SLOW: "Reading the file took too long.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PageHeader:
+    """What the page says about the upload. `received` is a moment in ISO 8601, `source` the landing object."""
+
+    title: str
+    kind: str
+    patient: str
+    received: str
+    source: str
+    version: str
+
+
+def render(extraction: Extraction, header: PageHeader) -> str:
+    """The page. Never raises for anything that a document may contain."""
+    return _template().render(
+        header=header,
+        extraction=extraction,
+        document=extraction.document,
+        received=_moment(header.received),
+        size=_size(extraction.document.size),
+        format=_FORMATS.get(extraction.document.format, extraction.document.format.upper()),
+        reading=_READING[extraction.status],
+        why_nothing=_WHY_NOTHING.get(extraction.reason or ""),
+        pages=list(_pages(extraction.content)),
+        style=Markup(_STYLE),  # noqa: S704 the page's own style sheet, nothing of a document
+        policy=_POLICY,
+    )
+
+
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        # Keys and names from outside come in here uncleaned.
+        finalize=lambda value: clean(value) if type(value) is str else value,
+    )
+    environment.filters |= {
+        "grouped": lambda number: f"{number:,}",
+        "titled": lambda name: name[:1].upper() + name[1:],
+    }
+    environment.tests |= {"aligned": lambda text: bool(_ALIGNED.search(text)), "facts": _is_facts}
+    environment.globals["numeric_columns"] = _numeric_columns
+    return environment.get_template("page.html.jinja")
+
+
+def _pages(content: tuple[Block, ...]) -> Iterator[dict[str, Any]]:
+    """The blocks by page, each with the section that begins with it, if one does."""
+    for number, blocks in groupby(content, key=lambda block: block.page):
+        section: str | None = None
+        shown = []
+        for block in blocks:
+            shown.append({"block": block, "section": block.section if block.section != section else None})
+            section = block.section
+        yield {"number": number, "blocks": shown}
+
+
+def _is_facts(table: Table) -> bool:
+    return table.header == _FACTS
+
+
+def _numeric_columns(table: Table) -> frozenset[int]:
+    """The columns that hold nothing but numbers, to be set flush right."""
+    width = max(map(len, (*table.rows, table.header or ())), default=0)
+    return frozenset(column for column in range(width) if _is_numeric(table, column))
+
+
+def _is_numeric(table: Table, column: int) -> bool:
+    cells = [row[column].strip() for row in table.rows if column < len(row) and row[column].strip()]
+    return bool(cells) and all(len(cell) <= 32 and _NUMBER.fullmatch(cell) for cell in cells)
+
+
+def _moment(text: str) -> str:
+    """A moment for people, in UTC. What is no moment stays as it is."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC)
+    zone = " UTC" if moment.tzinfo else ""
+    return f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year}, {moment:%H:%M}{zone}"
+
+
+def _size(size: int) -> str:
+    if size < 1000:
+        return f"{size} bytes"
+    power = min((len(str(size)) - 1) // 3, len(_UNITS))
+    return f"{size / 1000**power:.1f} {_UNITS[power - 1]}"

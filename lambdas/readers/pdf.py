@@ -1,0 +1,122 @@
+"""PDF: text by page and metadata, through PDFium. Encrypted and scanned documents are named as such."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from lambdas.core.extraction import Reason
+from lambdas.readers.base import NotThisFormatError, Reader, Source
+from lambdas.readers.draft import Draft
+from lambdas.readers.limits import MAX_PAGES
+
+if TYPE_CHECKING:
+    import pypdfium2
+
+_PASSWORD_ERROR = 4  # FPDF_ERR_PASSWORD
+_UNKNOWN_HANDLER_ERROR = 5  # FPDF_ERR_SECURITY
+_METADATA = {
+    "Title": "title",
+    "Author": "author",
+    "Subject": "subject",
+    "Keywords": "keywords",
+    "Creator": "creator",
+    "Producer": "producer",
+    "CreationDate": "created",
+    "ModDate": "modified",
+}
+_DATE = re.compile(r"D:(\d{4})(\d{2})?(\d{2})?(\d{2})?(\d{2})?(\d{2})?(?:(Z)|([+-]\d{2})'?(\d{2})?'?)?")
+
+
+def _recognises(source: Source) -> bool:
+    # Readers of the format allow other bytes before the header.
+    return b"%PDF-" in source.data[:1024]
+
+
+def _read(source: Source, draft: Draft) -> None:
+    import pypdfium2
+
+    try:
+        document = pypdfium2.PdfDocument(source.data)
+    except pypdfium2.PdfiumError as error:
+        _refuse(getattr(error, "err_code", None), source, draft)
+        return
+    draft.pages = len(document)
+    for name, value in document.get_metadata_dict(skip_empty=True).items():
+        draft.fact(_METADATA.get(name, name), _date(value) if name.endswith("Date") else value)
+    if document.get_formtype():
+        draft.warn("form", "The document is a form. What was typed into its fields is not read.")
+    _read_pages(document, draft)
+
+
+def _refuse(code: int | None, source: Source, draft: Draft) -> None:
+    if code in (_PASSWORD_ERROR, _UNKNOWN_HANDLER_ERROR):
+        draft.reason = Reason.ENCRYPTED
+        draft.warn("encrypted", "The document is protected by a password. Its content is not read.")
+        return
+    if not source.data.startswith(b"%PDF-"):
+        raise NotThisFormatError
+    draft.reason = Reason.DAMAGED
+    draft.warn("damaged", "The document is damaged. Its content cannot be read.")
+
+
+def _read_pages(document: pypdfium2.PdfDocument, draft: Draft) -> None:
+    import pypdfium2
+
+    pages = len(document)
+    without_text = unreadable = 0
+    for index in range(min(pages, MAX_PAGES)):
+        if draft.is_full:
+            draft.text("-")  # one character too many: the draft says what it leaves out
+            break
+        try:
+            page = document[index]
+            text = _tidy(page.get_textpage().get_text_bounded())
+            page.close()
+        except pypdfium2.PdfiumError:
+            unreadable += 1
+            continue
+        if text.strip():
+            draft.text(text, page=index + 1)
+        else:
+            without_text += 1
+    if pages > MAX_PAGES:
+        draft.cut("pages", "The document has more pages than are read.", MAX_PAGES, pages)
+    _judge(min(pages, MAX_PAGES), without_text, unreadable, draft)
+
+
+def _judge(pages: int, without_text: int, unreadable: int, draft: Draft) -> None:
+    if unreadable:
+        draft.reason = Reason.DAMAGED
+        draft.warn("damaged", f"{unreadable} of {pages} pages cannot be read.")
+    if pages == 0:
+        draft.reason = Reason.NO_TEXT
+        draft.warn("no-pages", "The document has no pages.")
+    elif without_text == pages:
+        draft.reason = Reason.NO_TEXT
+        draft.warn("scanned", "The document holds no text, only pictures of pages. It was probably scanned.")
+    elif without_text:
+        draft.warn(
+            "pages-without-text", f"{without_text} of {pages} pages hold no text. They may be scanned."
+        )
+
+
+def _tidy(text: str) -> str:
+    # PDFium marks a hyphen at a line's end, which joins a word's two halves, by U+FFFE or U+0002.
+    return text.replace("\ufffe", "").replace("\x02", "")
+
+
+def _date(value: str) -> str:
+    """A PDF date in ISO 8601, as precise as it is given. What is no date stays as it is."""
+    match = _DATE.match(value)
+    if match is None:
+        return value
+    year, month, day, hour, minute, second, zulu, offset, offset_minutes = match.groups()
+    date = "-".join(part for part in (year, month, day) if part)
+    if not (month and day and hour and minute):
+        return date
+    zone = "Z" if zulu else f"{offset}:{offset_minutes or '00'}" if offset else ""
+    return f"{date}T{hour}:{minute}:{second or '00'}{zone}"
+
+
+READER = Reader("pdf", "application/pdf", _recognises, _read, isolated=True, needs_whole=True)

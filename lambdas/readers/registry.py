@@ -1,0 +1,80 @@
+"""The formats that can be read, and the one way in: `read`.
+
+Readers are asked in order; the first that recognises the content and does not withdraw reads it. What none
+reads is recorded as not read, with the media type that its content shows.
+"""
+
+from __future__ import annotations
+
+from lambdas.core.extraction import Extraction, Reason
+from lambdas.readers import csv_table, json_document, pdf, plain_text
+from lambdas.readers.base import Content, NotThisFormatError, Reader, Source
+from lambdas.readers.draft import Draft
+from lambdas.readers.isolation import read_isolated
+from lambdas.readers.media_types import detect
+
+READERS: tuple[Reader, ...] = (
+    pdf.READER,
+    json_document.READER,
+    csv_table.READER,
+    plain_text.READER,
+)
+
+
+def read(content: Content, *, name: str, declared_type: str | None) -> Extraction:
+    """Everything that can be read out of the document. Never raises, whatever the bytes.
+
+    `content` holds the first bytes of the object, at most `MAX_READ` of them are used, and its whole size;
+    `name` is its file name; `declared_type` the content type that it was uploaded with. Equal input gives an
+    equal result.
+    """
+    source = Source(content, name, declared_type)
+    for reader in READERS:
+        if _recognises(reader, source):
+            if reader.needs_whole and source.is_cut:
+                return _too_large(reader, source)
+            try:
+                return read_isolated(reader, source) if reader.isolated else read_with(reader, source)
+            except NotThisFormatError:
+                continue
+    return _not_read(source)
+
+
+def read_with(reader: Reader, source: Source) -> Extraction:
+    """Read with one reader, in this process. Raises nothing but `NotThisFormatError`."""
+    draft = Draft(reader.format, reader.media_type)
+    try:
+        reader.read(source, draft)
+    except NotThisFormatError:
+        raise
+    except Exception:
+        # Nothing of the exception is shown: its text may quote the document.
+        draft.reason = Reason.FAILED
+        draft.candidates_complete = False
+        draft.warn("reader-failed", "The document could not be read to its end. It may be damaged.")
+    return draft.finish(source)
+
+
+def _recognises(reader: Reader, source: Source) -> bool:
+    try:
+        return reader.recognises(source)
+    except Exception:
+        return False
+
+
+def _not_read(source: Source) -> Extraction:
+    if source.size == 0:
+        draft = Draft("empty", "application/x-empty", reason=Reason.EMPTY)
+        draft.warn("empty", "The file is empty.")
+        return draft.finish(source)
+    format_, media_type = detect(source)
+    draft = Draft(format_, media_type, reason=Reason.UNSUPPORTED)
+    draft.warn("unsupported", "Files of this type are filed as they are. Their content is not read.")
+    return draft.finish(source)
+
+
+def _too_large(reader: Reader, source: Source) -> Extraction:
+    draft = Draft(reader.format, reader.media_type, reason=Reason.TOO_LARGE)
+    draft.warn("too-large", "A document of this type can be read only whole, and this one is too large.")
+    draft.cut("bytes", "The document is larger than is read.", len(source.data), source.size)
+    return draft.finish(source)
