@@ -11,6 +11,7 @@ from local.problem import Problem
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m local", description="Carefile on this machine")
     commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("check", help="say what is missing on this machine, if anything")
     commands.add_parser("up", help="start the embedded AWS, deploy the pipeline, say where it is")
     commands.add_parser("deploy", help="deploy again, also when nothing changed")
     commands.add_parser("status", help="say where it is and what is in it")
@@ -29,7 +30,11 @@ def _run(command: str) -> int:
     from local import checks
 
     checks.python()
-    checks.environments()
+    if command != "down":
+        checks.environments()
+    if command == "check":
+        checks.node()
+        return 0
     from local import commands
     from local.settings import Settings
 

@@ -1,0 +1,86 @@
+# Every command installs what it needs first, once. `make` alone lists them.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help setup up down status demo test lint deploy clean clean-all
+
+# The first of these that is new enough; or say `make setup PYTHON=/path/to/python`.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+STAGE ?= dev
+PY := .venv/bin/python
+# A link across file systems is no news to anybody.
+export UV_LINK_MODE := copy
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+help: ## list these commands
+	@echo "Carefile: files a clinic's uploads."; echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST); echo
+	@echo "  Settings: STAGE=$(STAGE) for deploy; CAREFILE_PORT, CAREFILE_CONSOLE_PORT and CAREFILE_HOME for the"
+	@echo "  embedded AWS; ARGS for pytest, as in  make test ARGS='tests/unit -x'"
+
+setup: .venv/.ready .venv-local/.ready ## install everything (no AWS account, no Docker)
+	@$(PY) -m local check
+
+demo: setup ## watch real files go through the real state machine, on this machine
+	@$(PY) -m local demo
+
+up: setup ## start the embedded AWS with the pipeline deployed to it, and leave it running
+	@$(PY) -m local up
+
+status: setup ## say where it is and what is in it
+	@$(PY) -m local status
+
+down: ## stop it; what it holds is kept
+	@if [ -e .venv/.ready ]; then $(PY) -m local down; else echo "Nothing runs."; fi
+
+test: setup node_modules/.ready ## run all tests
+	@$(PY) -m pytest $(ARGS)
+
+lint: setup ## check style, types, schemas and the direction of dependencies
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+	@.venv/bin/lint-imports
+	@.venv/bin/check-jsonschema --check-metaschema schemas/*.json
+
+deploy: setup node_modules/.ready ## deploy to AWS with your credentials (STAGE=dev)
+	@node_modules/.bin/cdk deploy --context stage=$(STAGE) $(ARGS)
+
+clean: down ## stop it and forget what it holds and what was built
+	@rm -rf .local .build cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+clean-all: clean ## also remove what the set-up installed
+	@rm -rf .venv .venv-local node_modules
+
+.venv/.ready: requirements.lock
+	@$(call new_venv,.venv)
+	@echo "Installing the project's packages …"
+	@awk '/^uv==/ {found=1} found {print} found && !/\\$$/ {exit}' $< > .venv/uv.lock
+	@$(PY) -m pip install --quiet --require-hashes --no-deps -r .venv/uv.lock
+	@$(PY) -m uv pip sync --quiet --require-hashes --compile-bytecode --python $(PY) $<
+	@touch $@
+
+.venv-local/.ready: local/requirements.lock .venv/.ready
+	@$(call new_venv,.venv-local)
+	@echo "Installing the embedded AWS …"
+	@$(PY) -m uv pip sync --quiet --require-hashes --compile-bytecode --python .venv-local/bin/python $<
+	@touch $@
+
+node_modules/.ready: package-lock.json
+	@echo "Installing the CDK's command line …"
+	@command -v npm >/dev/null || { echo "carefile: npm is missing, and the CDK's command line comes by it" >&2; \
+		echo "  to do: install Node.js 20 or newer with npm" >&2; exit 1; }
+	@npm ci --silent --no-audit --no-fund
+	@touch $@
+
+# A venv whose Python has gone (moved or uninstalled) is made anew.
+define new_venv
+	test -n "$(PYTHON)" || { echo "carefile: Python 3.11 or newer is needed, and no python3 here is" >&2; \
+		echo "  to do: install one, or name it: make setup PYTHON=/path/to/python3.12" >&2; exit 1; }; \
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "carefile: $(PYTHON) is older than Python 3.11" >&2; \
+		echo "  to do: name a newer one: make setup PYTHON=/path/to/python3.12" >&2; exit 1; }; \
+	$(1)/bin/python -c '' 2>/dev/null || { rm -rf $(1) && $(PYTHON) -m venv $(1); } || { \
+		echo "carefile: $(PYTHON) cannot make a virtual environment" >&2; \
+		echo "  to do: install its venv module (on Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
+endef
