@@ -114,7 +114,7 @@ class _Target:
 
 def _sources(project_root: Path, rules_file: Path) -> Iterator[tuple[Path, Path]]:
     """Path in the package and file in the project, in one order everywhere."""
-    for pattern in ("lambdas/**/*.py", "schemas/*.json"):
+    for pattern in ("lambdas/**/*.py", "lambdas/**/*.css", "lambdas/**/*.jinja", "schemas/*.json"):
         for path in sorted(project_root.glob(pattern)):
             yield path.relative_to(project_root), path
     yield _RULES, rules_file

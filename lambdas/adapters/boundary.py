@@ -14,6 +14,7 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lambdas.adapters.settings import ROOT
 from lambdas.core.errors import (
     CarefileError,
     InternalError,
@@ -115,8 +116,11 @@ def translated(error: Exception) -> CarefileError:
 
 
 def _line(error: BaseException) -> str:
+    """The innermost line of ours that the exception came through."""
     trace, place = error.__traceback__, "an unknown line"
     while trace is not None:
-        place = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
+        file = Path(trace.tb_frame.f_code.co_filename)
+        if file.is_relative_to(ROOT / "lambdas"):
+            place = f"{file.relative_to(ROOT)}:{trace.tb_lineno}"
         trace = trace.tb_next
     return place
