@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "1.0"
 
 # Lone surrogates, control characters but tab and line feed, and the two code points that are never
 # characters: each breaks UTF-8, HTML or XML, or the terminal of whoever looks at it.

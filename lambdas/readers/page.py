@@ -20,7 +20,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from lambdas.core.extraction import Block, Extraction, Reason, Status, Table, clean
+from lambdas.core.extraction import Block, Extraction, Status, Table, clean
 
 _HERE = Path(__file__).parent
 _STYLE = (_HERE / "page.css").read_text(encoding="utf-8")
@@ -30,22 +30,16 @@ _POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none
 _ALIGNED = re.compile(r"\S(?: {3,}|\t)\S")  # columns made of spaces, which only fixed-width letters show
 _NUMBER = re.compile(r"[-+<>≤≥~]?\s*[\d.,\s]{0,30}\d\s*%?")
 _FACTS = ("Field", "Value")
-_MONTHS = ["Jan", "Feb", "March", "April", "May", "June", "July", "Aug", "Sept", "Oct", "Nov", "Dec"]
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
 _FORMATS = {"pdf": "PDF", "csv": "Table (CSV)", "json": "JSON", "ndjson": "JSON lines", "text": "Plain text"}
 _UNITS = ("kB", "MB", "GB", "TB")
 _READING = {
     Status.READ: "Complete",
     Status.PARTLY_READ: "In part",
     Status.NOT_READ: "Not read",
-}
-_WHY_NOTHING: dict[str, str] = {
-    Reason.EMPTY: "The file is empty.",
-    Reason.UNSUPPORTED: "Files of this type are kept as they are.",
-    Reason.ENCRYPTED: "The file is protected by a password.",
-    Reason.DAMAGED: "The file is damaged.",
-    Reason.NO_TEXT: "The file holds pictures of pages, and no text.",
-    Reason.TOO_LARGE: "The file is too large to be read.",
-    Reason.TOO_SLOW: "Reading the file took too long.",
 }
 
 
@@ -71,7 +65,6 @@ def render(extraction: Extraction, header: PageHeader) -> str:
         size=_size(extraction.document.size),
         format=_FORMATS.get(extraction.document.format, extraction.document.format.upper()),
         reading=_READING[extraction.status],
-        why_nothing=_WHY_NOTHING.get(extraction.reason or ""),
         pages=list(_pages(extraction.content)),
         style=Markup(_STYLE),  # noqa: S704 the page's own style sheet, nothing of a document
         policy=_POLICY,

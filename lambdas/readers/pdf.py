@@ -1,4 +1,4 @@
-"""PDF: text by page and metadata, through PDFium. Encrypted and scanned documents are named as such."""
+"""PDF: the text of each page, and metadata, through PDFium. Encrypted and scanned documents are named as such."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from lambdas.core.extraction import Reason
 from lambdas.readers.base import NotThisFormatError, Reader, Source
 from lambdas.readers.draft import Draft
 from lambdas.readers.limits import MAX_PAGES
+from lambdas.readers.pdf_layout import page_text
 
 if TYPE_CHECKING:
     import pypdfium2
@@ -71,7 +72,7 @@ def _read_pages(document: pypdfium2.PdfDocument, draft: Draft) -> None:
             break
         try:
             page = document[index]
-            text = _tidy(page.get_textpage().get_text_bounded())
+            text = page_text(page.get_textpage(), is_turned=bool(page.get_rotation()))
             page.close()
         except pypdfium2.PdfiumError:
             unreadable += 1
@@ -99,11 +100,6 @@ def _judge(pages: int, without_text: int, unreadable: int, draft: Draft) -> None
         draft.warn(
             "pages-without-text", f"{without_text} of {pages} pages hold no text. They may be scanned."
         )
-
-
-def _tidy(text: str) -> str:
-    # PDFium marks a hyphen at a line's end, which joins a word's two halves, by U+FFFE or U+0002.
-    return text.replace("\ufffe", "").replace("\x02", "")
 
 
 def _date(value: str) -> str:
