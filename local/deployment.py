@@ -35,6 +35,7 @@ SOURCES = (
     "requirements.lock",
 )
 SYNTH_SECONDS = 300
+_PATIENCE = {"Delay": 1, "MaxAttempts": 120}
 
 
 def client(settings: Settings, service: str) -> Any:
@@ -190,14 +191,18 @@ def _apply_stack(settings: Settings, template_url: str) -> None:
         "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
     }
     try:
-        exists = cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"]
+        status = cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"][0]["StackStatus"]
     except ClientError:
-        exists = []
-    action = "update" if exists else "create"
+        status = None
+    if status == "ROLLBACK_COMPLETE":  # its creation failed: nothing is in it, and it cannot be updated
+        cloudformation.delete_stack(StackName=STACK_NAME)
+        cloudformation.get_waiter("stack_delete_complete").wait(StackName=STACK_NAME, WaiterConfig=_PATIENCE)
+        status = None
+    action = "create" if status is None else "update"
     try:
         getattr(cloudformation, f"{action}_stack")(**arguments)
         cloudformation.get_waiter(f"stack_{action}_complete").wait(
-            StackName=STACK_NAME, WaiterConfig={"Delay": 1, "MaxAttempts": 120}
+            StackName=STACK_NAME, WaiterConfig=_PATIENCE
         )
     except ClientError as error:
         if "No updates are to be performed" not in str(error):

@@ -76,9 +76,10 @@ def start(settings: Settings) -> Running:
         shutil.rmtree(settings.scratch, ignore_errors=True)
         settings.scratch.mkdir(parents=True)
         settings.logs.mkdir(parents=True, exist_ok=True)
-        running = Running(_spawn(settings, "aws"), settings.port, None, settings.console_port)
+        aws = _spawn(settings, "aws")
+        running = Running(aws.pid, settings.port, None, settings.console_port)
         _write(settings, running)
-        _wait(f"{settings.endpoint}/_ministack/ready", running.aws_pid, settings.logs / "aws.log")
+        _wait(f"{settings.endpoint}/_ministack/ready", aws, settings.logs / "aws.log")
     elif running.port != settings.port:
         raise Problem(
             f"it already runs on port {running.port}, not {settings.port}",
@@ -86,10 +87,10 @@ def start(settings: Settings) -> Running:
         )
     if settings.console_port and running.console_pid is None:
         _must_be_free(settings.console_port, "CAREFILE_CONSOLE_PORT")
-        pid = _spawn(settings, "console")
-        running = Running(running.aws_pid, running.port, pid, settings.console_port)
+        console = _spawn(settings, "console")
+        running = Running(running.aws_pid, running.port, console.pid, settings.console_port)
         _write(settings, running)
-        _wait(f"{settings.console_url}/", pid, settings.logs / "console.log")
+        _wait(f"{settings.console_url}/", console, settings.logs / "console.log")
     return running
 
 
@@ -117,7 +118,7 @@ def stop(settings: Settings) -> bool:
     return True
 
 
-def _spawn(settings: Settings, role: str) -> int:
+def _spawn(settings: Settings, role: str) -> subprocess.Popen[bytes]:
     # A small environment of its own: what is set in the caller's shell (an AWS_PROFILE, an AWS_ENDPOINT_URL)
     # would otherwise reach the functions, which inherit it.
     inherited = ("PATH", "HOME", "LANG", "LC_ALL", "SYSTEMROOT")
@@ -160,7 +161,7 @@ def _spawn(settings: Settings, role: str) -> int:
             "secretsmanager,iam,cloudformation",
         }
     with (settings.logs / f"{role}.log").open("ab") as log:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [PYTHON, "-m", f"local.{'server' if role == 'aws' else 'console'}", str(settings.home)],
             cwd=REPOSITORY,
             env=env,
@@ -169,7 +170,6 @@ def _spawn(settings: Settings, role: str) -> int:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    return process.pid
 
 
 def _write(settings: Settings, running: Running) -> None:
@@ -238,7 +238,7 @@ def _must_be_free(port: int, variable: str) -> None:
             ) from None
 
 
-def _wait(url: str, pid: int, log: Path) -> None:
+def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         try:
@@ -247,8 +247,7 @@ def _wait(url: str, pid: int, log: Path) -> None:
                     return
         except (urllib.error.URLError, OSError):
             pass
-        _reap(pid)
-        if not _command_line(pid):
+        if process.poll() is not None:
             break
         time.sleep(0.05)
     last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["nothing"]

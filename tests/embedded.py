@@ -1,0 +1,110 @@
+"""Embedded AWSs for tests: each on free ports, with a home of its own, stopped by its own pid.
+
+Fixtures to import into a conftest:
+    deployed_aws   the whole stack, as `make up` deploys it; shared by a session
+    bare_aws       the same emulator with nothing in it; shared by a session
+    unmended_aws   ministack as it comes, for the canaries of the mends; shared by a session
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from local import deployment, processes
+from local.settings import Settings
+
+T = TypeVar("T")
+
+
+class EmbeddedAws:
+    """One running embedded AWS, and what tests say to it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._clients: dict[str, Any] = {}
+
+    def client(self, service: str) -> Any:
+        if service not in self._clients:
+            self._clients[service] = deployment.client(self.settings, service)
+        return self._clients[service]
+
+    @cached_property
+    def outputs(self) -> dict[str, str]:
+        outputs = deployment.stack_outputs(self.settings)
+        assert outputs is not None, "the stack is not deployed"
+        return outputs
+
+    def finished(self, execution_arn: str, seconds: float = 60) -> dict[str, Any]:
+        """The execution's description once it has ended."""
+        describe = self.client("stepfunctions").describe_execution
+
+        def ended() -> dict[str, Any] | None:
+            execution = describe(executionArn=execution_arn)
+            return execution if execution["status"] != "RUNNING" else None
+
+        return eventually(ended, seconds)
+
+    def history(self, execution_arn: str) -> list[dict[str, Any]]:
+        pages = self.client("stepfunctions").get_paginator("get_execution_history")
+        return [event for page in pages.paginate(executionArn=execution_arn) for event in page["events"]]
+
+
+def eventually(look: Callable[[], T | None], seconds: float = 30) -> T:
+    """What `look` gives as soon as it gives something; a failure when the time is over."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := look():
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"nothing happened within {seconds} s")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def settings_for(home: Path) -> Settings:
+    return Settings(home=home, port=free_port(), console_port=0)
+
+
+@contextmanager
+def running(home: Path, **environment: str) -> Iterator[EmbeddedAws]:
+    settings = settings_for(home)
+    with pytest.MonkeyPatch.context() as patch:
+        # Retries wait a twentieth of their time.
+        for name, value in {"SFN_WAIT_SCALE": "0.05", **environment}.items():
+            patch.setenv(name, value)
+        processes.start(settings)
+    try:
+        yield EmbeddedAws(settings)
+    finally:
+        processes.stop(settings)
+
+
+@pytest.fixture(scope="session")
+def bare_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
+    with running(tmp_path_factory.mktemp("bare")) as aws:
+        yield aws
+
+
+@pytest.fixture(scope="session")
+def unmended_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
+    with running(tmp_path_factory.mktemp("unmended"), CAREFILE_UNMENDED="1") as aws:
+        yield aws
+
+
+@pytest.fixture(scope="session")
+def deployed_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
+    with running(tmp_path_factory.mktemp("deployed")) as aws:
+        deployment.bring_up_to_date(aws.settings)
+        yield aws

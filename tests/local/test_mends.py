@@ -1,0 +1,138 @@
+"""What ministack is mended for, and a canary for each mend.
+
+A canary asserts that the gap is still there without the mend. When one fails after an update of ministack,
+the mend has become needless: remove both.
+"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.embedded import EmbeddedAws
+from tests.local import stubs
+
+pytestmark = pytest.mark.timeout(120)
+
+REJECTS = """
+class RejectedObject(Exception):
+    pass
+
+def handler(event, context):
+    raise RejectedObject("the object is empty")
+"""
+
+
+def error_of_a_failing_task(aws: EmbeddedAws) -> tuple[str, dict[str, object]]:
+    machine = stubs.machine(
+        aws, {"ClassifyObject": stubs.invoke_state(stubs.function(aws, REJECTS), End=True)}
+    )
+    started = aws.client("stepfunctions").start_execution(stateMachineArn=machine, input="{}")
+    execution = aws.finished(started["executionArn"])
+    return execution["error"], json.loads(execution["cause"])
+
+
+def test_a_failed_task_is_named_after_the_exception_its_function_raised(bare_aws: EmbeddedAws) -> None:
+    error, cause = error_of_a_failing_task(bare_aws)
+    assert error == "RejectedObject"
+    assert cause["errorType"] == "RejectedObject"
+    assert cause["errorMessage"] == "the object is empty"
+    assert cause["requestId"]
+    assert '"/var/task/stub.py", line 6, in handler' in str(cause["stackTrace"])
+
+
+def test_a_typed_error_is_retried_by_its_name(bare_aws: EmbeddedAws) -> None:
+    counts = "import pathlib\n" + REJECTS.replace(
+        "raise RejectedObject",
+        "tries = pathlib.Path(event['tries'])\n"
+        "    tries.write_text(tries.read_text() + 'x' if tries.exists() else 'x')\n"
+        "    if len(tries.read_text()) == 3: return 'at the third time'\n"
+        "    raise RejectedObject",
+    )
+    retry = [
+        {"ErrorEquals": ["RejectedObject"], "MaxAttempts": 4, "JitterStrategy": "FULL", "MaxDelaySeconds": 2}
+    ]
+    state = stubs.invoke_state(stubs.function(bare_aws, counts), End=True, Retry=retry)
+    machine = stubs.machine(bare_aws, {"Try": state})
+    tries = bare_aws.settings.scratch / stubs.unique("tries")
+    started = bare_aws.client("stepfunctions").start_execution(
+        stateMachineArn=machine, input=json.dumps({"tries": str(tries)})
+    )
+    assert bare_aws.finished(started["executionArn"])["output"] == '"at the third time"'
+
+
+def test_canary_errors_have_no_type_without_the_mend(unmended_aws: EmbeddedAws) -> None:
+    assert error_of_a_failing_task(unmended_aws)[0] == "Runtime.HandlerError"
+
+
+def version_of_an_upload_and_of_its_event(aws: EmbeddedAws) -> tuple[str, str | None]:
+    bucket = stubs.bucket(aws)
+    queue = stubs.events_of(aws, {"source": ["aws.s3"], "detail": {"bucket": {"name": [bucket]}}})
+    version = aws.client("s3").put_object(Bucket=bucket, Key="a+b 50%25.pdf", Body=b"x")["VersionId"]
+    detail = stubs.next_event(aws, queue)["detail"]
+    assert detail["object"]["key"] == "a+b 50%25.pdf"
+    return version, detail["object"].get("version-id")
+
+
+def test_an_upload_to_a_versioned_bucket_is_announced_with_its_version(bare_aws: EmbeddedAws) -> None:
+    uploaded, announced = version_of_an_upload_and_of_its_event(bare_aws)
+    assert announced == uploaded
+
+
+def test_canary_events_have_no_version_without_the_mend(unmended_aws: EmbeddedAws) -> None:
+    assert version_of_an_upload_and_of_its_event(unmended_aws)[1] is None
+
+
+def start_twice(aws: EmbeddedAws, second_input: str = "{}") -> tuple[str, str]:
+    machine = stubs.machine(aws, {"Linger": {"Type": "Wait", "Seconds": 60, "End": True}})
+    start = aws.client("stepfunctions").start_execution
+    first = start(stateMachineArn=machine, name="once", input="{}")
+    return first["executionArn"], start(stateMachineArn=machine, name="once", input=second_input)[
+        "executionArn"
+    ]
+
+
+def test_starting_a_running_execution_again_gives_that_execution(bare_aws: EmbeddedAws) -> None:
+    first, second = start_twice(bare_aws)
+    assert first == second
+
+
+def test_the_same_name_with_another_input_is_refused(bare_aws: EmbeddedAws) -> None:
+    with pytest.raises(ClientError, match="ExecutionAlreadyExists"):
+        start_twice(bare_aws, second_input='{"another": 1}')
+
+
+def test_the_name_of_an_execution_that_ended_is_refused(bare_aws: EmbeddedAws) -> None:
+    machine = stubs.machine(bare_aws, {"End": {"Type": "Succeed"}})
+    start = bare_aws.client("stepfunctions").start_execution
+    bare_aws.finished(start(stateMachineArn=machine, name="once", input="{}")["executionArn"])
+    with pytest.raises(ClientError, match="ExecutionAlreadyExists"):
+        start(stateMachineArn=machine, name="once", input="{}")
+
+
+def test_canary_a_running_execution_cannot_be_started_again_without_the_mend(
+    unmended_aws: EmbeddedAws,
+) -> None:
+    with pytest.raises(ClientError, match="ExecutionAlreadyExists"):
+        start_twice(unmended_aws)
+
+
+def tags_of_a_multipart_upload(aws: EmbeddedAws) -> dict[str, str]:
+    bucket, s3 = stubs.bucket(aws), aws.client("s3")
+    where = {"Bucket": bucket, "Key": "large.bin"}
+    upload = s3.create_multipart_upload(**where, Tagging="kind=document&patient-ref=a%2Bb")["UploadId"]
+    etag = s3.upload_part(**where, UploadId=upload, PartNumber=1, Body=b"x")["ETag"]
+    parts = {"Parts": [{"PartNumber": 1, "ETag": etag}]}
+    version = s3.complete_multipart_upload(**where, UploadId=upload, MultipartUpload=parts)["VersionId"]
+    tags = s3.get_object_tagging(**where, VersionId=version)["TagSet"]
+    return {tag["Key"]: tag["Value"] for tag in tags}
+
+
+def test_the_tags_of_a_multipart_upload_are_on_the_object(bare_aws: EmbeddedAws) -> None:
+    assert tags_of_a_multipart_upload(bare_aws) == {"kind": "document", "patient-ref": "a+b"}
+
+
+def test_canary_the_tags_of_a_multipart_upload_are_lost_without_the_mend(unmended_aws: EmbeddedAws) -> None:
+    assert tags_of_a_multipart_upload(unmended_aws) == {}
