@@ -10,8 +10,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from infrastructure.config import ConfigError, load_context, stage_config
@@ -34,6 +36,26 @@ def synthesise(context: dict[str, Any], output: str) -> None:
     app = App(outdir=output, context=context, analytics_reporting=False)
     CarefileStack(app, config=config, package=package)
     app.synth()
+    _forget_old_packages(Path(output))
+
+
+def _forget_old_packages(assembly: Path) -> None:
+    """Every change of the code brings a package of some megabytes; nothing else would ever remove it."""
+    named = {
+        file["source"]["path"]
+        for manifest in assembly.glob("*.assets.json")
+        for file in json.loads(manifest.read_text(encoding="utf-8"))["files"].values()
+    }
+    for path in assembly.glob("asset.*"):
+        if path.name not in named:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _pair(argument: str) -> tuple[str, str]:
+    key, equals, value = argument.partition("=")
+    if not equals:
+        raise ConfigError(f"-c {argument}: is no pair; allowed: KEY=VALUE, e.g. -c stage=dev")
+    return key, value
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         # The CLI's context wins over cdk.json, an argument over both.
         context = load_context() | json.loads(os.environ.get("CDK_CONTEXT_JSON", "{}"))
-        context |= dict(pair.split("=", 1) for pair in options.context if "=" in pair)
+        context |= dict(map(_pair, options.context))
         synthesise(context, options.output)
     except (ConfigError, PackageError) as error:
         print(f"carefile: {error}", file=sys.stderr)  # noqa: T201 - a command line's answer

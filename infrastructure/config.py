@@ -140,7 +140,7 @@ def stage_config(context: Mapping[str, Any], *, project_root: Path = PROJECT_ROO
     if not isinstance(stages, Mapping) or not stages:
         raise ConfigError('stages: must be an object with one entry a stage, e.g. {"dev": {}}')
     stage = context.get("stage")
-    if stage not in stages:
+    if not isinstance(stage, str) or stage not in stages:
         raise ConfigError(f"stage: {stage!r} is not configured; allowed: {', '.join(sorted(stages))}")
     if not _STAGE_NAME.fullmatch(stage):
         raise ConfigError(

@@ -23,6 +23,8 @@ from infrastructure.config import StageConfig
 from infrastructure.functions import METRICS_NAMESPACE
 
 _PERIOD = Duration.minutes(5)
+# A search finds series with exactly these dimensions: the ones the TagObject function counts by.
+_DIMENSIONS = "disposition,kind,service"
 
 
 class Observability(Construct):
@@ -147,9 +149,9 @@ def _graph(title: str, metrics: Sequence[cloudwatch.IMetric], *, width: int = 12
 
 
 def _search(metric_name: str) -> cloudwatch.MathExpression:
-    """Every series of one of our metrics, whatever its dimensions' values."""
+    """Every series of one of our metrics, one for each disposition and kind."""
     return cloudwatch.MathExpression(
-        expression=f"SEARCH('Namespace=\"{METRICS_NAMESPACE}\" MetricName=\"{metric_name}\"', 'Sum')",
+        expression=f"SEARCH('{{{METRICS_NAMESPACE},{_DIMENSIONS}}} MetricName=\"{metric_name}\"', 'Sum')",
         period=_PERIOD,
         label="",
     )

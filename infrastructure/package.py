@@ -3,7 +3,7 @@
 Built without Docker: the dependencies come as wheels for the platform the functions run on, whatever the
 machine that builds. The same inputs give the same files and the same fingerprint, on every machine.
 
-    lambdas/**/*.py   schemas/*.json   rules/default.json   <dependencies of lambdas/requirements.lock>
+    lambdas/**   schemas/*.json   rules/default.json   <dependencies of lambdas/requirements.lock>
 
 boto3 is not in it: the Lambda runtime brings it.
 """
@@ -33,6 +33,8 @@ _WHEELS = {
 }
 # The configured rule table always stands here, so that the functions need not be told.
 _RULES = Path("rules/default.json")
+# Code, and what result.html is made from.
+_SOURCES = ("lambdas/**/*.py", "lambdas/**/*.css", "lambdas/**/*.jinja", "schemas/*.json")
 # What wheels bring that no function reads: installer's records, console scripts, type stubs, bytecode of the
 # building machine.
 _UNWANTED_DIRECTORIES = ("*.dist-info", "**/__pycache__", "bin")
@@ -114,7 +116,7 @@ class _Target:
 
 def _sources(project_root: Path, rules_file: Path) -> Iterator[tuple[Path, Path]]:
     """Path in the package and file in the project, in one order everywhere."""
-    for pattern in ("lambdas/**/*.py", "lambdas/**/*.css", "lambdas/**/*.jinja", "schemas/*.json"):
+    for pattern in _SOURCES:
         for path in sorted(project_root.glob(pattern)):
             yield path.relative_to(project_root), path
     yield _RULES, rules_file

@@ -6,7 +6,6 @@ The machine is `statemachines/object_pipeline.asl.json`, taken as it stands: onl
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from aws_cdk import Aws, Duration, Fn, Stack
 from aws_cdk import aws_events as events
@@ -113,7 +112,6 @@ class ObjectPipeline(Construct):
         tasks: TaskFunctions,
         catalog_bus: events.IEventBus,
         keys: Keys,
-        definition: Path = DEFINITION,
     ) -> None:
         super().__init__(scope, id)
         stack = Stack.of(self)
@@ -145,7 +143,7 @@ class ObjectPipeline(Construct):
             "StateMachine",
             state_machine_name=self.name,
             state_machine_type=sfn.StateMachineType.STANDARD,
-            definition_body=sfn.DefinitionBody.from_string(definition.read_text(encoding="utf-8")),
+            definition_body=sfn.DefinitionBody.from_string(DEFINITION.read_text(encoding="utf-8")),
             definition_substitutions={
                 **{name: function.function_arn for name, function in functions.items()},
                 "CatalogBusName": catalog_bus.event_bus_name,

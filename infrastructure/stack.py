@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from aws_cdk import CfnOutput, DefaultStackSynthesizer, Duration, Stack
 from constructs import Construct
 
@@ -15,7 +13,7 @@ from infrastructure.functions import CarefileFunction, FunctionSettings
 from infrastructure.messaging import Buses, CatalogRules, DeadLetters, IntakeRules
 from infrastructure.observability import Observability
 from infrastructure.package import FunctionPackage
-from infrastructure.pipeline import DEFINITION, ObjectPipeline, TaskFunctions, intake_environment
+from infrastructure.pipeline import ObjectPipeline, TaskFunctions, intake_environment
 from infrastructure.storage import Storage
 
 
@@ -28,7 +26,6 @@ class CarefileStack(Stack):
         *,
         config: StageConfig,
         package: FunctionPackage,
-        definition: Path = DEFINITION,
     ) -> None:
         super().__init__(
             scope,
@@ -53,7 +50,6 @@ class CarefileStack(Stack):
             tasks=tasks,
             catalog_bus=buses.catalog,
             keys=keys,
-            definition=definition,
         )
         IntakeRules(
             self,

@@ -1,0 +1,76 @@
+"""Templates for the tests, each synthesised once a session, with a stub in place of the function package."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infrastructure.config import PROJECT_ROOT, StageConfig, load_context, stage_config
+from infrastructure.package import FunctionPackage
+from tests.template.synthesis import Synthesised
+
+os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
+
+Synthesise = Callable[..., Synthesised]
+
+
+@pytest.fixture(scope="session")
+def project() -> Path:
+    return PROJECT_ROOT
+
+
+@pytest.fixture(scope="session")
+def synthesise(tmp_path_factory: pytest.TempPathFactory) -> Synthesise:
+    """Synthesise a stage with these settings and read its template."""
+    from aws_cdk import App
+
+    from infrastructure.stack import CarefileStack
+
+    stub = tmp_path_factory.mktemp("package")
+    (stub / "stub.txt").write_text("stands for the function package")
+
+    def synthesised(**settings: Any) -> Synthesised:
+        context = load_context() | {"stage": "test", "stages": {"test": settings}}
+        config: StageConfig = stage_config(context)
+        package = FunctionPackage(
+            directory=stub, fingerprint="0" * 32, python_version="3.13", architecture="arm64"
+        )
+        output = tmp_path_factory.mktemp("assembly")
+        app = App(outdir=str(output), context=context, analytics_reporting=False)
+        CarefileStack(app, config=config, package=package)
+        app.synth()
+        return Synthesised(json.loads((output / "Carefile-test.template.json").read_text()))
+
+    return synthesised
+
+
+@pytest.fixture(scope="session")
+def stage(synthesise: Synthesise) -> Synthesised:
+    """The default settings."""
+    return synthesise()
+
+
+@pytest.fixture(scope="session")
+def existing_landing(synthesise: Synthesise) -> Synthesised:
+    """Uploads arrive in a bucket of somebody else's, encrypted with a key of theirs."""
+    return synthesise(
+        landing_bucket="clinic-uploads",
+        landing_bucket_key_arn="arn:aws:kms:eu-west-1:111122223333:key/clinic",
+    )
+
+
+@pytest.fixture(scope="session")
+def one_bucket(synthesise: Synthesise) -> Synthesised:
+    """Landing and processed bucket are one and the same; the layout begins at a prefix of its own."""
+    return synthesise(processed_in_landing_bucket=True, session_prefix="filed/processed/")
+
+
+@pytest.fixture(scope="session")
+def throwaway(synthesise: Synthesise) -> Synthesised:
+    """Nothing is kept, nothing expires, somebody is told of alarms."""
+    return synthesise(removal_policy="destroy", filed_expiry_days=None, alarm_email="ops@clinic.example")

@@ -1,0 +1,147 @@
+"""The settings: what cdk.json holds is usable, and a mistake is told in one line that names the key."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infrastructure.config import (
+    PROJECT_ROOT,
+    ConfigError,
+    FunctionPlatform,
+    Removal,
+    StageConfig,
+    load_context,
+    stage_config,
+)
+
+
+def configured(**settings: Any) -> StageConfig:
+    return stage_config({"stage": "dev", "stages": {"dev": settings}})
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod", "local"])
+def test_every_stage_of_the_project_is_usable(stage: str) -> None:
+    assert stage_config(load_context() | {"stage": stage}).stack_name == f"Carefile-{stage}"
+
+
+def test_production_keeps_its_data() -> None:
+    assert stage_config(load_context() | {"stage": "prod"}).removal_policy is Removal.RETAIN
+
+
+def test_only_the_local_stage_is_built_for_this_machine() -> None:
+    platforms = {
+        stage: stage_config(load_context() | {"stage": stage}).function_platform
+        for stage in load_context()["stages"]
+    }
+    assert platforms == {
+        "dev": FunctionPlatform.ARM64,
+        "prod": FunctionPlatform.ARM64,
+        "local": FunctionPlatform.HOST,
+    }
+
+
+def test_a_stage_without_settings_keeps_its_data_and_files_in_a_bucket_of_its_own() -> None:
+    config = configured()
+    assert config.retains
+    assert config.landing_bucket is None
+    assert not config.processed_in_landing_bucket
+    assert config.session_prefix == "processed/"
+
+
+def test_settings_cannot_be_changed_once_read() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        configured().stage = "prod"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (
+            {"removal_policy": "keep"},
+            "stages.dev.removal_policy: 'keep' is not allowed; allowed: retain, destroy",
+        ),
+        ({"landing_bucket": "Not A Bucket"}, "stages.dev.landing_bucket: 'Not A Bucket' is not allowed"),
+        (
+            {"landing_bucket_key_arn": "alias/x"},
+            "stages.dev.landing_bucket_key_arn: 'alias/x' is not allowed",
+        ),
+        (
+            {"landing_bucket_key_arn": "arn:aws:kms:eu-west-1:111122223333:key/k"},
+            "stages.dev.landing_bucket_key_arn: has no bucket; allowed: only together with landing_bucket",
+        ),
+        (
+            {"processed_in_landing_bucket": "yes"},
+            "stages.dev.processed_in_landing_bucket: 'yes' is not allowed",
+        ),
+        ({"session_prefix": "processed"}, "stages.dev.session_prefix: 'processed' is not allowed"),
+        ({"session_prefix": "*/"}, "stages.dev.session_prefix: '*/' is not allowed"),
+        ({"session_prefix": ""}, "stages.dev.session_prefix: '' is not allowed"),
+        ({"session_prefix": None}, "stages.dev.session_prefix: None is not allowed"),
+        ({"alarm_email": "somebody"}, "stages.dev.alarm_email: 'somebody' is not allowed"),
+        ({"rules_file": "rules/absent.json"}, "stages.dev.rules_file: there is no file 'rules/absent.json'"),
+        ({"rules_file": "../elsewhere.json"}, "stages.dev.rules_file: there is no file '../elsewhere.json'"),
+        ({"rules_file": 1}, "stages.dev.rules_file: 1 is not allowed"),
+        (
+            {"filed_expiry_days": 0},
+            "stages.dev.filed_expiry_days: 0 is not allowed; allowed: 1 to 36500 days",
+        ),
+        ({"filed_expiry_days": True}, "stages.dev.filed_expiry_days: True is not allowed"),
+        ({"function_platform": "riscv"}, "allowed: arm64, x86_64, host"),
+        ({"log_retention_days": 31}, "stages.dev.log_retention_days: 31 is not allowed; allowed: 1, 3, 5, 7"),
+        ({"log_level": "loud"}, "stages.dev.log_level: 'loud' is not allowed; allowed: DEBUG, INFO"),
+        ({"execution_log_level": "some"}, "allowed: ALL, ERROR, OFF"),
+        ({"alarm_emial": "a@b.c"}, "stages.dev.alarm_emial: is no setting; allowed: one of landing_bucket,"),
+    ],
+)
+def test_a_mistake_is_told_in_one_line_that_names_the_key(settings: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        configured(**settings)
+    assert told in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("context", "told"),
+    [
+        ({}, "stages: must be an object"),
+        ({"stages": []}, "stages: must be an object"),
+        ({"stages": {"dev": {}}}, "stage: None is not configured; allowed: dev"),
+        (
+            {"stage": "prd", "stages": {"dev": {}, "prod": {}}},
+            "stage: 'prd' is not configured; allowed: dev, prod",
+        ),
+        ({"stage": "Dev", "stages": {"Dev": {}}}, "stage: 'Dev' is not allowed"),
+        ({"stage": "dev", "stages": {"dev": []}}, "stages.dev: must be an object of settings"),
+        ({"stage": ["dev"], "stages": {"dev": {}}}, "stage: ['dev'] is not configured; allowed: dev"),
+    ],
+)
+def test_a_stage_that_is_not_there_is_told_with_those_that_are(context: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        stage_config(context)
+    assert told in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (None, "cdk.json: not found"),
+        ("{", "cdk.json: not valid JSON (line 1"),
+        ("{}", "cdk.json: 'context' must"),
+    ],
+)
+def test_a_cdk_json_that_cannot_be_read_is_told(tmp_path: Path, text: str | None, told: str) -> None:
+    if text is not None:
+        (tmp_path / "cdk.json").write_text(text)
+    with pytest.raises(ConfigError, match=r"^cdk\.json") as refused:
+        load_context(tmp_path)
+    assert told in str(refused.value)
+
+
+def test_the_context_holds_the_feature_flags_of_the_cdk() -> None:
+    context = load_context(PROJECT_ROOT)
+    assert context["@aws-cdk/aws-iam:minimizePolicies"] is True
+    assert context["@aws-cdk/aws-lambda:createNewPoliciesWithAddToRolePolicy"] is False

@@ -1,0 +1,162 @@
+"""What each role may do: this list, explicit actions on explicit ARNs, and nothing beside it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import pytest
+
+from tests.template.synthesis import Synthesised, listed
+
+LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
+TRACES = {
+    "xray:GetSamplingRules",
+    "xray:GetSamplingTargets",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+}
+READ_LANDING = {"s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "kms:Decrypt"}
+USE_LEDGER = {"dynamodb:GetItem", "dynamodb:UpdateItem", "kms:Decrypt", "kms:DescribeKey"}
+TAG_LANDING = {
+    "s3:GetObjectTagging",
+    "s3:GetObjectVersionTagging",
+    "s3:PutObjectTagging",
+    "s3:PutObjectVersionTagging",
+}
+SEND_DEAD_LETTERS = {"sqs:SendMessage", "kms:Decrypt", "kms:GenerateDataKey"}
+NORMALISE = {
+    *READ_LANDING,
+    *USE_LEDGER,
+    "kms:GenerateDataKey",
+    "s3:AbortMultipartUpload",
+    "s3:DeleteObject",
+    "s3:GetObjectTagging",
+    "s3:GetObjectVersionTagging",
+    "s3:PutObject",
+    "s3:PutObjectTagging",
+    "secretsmanager:GetSecretValue",
+}
+ALLOWED = {
+    "ClassifyObject": {*READ_LANDING, *USE_LEDGER, *LOGS, *TRACES},
+    "NormaliseDocument": {*NORMALISE, *LOGS, *TRACES},
+    "NormaliseSession": {*NORMALISE, *LOGS, *TRACES},
+    "TagObject": {*TAG_LANDING, *LOGS, *TRACES},
+    "IndexCatalog": {
+        *{"dynamodb:PutItem", "dynamodb:UpdateItem", "kms:Decrypt", "kms:DescribeKey"},
+        *SEND_DEAD_LETTERS,
+        *LOGS,
+        *TRACES,
+    },
+    "RecordFailure": {
+        *READ_LANDING,
+        *TAG_LANDING,
+        *{"dynamodb:GetItem", "kms:DescribeKey", "events:PutEvents", "states:DescribeExecution"},
+        *SEND_DEAD_LETTERS,
+        *LOGS,
+        *TRACES,
+    },
+    "Pipeline": {
+        *{"lambda:InvokeFunction", "events:PutEvents", "kms:Decrypt", "kms:GenerateDataKey"},
+        "logs:CreateLogDelivery",
+        "logs:DeleteLogDelivery",
+        "logs:DescribeLogGroups",
+        "logs:DescribeResourcePolicies",
+        "logs:GetLogDelivery",
+        "logs:ListLogDeliveries",
+        "logs:PutResourcePolicy",
+        "logs:UpdateLogDelivery",
+        *TRACES,
+    },
+    "Intake": {"states:StartExecution"},
+}
+# Actions for which AWS knows no resource.
+WITHOUT_RESOURCE = {
+    "Trace": "trace segments and sampling rules have no ARNs",
+    "DeliverLogs": "log deliveries have no ARNs",
+}
+
+
+@pytest.mark.parametrize("role", ALLOWED)
+def test_a_role_may_do_this_and_nothing_else(stage: Synthesised, role: str) -> None:
+    policy, _ = stage.only("AWS::IAM::ManagedPolicy", named=f"{role}Role")
+    actions = {
+        action
+        for name, statement in stage.role_statements()
+        if name == policy
+        for action in listed(statement["Action"])
+    }
+    assert actions == ALLOWED[role]
+
+
+def test_every_role_is_in_the_list(stage: Synthesised) -> None:
+    assert len(stage.properties("AWS::IAM::Role")) == len(ALLOWED)
+    assert len(stage.properties("AWS::IAM::ManagedPolicy")) == len(ALLOWED)
+    assert not stage.properties("AWS::IAM::Policy")
+    for role in stage.properties("AWS::IAM::Role").values():
+        assert not {"Policies", "ManagedPolicyArns"} & set(role)
+
+
+def test_no_action_is_a_wildcard(stage: Synthesised) -> None:
+    for name, statement in stage.role_statements():
+        assert not any("*" in action for action in listed(statement["Action"])), (name, statement)
+        assert "NotAction" not in statement
+        assert "NotResource" not in statement
+
+
+def test_everything_is_a_resource_only_where_aws_knows_no_finer_one(stage: Synthesised) -> None:
+    for name, statement in stage.role_statements():
+        if "*" in listed(statement["Resource"]):
+            assert statement["Sid"] in WITHOUT_RESOURCE, (name, statement)
+
+
+def test_every_statement_says_in_its_policy_once_what_it_is_for(stage: Synthesised) -> None:
+    sids = Counter((name, statement["Sid"]) for name, statement in stage.role_statements())
+    assert max(sids.values()) == 1
+
+
+def test_objects_are_written_under_the_layout_s_prefix_only(one_bucket: Synthesised) -> None:
+    writing = [
+        statement
+        for _, statement in one_bucket.role_statements()
+        if {"s3:PutObject", "s3:DeleteObject"} & set(listed(statement["Action"]))
+    ]
+    assert len(writing) == 2
+    for statement in writing:
+        (resource,) = listed(statement["Resource"])
+        assert resource["Fn::Join"][1][-1] == "/filed/processed/*"
+
+
+def test_no_role_may_delete_a_version_or_change_a_bucket(stage: Synthesised) -> None:
+    actions = {action for _, it in stage.role_statements() for action in listed(it["Action"])}
+    assert not {"s3:DeleteObjectVersion", "s3:PutBucketPolicy", "s3:PutObjectAcl"} & actions
+
+
+def test_the_functions_use_a_key_through_one_service_only(stage: Synthesised) -> None:
+    for name, statement in stage.role_statements():
+        if all(action.startswith("kms:") for action in listed(statement["Action"])):
+            condition = json.dumps(statement["Condition"])
+            assert "kms:ViaService" in condition or "kms:EncryptionContext:" in condition, (name, statement)
+
+
+def test_the_roles_of_services_serve_this_account_only(stage: Synthesised) -> None:
+    for name, role in stage.properties("AWS::IAM::Role").items():
+        (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+        if statement["Principal"] != {"Service": "lambda.amazonaws.com"}:
+            condition = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+            assert statement["Condition"] == condition, name
+
+
+def test_resources_are_open_to_nobody_outside_the_account(stage: Synthesised) -> None:
+    for name, statement in stage.resource_statements():
+        if statement["Effect"] == "Deny":
+            continue
+        principal = statement["Principal"]
+        if "Service" in principal:
+            assert "AWS::AccountId" in json.dumps(statement["Condition"]) or "aws:SourceArn" in json.dumps(
+                statement["Condition"]
+            ), (name, statement)
+        else:
+            # The account's own administrators, in a key's policy: without it nobody could ever change the key.
+            assert ":root" in json.dumps(principal), (name, statement)
+            assert name in stage.properties("AWS::KMS::Key")

@@ -1,0 +1,116 @@
+"""The state machine and its functions, as deployed."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.template.synthesis import Synthesised
+
+FUNCTION = "AWS::Lambda::Function"
+SETTINGS = {
+    "ClassifyObject": (256, 30, {"LANDING_BUCKETS", "PROCESSED_BUCKET", "SESSION_PREFIX", "LEDGER_TABLE"}),
+    "NormaliseDocument": (
+        512,
+        900,
+        {"LANDING_BUCKETS", "PROCESSED_BUCKET", "SESSION_PREFIX", "LEDGER_TABLE", "PSEUDONYM_SECRET_ARN"},
+    ),
+    "NormaliseSession": (
+        256,
+        900,
+        {"LANDING_BUCKETS", "PROCESSED_BUCKET", "SESSION_PREFIX", "LEDGER_TABLE", "PSEUDONYM_SECRET_ARN"},
+    ),
+    "TagObject": (256, 30, {"LANDING_BUCKETS", "PROCESSED_BUCKET", "SESSION_PREFIX"}),
+    "IndexCatalog": (256, 30, {"CATALOG_TABLE"}),
+    "RecordFailure": (
+        256,
+        60,
+        {"LANDING_BUCKETS", "PROCESSED_BUCKET", "SESSION_PREFIX", "LEDGER_TABLE", "CATALOG_BUS"},
+    ),
+}
+COMMON = {"LOG_LEVEL", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"}
+
+
+def test_the_definition_is_the_file_as_it_stands(stage: Synthesised, project: Path) -> None:
+    machine = stage.only("AWS::StepFunctions::StateMachine")[1]
+    text = (project / "statemachines" / "object_pipeline.asl.json").read_text(encoding="utf-8")
+    assert machine["DefinitionString"] == text
+    json.loads(text)
+
+
+def test_every_placeholder_of_the_definition_has_a_value_and_every_value_a_placeholder(
+    stage: Synthesised,
+) -> None:
+    machine = stage.only("AWS::StepFunctions::StateMachine")[1]
+    placeholders = set(re.findall(r"\$\{([^}]*)\}", machine["DefinitionString"]))
+    assert placeholders == set(machine["DefinitionSubstitutions"])
+
+
+def test_each_task_state_runs_its_own_function(stage: Synthesised) -> None:
+    substitutions = stage.only("AWS::StepFunctions::StateMachine")[1]["DefinitionSubstitutions"]
+    for state in ("ClassifyObject", "NormaliseDocument", "NormaliseSession", "TagObject"):
+        function, _ = stage.only(FUNCTION, named=state)
+        assert substitutions[f"{state}Arn"] == {"Fn::GetAtt": [function, "Arn"]}
+
+
+def test_the_machine_is_standard_traced_logged_without_data_and_encrypted(stage: Synthesised) -> None:
+    machine = stage.only("AWS::StepFunctions::StateMachine")[1]
+    key, _ = stage.only("AWS::KMS::Key", named="Records")
+    assert machine["StateMachineName"] == "Carefile-test-ObjectPipeline"
+    assert machine["StateMachineType"] == "STANDARD"
+    assert machine["TracingConfiguration"] == {"Enabled": True}
+    assert machine["LoggingConfiguration"]["IncludeExecutionData"] is False
+    assert machine["LoggingConfiguration"]["Level"] == "ALL"
+    assert machine["EncryptionConfiguration"]["KmsKeyId"] == {"Fn::GetAtt": [key, "Arn"]}
+
+
+def test_there_is_a_function_for_each_name_and_no_other(stage: Synthesised) -> None:
+    handlers = {function["Handler"] for function in stage.properties(FUNCTION).values()}
+    assert handlers == {
+        "lambdas." + re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower() + ".handler" for name in SETTINGS
+    }
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_function_has_its_memory_time_and_environment(stage: Synthesised, name: str) -> None:
+    memory, timeout, environment = SETTINGS[name]
+    function = stage.function(name)
+    assert (function["MemorySize"], function["Timeout"]) == (memory, timeout)
+    variables = function["Environment"]["Variables"]
+    assert set(variables) == environment | COMMON
+    assert variables["POWERTOOLS_METRICS_NAMESPACE"] == "Carefile"
+    hyphenated = re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
+    assert variables["POWERTOOLS_SERVICE_NAME"] == f"carefile-{hyphenated}"
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_the_code_of_every_function_is_in_the_project(project: Path, stage: Synthesised, name: str) -> None:
+    module = stage.function(name)["Handler"].removesuffix(".handler").replace(".", "/")
+    assert (project / f"{module}.py").is_file()
+
+
+def test_every_function_runs_on_arm_and_is_traced(stage: Synthesised) -> None:
+    for function in stage.properties(FUNCTION).values():
+        assert function["Architectures"] == ["arm64"]
+        assert function["Runtime"] == "python3.13"
+        assert function["TracingConfig"] == {"Mode": "Active"}
+
+
+def test_every_function_has_a_role_and_an_encrypted_log_group_of_its_own(stage: Synthesised) -> None:
+    functions = stage.properties(FUNCTION).values()
+    roles = {function["Role"]["Fn::GetAtt"][0] for function in functions}
+    groups = {function["LoggingConfig"]["LogGroup"]["Ref"] for function in functions}
+    assert len(roles) == len(groups) == len(SETTINGS)
+    key, _ = stage.only("AWS::KMS::Key", named="Operations")
+    for group in stage.properties("AWS::Logs::LogGroup").values():
+        assert group["RetentionInDays"] == 365
+        assert group["KmsKeyId"] == {"Fn::GetAtt": [key, "Arn"]}
+
+
+def test_every_function_waits_for_its_permissions(stage: Synthesised) -> None:
+    policies = stage.resources("AWS::IAM::ManagedPolicy")
+    for name, function in stage.resources(FUNCTION).items():
+        assert any(dependency in policies for dependency in function["DependsOn"]), name
