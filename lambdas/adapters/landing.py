@@ -22,6 +22,11 @@ def is_gone(error: ClientError) -> bool:
     return str(error.response.get("Error", {}).get("Code")) in _GONE
 
 
+def etag_condition(observed: Observation) -> str:
+    """The ETag as a condition takes it: in its quotation marks (RFC 9110)."""
+    return f'"{observed.etag}"'
+
+
 def version_argument(version_id: str | None) -> dict[str, Any]:
     return {"VersionId": version_id} if version_id else {}
 
@@ -61,7 +66,7 @@ class Landing:
                 Bucket=observed.source.bucket,
                 Key=observed.source.key,
                 Range=f"bytes=0-{limit - 1}",
-                IfMatch=observed.etag,
+                IfMatch=etag_condition(observed),
                 **version_argument(observed.version_id),
             )
         except ClientError as error:

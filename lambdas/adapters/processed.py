@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from lambdas.adapters.landing import is_gone, version_argument
+from lambdas.adapters.landing import etag_condition, is_gone, version_argument
 from lambdas.core.errors import FolderContended
 from lambdas.core.events import owner_in
 from lambdas.core.layout import Owner, manifest_key
@@ -139,7 +139,7 @@ class Processed:
             "MetadataDirective": "REPLACE",
             "Tagging": encoded(tags),
             "TaggingDirective": "REPLACE",
-            "CopySourceIfMatch": observed.etag,
+            "CopySourceIfMatch": etag_condition(observed),
         }
         try:
             if observed.size <= MAX_SINGLE_COPY:
@@ -199,9 +199,10 @@ def _stamped(stamp: Stamp, role: str) -> dict[str, str]:
 def _with_uploaders(ours: dict[str, str], theirs: Iterable[tuple[str, str]]) -> dict[str, str]:
     merged, room = dict(ours), MAX_USER_METADATA - sum(len(name) + len(value) for name, value in ours.items())
     for name, value in theirs:
-        room -= len(name) + len(value)
-        if room >= 0 and not name.startswith(_PREFIX) and value.isascii():
+        size = len(name) + len(value)
+        if size <= room and not name.startswith(_PREFIX) and value.isascii():
             merged[name] = value
+            room -= size
     return merged
 
 

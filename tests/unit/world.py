@@ -1,0 +1,233 @@
+"""A small AWS in this process, with the six functions wired to it: what the unit tests act on.
+
+The functions are called by their handlers, in the order of the machine, with what the machine would hand them.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from lambdas import (
+    classify_object,
+    index_catalog,
+    normalise_document,
+    normalise_session,
+    record_failure,
+    tag_object,
+)
+from lambdas.adapters import aws
+from lambdas.adapters.catalog import Catalog
+from lambdas.adapters.executions import Execution
+from lambdas.core.events import Event
+from lambdas.intake import wiring
+from lambdas.intake.convergence import Intake
+from lambdas.intake.failures import Failures
+
+LANDING = "landing"
+PROCESSED = "processed-bucket"
+MACHINE = "arn:aws:states:us-east-1:123456789012:execution:object-pipeline"
+Json = dict[str, Any]
+
+
+def execution_arn(name: str) -> str:
+    return f"{MACHINE}:{name}"
+
+
+def created_event(key: str, version_id: str | None = None, bucket: str = LANDING) -> Json:
+    """The event that S3 sends, with all its members."""
+    named = {"version-id": version_id} if version_id else {}
+    return {
+        "version": "0",
+        "id": "6fb1b7f1-9a2e-4a4e-9d2c-2f4a7f0e0a11",
+        "source": "aws.s3",
+        "detail-type": "Object Created",
+        "account": "123456789012",
+        "time": "2026-11-20T10:00:00Z",
+        "region": "us-east-1",
+        "resources": [f"arn:aws:s3:::{bucket}"],
+        "detail": {
+            "version": "0",
+            "bucket": {"name": bucket},
+            "object": {
+                "key": key,
+                "size": 5,
+                "etag": "5d41402abc4b2a76b9719d911017c592",
+                "sequencer": "0062E",
+            }
+            | named,
+            "request-id": "N4N7GDK58NMKJ12R",
+            "requester": "123456789012",
+            "source-ip-address": "1.2.3.4",
+            "reason": "PutObject",
+        },
+    }
+
+
+def submitted_event(key: str, hints: Json | None = None, **members: Any) -> Json:
+    detail = {"bucket": LANDING, "key": key, **members} | ({"hints": hints} if hints else {})
+    return {"source": "carefile.intake", "detail-type": "Object Submitted", "detail": detail}
+
+
+@dataclass
+class ScriptedExecutions:
+    """Step Functions as RecordFailure asks it: each answer once, the last one for ever."""
+
+    answers: list[Execution] = field(default_factory=lambda: [Execution("FAILED", {})])
+    asked: list[str] = field(default_factory=list)
+
+    def status(self, arn: str) -> Execution:
+        self.asked.append(arn)
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+@dataclass
+class CollectedEvents:
+    """The catalog bus, as far as RecordFailure writes to it."""
+
+    published: list[Event] = field(default_factory=list)
+
+    def publish(self, event: Event) -> None:
+        self.published.append(event)
+
+
+class World:
+    """Buckets, tables and functions. `versioned=False` makes a landing bucket as a user may bring one."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, versioned: bool = True) -> None:
+        self.s3 = aws.s3()
+        self.dynamodb = aws.dynamodb()
+        self.monkeypatch = monkeypatch
+        for bucket in (LANDING, PROCESSED):
+            self.s3.create_bucket(Bucket=bucket)
+            if versioned or bucket == PROCESSED:
+                self.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        for table in ("ledger", "catalog"):
+            self.dynamodb.create_table(
+                TableName=table,
+                KeySchema=[{"AttributeName": "source_id", "KeyType": "HASH"}],
+                AttributeDefinitions=[{"AttributeName": "source_id", "AttributeType": "S"}],
+                BillingMode="PAY_PER_REQUEST",
+            )
+        aws.secrets().create_secret(Name="pseudonym-key", SecretString="k" * 32)
+        self.executions, self.bus = ScriptedExecutions(), CollectedEvents()
+        self.wire()
+
+    def wire(self) -> None:
+        """Build the functions' use cases anew, as a cold start does."""
+        aws.pseudonym_key.cache_clear()
+        self.intake: Intake = wiring.intake()
+        failures = Failures(
+            wiring.landing(),
+            wiring.ledger(),
+            wiring.filing(),
+            self.executions,  # type: ignore[arg-type]
+            self.bus,  # type: ignore[arg-type]
+            frozenset({LANDING}),
+        )
+        patch = self.monkeypatch.setattr
+        patch(classify_object, "admission", wiring.admission())
+        patch(normalise_document, "intake", self.intake)
+        patch(normalise_session, "intake", self.intake)
+        patch(tag_object, "landing", wiring.landing())
+        patch(index_catalog, "catalog", Catalog(aws.dynamodb(), "catalog"))
+        patch(record_failure, "failures", failures)
+
+    # What a clinic does
+
+    def upload(self, key: str, body: bytes = b"hello", **members: Any) -> str | None:
+        """Put an object into the landing bucket. Returns its version id."""
+        return self.s3.put_object(Bucket=LANDING, Key=key, Body=body, **members).get("VersionId")
+
+    def delete(self, key: str) -> None:
+        self.s3.delete_object(Bucket=LANDING, Key=key)
+
+    # What the machine does
+
+    def classify(self, data: object, name: str = "e1") -> Json:
+        return classify_object.handler({"input": data, "execution": execution_arn(name)}, None)
+
+    def normalise(self, classified: Json, name: str = "e1") -> Json:
+        state = {"document": normalise_document, "session": normalise_session}
+        handler = state[classified["classification"]["kind"]].handler
+        return handler({"upload": classified["upload"], "execution": execution_arn(name)}, None)
+
+    def tag(self, normalised: Json, name: str = "e1") -> Json:
+        found = normalised.get("classification", {})
+        event = {
+            "upload": normalised["upload"],
+            "disposition": normalised["disposition"],
+            "kind": found.get("kind", "none"),
+            "patient": found.get("patient", {}),
+            "execution": execution_arn(name),
+        }
+        return tag_object.handler(event, None)
+
+    def index(self, detail: Json) -> bool:
+        return index_catalog.handler({"detail": detail}, None)["indexed"]
+
+    def run(self, data: object, name: str = "e1") -> Json:
+        """A whole execution, the catalog's indexer included. Returns what the Normalise state put out."""
+        normalised = self.normalise(self.classify(data, name), name)
+        self.tag(normalised, name)
+        for event in normalised["events"]:
+            if event["detail_type"] == "Object Cataloged":
+                self.index(event["detail"])
+        return normalised
+
+    def file(self, key: str, body: bytes = b"hello", *, name: str = "e1", **members: Any) -> Json:
+        """Upload an object and run the execution that its event starts."""
+        return self.run(created_event(key, self.upload(key, body, **members)), name)
+
+    def record_failure(self, **detail: Any) -> bool:
+        told = {
+            "executionArn": execution_arn("e1"),
+            "status": "FAILED",
+            "startDate": 1_795_000_000_000,
+            "stopDate": 1_795_000_060_000,
+            "error": "StorageDenied",
+            "cause": json.dumps(
+                {"errorMessage": "AccessDenied from CopyObject: no", "errorType": "StorageDenied"}
+            ),
+        }
+        return record_failure.handler({"detail": told | detail}, None)["recorded"]
+
+    # What is there then
+
+    def filed(self, prefix: str = "") -> list[str]:
+        """All keys of the processed bucket that are not deleted."""
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=PROCESSED, Prefix=prefix)
+        return [item["Key"] for page in pages for item in page.get("Contents", [])]
+
+    def body(self, key: str, bucket: str = PROCESSED) -> bytes:
+        return self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+    def json(self, key: str) -> Json:
+        return json.loads(self.body(key))
+
+    def head(self, key: str) -> Json:
+        return dict(self.s3.head_object(Bucket=PROCESSED, Key=key))
+
+    def tags(self, key: str, bucket: str = PROCESSED, **version: str) -> dict[str, str]:
+        found = self.s3.get_object_tagging(Bucket=bucket, Key=key, **version)
+        return {tag["Key"]: tag["Value"] for tag in found["TagSet"]}
+
+    def catalog(self) -> list[Json]:
+        return self.dynamodb.scan(TableName="catalog")["Items"]
+
+
+def cataloged(result: Json) -> Json:
+    """The detail of the one event `Object Cataloged` in what a Normalise state put out."""
+    (detail,) = [e["detail"] for e in result["events"] if e["detail_type"] == "Object Cataloged"]
+    return detail
+
+
+def types(result: Json) -> list[str]:
+    return [event["detail_type"] for event in result["events"]]
+
+
+def prefix_of(result: Json) -> str:
+    return cataloged(result)["location"]["prefix"]
