@@ -26,9 +26,14 @@ def read_objects(bucket: s3.IBucket) -> list[iam.PolicyStatement]:
     """Read any version of any object of the bucket, and be told 404 rather than 403 of one that is absent."""
     return [
         _allow("ReadObjects", ["s3:GetObject", "s3:GetObjectVersion"], [bucket.arn_for_objects("*")]),
-        _allow("TellAbsentFromForbidden", ["s3:ListBucket"], [bucket.bucket_arn]),
+        *tell_absent(bucket),
         *_use_key(bucket.encryption_key, "DecryptObjects", ["kms:Decrypt"], via="s3"),
     ]
+
+
+def tell_absent(bucket: s3.IBucket) -> list[iam.PolicyStatement]:
+    """Be told 404 rather than 403 of an object that is absent: S3 asks for the right to list."""
+    return [_allow("TellAbsentFromForbidden", ["s3:ListBucket"], [bucket.bucket_arn])]
 
 
 def read_object_tags(bucket: s3.IBucket) -> list[iam.PolicyStatement]:

@@ -92,7 +92,10 @@ class TaskFunctions(Construct):
             memory_mb=256,
             timeout=Duration.seconds(30),
             environment=environment,
-            statements=permissions.write_object_tags(storage.landing),
+            statements=[
+                *permissions.write_object_tags(storage.landing),
+                *permissions.tell_absent(storage.landing),
+            ],
         ).function
 
     @property

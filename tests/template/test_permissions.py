@@ -41,7 +41,7 @@ ALLOWED = {
     "ClassifyObject": {*READ_LANDING, *USE_LEDGER, *LOGS, *TRACES},
     "NormaliseDocument": {*NORMALISE, *LOGS, *TRACES},
     "NormaliseSession": {*NORMALISE, *LOGS, *TRACES},
-    "TagObject": {*TAG_LANDING, *LOGS, *TRACES},
+    "TagObject": {"s3:ListBucket", *TAG_LANDING, *LOGS, *TRACES},
     "IndexCatalog": {
         *{"dynamodb:PutItem", "dynamodb:UpdateItem", "kms:Decrypt", "kms:DescribeKey"},
         *SEND_DEAD_LETTERS,
