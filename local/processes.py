@@ -250,5 +250,7 @@ def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
         if process.poll() is not None:
             break
         time.sleep(0.05)
+    process.kill()
+    process.wait()
     last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["nothing"]
     raise Problem(f"it did not start; its last word was: {last[0]}", f"the whole log is {log}")
