@@ -66,11 +66,14 @@ def split_extension(file_name: str) -> tuple[str, str]:
 
 
 def _escape(text: str) -> str:
-    return "".join(char if _stays(char) else _hex(char) for char in text)
-
-
-def _stays(char: str) -> bool:
-    return char in "._-" or unicodedata.category(char)[0] in "LNM"
+    """A mark after an escape is escaped too: it would combine with the escape's last digit."""
+    pieces: list[str] = []
+    escaped = False
+    for char in text:
+        category = unicodedata.category(char)[0]
+        escaped = not (char in "._-" or category in "LN" or (category == "M" and not escaped))
+        pieces.append(_hex(char) if escaped else char)
+    return "".join(pieces)
 
 
 def _hex(char: str) -> str:
