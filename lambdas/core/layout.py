@@ -108,14 +108,12 @@ def session_object_key(folder: str, session: SessionPart) -> str:
     return cut_key(folder + encode_sub_path(session.sub_path))
 
 
-def session_folder_of(key: str, session: SessionPart) -> str:
-    """The session folder that a key made by `session_object_key` is in."""
-    head, sessions, rest = key.partition(f"_{_SESSIONS}/session_")
-    return f"{head}{sessions}{rest.partition('/')[0]}/"
-
-
 def _who(patient: Patient) -> str:
-    return UNKNOWN if patient.id is None else encode_patient_id(patient.id)
+    """A patient whose id is the very word `unknown` is not among the unknown."""
+    if patient.id is None:
+        return UNKNOWN
+    encoded = encode_patient_id(patient.id)
+    return encoded if encoded != UNKNOWN else f"={ord(UNKNOWN[0]):X}{UNKNOWN[1:]}"
 
 
 def _with_suffixes(name: str, identity: str) -> Iterator[str]:
