@@ -52,7 +52,6 @@ def decode(data: bytes, *, is_cut: bool) -> Decoded | None:
     decoded = _decode_as("utf-8", data, is_cut)
     if not decoded.damaged:
         return Decoded(decoded.text, "ascii" if decoded.text.isascii() else "utf-8")
-    # Windows-1252 leaves five bytes undefined. Latin-1 gives them the control characters that they are there.
     text = data.decode("cp1252", errors="replace")
     return Decoded(text, "windows-1252", assumed=True, damaged="\ufffd" in text)
 

@@ -64,42 +64,44 @@ def _refuse(code: int | None, source: Source, draft: Draft) -> None:
 def _read_pages(document: pypdfium2.PdfDocument, draft: Draft) -> None:
     import pypdfium2
 
-    pages = len(document)
-    without_text = unreadable = 0
-    for index in range(min(pages, MAX_PAGES)):
+    pages = min(len(document), MAX_PAGES)
+    blank = pictured = unreadable = 0
+    for index in range(pages):
         if draft.is_full:
             draft.text("-")  # one character too many: the draft says what it leaves out
             break
         try:
             page = document[index]
             text = page_text(page.get_textpage(), is_turned=bool(page.get_rotation()))
+            if text.strip():
+                draft.text(text, page=index + 1)
+            elif _has_picture(page):
+                pictured += 1
+            else:
+                blank += 1
             page.close()
         except pypdfium2.PdfiumError:
             unreadable += 1
-            continue
-        if text.strip():
-            draft.text(text, page=index + 1)
-        else:
-            without_text += 1
-    if pages > MAX_PAGES:
-        draft.cut("pages", "The document has more pages than are read.", MAX_PAGES, pages)
-    _judge(min(pages, MAX_PAGES), without_text, unreadable, draft)
-
-
-def _judge(pages: int, without_text: int, unreadable: int, draft: Draft) -> None:
+    if len(document) > MAX_PAGES:
+        draft.cut("pages", "The document has more pages than are read.", MAX_PAGES, len(document))
     if unreadable:
         draft.reason = Reason.DAMAGED
         draft.warn("damaged", f"{unreadable} of {pages} pages cannot be read.")
-    if pages == 0:
+    elif blank + pictured == pages:
         draft.reason = Reason.NO_TEXT
-        draft.warn("no-pages", "The document has no pages.")
-    elif without_text == pages:
-        draft.reason = Reason.NO_TEXT
-        draft.warn("scanned", "The document holds no text, only pictures of pages. It was probably scanned.")
-    elif without_text:
+    if pictured:
         draft.warn(
-            "pages-without-text", f"{without_text} of {pages} pages hold no text. They may be scanned."
+            "scanned", f"{pictured} of {pages} pages are pictures without text. They were probably scanned."
         )
+    elif draft.reason is Reason.NO_TEXT:
+        draft.warn("no-text", "The document holds no text.")
+
+
+def _has_picture(page: pypdfium2.PdfPage) -> bool:
+    import pypdfium2.raw
+
+    pictures = page.get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE], max_depth=2)
+    return next(iter(pictures), None) is not None
 
 
 def _date(value: str) -> str:

@@ -1,0 +1,22 @@
+"""The published schema of `extracted_data.json`, held against what the readers make."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+
+from lambdas.core.extraction import Extraction
+
+SCHEMA = json.loads(
+    (Path(__file__).parents[2] / "schemas" / "extracted_data.v1.json").read_text(encoding="utf-8")
+)
+_VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+
+
+def assert_is_fit(extraction: Extraction) -> None:
+    """Valid against the schema as it is written to the file, and read back as the same."""
+    written = json.loads(extraction.to_bytes().decode("utf-8"))
+    _VALIDATOR.validate(written)
+    assert Extraction.from_json(written) == extraction

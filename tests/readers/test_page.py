@@ -1,0 +1,200 @@
+"""`result.html`: everything that was read stands in it, and nothing in it can run."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import itertools
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lambdas.core.extraction import (
+    Cut,
+    DocumentFacts,
+    Entity,
+    Extraction,
+    Heading,
+    ReadingWarning,
+    Status,
+    Table,
+    TextBlock,
+    clean,
+)
+from lambdas.readers.page import PageHeader, render
+from tests.readers.golden_files import documents, read_file
+
+HEADER = PageHeader(
+    "lab_report", "document", "Juan_Perez_123", "2024-10-28T14:30:22+00:00", "s3://landing/a/b.pdf", "v1"
+)
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onmouseover='alert(1)",
+    "</style><style>*{background:url(//evil.example)}</style>",
+    "</div></main><iframe src=javascript:alert(1)>",
+    '<a href="javascript:alert(1)">x</a>',
+    "<meta http-equiv=refresh content='0;url=data:text/html,x'>",
+    "{{ 7*7 }}{% raw %}<!-- --><![CDATA[<svg onload=alert(1)>]]>",
+    "</title><base href=//evil.example>",
+    "&lt;script&gt;&#60;b&#62;",
+)
+# fmt: off
+ELEMENTS = frozenset(
+    (
+        "html", "head", "meta", "title", "style", "body", "header", "main", "footer", "section",
+        "aside", "p", "h1", "h2", "h3", "h4", "h5", "h6", "dl", "div", "dt", "dd", "bdi", "time",
+        "ul", "li", "span", "table", "caption", "thead", "tbody", "tr", "th", "td",
+    )
+)
+ATTRIBUTES = frozenset(
+    (
+        "lang", "charset", "http-equiv", "content", "name", "class", "dir", "datetime", "id",
+        "aria-labelledby", "aria-label", "role", "tabindex", "scope",
+    )
+)
+# fmt: on
+VOID = {"meta"}
+
+
+class Page(HTMLParser):
+    """What a browser's parser would make of it: elements, attributes, texts."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.open: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    def handle_comment(self, data: str) -> None:
+        raise AssertionError("the page has no comments")
+
+
+def assert_nothing_can_run(html: str) -> Page:
+    page = Page(html)
+    assert not page.open
+    assert {tag for tag, _ in page.elements} <= ELEMENTS
+    assert {name for _, attributes in page.elements for name in attributes} <= ATTRIBUTES
+    assert [tag for tag, _ in page.elements].count("style") == 1
+    policies = [attributes["content"] for _, attributes in page.elements if "http-equiv" in attributes]
+    assert len(policies) == 1
+    return page
+
+
+def page_with(text: str) -> Extraction:
+    """An extraction that holds the text in every field that holds text."""
+    return Extraction(
+        document=DocumentFacts(text, 1, 1, text, text, text, text, text, pages=2, metadata=((text, text),)),
+        status=Status.PARTLY_READ,
+        reason=text,
+        content=(
+            Heading(text, 1, section=text),
+            TextBlock(text, page=1, section=text),
+            Table(((text, text), (text,)), header=(text, text), page=2, section=text),
+            Table(((text, text),), header=("Field", "Value"), section=text),
+        ),
+        entities=(Entity(text, text, ((text, text),)),),
+        warnings=(ReadingWarning(text, text, text),),
+        cuts=(Cut(text, text, 1, 2),),
+    )
+
+
+def shown(text: str) -> str:
+    return " ".join(clean(text).split())
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_is_shown_and_not_run_wherever_it_stands(text: str) -> None:
+    header = PageHeader(text, text, text, text, text, text)
+    page = assert_nothing_can_run(render(page_with(text), header))
+    times = sum(text in data for data in page.texts)
+    assert times >= 20
+
+
+@settings(deadline=None)
+@given(st.text(st.characters(codec=None, categories=None)))
+def test_any_text_is_shown_as_it_is_and_cannot_run(text: str) -> None:
+    html = render(page_with(text), PageHeader(text, text, text, text, text, text))
+    html.encode("utf-8")
+    page = assert_nothing_can_run(html)
+    assert shown(text) in [shown(data) for data in page.texts] or not shown(text)
+
+
+def test_the_policy_allows_the_page_s_own_style_sheet_and_nothing_else() -> None:
+    html = render(page_with("x"), HEADER)
+    style = re.search(r"<style>(.*?)</style>", html, re.DOTALL)
+    assert style
+    digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    contents = [attributes.get("content") for _, attributes in Page(html).elements]
+    assert policy in contents
+    assert "url(" not in style[1]
+    assert "@import" not in style[1]
+
+
+@pytest.mark.parametrize("document", documents(), ids=lambda path: path.name)
+def test_all_that_was_read_stands_on_the_page(document) -> None:
+    extraction = read_file(document)
+    page = assert_nothing_can_run(render(extraction, HEADER))
+    for block in extraction.content:
+        texts = [cell for row in block.rows for cell in row] if isinstance(block, Table) else [block.text]
+        assert all(text in page.texts for text in texts if text.strip())
+    for warning in extraction.warnings:
+        assert any(warning.message in text for text in page.texts)
+
+
+def test_the_header_says_what_whose_when_and_from_where() -> None:
+    texts = " ".join(Page(render(page_with("x"), HEADER)).texts)
+    for fact in ("lab_report", "Juan_Perez_123", "28 October 2024, 14:30 UTC", "s3://landing/a/b.pdf", "v1"):
+        assert fact in texts
+
+
+@pytest.mark.parametrize(
+    ("received", "words"),
+    [
+        ("2024-10-28T23:30:22-03:00", "29 October 2024, 02:30 UTC"),
+        ("2024-10-28T14:30:22.5Z", "28 October 2024, 14:30 UTC"),
+        ("yesterday", "yesterday"),
+    ],
+)
+def test_the_moment_is_written_for_people(received: str, words: str) -> None:
+    assert words in Page(render(page_with("x"), replace(HEADER, received=received))).texts
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (1 << 30, "1.1 GB"), (10**18, "1000000.0 TB")],
+)
+def test_the_size_is_written_for_people(size: int, words: str) -> None:
+    extraction = page_with("x")
+    facts = replace(extraction.document, size=size)
+    assert words in render(replace(extraction, document=facts), HEADER)
+
+
+def test_headings_go_down_one_level_at_a_time() -> None:
+    for document in documents():
+        tags = [tag for tag, _ in Page(render(read_file(document), HEADER)).elements]
+        levels = [int(tag[1]) for tag in tags if re.fullmatch(r"h[1-6]", tag)]
+        assert levels[0] == 1
+        assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+
+
+def test_equal_input_gives_an_equal_page() -> None:
+    assert render(page_with("x"), HEADER) == render(page_with("x"), HEADER)

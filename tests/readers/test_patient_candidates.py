@@ -1,0 +1,105 @@
+"""Whose a JSON document is: the five fields, where they stand, and what is not taken for an identifier."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from lambdas.core.extraction import Extraction, speaking_candidates
+from lambdas.readers import Content, read
+from lambdas.readers.json_patient import FIELDS
+from lambdas.readers.limits import MAX_CANDIDATES, MAX_TEXT_BYTES
+
+
+def read_text(text: str, size: int | None = None) -> Extraction:
+    data = text.encode()
+    return read(Content(data, size or len(data)), name="x.json", declared_type=None)
+
+
+def read_json(value: Any) -> Extraction:
+    return read_text(json.dumps(value))
+
+
+def found(extraction: Extraction) -> list[tuple[str, str]]:
+    return [(candidate.value, candidate.where) for candidate in extraction.patient_candidates]
+
+
+def speaking(extraction: Extraction) -> set[str]:
+    return {c.value for c in speaking_candidates(extraction.patient_candidates, lambda value: False)}
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_each_field_names_the_patient(field: str) -> None:
+    assert found(read_json({field: "A_1"})) == [("A_1", f"/{field}")]
+
+
+def test_the_first_field_of_the_list_speaks_wherever_it_stands() -> None:
+    record = {field: f"id_{rank}" for rank, field in enumerate(FIELDS)}
+    extraction = read_json(dict(reversed(record.items())))
+    assert speaking(extraction) == {"id_0"}
+    assert len(extraction.patient_candidates) == len(FIELDS)
+
+
+def test_records_in_a_list_are_all_told_by_json_pointer() -> None:
+    extraction = read_json({"a/b~": [{"x": {"mrn": 7}}, {"x": {"mrn": 8}}]})
+    assert found(extraction) == [("7", "/a~1b~0/0/x/mrn"), ("8", "/a~1b~0/1/x/mrn")]
+
+
+def test_json_lines_are_told_by_line() -> None:
+    assert found(read_text('{"mrn": "a"}\n\n{"mrn": "b"}\n')) == [
+        ("a", "line 1: /mrn"),
+        ("b", "line 3: /mrn"),
+    ]
+
+
+def test_numbers_keep_the_digits_they_were_written_with() -> None:
+    assert found(read_text('{"patient_id": 00}')) == []  # no JSON
+    assert found(read_text('{"patient_id": 12345678901234567890123}'))[0][0] == "12345678901234567890123"
+    assert found(read_text('{"patient_id": 1.10}'))[0][0] == "1.10"
+
+
+@pytest.mark.parametrize("value", [None, True, {"value": "A_1"}, [None, {}]])
+def test_what_is_no_text_and_no_number_names_nobody(value: Any) -> None:
+    assert found(read_json({"patient_id": value})) == []
+
+
+def test_other_spellings_name_nobody() -> None:
+    assert found(read_json({"PatientID": "A_1", "MRN": "A_1", "patient-id": "A_1"})) == []
+
+
+@pytest.mark.parametrize("value", ["x" * 257, "a\u0000b", "\ud800"])
+def test_an_impossible_identifier_is_not_kept_and_not_passed_over(value: str) -> None:
+    extraction = read_json({"patient_id": value, "mrn": "4711"})
+    assert found(extraction) == [("4711", "/mrn")]
+    assert not extraction.candidates_complete
+
+
+def test_two_records_whose_places_would_look_alike_are_not_mixed_up() -> None:
+    extraction = read_json({"\u0001": {"patient_id": "A_1"}, "\u0002": {"mrn": "B_2"}})
+    assert not extraction.candidates_complete
+
+
+def test_all_records_of_one_patient_are_complete_however_many() -> None:
+    extraction = read_json([{"patient_id": "A_1"}] * 1000)
+    assert len(extraction.patient_candidates) == MAX_CANDIDATES
+    assert extraction.candidates_complete
+
+
+def test_one_other_patient_among_very_many_records_is_seen() -> None:
+    assert speaking(read_json([{"patient_id": "A_1"}] * 1000 + [{"patient_id": "B_2"}])) == {"A_1", "B_2"}
+
+
+def test_more_patients_than_are_kept_are_not_complete() -> None:
+    extraction = read_json([{"patient_id": f"A_{number}"} for number in range(500)])
+    assert not extraction.candidates_complete
+    assert "patient identifiers" in {cut.what for cut in extraction.cuts}
+
+
+def test_a_document_that_is_not_read_to_its_end_is_not_complete() -> None:
+    line = '{"patient_id": "A_1", "text": "' + "x" * 1000 + '"}\n'
+    extraction = read_text(line * (MAX_TEXT_BYTES // len(line) + 2))
+    assert extraction.document.format == "ndjson"
+    assert not extraction.candidates_complete
+    assert not read_text('{"patient_id": "A_1", "more": [', size=10**9).candidates_complete

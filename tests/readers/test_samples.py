@@ -1,0 +1,62 @@
+"""The samples are all there, in the shape that they are to show, and are read as they should be."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from lambdas.core.extraction import Status
+from tests.readers.golden_files import read_file
+from tests.readers.schema import assert_is_fit
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+UPLOADS = json.loads((SAMPLES / "uploads.json").read_text(encoding="utf-8"))
+TREE = re.compile(
+    r"(session\.json|agents/agent_\w+/agent\.json|agents/agent_\w+/messages/message_\d+\.json)$"
+)
+
+
+def test_every_file_is_uploaded_once_and_every_upload_has_its_file() -> None:
+    files = {str(path.relative_to(SAMPLES)) for path in (SAMPLES / "files").rglob("*") if path.is_file()}
+    assert sorted(upload["path"] for upload in UPLOADS) == sorted(files)
+    assert len({upload["key"] for upload in UPLOADS}) == len(UPLOADS)
+
+
+def test_every_upload_says_what_it_is_there_for() -> None:
+    for upload in UPLOADS:
+        assert set(upload) - {"metadata"} == {"path", "key", "comment"}
+        assert upload["comment"].endswith(".")
+
+
+def test_the_samples_stay_small() -> None:
+    assert sum((SAMPLES / upload["path"]).stat().st_size for upload in UPLOADS) < 300_000
+
+
+def test_the_session_trees_are_such_as_the_agents_sdk_writes() -> None:
+    for upload in UPLOADS:
+        if not TREE.search(upload["key"]):
+            continue
+        content = json.loads((SAMPLES / upload["path"]).read_text(encoding="utf-8"))
+        if upload["key"].endswith("session.json"):
+            assert set(content) == {"session_id", "session_type", "created_at", "updated_at"}
+            assert content["session_type"] == "AGENT"
+        elif upload["key"].endswith("agent.json"):
+            members = "agent_id state conversation_manager_state _internal_state created_at updated_at"
+            assert set(content) == set(members.split())
+            assert f"/agent_{content['agent_id']}/" in upload["key"]
+        else:
+            assert set(content) == {"message", "message_id", "redact_message", "created_at", "updated_at"}
+            assert upload["key"].endswith(f"/message_{content['message_id']}.json")
+            assert content["message"]["role"] in {"user", "assistant"}
+
+
+@pytest.mark.parametrize("upload", UPLOADS, ids=lambda upload: upload["key"])
+def test_a_sample_is_read_as_it_should_be(upload: dict[str, str]) -> None:
+    path = SAMPLES / upload["path"]
+    extraction = read_file(path)
+    assert_is_fit(extraction)
+    readable = path.stat().st_size and path.suffix != ".png"
+    assert extraction.status is (Status.READ if readable else Status.NOT_READ)
