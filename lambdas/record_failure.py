@@ -13,4 +13,4 @@ failures = wiring.failures()
 @entry_point
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """`event`: Step Functions' `Execution Status Change`. Returns {recorded}: False when it runs again already."""
-    return {"recorded": failures.record(event["detail"])}
+    return {"recorded": failures.record(event["detail"]["executionArn"])}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,14 +16,26 @@ class Execution:
     """`status` in Step Functions' own words; `output` is empty until the execution succeeded."""
 
     status: str
+    input: Any
     output: dict[str, Any]
+    error: str | None
+    cause: str | None
+    stopped: datetime | None
 
 
 class Executions:
     def __init__(self, step_functions: SFNClient) -> None:
         self._step_functions = step_functions
 
-    def status(self, arn: str) -> Execution:
+    def describe(self, arn: str) -> Execution:
+        """How an execution stands now. Its status-change events say less: they leave out what is long or encrypted."""
         found = self._step_functions.describe_execution(executionArn=arn)
         output = json.loads(found.get("output") or "{}")
-        return Execution(found["status"], output if isinstance(output, dict) else {})
+        return Execution(
+            found["status"],
+            json.loads(found.get("input") or "null"),
+            output if isinstance(output, dict) else {},
+            found.get("error"),
+            found.get("cause"),
+            found.get("stopDate"),
+        )

@@ -10,22 +10,22 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from lambdas.adapters.boundary import logger
 from lambdas.adapters.contracts import accept_input, conform
-from lambdas.adapters.executions import Executions
+from lambdas.adapters.executions import Execution, Executions
 from lambdas.adapters.landing import Landing
 from lambdas.adapters.ledger import Ledger
 from lambdas.adapters.publisher import Publisher
-from lambdas.core import errors, events
-from lambdas.core.errors import RejectedEvent
+from lambdas.core import events
+from lambdas.core.errors import CarefileError, RejectedEvent
 from lambdas.core.intake_request import IntakeRequest, parse
 from lambdas.core.model import Disposition, Observation, Source
 from lambdas.core.tagging import PipelineStatus, status_of, with_status
 from lambdas.intake.filing import Filing
 
 _FAILED = frozenset({"FAILED", "TIMED_OUT", "ABORTED"})
+_OURS = frozenset(kind.__name__ for kind in CarefileError.__subclasses__())
 
 
 @dataclass(frozen=True)
@@ -37,28 +37,25 @@ class Failures:
     publisher: Publisher
     allowed_buckets: frozenset[str]
 
-    def record(self, detail: dict[str, Any]) -> bool:
+    def record(self, arn: str) -> bool:
         """Record the failure of an execution. False when it has been re-driven since, so that nothing is recorded."""
-        execution = detail["executionArn"]
-        if self.executions.status(execution).status not in _FAILED:
+        execution = self.executions.describe(arn)
+        if execution.status not in _FAILED:
             return False
-        request = _request_in(detail)
+        request = _request_in(execution)
         if request and request.source.bucket in self.allowed_buckets:
-            self._mark(request, execution)
-        source = request.source if request else None
+            self._mark(request, arn)
         event = events.object_failed(
-            source,
+            request.source if request else None,
             request.version_id if request else None,
-            _error_of(detail),
-            _cause_of(detail),
-            execution,
-            _moment(detail),
+            _error_of(execution),
+            _cause_of(execution),
+            arn,
+            events.iso_8601(execution.stopped or datetime.now(UTC)),
         )
         conform(event.type.schema, event.detail)
         self.publisher.publish(event)
-        logger.info(
-            "failure recorded", error=_error_of(detail), source_id=source.source_id if source else None
-        )
+        logger.info("failure recorded", error=event.detail["error"], source_id=event.detail.get("source_id"))
         return True
 
     def _mark(self, request: IntakeRequest, execution: str) -> None:
@@ -83,37 +80,29 @@ class Failures:
         """What the version's status is beside `failed`, if an intake has ended well while we were marking."""
         if self.filing.shows(observed, self.ledger.read(observed.source)):
             return PipelineStatus.CATALOGED
-        ended = self.executions.status(execution).output.get("disposition")
+        ended = self.executions.describe(execution).output.get("disposition")
         return status_of(Disposition(ended)) if ended else None
 
 
-def _request_in(detail: dict[str, Any]) -> IntakeRequest | None:
+def _request_in(execution: Execution) -> IntakeRequest | None:
     """What the execution was asked for; None when its input says nothing we can use."""
     try:
-        data = json.loads(detail.get("input") or "null")
-        accept_input(data)
-    except (ValueError, RejectedEvent):
+        accept_input(execution.input)
+    except RejectedEvent:
         return None
-    return parse(data)
+    return parse(execution.input)
 
 
-def _error_of(detail: dict[str, Any]) -> str:
+def _error_of(execution: Execution) -> str:
     by_status = {"TIMED_OUT": "States.Timeout", "ABORTED": "Aborted"}
-    return detail.get("error") or by_status.get(detail["status"], "Unknown")
+    return execution.error or by_status.get(execution.status, "Unknown")
 
 
-def _cause_of(detail: dict[str, Any]) -> str:
+def _cause_of(execution: Execution) -> str:
     """The cause in words, where it is one of ours and so holds no PHI; of others we only say where to look."""
-    if hasattr(errors, _error_of(detail)):
+    if _error_of(execution) in _OURS:
         try:
-            return str(json.loads(detail.get("cause") or "{}")["errorMessage"])
+            return str(json.loads(execution.cause or "{}")["errorMessage"])
         except (ValueError, KeyError, TypeError):
             pass
     return "see the execution in the Step Functions console"
-
-
-def _moment(detail: dict[str, Any]) -> str:
-    """When it failed; the event has it in milliseconds since 1970."""
-    return events.iso_8601(
-        datetime.fromtimestamp((detail.get("stopDate") or detail["startDate"]) / 1000, UTC)
-    )

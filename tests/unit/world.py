@@ -76,10 +76,10 @@ def submitted_event(key: str, hints: Json | None = None, **members: Any) -> Json
 class ScriptedExecutions:
     """Step Functions as RecordFailure asks it: each answer once, the last one for ever."""
 
-    answers: list[Execution] = field(default_factory=lambda: [Execution("FAILED", {})])
+    answers: list[Execution] = field(default_factory=list)  # Execution(status, input, output, error, cause, stopped)
     asked: list[str] = field(default_factory=list)
 
-    def status(self, arn: str) -> Execution:
+    def describe(self, arn: str) -> Execution:
         self.asked.append(arn)
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
