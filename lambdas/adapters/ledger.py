@@ -1,19 +1,23 @@
 """The ledger: one DynamoDB item a landing key, with every destination ever used for it. Only ever added to.
 
 Item: `source_id` (key), `destinations` (string set), `revision` (number, rises with every round that writes),
-`version` and `version_id` of the round that took that revision, `hint_version` and `hints` of the last decision.
+`version` and `version_id` of the round that took that revision, and `hints#<digest of a version>` for each version
+that somebody decided about: a decision that arrives late says nothing about any other version.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from lambdas.core.model import Hints, Observation, Source
+from lambdas.core.model import Hints, Observation, Source, digest
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+_HINTS = "hints#"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +28,11 @@ class LedgerEntry:
     revision: int = 0
     version: str | None = None
     version_id: str | None = None
-    hint_version: str | None = None
-    hints: Hints | None = None
+    hints: Mapping[str, Hints] = field(default_factory=dict)
 
     def hints_for(self, version: str) -> Hints | None:
-        """The decision somebody took about this very version. It says nothing about later ones."""
-        return self.hints if self.hint_version == version else None
+        """The decision somebody took about this very version. It says nothing about others."""
+        return self.hints.get(_hints_name(version))
 
 
 class Ledger:
@@ -68,24 +71,28 @@ class Ledger:
         self._dynamodb.update_item(
             TableName=self._table,
             Key={"source_id": {"S": source.source_id}},
-            UpdateExpression="SET hint_version = :version, hints = :hints",
-            ExpressionAttributeValues={
-                ":version": {"S": version},
-                ":hints": {"S": json.dumps(hints.to_json(), sort_keys=True)},
-            },
+            UpdateExpression="SET #hints = :hints",
+            ExpressionAttributeNames={"#hints": _hints_name(version)},
+            ExpressionAttributeValues={":hints": {"S": json.dumps(hints.to_json(), sort_keys=True)}},
         )
+
+
+def _hints_name(version: str) -> str:
+    return f"{_HINTS}{digest('version', version)}"
 
 
 def _entry(item: dict[str, Any]) -> LedgerEntry:
     def text(name: str) -> str | None:
         return item.get(name, {}).get("S") or None
 
-    hints = text("hints")
     return LedgerEntry(
         frozenset(item.get("destinations", {}).get("SS", ())),
         int(item.get("revision", {}).get("N", 0)),
         text("version"),
         text("version_id"),
-        text("hint_version"),
-        Hints.from_json(json.loads(hints)) if hints else None,
+        {
+            name: Hints.from_json(json.loads(value["S"]))
+            for name, value in item.items()
+            if name.startswith(_HINTS)
+        },
     )

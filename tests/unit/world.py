@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -72,15 +73,31 @@ def submitted_event(key: str, hints: Json | None = None, **members: Any) -> Json
     return {"source": "carefile.intake", "detail-type": "Object Submitted", "detail": detail}
 
 
+def stopped(status: str = "FAILED", data: object = None, **members: Any) -> Execution:
+    """An execution as Step Functions describes it; by default one that was refused access."""
+    told = {
+        "output": {},
+        "error": "StorageDenied",
+        "cause": json.dumps(
+            {
+                "errorMessage": "AccessDenied from CopyObject: no",
+                "errorType": "StorageDenied",
+                "stackTrace": [],
+            }
+        ),
+        "stopped": datetime(2026, 11, 20, 10, 0, tzinfo=UTC),
+    }
+    return Execution(status=status, input=data, **(told | members))
+
+
 @dataclass
 class ScriptedExecutions:
     """Step Functions as RecordFailure asks it: each answer once, the last one for ever."""
 
-    answers: list[Execution] = field(default_factory=list)  # Execution(status, input, output, error, cause, stopped)
-    asked: list[str] = field(default_factory=list)
+    answers: list[Execution] = field(default_factory=lambda: [stopped()])
 
     def describe(self, arn: str) -> Execution:
-        self.asked.append(arn)
+        assert arn.startswith(MACHINE)
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
@@ -182,18 +199,11 @@ class World:
         """Upload an object and run the execution that its event starts."""
         return self.run(created_event(key, self.upload(key, body, **members)), name)
 
-    def record_failure(self, **detail: Any) -> bool:
-        told = {
-            "executionArn": execution_arn("e1"),
-            "status": "FAILED",
-            "startDate": 1_795_000_000_000,
-            "stopDate": 1_795_000_060_000,
-            "error": "StorageDenied",
-            "cause": json.dumps(
-                {"errorMessage": "AccessDenied from CopyObject: no", "errorType": "StorageDenied"}
-            ),
-        }
-        return record_failure.handler({"detail": told | detail}, None)["recorded"]
+    def record_failure(self, *answers: Execution) -> bool:
+        """Tell RecordFailure of an execution that Step Functions describes so."""
+        self.executions.answers = list(answers)
+        detail = {"executionArn": execution_arn("e1"), "status": "FAILED"}
+        return record_failure.handler({"detail": detail}, None)["recorded"]
 
     # What is there then
 

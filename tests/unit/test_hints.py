@@ -1,0 +1,84 @@
+"""A hint is a decision about one version, by a person or an upstream system."""
+
+from __future__ import annotations
+
+from tests.unit.world import LANDING, World, created_event, prefix_of, submitted_event, types
+
+KEY = "documents/Juan_Perez_123/lab.txt"
+
+
+def test_a_hint_decides_kind_patient_and_name(world: World) -> None:
+    world.upload("x.txt")
+    hints = {"kind": "document", "patient_id": "Ana_7", "document_name": "Blood count"}
+    assert prefix_of(world.run(submitted_event("x.txt", hints))) == "processed/Ana_7_Blood_count/"
+
+
+def test_a_hint_may_be_typed_in_the_console(world: World) -> None:
+    world.upload("x.txt")
+    typed = {"bucket": LANDING, "key": "x.txt", "hints": {"patient_id": "Ana_7"}}
+    assert prefix_of(world.run(typed)) == "processed/Ana_7_x/"
+
+
+def test_a_hint_can_make_a_session_of_a_document(world: World) -> None:
+    world.upload("talk.json", b"{}")
+    hints = {"kind": "session", "patient_id": "Ana_7", "session_id": "20241028"}
+    assert prefix_of(world.run(submitted_event("talk.json", hints))) == (
+        "processed/Ana_7_medical_notes/session_20241028/"
+    )
+
+
+def test_a_hint_for_a_version_holds_when_its_upload_event_comes_again(world: World) -> None:
+    version = world.upload("x.txt")
+    world.run(submitted_event("x.txt", {"patient_id": "Ana_7"}))
+    again = world.run(created_event("x.txt", version), "e2")
+    assert again["disposition"] == "duplicate"
+    assert prefix_of(again) == "processed/Ana_7_x/"
+
+
+def test_a_hint_says_nothing_about_a_later_version(world: World) -> None:
+    world.upload("x.txt")
+    world.run(submitted_event("x.txt", {"patient_id": "Ana_7"}))
+    assert prefix_of(world.file("x.txt", b"new", name="e2")) == "processed/unknown_x/"
+
+
+def test_a_late_hint_for_an_old_version_leaves_the_hint_for_the_new_one_alone(world: World) -> None:
+    old = world.upload("x.txt", b"one")
+    new = world.upload("x.txt", b"two")
+    world.run(submitted_event("x.txt", {"patient_id": "Ana_7"}, version_id=new))
+    late = world.run(submitted_event("x.txt", {"patient_id": "Ben_8"}, version_id=old), "e2")
+    assert late["disposition"] == "superseded"
+    assert prefix_of(late) == "processed/Ana_7_x/"
+    assert world.filed("processed/Ben") == world.filed("processed/unknown") == []
+
+
+def test_a_hint_moves_what_was_filed_as_unknown_and_says_so(world: World) -> None:
+    world.file("x.txt")
+    moved = world.run(submitted_event("x.txt", {"patient_id": "Ana_7"}), "e2")
+    assert moved["disposition"] == "cataloged"
+    assert types(moved) == ["Object Cataloged", "Object Retired"]
+    assert world.filed("processed/unknown_x/") == ["processed/unknown_x/_manifest.json"]
+    assert len(world.filed("processed/Ana_7_x/")) == 4
+
+
+def test_an_empty_hint_is_no_decision(world: World) -> None:
+    world.upload(KEY)
+    assert prefix_of(world.run({"bucket": LANDING, "key": KEY, "hints": {}})) == (
+        "processed/Juan_Perez_123_lab/"
+    )
+
+
+def test_a_hint_taken_while_the_object_is_being_filed_is_followed_in_the_same_intake(world: World) -> None:
+    version = world.upload("x.txt")
+    classified = world.classify(created_event("x.txt", version))
+    read, asked = world.intake.filing.landing.tags, []
+
+    def decide_meanwhile(*arguments: object) -> object:
+        if not asked:
+            asked.append(True)
+            world.classify(submitted_event("x.txt", {"patient_id": "Ana_7"}), "e2")
+        return read(*arguments)  # type: ignore[arg-type]
+
+    world.monkeypatch.setattr(world.intake.filing.landing, "tags", decide_meanwhile)
+    result = world.normalise(classified)
+    assert prefix_of(result) == "processed/Ana_7_x/"
+    assert types(result) == ["Object Cataloged", "Object Retired"]
