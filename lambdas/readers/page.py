@@ -21,7 +21,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from lambdas.core.extraction import Block, Extraction, Status, Table, clean
+from lambdas.core.extraction import REPLACEMENT, Block, Extraction, Status, Table, clean
 
 _HERE = Path(__file__).parent
 _STYLE = (_HERE / "page.css").read_text(encoding="utf-8")
@@ -30,6 +30,7 @@ _POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none
 
 _ALIGNED = re.compile(r"\S(?: {3,}|\t)\S")  # columns made of spaces, which only fixed-width letters show
 _NUMBER = re.compile(r"[-+<>≤≥~]?\s*[\d.,\s]{0,30}\d\s*%?")
+_OVERRIDES = {0x202D: REPLACEMENT, 0x202E: REPLACEMENT}  # by which "ABO" would read "OBA"
 _FACTS = ("Field", "Value")
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
@@ -80,8 +81,7 @@ def _template() -> jinja2.Template:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        # Keys and names from outside come in here uncleaned.
-        finalize=lambda value: clean(value) if type(value) is str else value,
+        finalize=_shown,
     )
     environment.filters |= {
         "grouped": lambda number: f"{number:,}",
@@ -90,6 +90,11 @@ def _template() -> jinja2.Template:
     environment.tests |= {"aligned": lambda text: bool(_ALIGNED.search(text)), "facts": _is_facts}
     environment.globals["numeric_columns"] = _numeric_columns
     return environment.get_template("page.html.jinja")
+
+
+def _shown(value: Any) -> Any:
+    """A text as it may stand on the page: keys from outside come in uncleaned, and no text may turn itself round."""
+    return clean(value).translate(_OVERRIDES) if type(value) is str else value
 
 
 def _pages(content: tuple[Block, ...]) -> Iterator[dict[str, Any]]:
