@@ -155,19 +155,23 @@ class Processed:
             raise
         return StoredObject(key, role, version_id, etag, observed.size, observed.content_type)
 
-    def retire(self, destination: str, source_id: str, tombstone: dict[str, Any], tags: Tags) -> None:
-        """Delete what this source holds at a destination (delete markers; older versions stay recoverable).
+    def retire(self, destination: str, source_id: str, tombstone: dict[str, Any], tags: Tags) -> bool:
+        """Delete what this source holds at a destination (delete markers; older versions stay recoverable). False
+        when it held nothing there.
 
         A document's manifest is replaced by the tombstone, a bare claim: the folder stays its owner's.
         """
+        held = False
         for key in self._keys_at(destination):
             found = self.head(key)
             if found is None or found[1].source_id != source_id:
                 continue
+            held = True
             if key == manifest_key(destination):
                 self._put_manifest(key, tombstone, tags)
             else:
                 self._s3.delete_object(Bucket=self.bucket, Key=key)
+        return held
 
     def _keys_at(self, destination: str) -> list[str]:
         if not destination.endswith("/"):

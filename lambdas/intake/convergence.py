@@ -31,6 +31,8 @@ from lambdas.core.model import Classification, Deleted, Disposition, Observation
 from lambdas.intake.filing import Filing, Plan
 
 MAX_ROUNDS = 6
+# EventBridge, PutEvents: ten entries a request; beside these there may be one cataloged and one withdrawn.
+MAX_RETIRED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class Intake:
             present = self.filing.present(plan, entry)
             done_before = present is not None and upload.execution_name not in present.written_by
             if present and entry.destinations == {plan.destination(present.place.folder)}:
-                return self._filed(upload, plan, present.place, entry, done_before)
+                return self._filed(upload, plan, present.place, (), done_before)
             done = self._round(upload, plan, entry)
             if done:
                 return self._filed(upload, plan, *done, done_before)
@@ -100,9 +102,13 @@ class Intake:
             )
         return found
 
-    def _round(self, upload: Upload, plan: Plan, entry: LedgerEntry) -> tuple[Place, LedgerEntry] | None:
-        """Claim, write ahead, write, retire, check: the place, and the ledger as it was written. None when another
-        round is needed."""
+    def _round(self, upload: Upload, plan: Plan, entry: LedgerEntry) -> tuple[Place, tuple[str, ...]] | None:
+        """Claim, write ahead, write, retire, check: the place, and the destinations that are retired. None when
+        another round is needed.
+
+        Those that held something until now come first. The others are named again, as the execution that emptied
+        them may have died before it said so.
+        """
         folder = self.filing.claim(plan, entry)
         destination = plan.destination(folder)
         written = self.ledger.write_ahead(plan.observed, destination)
@@ -111,9 +117,11 @@ class Intake:
             place = self.filing.write(plan, folder, stamp, upload.execution)
         except VersionGone:
             return None
+        emptied: list[str] = []
+        empty: list[str] = []
         for other in sorted(written.destinations - {destination}):
-            self.filing.retire(plan.source, other)
-        return (place, written) if self._still_holds(plan, entry, written) else None
+            (emptied if self.filing.retire(plan.source, other) else empty).append(other)
+        return (place, (*emptied, *empty)) if self._still_holds(plan, entry, written) else None
 
     def _still_holds(self, plan: Plan, entry: LedgerEntry, written: LedgerEntry) -> bool:
         """After the last change: is this version still the one to be there, and the decision about it the same?"""
@@ -127,10 +135,10 @@ class Intake:
         return found.version == version
 
     def _filed(
-        self, upload: Upload, plan: Plan, place: Place, entry: LedgerEntry, done_before: bool
+        self, upload: Upload, plan: Plan, place: Place, retired: tuple[str, ...], done_before: bool
     ) -> Outcome:
         disposition = Disposition.DUPLICATE if done_before else Disposition.CATALOGED
-        announced = list(self._announcements(upload, plan, place, entry, disposition))
+        announced = list(self._announcements(upload, plan, place, retired, disposition))
         if upload.version not in (None, plan.observed.version):
             disposition = Disposition.SUPERSEDED
             if isinstance(self.landing.head(upload.source), Deleted):
@@ -139,13 +147,13 @@ class Intake:
         return Outcome(disposition, plan.classification, tuple(announced))
 
     def _announcements(
-        self, upload: Upload, plan: Plan, place: Place, entry: LedgerEntry, disposition: Disposition
+        self, upload: Upload, plan: Plan, place: Place, retired: tuple[str, ...], disposition: Disposition
     ) -> Iterator[Event]:
         at = self.now()
         yield events.object_cataloged(
             self.filing.layout, plan.observed, plan.classification, place, disposition, upload.execution, at
         )
-        for other in sorted(entry.destinations - {plan.destination(place.folder)}):
+        for other in retired[:MAX_RETIRED]:
             yield events.object_retired(plan.observed, place.bucket, other, place, upload.execution, at)
 
     def _withdrawn(self, upload: Upload) -> Outcome:

@@ -161,11 +161,12 @@ class Filing:
         )
         return [*artifacts, processed.put_json(manifest, "manifest", content, stamp, tags)]
 
-    def retire(self, source: Source, destination: str) -> None:
-        """Take this source out of a destination it had before. Its folder stays claimed."""
+    def retire(self, source: Source, destination: str) -> bool:
+        """Take this source out of a destination it had before; False when nothing of it was there. Its folder stays
+        claimed."""
         tombstone = events.claim(Owner(source.bucket, source.key, tree=False))
         nobodys = tagging.layout_tags(Kind.DOCUMENT, Patient(), b"")
-        self.processed.retire(destination, source.source_id, tombstone, nobodys)
+        return self.processed.retire(destination, source.source_id, tombstone, nobodys)
 
     def shows(self, observed: Observation, entry: LedgerEntry) -> bool:
         """True when some destination of this source shows this version (a document's manifest is written last)."""
