@@ -58,6 +58,9 @@ clean-all: clean ## also remove what the set-up installed
 	@awk '/^uv==/ {found=1} found {print} found && !/\\$$/ {exit}' $< > .venv/uv.lock
 	@$(PY) -m pip install --quiet --require-hashes --no-deps -r .venv/uv.lock
 	@$(PY) -m uv pip sync --quiet --require-hashes --compile-bytecode --python $(PY) $<
+	@echo ../../../.. > "$$(echo .venv/lib/python3*/site-packages)/carefile.pth"
+	@printf '#!/bin/sh\nexec "$$(dirname "$$0")/python" -P -m carefile "$$@"\n' > .venv/bin/carefile
+	@chmod +x .venv/bin/carefile
 	@touch $@
 
 .venv-local/.ready: local/requirements.lock .venv/.ready
