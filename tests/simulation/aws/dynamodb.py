@@ -1,0 +1,135 @@
+"""DynamoDB: items by their key, and of its expressions those that the adapters use. Others are refused."""
+
+# ruff: noqa: N803 - the parameters are named as boto3 names them
+
+from __future__ import annotations
+
+import copy
+import re
+from functools import cache
+from typing import Any
+
+from tests.simulation.aws.errors import client_error
+from tests.simulation.aws.gate import Gate
+
+Item = dict[str, dict[str, Any]]
+_CLAUSE = re.compile(r"(SET|ADD) (.*?)(?= SET | ADD |$)", re.DOTALL)
+_TERM = re.compile(
+    r"(?P<absent>attribute_not_exists)\((?P<missing>[#\w]+)\)|(?P<name>[#\w]+) (?P<op><|=) (?P<value>:\w+)"
+)
+
+
+class DynamoDB:
+    """The client. `tables` may be looked at freely."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self.tables: dict[str, dict[str, Item]] = {}
+
+    def get_item(self, **arguments: Any) -> dict[str, Any]:
+        return self._gate.call("dynamodb", "GetItem", arguments, self._get)
+
+    def put_item(self, **arguments: Any) -> dict[str, Any]:
+        return self._gate.call("dynamodb", "PutItem", arguments, self._put)
+
+    def update_item(self, **arguments: Any) -> dict[str, Any]:
+        return self._gate.call("dynamodb", "UpdateItem", arguments, self._update)
+
+    def _table(self, name: str) -> dict[str, Item]:
+        return self.tables.setdefault(name, {})
+
+    def _get(self, TableName: str, Key: Item, ConsistentRead: bool) -> dict[str, Any]:
+        if not ConsistentRead:
+            raise NotImplementedError("reads that may be stale")
+        found = self._table(TableName).get(_key_of(Key))
+        return {"Item": copy.deepcopy(found)} if found else {}
+
+    def _put(
+        self,
+        TableName: str,
+        Item: Item,
+        ConditionExpression: str | None = None,
+        ExpressionAttributeNames: dict[str, str] | None = None,
+        ExpressionAttributeValues: Item | None = None,
+    ) -> dict[str, Any]:
+        key = Item["source_id"]["S"]
+        old = self._table(TableName).get(key, {})
+        _require("PutItem", ConditionExpression, old, ExpressionAttributeNames, ExpressionAttributeValues)
+        self._table(TableName)[key] = copy.deepcopy(Item)
+        return {}
+
+    def _update(
+        self,
+        TableName: str,
+        Key: Item,
+        UpdateExpression: str,
+        ConditionExpression: str | None = None,
+        ExpressionAttributeNames: dict[str, str] | None = None,
+        ExpressionAttributeValues: Item | None = None,
+        ReturnValues: str = "NONE",
+    ) -> dict[str, Any]:
+        table, key = self._table(TableName), _key_of(Key)
+        names, values = ExpressionAttributeNames or {}, ExpressionAttributeValues or {}
+        _require("UpdateItem", ConditionExpression, table.get(key, {}), names, values)
+        item = copy.deepcopy(table.get(key, Key))
+        for action, path, value in _actions(UpdateExpression):
+            name, given = names.get(path, path), values[value]
+            item[name] = _added(item.get(name), given) if action == "ADD" else copy.deepcopy(given)
+        table[key] = item
+        if ReturnValues not in ("NONE", "ALL_NEW"):
+            raise NotImplementedError(f"ReturnValues {ReturnValues}")
+        return {"Attributes": copy.deepcopy(item)} if ReturnValues == "ALL_NEW" else {}
+
+
+def _key_of(key: Item) -> str:
+    return str(key["source_id"]["S"])
+
+
+def _added(old: dict[str, Any] | None, given: dict[str, Any]) -> dict[str, Any]:
+    if "N" in given:
+        return {"N": str(int(old["N"] if old else 0) + int(given["N"]))}
+    return {"SS": sorted({*(old["SS"] if old else ()), *given["SS"]})}
+
+
+@cache
+def _actions(expression: str) -> tuple[tuple[str, str, str], ...]:
+    """(SET or ADD, attribute, value) of an update expression."""
+    found, read = [], 0
+    for clause in _CLAUSE.finditer(expression.strip()):
+        read += len(clause[0])
+        for part in clause[2].strip().split(","):
+            match = re.fullmatch(r"([#\w]+)\s*(?:=\s*)?(:\w+)", part.strip())
+            if not match:
+                raise NotImplementedError(expression)
+            found.append((clause[1], match[1], match[2]))
+    if not found or read < len(expression.strip()) - len(found):
+        raise NotImplementedError(expression)
+    return tuple(found)
+
+
+def _require(
+    operation: str, condition: str | None, item: Item, names: dict[str, str] | None, values: Item | None
+) -> None:
+    """An OR of simple terms."""
+    if condition is None:
+        return
+    for text in condition.split(" OR "):
+        term = _TERM.fullmatch(text.strip())
+        if term is None:
+            raise NotImplementedError(condition)
+        path = term["missing"] or term["name"]
+        found = item.get((names or {}).get(path, path))
+        if _holds(found, term, values or {}):
+            return
+    raise client_error(operation, "ConditionalCheckFailedException", 400)
+
+
+def _holds(found: dict[str, Any] | None, term: re.Match[str], values: Item) -> bool:
+    if term["absent"]:
+        return found is None
+    given = values[term["value"]]
+    if found is None or found.keys() != given.keys():
+        return False
+    if term["op"] == "=":
+        return found == given
+    return int(found["N"]) < int(given["N"]) if "N" in found else str(found["S"]) < str(given["S"])

@@ -1,0 +1,297 @@
+"""S3: versions and delete markers, strong consistency, conditions, pinned and conditional copies, whole tag sets.
+
+The contents are in `Bucket` and may be looked at freely; the methods named as boto3's are the functions' way to them.
+"""
+
+# ruff: noqa: N803 - the parameters are named as boto3 names them
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+from botocore.exceptions import ClientError
+
+from tests.simulation.aws.errors import client_error
+from tests.simulation.aws.gate import Gate
+
+PAGE = 3  # S3 may answer a listing with fewer keys than were asked for; here it always does
+_MAX_TAGS = 10
+_MAX_METADATA = 2048
+_HEADERS = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage")
+
+
+@dataclass(slots=True)
+class Version:
+    """One version of a key; a delete marker has no body. `seen_by` is for whoever looks on."""
+
+    key: str
+    id: str
+    body: bytes | None
+    modified: datetime
+    etag: str = ""
+    content_type: str = "binary/octet-stream"
+    metadata: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+class Bucket:
+    """All versions of all keys, the oldest first."""
+
+    def __init__(self, name: str, *, versioned: bool, letter: str) -> None:
+        self.name = name
+        self.versioned = versioned
+        self.keys: dict[str, list[Version]] = {}
+        self._letter = letter
+        self._count = 0
+
+    def add(self, version: Version) -> Version:
+        """Put a version on top; without versioning it takes the place of what was there."""
+        history = self.keys.setdefault(version.key, [])
+        if self.versioned:
+            self._count += 1
+            version.id = f"{self._letter}{self._count}"
+        else:
+            version.id = "null"
+            history.clear()
+        history.append(version)
+        return version
+
+    def delete(self, key: str, at: datetime) -> str | None:
+        if not self.versioned:
+            self.keys.pop(key, None)
+            return None
+        return self.add(Version(key, "", None, at)).id
+
+    def current(self, key: str) -> Version | None:
+        """The version on top, which may be a delete marker."""
+        history = self.keys.get(key)
+        return history[-1] if history else None
+
+    def live(self, key: str) -> Version | None:
+        found = self.current(key)
+        return found if found is not None and found.body is not None else None
+
+    def find(self, key: str, version_id: str | None) -> Version | None:
+        if version_id is None:
+            return self.current(key)
+        return next((version for version in self.keys.get(key, ()) if version.id == version_id), None)
+
+    def live_keys(self, prefix: str = "") -> list[str]:
+        return sorted(
+            (key for key in self.keys if key.startswith(prefix) and self.live(key)),
+            key=lambda key: key.encode(),
+        )
+
+
+def etag_of(body: bytes) -> str:
+    return f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
+
+
+class S3:
+    """The client."""
+
+    def __init__(self, gate: Gate, buckets: dict[str, Bucket], now: Callable[[], datetime]) -> None:
+        self._gate = gate
+        self._buckets = buckets
+        self._now = now
+
+    def head_object(self, **arguments: Any) -> dict[str, Any]:
+        return self._gate.call("s3", "HeadObject", arguments, self._head)
+
+    def get_object(self, **arguments: Any) -> dict[str, Any]:
+        return self._gate.call("s3", "GetObject", arguments, self._get)
+
+    def put_object(self, **arguments: Any) -> dict[str, Any]:
+        return self._gate.call("s3", "PutObject", arguments, self._put)
+
+    def copy_object(self, **arguments: Any) -> dict[str, Any]:
+        return self._gate.call("s3", "CopyObject", arguments, self._copy)
+
+    def delete_object(self, **arguments: Any) -> dict[str, Any]:
+        return self._gate.call("s3", "DeleteObject", arguments, self._delete)
+
+    def get_object_tagging(self, **arguments: Any) -> dict[str, Any]:
+        return self._gate.call("s3", "GetObjectTagging", arguments, self._get_tags)
+
+    def put_object_tagging(self, **arguments: Any) -> dict[str, Any]:
+        return self._gate.call("s3", "PutObjectTagging", arguments, self._put_tags)
+
+    def get_paginator(self, name: str) -> _Listing:
+        if name != "list_objects_v2":
+            raise NotImplementedError(name)
+        return _Listing(self._gate, self._list)
+
+    def _head(self, Bucket: str, Key: str, VersionId: str | None = None) -> dict[str, Any]:
+        found = self._readable("HeadObject", Bucket, Key, VersionId)
+        return self._described(Bucket, found)
+
+    def _get(
+        self,
+        Bucket: str,
+        Key: str,
+        VersionId: str | None = None,
+        Range: str | None = None,
+        IfMatch: str | None = None,
+    ) -> dict[str, Any]:
+        found = self._readable("GetObject", Bucket, Key, VersionId)
+        if IfMatch is not None and IfMatch.strip('"') != found.etag.strip('"'):
+            raise client_error("GetObject", "PreconditionFailed", 412)
+        body = found.body or b""
+        if Range is not None:
+            first, last = (int(number) for number in Range.removeprefix("bytes=").split("-"))
+            if first >= len(body):
+                raise client_error("GetObject", "InvalidRange", 416)
+            body = body[first : last + 1]
+        return self._described(Bucket, found) | {"Body": io.BytesIO(body)}
+
+    def _put(
+        self,
+        Bucket: str,
+        Key: str,
+        Body: bytes,
+        ContentType: str = "binary/octet-stream",
+        Metadata: dict[str, str] | None = None,
+        Tagging: str = "",
+        IfNoneMatch: str | None = None,
+    ) -> dict[str, Any]:
+        bucket = self._buckets[Bucket]
+        if IfNoneMatch is not None:
+            if IfNoneMatch != "*":
+                raise NotImplementedError("If-None-Match takes only *")
+            if bucket.live(Key):
+                raise client_error("PutObject", "PreconditionFailed", 412)
+        version = Version(Key, "", bytes(Body), self._now(), etag_of(Body), ContentType)
+        version.metadata, version.tags = _metadata("PutObject", Metadata or {}), _tags("PutObject", Tagging)
+        return self._written(bucket, version)
+
+    def _copy(
+        self,
+        Bucket: str,
+        Key: str,
+        CopySource: dict[str, str],
+        MetadataDirective: str,
+        TaggingDirective: str,
+        Metadata: dict[str, str],
+        Tagging: str,
+        ContentType: str,
+        CopySourceIfMatch: str | None = None,
+        **headers: str,
+    ) -> dict[str, Any]:
+        if (MetadataDirective, TaggingDirective) != ("REPLACE", "REPLACE") or set(headers) - set(_HEADERS):
+            raise NotImplementedError("CopyObject with these arguments")
+        source = self._source(CopySource)
+        if CopySourceIfMatch is not None and CopySourceIfMatch.strip('"') != source.etag.strip('"'):
+            raise client_error("CopyObject", "PreconditionFailed", 412)
+        version = Version(Key, "", source.body, self._now(), source.etag, ContentType)
+        version.metadata, version.tags = _metadata("CopyObject", Metadata), _tags("CopyObject", Tagging)
+        version.headers = headers
+        done = self._written(self._buckets[Bucket], version)
+        return {"CopyObjectResult": {"ETag": done.pop("ETag"), "LastModified": version.modified}} | done
+
+    def _source(self, named: dict[str, str]) -> Version:
+        version_id = named.get("VersionId")
+        found = self._buckets[named["Bucket"]].find(named["Key"], version_id)
+        if found is None:
+            raise client_error("CopyObject", "NoSuchVersion" if version_id else "NoSuchKey", 404)
+        if found.body is None:
+            raise client_error("CopyObject", *(("InvalidRequest", 400) if version_id else ("NoSuchKey", 404)))
+        return found
+
+    def _delete(self, Bucket: str, Key: str) -> dict[str, Any]:
+        marker = self._buckets[Bucket].delete(Key, self._now())
+        return {"DeleteMarker": True, "VersionId": marker} if marker else {}
+
+    def _get_tags(self, Bucket: str, Key: str, VersionId: str | None = None) -> dict[str, Any]:
+        found = self._readable("GetObjectTagging", Bucket, Key, VersionId)
+        return {"TagSet": [{"Key": key, "Value": value} for key, value in found.tags.items()]}
+
+    def _put_tags(
+        self,
+        Bucket: str,
+        Key: str,
+        Tagging: dict[str, Any],
+        VersionId: str | None = None,
+    ) -> dict[str, Any]:
+        found = self._readable("PutObjectTagging", Bucket, Key, VersionId)
+        found.tags = _checked("PutObjectTagging", {tag["Key"]: tag["Value"] for tag in Tagging["TagSet"]})
+        return {}
+
+    def _list(self, Bucket: str, Prefix: str, after: str) -> list[dict[str, Any]]:
+        keys = (key for key in self._buckets[Bucket].live_keys(Prefix) if key.encode() > after.encode())
+        return [{"Key": key} for key, _ in zip(keys, range(PAGE + 1), strict=False)]
+
+    def _readable(self, operation: str, bucket: str, key: str, version_id: str | None) -> Version:
+        found = self._buckets[bucket].find(key, version_id)
+        head = operation == "HeadObject"
+        if found is None:
+            code = "404" if head else "NoSuchVersion" if version_id else "NoSuchKey"
+            raise client_error(operation, code, 404)
+        if found.body is None:
+            raise _marked(operation, found, head=head, named=version_id is not None)
+        return found
+
+    def _described(self, bucket: str, found: Version) -> dict[str, Any]:
+        answer = {
+            "ETag": found.etag,
+            "LastModified": found.modified.replace(microsecond=0),
+            "ContentLength": len(found.body or b""),
+            "ContentType": found.content_type,
+            "Metadata": dict(found.metadata),
+            **found.headers,
+        }
+        return answer | ({"VersionId": found.id} if self._buckets[bucket].versioned else {})
+
+    def _written(self, bucket: Bucket, version: Version) -> dict[str, Any]:
+        bucket.add(version)
+        return {"ETag": version.etag} | ({"VersionId": version.id} if bucket.versioned else {})
+
+
+class _Listing:
+    """The paginator of ListObjectsV2; every page is a call of its own and sees what is there at that time."""
+
+    def __init__(self, gate: Gate, page: Callable[..., list[dict[str, Any]]]) -> None:
+        self._gate = gate
+        self._page = page
+
+    def paginate(self, **arguments: Any) -> Iterator[dict[str, Any]]:
+        after, more = "", True
+        while more:
+            found = self._gate.call("s3", "ListObjectsV2", arguments | {"after": after}, self._page)
+            more, contents = len(found) > PAGE, found[:PAGE]
+            yield {"Contents": contents} if contents else {}
+            after = contents[-1]["Key"] if contents else ""
+
+
+def _marked(operation: str, marker: Version, *, head: bool, named: bool) -> ClientError:
+    """What S3 says of a delete marker: 404 to who asks for the key, 405 to who names the marker's own version."""
+    headers = {"x-amz-delete-marker": "true", "x-amz-version-id": marker.id}
+    if named:
+        return client_error(operation, "405" if head else "MethodNotAllowed", 405, headers)
+    return client_error(operation, "404" if head else "NoSuchKey", 404, headers)
+
+
+def _tags(operation: str, header: str) -> dict[str, str]:
+    return _checked(operation, dict(parse_qsl(header, keep_blank_values=True, strict_parsing=bool(header))))
+
+
+def _checked(operation: str, tags: dict[str, str]) -> dict[str, str]:
+    if len(tags) > _MAX_TAGS:
+        raise client_error(operation, "BadRequest", 400)
+    return tags
+
+
+def _metadata(operation: str, metadata: dict[str, str]) -> dict[str, str]:
+    if sum(len(name) + len(value) for name, value in metadata.items()) > _MAX_METADATA:
+        raise client_error(operation, "MetadataTooLarge", 400)
+    return {name.lower(): value for name, value in metadata.items()}
+
+
+def epoch() -> datetime:
+    return datetime(2026, 1, 1, tzinfo=UTC)

@@ -1,0 +1,54 @@
+"""The neighbours of which the functions use one call each: the event bus, the secret, the executions."""
+
+# ruff: noqa: N803 - the parameters are named as boto3 names them
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.simulation.aws.gate import Gate
+
+SECRET = "a secret key of the simulation"
+
+
+class Events:
+    """EventBridge: `accept` gets every entry that the bus took."""
+
+    def __init__(self, gate: Gate, accept: Callable[[dict[str, Any]], None]) -> None:
+        self._gate = gate
+        self._accept = accept
+
+    def put_events(self, **arguments: Any) -> dict[str, Any]:
+        return self._gate.call("events", "PutEvents", arguments, self._put)
+
+    def _put(self, Entries: list[dict[str, Any]]) -> dict[str, Any]:
+        for entry in Entries:
+            self._accept(entry)
+        return {"FailedEntryCount": 0, "Entries": [{} for _ in Entries]}
+
+
+class Secrets:
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    def get_secret_value(self, **arguments: Any) -> dict[str, Any]:
+        return self._gate.call(
+            "secretsmanager", "GetSecretValue", arguments, lambda SecretId: {"SecretString": SECRET}
+        )
+
+
+class StepFunctions:
+    """`describe` knows the executions by their ARN."""
+
+    def __init__(self, gate: Gate, describe: Callable[[str], dict[str, Any]]) -> None:
+        self._gate = gate
+        self._describe = describe
+
+    def describe_execution(self, **arguments: Any) -> dict[str, Any]:
+        return self._gate.call(
+            "states",
+            "DescribeExecution",
+            arguments,
+            lambda executionArn: self._describe(executionArn),
+        )

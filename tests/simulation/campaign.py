@@ -1,0 +1,82 @@
+"""Many schedules, on several processes, with a bar that tells how far they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass, field
+from itertools import islice
+from multiprocessing import get_context
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from tests.simulation.run import run_seed
+
+_BATCH = 100
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a batch of seeds came to: how many, their steps, and those that broke something."""
+
+    done: int
+    steps: int
+    broken: tuple[tuple[int, str], ...]
+
+
+@dataclass
+class Campaign:
+    seeds: range
+    processes: int
+    done: int = 0
+    steps: int = 0
+    broken: list[tuple[int, str]] = field(default_factory=list)
+
+    def run(self, console: Console | None = None) -> None:
+        columns = (
+            TextColumn("schedules"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[found]}"),
+        )
+        with Progress(*columns, console=console, disable=console is None) as progress:
+            bar = progress.add_task("", total=len(self.seeds), found="")
+            for batch in self._batches():
+                self.done += batch.done
+                self.steps += batch.steps
+                self.broken += batch.broken
+                found = f"{len(self.broken)} broken" if self.broken else ""
+                progress.update(bar, completed=self.done, found=found)
+        self.broken.sort()
+
+    def _batches(self) -> Iterator[Batch]:
+        todo = iter([self.seeds[at : at + _BATCH] for at in range(0, len(self.seeds), _BATCH)])
+        if self.processes == 1:
+            yield from map(run_batch, todo)
+            return
+        with ProcessPoolExecutor(
+            self.processes, mp_context=get_context("spawn"), initializer=_prepare
+        ) as pool:
+            running: set[Future[Batch]] = {
+                pool.submit(run_batch, seeds) for seeds in islice(todo, self.processes * 2)
+            }
+            while running:
+                ready, running = wait(running, return_when=FIRST_COMPLETED)
+                running |= {pool.submit(run_batch, seeds) for seeds in islice(todo, len(ready))}
+                yield from (future.result() for future in ready)
+
+
+def run_batch(seeds: range) -> Batch:
+    steps, broken = 0, []
+    for seed in seeds:
+        result = run_seed(seed)
+        steps += result.steps
+        if result.violations:
+            broken.append((seed, result.violations[0]))
+    return Batch(len(seeds), steps, tuple(broken))
+
+
+def _prepare() -> None:
+    import tests.conftest  # noqa: F401 - the environment that the functions are imported in

@@ -1,0 +1,137 @@
+"""One execution of the machine: what Step Functions does between and around the functions."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tests.simulation.aws.gate import Fault
+from tests.simulation.invocation import Died, Invocation, Raised, Returned
+from tests.simulation.machine import PUT_EVENTS, Next, Progress, Succeeded, Task
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+MACHINE_ARN = "arn:aws:states:us-east-1:111122223333:stateMachine:carefile"
+_REJECTIONS = ("RejectedObject", "RejectedEvent")
+_MOST_REDRIVES = 12
+
+
+class Execution:
+    """`asked` is what it was started with. `final` tells that it failed for good: a redrive changes nothing."""
+
+    def __init__(self, name: str, data: dict[str, Any], world: World) -> None:
+        self.name = name
+        self.arn = f"{MACHINE_ARN.replace('stateMachine', 'execution')}:{name}"
+        self.asked = data
+        self.progress = Progress(
+            world.machine, {"Execution": {"Id": self.arn, "Name": name, "Input": data}}, data
+        )
+        self.status = "RUNNING"
+        self.error = self.cause = ""
+        self.output: dict[str, Any] = {}
+        self.calls = 0
+        self.redrives = 0
+        self.storm: Fault | None = None
+        self._world = world
+        self._left = 0
+        self._failures = 0
+
+    @property
+    def final(self) -> bool:
+        return self.status == "FAILED" and self.error in _REJECTIONS and self.redrives > 0
+
+    def advance(self, following: Next) -> None:
+        """Go where the machine says."""
+        if isinstance(following, Task):
+            invocation = self._world.perform(following, self.name, self._done)
+            if invocation.outcome is None:
+                invocation.execution, invocation.storm = self, self.storm
+        elif isinstance(following, Succeeded):
+            self.status, self.output = "SUCCEEDED", following.output
+            self._world.note(f"== SUCCEEDED {following.output.get('disposition')}")
+        else:
+            self._fail("FAILED", following.error, following.cause)
+
+    def leave(self, invocation: Invocation, *, aborted: bool) -> None:
+        """Step Functions does not wait for this invocation any more, which goes on alone."""
+        self._left += 1
+        self._world.detach(invocation, f"{self.name}~{self._left}")
+        if aborted:
+            self._fail("ABORTED", "", "")
+        else:
+            self.advance(self.progress.fail("Lambda.SdkClientException", ""))
+
+    def described(self) -> dict[str, Any]:
+        found: dict[str, Any] = {
+            "executionArn": self.arn,
+            "status": self.status,
+            "input": json.dumps(self.asked),
+        }
+        return found | ({"output": json.dumps(self.output)} if self.status == "SUCCEEDED" else {})
+
+    def _done(self, outcome: Any) -> None:
+        if isinstance(outcome, Returned):
+            state = self.progress.machine.states[self.progress.state]
+            emitted = state["Resource"] == PUT_EVENTS
+            self.advance(self.progress.succeed(outcome.value if emitted else {"Payload": outcome.value}))
+            return
+        if isinstance(outcome, Died):
+            error, text = outcome.error, "the function ended without an answer"
+        else:
+            error, text = outcome.error, outcome.text
+        if self.progress.machine.states[self.progress.state]["Resource"] == PUT_EVENTS:
+            error = _bus_error(outcome)
+        cause = json.dumps({"errorMessage": text, "errorType": error})
+        self._world.causes.append(cause)
+        self.advance(self.progress.fail(error, cause))
+
+    def _fail(self, status: str, error: str, cause: str) -> None:
+        world = self._world
+        self.status, self.error, self.cause, self.storm = status, error, cause, None
+        self._failures += 1
+        world.note(f"== {status} {error} in {self.progress.state}")
+        name = f"failure {self.name}.{self._failures}"
+        if not world.decisions.lost(name):
+            world.deliver(
+                name,
+                "RecordFailure",
+                {"detail-type": "Step Functions Execution Status Change", "detail": self._status_change()},
+            )
+        if self.redrives > _MOST_REDRIVES:
+            world.violations.append(f"I4 {self.name} fails however often it is re-driven: {error}")
+        elif not self.final:
+            world.runnable[f"redrive {self.name}"] = self._redrive
+
+    def _redrive(self) -> None:
+        del self._world.runnable[f"redrive {self.name}"]
+        self.redrives += 1
+        self.status, self.error, self.cause = "RUNNING", "", ""
+        self._world.note(f"   re-driven at {self.progress.state}")
+        self.advance(self.progress.redrive())
+
+    def _status_change(self) -> dict[str, Any]:
+        at = int(self._world.now().timestamp() * 1000)
+        detail: dict[str, Any] = {
+            "executionArn": self.arn,
+            "stateMachineArn": MACHINE_ARN,
+            "name": self.name,
+            "status": self.status,
+            "startDate": at - 1000,
+            "stopDate": at,
+            "input": json.dumps(self.asked),
+            "output": None,
+        }
+        return detail | ({"error": self.error, "cause": self.cause} if self.error else {})
+
+
+def _bus_error(outcome: Any) -> str:
+    """What Step Functions calls an error of its own call to EventBridge."""
+    if isinstance(outcome, Raised) and isinstance(outcome.exception, ClientError):
+        code = outcome.exception.response["Error"]["Code"]
+        return f"EventBridge.{code.removesuffix('Exception')}Exception"
+    if isinstance(outcome, Raised) and not isinstance(outcome.exception, BotoCoreError):
+        raise outcome.exception
+    return "States.Timeout"

@@ -1,0 +1,148 @@
+"""The real functions, with a simulated AWS for their neighbours.
+
+`installed` puts the simulation's clients, clock and recorders where the functions' modules keep theirs, for as long
+as it is entered. A `Sandbox` is what Lambda keeps warm between invocations: what a function remembers is remembered
+there, and is lost with it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from lambdas.adapters import aws, boundary
+from lambdas.adapters.landing import Landing
+from lambdas.core.extraction import DocumentFacts, Extraction, PatientCandidate, Status
+from lambdas.core.model import Classification, Observation
+from lambdas.intake import wiring
+
+# Name of the function: its module, the global that holds its use case, and what builds that.
+_USE_CASES: dict[str, tuple[str, str, Callable[[], Any]]] = {
+    "ClassifyObject": ("classify_object", "admission", lambda: wiring.admission()),
+    "NormaliseDocument": ("normalise_document", "intake", lambda: wiring.intake()),
+    "NormaliseSession": ("normalise_session", "intake", lambda: wiring.intake()),
+    "TagObject": ("tag_object", "landing", lambda: wiring.landing()),
+    "RecordFailure": ("record_failure", "failures", lambda: wiring.failures()),
+    "IndexCatalog": (
+        "index_catalog",
+        "catalog",
+        lambda: _modules()["IndexCatalog"].Catalog(aws.dynamodb(), "catalog"),
+    ),
+}
+
+
+@functools.cache
+def _modules() -> dict[str, Any]:
+    return {name: importlib.import_module(f"lambdas.{module}") for name, (module, _, _) in _USE_CASES.items()}
+
+
+@dataclass(frozen=True)
+class Clients:
+    s3: Any
+    dynamodb: Any
+    events: Any
+    secrets: Any
+    step_functions: Any
+    now: Callable[[], str]
+
+
+class Recorder:
+    """Stands for Logger and for Metrics: keeps what would have left the function, formats nothing."""
+
+    def __init__(self) -> None:
+        self.lines: list[Any] = []
+
+    def info(self, message: str, **members: Any) -> None:
+        self.lines.append((message, members))
+
+    warning = error = exception = debug = info
+
+    def add_metric(self, *values: Any, **members: Any) -> None:
+        self.lines.append((values, members))
+
+    add_dimension = add_metadata = add_metric
+
+    def set_correlation_id(self, value: str) -> None:
+        self.lines.append((value, {}))
+
+    def clear_state(self) -> None:
+        pass
+
+    flush_metrics = clear_state
+
+
+@dataclass(frozen=True)
+class StandInDocuments:
+    """Reads a patient id out of JSON and renders a line: the same calls to AWS as the real reader, in a hundredth
+    of its time."""
+
+    landing: Landing
+
+    def read(self, observed: Observation) -> Extraction | None:
+        data = self.landing.read(observed, 1 << 20)
+        if data is None:
+            return None
+        patient = json.loads(data).get("patient_id")
+        facts = DocumentFacts("document", observed.size, len(data), "json", "application/json")
+        found = (PatientCandidate(patient, "/patient_id"),) if patient else ()
+        return Extraction(facts, Status.READ, patient_candidates=found)
+
+    def page(self, observed: Observation, classification: Classification, extraction: Extraction) -> bytes:
+        return f"<p>{observed.version}</p>".encode()
+
+
+class Sandbox:
+    """One function as Lambda holds it ready."""
+
+    def __init__(self, function: str, *, real_documents: bool) -> None:
+        _, self._name, build = _USE_CASES[function]
+        self.function = function
+        self._module = _modules()[function]
+        aws.pseudonym_key = functools.cache(_PSEUDONYM_KEY)
+        self._use_case = build()
+        filing = getattr(self._use_case, "filing", None)
+        if filing is not None and not real_documents:
+            quick = dataclasses.replace(filing, documents=StandInDocuments(filing.landing))
+            self._use_case = dataclasses.replace(self._use_case, filing=quick)
+
+    def invoke(self, event: dict[str, Any]) -> Any:
+        """The handler's answer, as JSON carries it. The handler takes its use case before it first calls AWS."""
+        setattr(self._module, self._name, self._use_case)
+        return json.loads(json.dumps(self._module.handler(event, None)))
+
+
+_PSEUDONYM_KEY = aws.pseudonym_key.__wrapped__
+
+
+@contextmanager
+def installed(clients: Clients, recorder: Recorder) -> Iterator[None]:
+    """The functions' modules with the simulation's neighbours; as they were, on leaving."""
+    replaced: list[tuple[Any, str, Any]] = []
+
+    def put(owner: Any, name: str, value: Any) -> None:
+        replaced.append((owner, name, getattr(owner, name)))
+        setattr(owner, name, value)
+
+    for name, module in _modules().items():
+        put(module, _USE_CASES[name][1], None)
+    for name in ("s3", "dynamodb", "events", "secrets", "step_functions"):
+        put(aws, name, functools.partial(getattr, clients, name))
+    put(aws, "pseudonym_key", None)
+    put(wiring, "utc_now", clients.now)
+    logger, metrics = boundary.logger, boundary.metrics
+    for module in [found for name, found in sys.modules.items() if name.startswith("lambdas.")]:
+        for name in ("logger", "metrics"):
+            if getattr(module, name, None) in (logger, metrics):
+                put(module, name, recorder)
+    try:
+        yield
+    finally:
+        for owner, name, value in reversed(replaced):
+            setattr(owner, name, value)

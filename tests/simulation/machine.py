@@ -1,0 +1,181 @@
+"""The state machine as its file describes it: an interpreter of exactly those features of ASL that the file uses.
+
+Anything else in the file is refused when it is loaded, so a new feature cannot pass unnoticed. There is no I/O here:
+a `Progress` says which task is to be done next, and is told how it went.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.simulation.expressions import QueryEvaluationError, compiled, evaluate, expressions_in
+
+LAMBDA, PUT_EVENTS = "arn:aws:states:::lambda:invoke", "arn:aws:states:::events:putEvents"
+MAX_PAYLOAD = 262_144  # Step Functions, "Service quotas": bytes of a state's input or output
+
+_MACHINE = {"Comment", "QueryLanguage", "StartAt", "TimeoutSeconds", "States"}
+_TASK = {"Comment", "Type", "Resource", "Arguments", "TimeoutSeconds", "Retry", "Output", "Next", "End"}
+_CHOICE = {"Comment", "Type", "Choices", "Default"}
+_RULE = {"Comment", "Condition", "Next"}
+_RETRY = {
+    "ErrorEquals", "Comment", "IntervalSeconds", "MaxAttempts", "BackoffRate", "MaxDelaySeconds", "JitterStrategy",
+}  # fmt: skip
+_MATCHES_NOTHING_OF = ("States.DataLimitExceeded", "States.Runtime")
+
+
+class UnknownFeatureError(Exception):
+    """The file uses something of ASL that this interpreter does not know. Teach it, with a test."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be done now, and in which state."""
+
+    state: str
+    resource: str
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Succeeded:
+    output: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Failed:
+    error: str
+    cause: str
+
+
+Next = Task | Succeeded | Failed
+
+
+class Machine:
+    """A checked definition."""
+
+    def __init__(self, definition: dict[str, Any]) -> None:
+        _known(definition, _MACHINE, "the machine")
+        if definition.get("QueryLanguage") != "JSONata":
+            raise UnknownFeatureError("a query language other than JSONata")
+        self.start: str = definition["StartAt"]
+        self.states: dict[str, dict[str, Any]] = definition["States"]
+        for name, state in self.states.items():
+            _check(name, state, self.states)
+
+    @classmethod
+    def from_file(cls, path: Path, names: dict[str, str]) -> Machine:
+        """The machine with its placeholders filled in."""
+        text = path.read_text(encoding="utf-8")
+        for name, value in names.items():
+            text = text.replace("${" + name + "}", value)
+        if left := re.search(r"\$\{\w+\}", text):
+            raise UnknownFeatureError(f"the placeholder {left[0]}")
+        return cls(json.loads(text))
+
+
+@dataclass
+class Progress:
+    """How far one execution is. `begin`, `succeed`, `fail` and `redrive` each say what comes next."""
+
+    machine: Machine
+    context: dict[str, Any]
+    input: Any
+    state: str = ""
+    _tries: dict[int, int] = field(default_factory=dict)
+
+    def begin(self) -> Next:
+        return self._enter(self.machine.start, self.input)
+
+    def redrive(self) -> Next:
+        """Resume at the state that failed, with the input it had and fresh retry counters."""
+        return self._enter(self.state, self.input)
+
+    def succeed(self, result: Any) -> Next:
+        state = self.machine.states[self.state]
+        try:
+            output = result
+            if "Output" in state:
+                output = evaluate(state["Output"], self._states() | {"result": result})
+        except QueryEvaluationError:
+            return Failed("States.QueryEvaluationError", "an expression of Output has no value")
+        if len(json.dumps(output, ensure_ascii=False).encode("utf-8", "surrogatepass")) > MAX_PAYLOAD:
+            return Failed("States.DataLimitExceeded", "the state's output is too large")
+        return Succeeded(output) if state.get("End") else self._enter(state["Next"], output)
+
+    def fail(self, error: str, cause: str) -> Next:
+        """The task failed: again, if a retrier of the state says so, and the end if none does."""
+        for index, retrier in enumerate(self.machine.states[self.state].get("Retry", ())):
+            if _matches(retrier["ErrorEquals"], error):
+                tried = self._tries.get(index, 0)
+                if tried >= retrier.get("MaxAttempts", 3):
+                    break
+                self._tries[index] = tried + 1
+                return self._task()
+        return Failed(error, cause)
+
+    def _enter(self, name: str, data: Any) -> Next:
+        self.state, self.input, self._tries = name, data, {}
+        state = self.machine.states[name]
+        return self._task() if state["Type"] == "Task" else self._choose(state)
+
+    def _task(self) -> Next:
+        state = self.machine.states[self.state]
+        try:
+            return Task(self.state, state["Resource"], evaluate(state["Arguments"], self._states()))
+        except QueryEvaluationError:
+            return Failed("States.QueryEvaluationError", "an expression of Arguments has no value")
+
+    def _choose(self, state: dict[str, Any]) -> Next:
+        for rule in state["Choices"]:
+            try:
+                if evaluate(rule["Condition"], self._states()) is True:
+                    return self._enter(rule["Next"], self.input)
+            except QueryEvaluationError:
+                return Failed("States.QueryEvaluationError", "a Condition has no value")
+        if "Default" in state:
+            return self._enter(state["Default"], self.input)
+        return Failed("States.NoChoiceMatched", "no rule of the choice matches")
+
+    def _states(self) -> dict[str, Any]:
+        return {"input": self.input, "context": self.context}
+
+
+def _matches(names: list[str], error: str) -> bool:
+    if error in names:
+        return True
+    if error in _MATCHES_NOTHING_OF:
+        return False
+    return "States.ALL" in names or ("States.TaskFailed" in names and error != "States.Timeout")
+
+
+def _known(data: dict[str, Any], members: set[str], where: str) -> None:
+    if unknown := sorted(data.keys() - members):
+        raise UnknownFeatureError(f"{', '.join(unknown)} in {where}")
+
+
+def _check(name: str, state: dict[str, Any], states: dict[str, Any]) -> None:
+    if state["Type"] == "Task":
+        _known(state, _TASK, name)
+        if state["Resource"] not in (LAMBDA, PUT_EVENTS):
+            raise UnknownFeatureError(f"the resource {state['Resource']} in {name}")
+        if state["Resource"] == LAMBDA:
+            _known(state["Arguments"], {"FunctionName", "Payload"}, f"the arguments of {name}")
+        for retrier in state.get("Retry", ()):
+            _known(retrier, _RETRY, f"a retrier of {name}")
+        following = [] if state.get("End") else [state["Next"]]
+    elif state["Type"] == "Choice":
+        _known(state, _CHOICE, name)
+        for rule in state["Choices"]:
+            _known(rule, _RULE, f"a rule of {name}")
+        following = [rule["Next"] for rule in state["Choices"]] + [*filter(None, [state.get("Default")])]
+    else:
+        raise UnknownFeatureError(f"the type {state['Type']} of {name}")
+    for after in following:
+        if after not in states:
+            raise UnknownFeatureError(f"{name} goes on to {after}, which is no state")
+    for text in expressions_in(state):
+        compiled(text)

@@ -1,0 +1,100 @@
+"""What ought to be, by the design's own words and without any of the project's code."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from tests.simulation.scenario import LandingKey
+
+PREFIX = "processed/"
+_SUFFIX = re.compile(r"(-[0-9a-f]{8}|-[0-9a-f]{16}|-[0-9a-f]{32})?")
+_HEX = re.compile(r"-[0-9a-f]{8,32}")
+Hints = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """A version as it was uploaded; `number` orders the versions of all keys."""
+
+    name: str
+    number: int
+    key: LandingKey
+    version: str
+    body: bytes
+    metadata: str | None
+    content: str | None
+    tags: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A submission with hints. `version` is None where the submitter left it to the moment."""
+
+    name: str
+    key: LandingKey
+    version: str | None
+    hints: Hints
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a version belongs. `plain` is the folder's name when nobody else has it; `owner` who may have it."""
+
+    plain: str
+    owner: str
+    objects: tuple[str, ...]
+    is_session: bool
+    patient: str | None
+
+    def has(self, folder: str) -> bool:
+        """Whether this folder is one that the version may be in."""
+        rest = folder.removesuffix("/")
+        if not rest.startswith(self.plain):
+            return False
+        suffix = rest[len(self.plain) :]
+        if not self.is_session and self.plain.endswith("_medical_notes"):
+            return _HEX.fullmatch(suffix) is not None
+        return _SUFFIX.fullmatch(suffix) is not None
+
+
+def place_of(upload: Uploaded, hints: Hints = ()) -> Place:
+    key, hint = upload.key, dict(hints)
+    is_session = hint.get("kind", "session" if key.session else "document") == "session"
+    patient = hint.get("patient_id") or _patient(upload, is_session=is_session)
+    who = f"{PREFIX}{patient or 'unknown'}"
+    if is_session:
+        session = hint.get("session_id") or key.session or key.stem
+        if not session.startswith("session_"):
+            session = f"session_{session}"
+        tree = key.tree or key.key
+        path = key.key.removeprefix(tree) or key.file
+        return Place(f"{who}_medical_notes/{session}", f"tree {tree}", (path,), True, patient)
+    name = hint.get("document_name") or key.stem
+    files = (f"original.{key.extension}", "extracted_data.json", "result.html", "_manifest.json")
+    return Place(f"{who}_{name}", f"source {key.key}", files, False, patient)
+
+
+def _patient(upload: Uploaded, *, is_session: bool) -> str | None:
+    """Sources that name different patients name nobody."""
+    named = {upload.key.patient, upload.metadata, None if is_session else upload.content} - {None}
+    return named.pop() if len(named) == 1 else None
+
+
+@dataclass
+class Known:
+    """All that was ever uploaded and decided."""
+
+    uploads: list[Uploaded] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+
+    def of_version(self, key: str, version: str) -> Uploaded | None:
+        return next((u for u in self.uploads if u.key.key == key and u.version == version), None)
+
+    def possible(self, upload: Uploaded) -> list[Place]:
+        """Every place that some decision taken so far, or none, gives to this version."""
+        hints: list[Hints] = [()]
+        for decision in self.decisions:
+            if decision.key == upload.key and decision.version in (None, upload.version):
+                hints.append(decision.hints)
+        return [place_of(upload, found) for found in hints]

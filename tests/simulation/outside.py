@@ -1,0 +1,135 @@
+"""The actor `world`: it goes through the steps of the scenario, each of them at a moment that the schedule decides."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from tests.simulation.aws.s3 import Version, etag_of
+from tests.simulation.oracle import Decision, Uploaded
+from tests.simulation.scenario import MARK, Again, Delete, Scan, Step, Submit, Upload
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+UPLOADERS_TAGS = (("ward", "7"), ("pipeline", "b4"))
+SCANNER_TAG = ("GuardDutyMalwareScanStatus", "NO_THREATS_FOUND")
+
+
+class Outside:
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._steps = list(reversed(world.scenario.steps))
+        self._uploaded: dict[str, Uploaded] = {}
+        self._events: dict[str, dict[str, Any]] = {}
+
+    def step(self) -> None:
+        step = self._steps.pop()
+        if not self._steps:
+            del self._world.runnable["world"]
+        self._take(step)
+
+    def _take(self, step: Step) -> None:
+        world = self._world
+        key = world.scenario.keys[self._uploads_key(step)]
+        if isinstance(step, Upload):
+            self._upload(step)
+        elif isinstance(step, Delete):
+            world.note(f"-- {step.name}: delete {key.key}")
+            if world.landing.live(key.key):
+                world.landing.delete(key.key, world.now())
+        elif isinstance(step, Again):
+            world.note(f"-- {step.name}: the event of {step.upload} once more")
+            self._arriving(step.name, self._events[step.upload])
+        elif isinstance(step, Scan):
+            found = world.landing.live(key.key)
+            world.note(f"-- {step.name}: scan of {key.key} {found.id if found else 'finds nothing'}")
+            if found:
+                found.tags = {**found.tags, SCANNER_TAG[0]: SCANNER_TAG[1]}
+        else:
+            self._submit(step)
+
+    def _uploads_key(self, step: Step) -> int:
+        return self._uploaded_key(step.upload) if isinstance(step, Again) else step.key
+
+    def _uploaded_key(self, name: str) -> int:
+        return self._world.scenario.keys.index(self._uploaded[name].key)
+
+    def _upload(self, step: Upload) -> None:
+        world = self._world
+        key = world.scenario.keys[step.key]
+        body = self._body(step)
+        metadata = {"patient-id": step.metadata} if step.metadata else {}
+        version = Version(key.key, "", body, world.now(), etag_of(body), "text/plain", metadata)
+        version.tags = dict(UPLOADERS_TAGS)
+        world.landing.add(version)
+        shown = (
+            version.id
+            if world.landing.versioned
+            else f"{version.etag.strip(chr(34))}@{version.modified:%Y-%m-%dT%H:%M:%SZ}"
+        )
+        uploaded = Uploaded(
+            step.name,
+            len(world.known.uploads) + 1,
+            key,
+            shown,
+            body,
+            step.metadata,
+            _patient_in(body),
+            UPLOADERS_TAGS,
+        )
+        world.known.uploads.append(uploaded)
+        self._uploaded[step.name] = uploaded
+        world.note(
+            f"-- {step.name}: upload {key.key} = {shown}, metadata {step.metadata}, content {uploaded.content}, {len(body)} bytes"
+        )
+        named = {"key": key.key, "size": len(body), "etag": version.etag.strip('"')}
+        if world.landing.versioned:
+            named["version-id"] = version.id
+        event = {
+            "source": "aws.s3",
+            "detail-type": "Object Created",
+            "detail": {"bucket": {"name": "landing"}, "object": named, "reason": "PutObject"},
+        }
+        self._events[step.name] = event
+        self._arriving(step.name, event)
+
+    def _body(self, step: Upload) -> bytes:
+        if step.empty:
+            return b""
+        if step.like:
+            return self._uploaded[step.like].body
+        content = {"patient_id": step.content} if step.content else {}
+        return json.dumps(content | {"text": f"{MARK} {step.name}"}).encode()
+
+    def _submit(self, step: Submit) -> None:
+        world = self._world
+        uploaded = self._uploaded[step.upload] if step.upload else None
+        key = world.scenario.keys[step.key]
+        version = uploaded.version if uploaded else None
+        world.note(f"-- {step.name}: submit {key.key} {version or ''} {dict(step.hints)}")
+        detail: dict[str, Any] = {"bucket": "landing", "key": key.key}
+        if version:
+            detail["version_id"] = version
+        if step.hints:
+            detail["hints"] = dict(step.hints)
+            world.known.decisions.append(Decision(step.name, key, version, step.hints))
+        event = {"source": "carefile.intake", "detail-type": "Object Submitted", "detail": detail}
+        self._arriving(step.name, detail if step.typed else event)
+
+    def _arriving(self, name: str, event: dict[str, Any]) -> None:
+        """The event is on its way to the machine, perhaps twice."""
+        world = self._world
+
+        def arrive() -> None:
+            del world.runnable[name]
+            world.note("   starts")
+            world.start(name, event)
+
+        world.runnable[name] = arrive
+        if not name.endswith("'") and world.decisions.twice(name):
+            self._arriving(f"{name}'", event)
+
+
+def _patient_in(body: bytes) -> str | None:
+    return json.loads(body).get("patient_id") if body else None

@@ -1,0 +1,271 @@
+"""What must hold when everything is at rest: every execution ended, every event delivered, every failure re-driven."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from tests.simulation.aws.s3 import Version
+from tests.simulation.oracle import PREFIX, Place, Uploaded, place_of
+from tests.simulation.outside import SCANNER_TAG, UPLOADERS_TAGS
+from tests.simulation.scenario import MARK, LandingKey
+from tests.simulation.watch import STATUS, folder_in
+
+if TYPE_CHECKING:
+    from tests.simulation.execution import Execution
+    from tests.simulation.world import World
+
+_STATUS_OF = {"duplicate": "cataloged"}
+
+
+def violations(world: World) -> list[str]:
+    """What is broken, each as one sentence that begins with the invariant's number."""
+    if world.violations:
+        return world.violations
+    found: list[str] = []
+    for key in world.scenario.keys:
+        found += _Key(world, key).check()
+    for execution in world.executions.values():
+        found += _ended(execution)
+    return found + _event_ids(world) + _leaks(world)
+
+
+class _Key:
+    """One landing key at rest."""
+
+    def __init__(self, world: World, key: LandingKey) -> None:
+        self.world = world
+        self.key = key
+        self.uploads = [upload for upload in world.known.uploads if upload.key == key]
+        self.events = [
+            event for event in world.published if event.detail.get("source", {}).get("key") == key.key
+        ]
+        self.cataloged = [event for event in self.events if event.type == "Object Cataloged"]
+        self.alive = {
+            name: version
+            for name in world.processed.live_keys()
+            if (version := world.processed.live(name)) and self._is_ours(version)
+        }
+
+    def check(self) -> list[str]:
+        if not self.uploads:
+            return []
+        newest = self._newest()
+        found = self._nothing_filed() if newest is None else self._filed(newest)
+        return found + [text for upload in self.uploads for text in self._disposition(upload)]
+
+    def _is_ours(self, version: Version) -> bool:
+        upload = self.world.watch.stamped.get(version.metadata.get("carefile-source", ""))
+        return upload is not None and upload.key == self.key
+
+    def _newest(self) -> Uploaded | None:
+        """The version that the destination has to show: the current one, or, where that was deleted or is empty,
+        the newest of those that were announced."""
+        current = self.world.landing.live(self.key.key)
+        if current is not None and current.body:
+            return self.uploads[-1]
+        announced = [self._upload(event.detail) for event in self.cataloged]
+        return max(announced, key=lambda upload: upload.number, default=None)
+
+    def _upload(self, detail: dict[str, Any]) -> Uploaded:
+        source = detail["source"]
+        version = source.get("version_id") or f"{source['etag']}@{source['last_modified']}"
+        return next(upload for upload in self.uploads if upload.version == version)
+
+    def _nothing_filed(self) -> list[str]:
+        if not self.world.scenario.versioned:
+            return []  # what is deleted there can't be brought to an end by anybody
+        return [f"I2 {name} is there, but nothing was ever announced" for name in self.alive]
+
+    def _filed(self, newest: Uploaded) -> list[str]:
+        if not self.alive:
+            return [f"I2 {newest.name} is the newest of {self.key.key}, and nothing of it is there"]
+        places = self._decided(newest)
+        shown = next(iter(self.alive))
+        place = next((place for place in places if (at := folder_in(place, shown)) and place.has(at)), None)
+        if place is None:
+            wanted = " or ".join(place.plain for place in places)
+            return [f"I2 {shown} shows {newest.key.key}, which belongs to {wanted}"]
+        folder = folder_in(place, shown)
+        assert folder is not None
+        wanted_keys = {folder + name for name in place.objects}
+        found = [
+            f"I2 {name} of {self.key.key} is still there" for name in sorted(self.alive.keys() - wanted_keys)
+        ]
+        found += [f"I2 {name} is missing" for name in sorted(wanted_keys - self.alive.keys())]
+        for name, version in self.alive.items():
+            if version.metadata["carefile-version"] != newest.version:
+                found.append(f"I2 {name} shows {version.metadata['carefile-version']}, not {newest.version}")
+            found += self._tags(name, version, place)
+        return found or self._announced(newest, place, folder)
+
+    def _decided(self, newest: Uploaded) -> list[Place]:
+        """Where the newest version may be: a decision about it holds, and the last one of several."""
+        named = [
+            d for d in self.world.known.decisions if d.key == self.key and self._about(d) == newest.version
+        ]
+        open_ = [
+            d
+            for d in self.world.known.decisions
+            if d.key == self.key and d.version is None and d not in named
+        ]
+        hints = [decision.hints for decision in [*named, *open_]] + ([] if named else [()])
+        return [place_of(newest, found) for found in hints]
+
+    def _about(self, decision: Any) -> str | None:
+        """The version that a decision was about, as its execution found it."""
+        if decision.version:
+            return str(decision.version)
+        executions = [e for e in self.world.executions.values() if e.name.rstrip("'") == decision.name]
+        return next((e.output.get("upload", {}).get("version") for e in executions if e.output), None)
+
+    def _tags(self, name: str, version: Version, place: Place) -> list[str]:
+        wanted = {
+            "kind": "session" if place.is_session else "document",
+            "data-type": "medical_notes" if place.is_session else "document",
+            "patient-status": "known" if place.patient else "unknown",
+            "layout-version": "1",
+        } | dict(UPLOADERS_TAGS)
+        return [
+            f"tag {tag} of {name} is not {value}"
+            for tag, value in wanted.items()
+            if version.tags.get(tag) != value
+        ]
+
+    def _announced(self, newest: Uploaded, place: Place, folder: str) -> list[str]:
+        """What the catalog says is what S3 holds, and every place that was left is announced as retired."""
+        if not self.cataloged:
+            return [f"I3 {newest.name} is filed in {folder}, but was never announced"]
+        source_id = self.cataloged[0].detail["source_id"]
+        item = self.world.dynamodb.tables.get("catalog", {}).get(source_id)
+        if item is None:
+            return [f"I3 the catalog has nothing of {self.key.key}"]
+        best = max(self.cataloged, key=lambda event: event.detail["revision"])
+        said = {name: next(iter(value.values())) for name, value in item.items()}
+        who = f"PATIENT#{place.patient}" if place.patient else "UNKNOWN"
+        wanted = {
+            "prefix": folder,
+            "key": folder + place.objects[0],
+            "patient_ref_key": who,
+            "landing_key": self.key.key,
+            "size": str(len(newest.body)),
+            "revision": str(best.detail["revision"]),
+        }
+        if self.world.scenario.versioned:
+            wanted["landing_version"] = newest.version
+        found = [
+            f"I2 the catalog's {name} is {said.get(name)}, not {value}"
+            for name, value in wanted.items()
+            if said.get(name) != value
+        ]
+        return found + self._retired(
+            folder if not place.is_session else folder + place.objects[0], best.detail["revision"]
+        )
+
+    def _retired(self, destination: str, revision: int) -> list[str]:
+        told = {
+            event.detail["location"]["prefix"]: event.detail["revision"]
+            for event in self.events
+            if event.type == "Object Retired"
+        }
+        found = []
+        for event in self.cataloged:
+            detail = event.detail
+            at = (
+                detail["location"]["prefix"]
+                if detail["kind"] == "document"
+                else detail["location"]["objects"][0]["key"]
+            )
+            if at != destination and told.get(at, 0) < detail["revision"]:
+                found.append(f"I2 {at} was announced and left, and no Object Retired tells so")
+        for at in self.world.watch.filed.get(self.key.key, set()) - {destination}:
+            if at not in told:
+                found.append(f"I2 {at} was written and left, and no Object Retired tells so")
+        return sorted(found)
+
+    def _disposition(self, upload: Uploaded) -> list[str]:
+        """One visible disposition an upload: its tag is what one of its executions ended with."""
+        version = self.world.landing.find(
+            self.key.key, upload.version if self.world.scenario.versioned else None
+        )
+        executions = [e for e in self.world.executions.values() if _asked(e) == upload.version]
+        if version is None or version.body is None or (not executions):
+            return []
+        if not self.world.scenario.versioned and upload is not self.uploads[-1]:
+            return []
+        tag = version.tags.get(STATUS)
+        ended = {e.output["disposition"] for e in executions if e.status == "SUCCEEDED"}
+        found = [
+            f"the tag {name} of {upload.name} was wiped"
+            for name, _ in UPLOADERS_TAGS
+            if name not in version.tags
+        ]
+        if not ended:
+            return found + (
+                [f"I3 {upload.name} failed for good but is tagged {tag}"]
+                if tag not in (None, "failed")
+                else []
+            )
+        allowed = {_STATUS_OF.get(disposition, disposition) for disposition in ended}
+        if upload is self.uploads[-1] and self.world.landing.live(self.key.key) and upload.body:
+            allowed = {"cataloged"}
+        if tag not in allowed:
+            found.append(f"I3 {upload.name} is tagged {tag}; its executions ended {sorted(ended)}")
+        if tag == "cataloged" and not any(self._upload(event.detail) == upload for event in self.cataloged):
+            found.append(f"I3 {upload.name} is tagged cataloged but was never announced")
+        return found
+
+
+def _asked(execution: Execution) -> str | None:
+    """The version an execution was for."""
+    upload = execution.output.get("upload") or {}
+    asked = execution.asked
+    named = asked.get("detail", asked)
+    version = named.get("version_id") or named.get("object", {}).get("version-id")
+    return upload.get("version") or version
+
+
+def _ended(execution: Execution) -> list[str]:
+    if execution.status == "SUCCEEDED" and execution.output.get("disposition") in (
+        "cataloged", "duplicate", "superseded", "withdrawn",
+    ):  # fmt: skip
+        return []
+    return [] if execution.final else [f"I3 {execution.name} ended {execution.status} {execution.error}"]
+
+
+def _event_ids(world: World) -> list[str]:
+    """One fact, one id; one id, one fact."""
+    ids: dict[str, str] = {}
+    facts: dict[str, str] = {}
+    found = []
+    for event in world.published:
+        if event.type != "Object Cataloged":
+            continue
+        source = event.detail["source"]
+        fact = json.dumps(
+            [source["key"], source.get("version_id") or [source["etag"], source["last_modified"]]]
+        )
+        event_id = event.detail["event_id"]
+        if ids.setdefault(fact, event_id) != event_id:
+            found.append(f"events of one version of {source['key']} have two ids")
+        if facts.setdefault(event_id, fact) != fact:
+            found.append(f"two versions share the event id {event_id}")
+    return found
+
+
+def _leaks(world: World) -> list[str]:
+    found = [f"I5 a cause names the patient: {text}" for text in world.causes if MARK in text]
+    found += [
+        f"I5 a log line or metric names the patient: {line}"
+        for line in world.recorder.lines
+        if MARK in repr(line)
+    ]
+    found += [
+        "I5 a failure's event names the patient in its cause"
+        for event in world.published
+        if MARK in event.detail.get("cause", "")
+    ]
+    return found
+
+
+__all__ = ["PREFIX", "SCANNER_TAG", "violations"]

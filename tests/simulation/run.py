@@ -1,0 +1,50 @@
+"""One schedule from its seed, or from a script; and many of them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.simulation import rest
+from tests.simulation.scenario import Scenario, generate
+from tests.simulation.schedule import Chance, Decisions, Replay, Script
+from tests.simulation.world import World
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a schedule came to. `violations` is empty where everything held."""
+
+    scenario: Scenario
+    script: Script
+    violations: tuple[str, ...]
+    trace: tuple[tuple[str, str], ...]
+    steps: int
+    world: World
+
+
+def run_seed(seed: int, *, tracing: bool = False) -> Result:
+    rng = random.Random(seed)
+    return _run(generate(rng), Chance(rng), tracing=tracing)
+
+
+def run_script(scenario: Scenario, script: Script, *, tracing: bool = False) -> Result:
+    return _run(scenario, Replay(script), tracing=tracing)
+
+
+def first_violation(seeds: range, told: Callable[[int], None] = lambda seed: None) -> int | None:
+    """The first of these seeds whose schedule breaks something."""
+    for seed in seeds:
+        told(seed)
+        if run_seed(seed).violations:
+            return seed
+    return None
+
+
+def _run(scenario: Scenario, decisions: Decisions, *, tracing: bool) -> Result:
+    world = World(scenario, decisions, tracing=tracing)
+    world.run()
+    return Result(
+        scenario, decisions.script, tuple(rest.violations(world)), tuple(world.trace), world.steps, world
+    )

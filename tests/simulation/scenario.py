@@ -1,0 +1,208 @@
+"""What happens in the world around the pipeline: who uploads, deletes, decides and scans what, in which order.
+
+A scenario is data, made from a seed. The keys come in families that want the same folder or the same session; ids and
+names of patients carry MARK, so that it shows where one leaks.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+MARK = "PHI"
+ANA, BO, ANA_LAB = f"{MARK}ana", f"{MARK}bo", f"{MARK}ana_lab"
+
+
+@dataclass(frozen=True, slots=True)
+class LandingKey:
+    """A key, with what its rule says of it: written down here, so that no code of the project is its own judge."""
+
+    key: str
+    patient: str | None = None
+    session: str | None = None  # the session's folder, where the key is a session's
+    tree: str = ""
+    stem: str = ""
+    extension: str = ""
+
+    @property
+    def file(self) -> str:
+        return self.key.rpartition("/")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A version: its metadata and its content may each name a patient."""
+
+    name: str
+    key: int
+    metadata: str | None = None
+    content: str | None = None
+    empty: bool = False
+    like: str | None = None  # the upload that has the same bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    name: str
+    key: int
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """A person or a system submits a key, or one upload of it, with or without a decision about it."""
+
+    name: str
+    key: int
+    upload: str | None
+    hints: tuple[tuple[str, str], ...]
+    typed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The event of an upload comes once more."""
+
+    name: str
+    upload: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A malware scanner writes its verdict on the current version, keeping the tags it finds."""
+
+    name: str
+    key: int
+
+
+Step = Upload | Delete | Submit | Again | Scan
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    keys: tuple[LandingKey, ...]
+    steps: tuple[Step, ...]
+    versioned: bool = True
+    real_documents: bool = False
+    warm: bool = True
+
+    def without(self, step: Step) -> Scenario:
+        """The same without a step, and without those that speak of it."""
+        gone = {step.name}
+        kept = []
+        for other in self.steps:
+            spoken_of = {getattr(other, "upload", None), getattr(other, "like", None)}
+            if other.name in gone or spoken_of & gone:
+                gone.add(other.name)
+            else:
+                kept.append(other)
+        return Scenario(self.keys, tuple(kept), self.versioned, self.real_documents, self.warm)
+
+
+def _document(key: str, patient: str | None = None) -> LandingKey:
+    stem, _, extension = key.rpartition("/")[2].rpartition(".")
+    return LandingKey(key, patient, None, "", stem, extension)
+
+
+def _session(tree: str, path: str, patient: str | None = None) -> LandingKey:
+    stem, _, extension = path.rpartition("/")[2].rpartition(".")
+    return LandingKey(tree + path, patient, tree.rstrip("/").rpartition("/")[2], tree, stem, extension)
+
+
+def _one_file(key: str, patient: str | None = None) -> LandingKey:
+    stem, _, extension = key.rpartition("/")[2].rpartition(".")
+    return LandingKey(key, patient, f"session_{stem}", key, stem, extension)
+
+
+FAMILIES: tuple[tuple[LandingKey, ...], ...] = (
+    # One name, four keys: the folder is decided by metadata or content.
+    (
+        _document("documents/PHIlab.txt"),
+        _document("documents/PHIlab.csv"),
+        _document("inbox/PHIlab.txt"),
+        _document("PHIlab.txt"),
+    ),
+    # {a}_{b_c} and {a_b}_{c} are one string.
+    (
+        _document(f"documents/{ANA}/lab_PHIx.txt", ANA),
+        _document(f"documents/{ANA_LAB}/PHIx.txt", ANA_LAB),
+        _document(f"{ANA}/a/b/lab_PHIx.txt", ANA),
+        _document(f"{ANA_LAB}/PHIx.csv", ANA_LAB),
+    ),
+    # Two trees of one session, two files each.
+    (
+        _session(f"sessions/{ANA}/session_1/", "session.json", ANA),
+        _session(f"sessions/{ANA}/session_1/", "agents/agent_a/agent.json", ANA),
+        _session(f"medical-notes/patients/{ANA}/session_1/", "session.json", ANA),
+        _session(f"medical-notes/patients/{ANA}/session_1/", "notes/PHInote.json", ANA),
+    ),
+    # The same of nobody known: metadata says whose each file is.
+    (
+        _session("sessions/session_2/", "session.json"),
+        _session("medical-notes/no-patient/session_2/", "session.json"),
+        _session("sessions/session_2/", "PHI.json"),
+        _one_file("sessions/2.json"),
+    ),
+    # Documents that look like sessions, and a session that is one file.
+    (
+        _document(f"documents/{BO}/medical_notes.txt", BO),
+        _document("documents/medical_notes.txt"),
+        _one_file(f"sessions/{BO}/PHIvisit.json", BO),
+        _document(f"documents/{BO}/PHIvisit.json", BO),
+    ),
+)
+
+
+def generate(rng: random.Random) -> Scenario:
+    """A scenario of 2 to 6 uploads to 1 to 4 keys, with what else may happen to them."""
+    family = rng.choice(FAMILIES)
+    keys = tuple(rng.sample(family, rng.choice((1, 1, 1, 2, 2, 3, 4))))
+    versioned = rng.random() < 0.92
+    steps: list[Step] = []
+    for number in range(1, rng.randint(2, 6) + 1):
+        steps.append(_upload(rng, f"u{number}", keys, steps, versioned=versioned))
+    for number in range(1, rng.choice((0, 0, 1, 1, 2, 3)) + 1):
+        at = rng.randint(1, len(steps))
+        steps.insert(at, _other(rng, f"x{number}", keys, steps[:at], versioned=versioned))
+    return Scenario(keys, tuple(steps), versioned, rng.random() < 0.02, rng.random() < 0.5)
+
+
+def _upload(
+    rng: random.Random, name: str, keys: tuple[LandingKey, ...], before: list[Step], *, versioned: bool
+) -> Upload:
+    index = rng.randrange(len(keys))
+    key = keys[index]
+    whose = rng.choice((None, ANA, BO)) if key.patient is None else rng.choice((None, None, key.patient, BO))
+    uploads = [step.name for step in before if isinstance(step, Upload) and not step.empty]
+    if versioned and uploads and rng.random() < 0.08:
+        return Upload(name, index, whose, like=rng.choice(uploads))
+    if rng.random() < 0.04:
+        return Upload(name, index, whose, empty=True)
+    in_content = key.session is None and rng.random() < 0.3
+    return Upload(name, index, None if in_content else whose, whose if in_content else None)
+
+
+def _other(
+    rng: random.Random, name: str, keys: tuple[LandingKey, ...], before: list[Step], *, versioned: bool
+) -> Step:
+    uploads = [step for step in before if isinstance(step, Upload)]
+    upload = rng.choice(uploads)
+    what = rng.random()
+    if what < 0.25:
+        return Again(name, upload.name)
+    if what < 0.5 and versioned:
+        return Delete(name, upload.key)
+    if what < 0.6:
+        return Scan(name, upload.key)
+    named = upload.name if versioned and rng.random() < 0.6 else None
+    return Submit(name, upload.key, named, _hints(rng), rng.random() < 0.5)
+
+
+def _hints(rng: random.Random) -> tuple[tuple[str, str], ...]:
+    what = rng.random()
+    if what < 0.3:
+        return ()
+    if what < 0.8:
+        return (("patient_id", rng.choice((ANA, BO))),)
+    if what < 0.9:
+        return (("kind", rng.choice(("session", "document"))),)
+    return (("document_name", "PHIrenamed"), ("patient_id", ANA))

@@ -1,0 +1,205 @@
+"""One schedule: everything that is under way, one step of it at a time, until everything is at rest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tests.simulation.aws.dynamodb import DynamoDB
+from tests.simulation.aws.gate import Fault, Gate
+from tests.simulation.aws.s3 import S3, Bucket, epoch
+from tests.simulation.aws.services import Events, Secrets, StepFunctions
+from tests.simulation.execution import Execution
+from tests.simulation.functions import Clients, Recorder, Sandbox, installed
+from tests.simulation.invocation import Died, Invocation, Raised, Returned
+from tests.simulation.machine import LAMBDA, Machine, Task
+from tests.simulation.oracle import Known
+from tests.simulation.outside import Outside
+from tests.simulation.scenario import Scenario
+from tests.simulation.schedule import Decisions
+from tests.simulation.watch import Watch
+
+LANDING, PROCESSED, BUS = "landing", "processed-bucket", "catalog-bus"
+MAX_STEPS = 6000
+_MACHINE_FILE = Path(__file__).resolve().parents[2] / "statemachines" / "object_pipeline.asl.json"
+_FUNCTIONS = ("ClassifyObject", "NormaliseDocument", "NormaliseSession", "TagObject")
+
+
+@cache
+def real_machine() -> Machine:
+    return Machine.from_file(
+        _MACHINE_FILE, {f"{name}Arn": name for name in _FUNCTIONS} | {"CatalogBusName": BUS}
+    )
+
+
+@dataclass
+class Published:
+    """An event on the catalog bus, in the order of publication."""
+
+    name: str
+    by: str
+    type: str
+    detail: dict[str, Any]
+
+
+@dataclass
+class World:
+    """`runnable` holds who can go next, by name, and what that does."""
+
+    scenario: Scenario
+    decisions: Decisions
+    tracing: bool = False
+    machine: Machine = field(default_factory=real_machine)
+    runnable: dict[str, Callable[[], None]] = field(default_factory=dict)
+    executions: dict[str, Execution] = field(default_factory=dict)
+    published: list[Published] = field(default_factory=list)
+    known: Known = field(default_factory=Known)
+    recorder: Recorder = field(default_factory=Recorder)
+    trace: list[tuple[str, str]] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+    causes: list[str] = field(default_factory=list)
+    steps: int = 0
+    actor: str = ""
+
+    def __post_init__(self) -> None:
+        self.gate = Gate()
+        self.landing = Bucket(LANDING, versioned=self.scenario.versioned, letter="v")
+        self.processed = Bucket(PROCESSED, versioned=True, letter="p")
+        self.dynamodb = DynamoDB(self.gate)
+        buckets = {LANDING: self.landing, PROCESSED: self.processed}
+        self.clients = Clients(
+            S3(self.gate, buckets, self.now),
+            self.dynamodb,
+            Events(self.gate, self._accept),
+            Secrets(self.gate),
+            StepFunctions(self.gate, self._describe),
+            lambda: self.now().strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z",
+        )
+        self.watch = Watch(self)
+        self.gate.after = self.watch.after
+        self._idle: dict[str, list[Sandbox]] = {}
+        self._alive: list[Invocation] = []
+        self._outside = Outside(self)
+
+    def now(self) -> datetime:
+        """Two steps or more share a second, as S3 writes moments down."""
+        return epoch() + timedelta(milliseconds=350 * self.steps)
+
+    def run(self) -> None:
+        """Until nothing is left to be done, or the first violation."""
+        try:
+            with installed(self.clients, self.recorder):
+                self.runnable["world"] = self._outside.step
+                while self.runnable and not self.violations:
+                    self.steps += 1
+                    if self.steps > MAX_STEPS:
+                        self.violations.append("I2 it never comes to rest")
+                        break
+                    self.actor = self.decisions.pick(tuple(self.runnable))
+                    self.runnable[self.actor]()
+        finally:
+            for invocation in self._alive:
+                invocation.kill()
+
+    def note(self, text: str) -> None:
+        if self.tracing:
+            self.trace.append((self.actor, text))
+
+    # Executions
+
+    def start(self, name: str, data: dict[str, Any]) -> None:
+        """StartExecution."""
+        execution = Execution(name, data, self)
+        self.executions[execution.arn] = execution
+        execution.advance(execution.progress.begin())
+
+    def perform(self, task: Task, actor: str, then: Callable[[Any], None]) -> Invocation:
+        """Begin the task of a state, as far as its first call."""
+        if task.resource == LAMBDA:
+            return self.invoke(task.arguments["FunctionName"], task.arguments["Payload"], actor, then)
+        invocation = Invocation(actor, None, then)
+        entries = task.arguments["Entries"]
+        return self._began(invocation, lambda: self.clients.events.put_events(Entries=entries))
+
+    def invoke(
+        self, function: str, event: dict[str, Any], actor: str, then: Callable[[Any], None]
+    ) -> Invocation:
+        idle = self._idle.setdefault(function, [])
+        sandbox = idle.pop() if idle else Sandbox(function, real_documents=self.scenario.real_documents)
+        return self._began(Invocation(actor, sandbox, then), lambda: sandbox.invoke(event))
+
+    def _began(self, invocation: Invocation, work: Callable[[], Any]) -> Invocation:
+        self._alive.append(invocation)
+        self.runnable[invocation.actor] = lambda: self._resume(invocation)
+        if invocation.begin(work):
+            self._ended(invocation)
+        return invocation
+
+    def _resume(self, invocation: Invocation) -> None:
+        """The next call of a function: it happens, or a fault does."""
+        fault = invocation.storm or self.decisions.fault(invocation.actor, invocation.count())
+        if fault in (Fault.ABANDONED, Fault.ABORTED) and invocation.execution:
+            self.note(f"!! {fault}")
+            invocation.execution.leave(invocation, aborted=fault is Fault.ABORTED)
+            return
+        verdict = Fault.THROTTLED if fault in (Fault.STORM, Fault.ABANDONED, Fault.ABORTED) else fault
+        call = invocation.call
+        ended = invocation.resume(verdict)
+        if self.tracing:
+            self.note(self.watch.told(call, invocation.answer, verdict))
+        if fault is Fault.STORM and invocation.execution:
+            invocation.execution.storm = Fault.STORM
+        if ended:
+            self._ended(invocation)
+
+    def detach(self, invocation: Invocation, name: str) -> None:
+        """The function goes on under another name and nobody waits for it."""
+        del self.runnable[invocation.actor]
+        invocation.actor, invocation.execution, invocation.then = name, None, lambda outcome: None
+        self.runnable[name] = lambda: self._resume(invocation)
+
+    def _ended(self, invocation: Invocation) -> None:
+        self._alive.remove(invocation)
+        del self.runnable[invocation.actor]
+        outcome = invocation.outcome
+        if isinstance(outcome, Raised):
+            self.causes.append(outcome.text)
+        if self.tracing and not isinstance(outcome, Returned):
+            self.note(f"   ends with {outcome.error}")
+        if invocation.sandbox and not isinstance(outcome, Died) and self.scenario.warm:
+            self._idle[invocation.sandbox.function].append(invocation.sandbox)
+        invocation.then(outcome)
+
+    # The event bus
+
+    def _accept(self, entry: dict[str, Any]) -> None:
+        detail = entry["Detail"]
+        detail = json.loads(detail if isinstance(detail, str) else json.dumps(detail))
+        number = sum(1 for other in self.published if other.by == self.actor) + 1
+        event = Published(f"index {self.actor}.{number}", self.actor, entry["DetailType"], detail)
+        self.published.append(event)
+        self.watch.published(event)
+        if event.type == "Object Cataloged":
+            self.deliver(event.name, "IndexCatalog", {"detail-type": event.type, "detail": detail})
+
+    def deliver(self, name: str, function: str, event: dict[str, Any]) -> None:
+        """An event on its way to a function: at some time, at least once, again where it was not taken."""
+
+        def arrive() -> None:
+            self.invoke(function, event, name, taken)
+
+        def taken(outcome: Any) -> None:
+            if not isinstance(outcome, Returned):
+                self.runnable[name] = arrive
+            elif self.decisions.twice(name):
+                self.deliver(f"{name}'", function, event)
+
+        self.runnable[name] = arrive
+
+    def _describe(self, arn: str) -> dict[str, Any]:
+        return self.executions[arn].described()
