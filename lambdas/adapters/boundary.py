@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from lambdas.adapters.settings import ROOT
 from lambdas.core.errors import (
@@ -72,14 +72,13 @@ _DENIED_CODES = frozenset(
 def entry_point(handler: Handler) -> Handler:
     """Make a function's handler: correlation id, a log line where it failed, errors typed.
 
-    The correlation id is the name of the execution, taken from the event's member `execution` (an ARN).
+    The correlation id is the name of the execution, taken from the ARN that the event names.
     """
 
     @functools.wraps(handler)
     def wrapped(event: dict[str, Any], context: Any) -> dict[str, Any]:
         logger.clear_state()
-        execution = event.get("execution", "") if isinstance(event, dict) else ""
-        logger.set_correlation_id(str(execution).rpartition(":")[2])
+        logger.set_correlation_id(_execution_in(event).rpartition(":")[2])
         try:
             return handler(event, context)
         except CarefileError as error:
@@ -91,6 +90,15 @@ def entry_point(handler: Handler) -> Handler:
             raise typed from None
 
     return wrapped
+
+
+def _execution_in(event: Any) -> str:
+    """The ARN of the execution that an event is about: one of the machine's, of the catalog's or of Step Functions'."""
+    detail = event.get("detail") if isinstance(event, dict) else None
+    for holder, name in ((event, "execution"), (detail, "execution"), (detail, "executionArn")):
+        if isinstance(holder, dict) and name in holder:
+            return str(holder[name])
+    return ""
 
 
 def translated(error: Exception) -> CarefileError:
@@ -106,7 +114,7 @@ def translated(error: Exception) -> CarefileError:
         if code in _DENIED_CODES or status == 403:
             return StorageDenied(f"{text}: a role, bucket policy or key policy lacks a permission")
         return StorageFailed(f"{text}: the service refused the request")
-    if isinstance(error, BotoCoreError):
+    if isinstance(error, BotoCoreError) and not isinstance(error, ParamValidationError):
         return StorageThrottled(
             f"{type(error).__name__}: the service could not be reached or did not answer in time"
         )
