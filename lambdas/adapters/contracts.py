@@ -27,14 +27,27 @@ def _validator(name: str, definition: str | None = None) -> Any:
 def _fault(validator: Any, instance: object) -> str | None:
     for error in validator.iter_errors(instance):
         place = "/".join(str(part) for part in error.instance_path) or "the top"
+        if isinstance(error.kind, jsonschema_rs.ValidationErrorKind.Required):
+            return f"at {place}: the member '{error.kind.property}' is missing"
         keyword = "/".join(str(part) for part in error.schema_path[-1:])
         return f"at {place}: breaks the rule '{keyword}'"
     return None
 
 
+def _is_unicode(instance: object) -> bool:
+    """False where JSON's escapes brought in half a surrogate pair: no key of S3 holds one."""
+    try:
+        json.dumps(instance, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def accept_input(instance: object) -> None:
     """Hold the machine's input against the shape it claims to have. RejectedEvent names what is wrong with it."""
     shape = shape_of(instance)
+    if not _is_unicode(instance):
+        raise RejectedEvent("malformed-input: the input holds text that is no valid Unicode")
     if fault := _fault(_validator("pipeline_input", shape.value), instance):
         raise RejectedEvent(
             f"malformed-input: the input is no valid {shape.value}, {fault}; see schemas/pipeline_input.v1.json"

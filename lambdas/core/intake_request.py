@@ -45,7 +45,13 @@ def parse(data: Mapping[str, Any]) -> IntakeRequest:
     if shape_of(data) is Shape.OBJECT_CREATED:
         detail = data["detail"]
         named = detail["object"]
-        return IntakeRequest(Source(detail["bucket"]["name"], named["key"]), named.get("version-id"))
+        version_id = _version(named.get("version-id"))
+        return IntakeRequest(Source(detail["bucket"]["name"], named["key"]), version_id)
     detail = data["detail"] if shape_of(data) is Shape.OBJECT_SUBMITTED else data
     hints = Hints.from_json(detail["hints"]) if detail.get("hints") else None
-    return IntakeRequest(Source(detail["bucket"], detail["key"]), detail.get("version_id"), hints)
+    return IntakeRequest(Source(detail["bucket"], detail["key"]), _version(detail.get("version_id")), hints)
+
+
+def _version(version_id: str | None) -> str | None:
+    """S3 says `null` of what was written while the bucket had no versioning."""
+    return None if version_id == "null" else version_id
