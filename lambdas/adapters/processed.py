@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MAX_SINGLE_COPY = 5 * 1024**3  # S3, CopyObject: up to 5 GB in one request
 MAX_USER_METADATA = 2048  # S3, "User-defined object metadata": 2 KB of names and values
+_MOST_REMEMBERED = 10_000  # owners of folders, some megabytes
 _PREFIX = "carefile-"
 _ROLE = f"{_PREFIX}role"
 
@@ -64,9 +65,14 @@ class Processed:
                 if is_gone(error):
                     return None
                 raise
-            known = _owner_of(body)
-            self._owners[folder] = known
+            known = self._remember(folder, body)
         return known
+
+    def _remember(self, folder: str, manifest: bytes) -> str:
+        if len(self._owners) >= _MOST_REMEMBERED:
+            self._owners.clear()
+        self._owners[folder] = _owner_of(manifest)
+        return self._owners[folder]
 
     def _try_claim(self, folder: str, manifest: dict[str, Any], tags: Tags) -> None:
         try:
@@ -75,7 +81,7 @@ class Processed:
             if error.response.get("Error", {}).get("Code") not in ("PreconditionFailed", "412"):
                 raise
         else:
-            self._owners[folder] = _owner_of(_json(manifest))
+            self._remember(folder, _json(manifest))
 
     def head(self, key: str) -> tuple[StoredObject, Stamp] | None:
         """An artifact with its stamp; None where there is none, or one that no intake wrote."""
