@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from lambdas.adapters.landing import Landing
 from lambdas.adapters.ledger import Ledger, LedgerEntry
@@ -46,7 +47,8 @@ class Upload:
 
     @property
     def execution_name(self) -> str:
-        return self.execution.rpartition(":")[2]
+        """In ASCII, as an object's metadata must be."""
+        return quote(self.execution.rpartition(":")[2])
 
 
 @dataclass(frozen=True, slots=True)
