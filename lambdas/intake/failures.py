@@ -43,7 +43,7 @@ class Failures:
         if execution.status not in _FAILED:
             return False
         request = _request_in(execution)
-        if request and request.source.bucket in self.allowed_buckets:
+        if request and self._may_mark(request.source):
             self._mark(request, arn)
         event = events.object_failed(
             request.source if request else None,
@@ -57,6 +57,10 @@ class Failures:
         self.publisher.publish(event)
         logger.info("failure recorded", error=event.detail["error"], source_id=event.detail.get("source_id"))
         return True
+
+    def _may_mark(self, source: Source) -> bool:
+        """Landing and processed bucket may be one: an object of the layout is nobody's upload."""
+        return source.bucket in self.allowed_buckets and not self.filing.layout.holds(source.key)
 
     def _mark(self, request: IntakeRequest, execution: str) -> None:
         source, version_id = request.source, request.version_id

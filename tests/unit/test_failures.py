@@ -1,0 +1,166 @@
+"""RecordFailure: a failed execution marks its upload and tells the world, and never hides a success."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from lambdas.core.errors import RejectedObject
+from tests.unit.world import (
+    LANDING,
+    World,
+    created_event,
+    execution_arn,
+    stopped,
+    submitted_event,
+)
+
+KEY = "documents/P/x.txt"
+MARK = "Zyxwvut_Patient_Mark"
+
+
+def status(world: World, version: str | None = None) -> str | None:
+    named = {"VersionId": version} if version else {}
+    return world.tags(KEY, LANDING, **named).get("pipeline-status")
+
+
+def test_a_failure_marks_the_version_and_is_announced(world: World) -> None:
+    version = world.upload(KEY)
+    assert world.record_failure(stopped(data=created_event(KEY, version)))
+    assert status(world) == "failed"
+    (event,) = world.bus.published
+    assert event.type.value == "Object Failed"
+    assert event.detail["source"] == {"bucket": LANDING, "key": KEY, "version_id": version}
+    assert event.detail["error"] == "StorageDenied"
+    assert event.detail["cause"] == "AccessDenied from CopyObject: no"
+    assert event.detail["execution"] == execution_arn("e1")
+    assert event.detail["failed_at"] == "2026-11-20T10:00:00.000Z"
+
+
+def test_the_tags_of_others_stay(world: World) -> None:
+    version = world.upload(KEY, Tagging="malware=none&a=b")
+    world.record_failure(stopped(data=created_event(KEY, version)))
+    assert world.tags(KEY, LANDING) == {"malware": "none", "a": "b", "pipeline-status": "failed"}
+
+
+@pytest.mark.parametrize(
+    "shape", [created_event, submitted_event, lambda key: {"bucket": LANDING, "key": key}]
+)
+def test_the_upload_is_found_in_every_shape_of_input(world: World, shape: object) -> None:
+    world.upload(KEY)
+    world.record_failure(stopped(data=shape(KEY)))  # type: ignore[operator]
+    assert status(world) == "failed"
+
+
+def test_only_the_version_that_failed_is_marked(world: World) -> None:
+    old, new = world.upload(KEY, b"one"), world.upload(KEY, b"two")
+    world.record_failure(stopped(data=created_event(KEY, old)))
+    assert (status(world, old), status(world, new)) == ("failed", None)
+
+
+def test_a_late_failure_leaves_a_cataloged_version_cataloged(world: World) -> None:
+    event = created_event(KEY, world.upload(KEY))
+    world.run(event)
+    assert world.record_failure(stopped(data=event))
+    assert status(world) == "cataloged"
+
+
+def test_a_version_that_was_filed_but_not_yet_tagged_ends_cataloged(world: World) -> None:
+    event = created_event(KEY, world.upload(KEY))
+    world.normalise(world.classify(event))
+    world.record_failure(stopped(data=event))
+    assert status(world) == "cataloged"
+
+
+@pytest.mark.parametrize("disposition", ["superseded", "withdrawn"])
+def test_an_execution_that_was_redriven_while_it_was_marked_ends_as_it_ended(
+    world: World, disposition: str
+) -> None:
+    event = created_event(KEY, world.upload(KEY))
+    done = stopped("SUCCEEDED", event, output={"disposition": disposition}, error=None, cause=None)
+    world.record_failure(stopped(data=event), done)
+    assert status(world) == disposition
+
+
+@pytest.mark.parametrize("now", ["RUNNING", "SUCCEEDED", "PENDING_REDRIVE"])
+def test_an_execution_that_runs_again_is_no_failure(world: World, now: str) -> None:
+    event = created_event(KEY, world.upload(KEY))
+    assert not world.record_failure(stopped(now, event))
+    assert status(world) is None
+    assert world.bus.published == []
+
+
+def test_a_success_after_a_recorded_failure_replaces_the_mark(world: World) -> None:
+    event = created_event(KEY, world.upload(KEY))
+    world.record_failure(stopped(data=event))
+    world.run(event)
+    assert status(world) == "cataloged"
+
+
+@pytest.mark.parametrize("data", [None, {}, "x", [1], {"bucket": LANDING}, {"key": MARK}, created_event("")])
+def test_a_malformed_input_is_announced_without_a_source(world: World, data: object) -> None:
+    assert world.record_failure(stopped(data=data, error="RejectedEvent"))
+    (event,) = world.bus.published
+    assert "source" not in event.detail
+    assert MARK not in json.dumps(event.detail)
+
+
+def test_a_bucket_that_is_not_allowed_is_announced_and_never_touched(world: World) -> None:
+    world.s3.create_bucket(Bucket="elsewhere")
+    world.s3.put_object(Bucket="elsewhere", Key=KEY, Body=b"x")
+    world.record_failure(stopped(data=created_event(KEY, bucket="elsewhere")))
+    assert world.tags(KEY, "elsewhere") == {}
+    assert len(world.bus.published) == 1
+
+
+def test_an_object_of_the_layout_is_never_marked(world: World) -> None:
+    key = "processed/P_lab/original.txt"
+    world.upload(key)
+    event = created_event(key)
+    with pytest.raises(RejectedObject):
+        world.classify(event)
+    world.record_failure(stopped(data=event, error="RejectedObject"))
+    assert world.tags(key, LANDING) == {}
+
+
+def test_an_upload_that_is_gone_is_announced_all_the_same(world: World) -> None:
+    version = world.upload(KEY)
+    world.s3.delete_object(Bucket=LANDING, Key=KEY, VersionId=version)
+    assert world.record_failure(stopped(data=created_event(KEY, version)))
+    assert len(world.bus.published) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "cause"),
+    [
+        (stopped(error="States.Timeout", cause=None), "States.Timeout", "see the execution"),
+        (stopped("TIMED_OUT", error=None, cause=None), "States.Timeout", "see the execution"),
+        (stopped("ABORTED", error=None, cause=None), "Aborted", "see the execution"),
+        (stopped(error=None, cause=None), "Unknown", "see the execution"),
+        (stopped(error="Lambda.Unknown", cause=MARK), "Lambda.Unknown", "see the execution"),
+        (
+            stopped(error="KeyError", cause=json.dumps({"errorMessage": MARK})),
+            "KeyError",
+            "see the execution",
+        ),
+        (stopped(error="annotations", cause=json.dumps({"errorMessage": MARK})), "annotations", "see the"),
+        (stopped(cause="no json"), "StorageDenied", "see the execution"),
+        (stopped(cause="[]"), "StorageDenied", "see the execution"),
+    ],
+)
+def test_the_cause_is_told_only_where_it_is_one_of_ours(
+    world: World, answer: object, error: str, cause: str
+) -> None:
+    world.record_failure(answer)  # type: ignore[arg-type]
+    (event,) = world.bus.published
+    assert event.detail["error"] == error
+    assert str(event.detail["cause"]).startswith(cause)
+
+
+def test_one_failure_told_twice_has_one_event_id(world: World) -> None:
+    event = created_event(KEY, world.upload(KEY))
+    for _ in range(2):
+        world.record_failure(stopped(data=event))
+    first, second = world.bus.published
+    assert first == second
