@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from lambdas.adapters import settings
+from lambdas.adapters import contracts
 from lambdas.core.classification import classify
 from lambdas.core.extraction import DocumentFacts, Extraction, PatientCandidate, Status
 from lambdas.core.model import Classification, EvidenceSource, Hints, Kind, Patient, UnknownReason
 
-RULES = settings.rules()
+RULES = contracts.rules()
 NO_EVIDENCE = Patient(reason=UnknownReason.NO_EVIDENCE)
 CONFLICT = Patient(reason=UnknownReason.CONFLICT)
 

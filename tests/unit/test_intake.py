@@ -140,7 +140,7 @@ def test_an_empty_version_over_a_filed_one_unfiles_nothing(world: World) -> None
     event = created_event(KEY, version)
     world.run(event)
     empty = world.upload(KEY, b"")
-    with pytest.raises(RejectedObject, match="^empty-object"):
+    with pytest.raises(RejectedObject, match=r"^empty-object"):
         world.run(created_event(KEY, empty), "e2")
     assert world.run(event, "e3")["disposition"] == "duplicate"
     assert world.body(ORIGINAL) == b"full"
@@ -149,7 +149,7 @@ def test_an_empty_version_over_a_filed_one_unfiles_nothing(world: World) -> None
 def test_an_empty_version_over_one_not_yet_filed_is_told_to_a_person(world: World) -> None:
     classified = world.classify(created_event(KEY, world.upload(KEY, b"full")))
     world.upload(KEY, b"")
-    with pytest.raises(RejectedObject, match="^overtaken-by-empty"):
+    with pytest.raises(RejectedObject, match=r"^overtaken-by-empty"):
         world.normalise(classified)
 
 

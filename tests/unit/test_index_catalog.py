@@ -1,0 +1,77 @@
+"""IndexCatalog: one entry a source, the newest, in whatever order events arrive."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from lambdas.core.errors import ContractViolation
+from tests.unit.world import LANDING, World, cataloged, submitted_event
+
+
+def test_the_highest_revision_wins_in_any_order(world: World) -> None:
+    details = [cataloged(world.file("documents/P/x.txt", b"%d" % n, name=f"e{n}")) for n in range(3)]
+    assert [detail["revision"] for detail in details] == [1, 2, 3]
+    for order in itertools.permutations(details):
+        world.dynamodb.delete_item(TableName="catalog", Key={"source_id": {"S": details[0]["source_id"]}})
+        for detail in order:
+            world.index(detail)
+        (entry,) = world.catalog()
+        assert entry["event_id"]["S"] == details[2]["event_id"]
+
+
+def test_an_event_delivered_twice_is_indexed_once(world: World) -> None:
+    detail = cataloged(world.file("documents/P/x.txt"))
+    assert world.index(detail) is False
+    assert len(world.catalog()) == 1
+
+
+def test_the_entry_says_whose_and_where(world: World) -> None:
+    detail = cataloged(world.file("documents/P/x.txt", b"hello"))
+    (entry,) = world.catalog()
+    plain = {name: next(iter(value.values())) for name, value in entry.items()}
+    assert plain == {
+        "source_id": detail["source_id"],
+        "event_id": detail["event_id"],
+        "patient_ref_key": "PATIENT#P",
+        "kind": "document",
+        "landing_bucket": LANDING,
+        "landing_key": "documents/P/x.txt",
+        "landing_version": detail["source"]["version_id"],
+        "bucket": "processed-bucket",
+        "prefix": "processed/P_x/",
+        "key": "processed/P_x/original.txt",
+        "execution": detail["execution"],
+        "cataloged_at": detail["cataloged_at"],
+        "revision": "1",
+        "size": "5",
+    }
+
+
+def test_the_unknown_share_one_index_key_and_keep_their_reason(world: World) -> None:
+    world.file("x.txt")
+    world.file("documents/A/y.txt", name="e2", Metadata={"patient-id": "B"})
+    found = {entry["reason"]["S"]: entry["patient_ref_key"]["S"] for entry in world.catalog()}
+    assert found == {"no-evidence": "UNKNOWN", "conflict": "UNKNOWN"}
+
+
+def test_a_patient_cannot_be_taken_for_the_unknown(world: World) -> None:
+    world.upload("x.txt")
+    world.run(submitted_event("x.txt", {"patient_id": "UNKNOWN#1"}))
+    (entry,) = world.catalog()
+    assert entry["patient_ref_key"]["S"] == "PATIENT#UNKNOWN#1"
+
+
+def test_a_source_that_moved_has_still_one_entry(world: World) -> None:
+    world.file("x.txt")
+    world.run(submitted_event("x.txt", {"patient_id": "Ana_7"}), "e2")
+    (entry,) = world.catalog()
+    assert entry["prefix"]["S"] == "processed/Ana_7_x/"
+
+
+def test_an_event_that_breaks_its_contract_is_not_indexed(world: World) -> None:
+    detail = cataloged(world.file("documents/P/x.txt"))
+    for broken in (detail | {"revision": 0}, detail | {"extra": 1}, {}):
+        with pytest.raises(ContractViolation, match=r"^contract-broken: "):
+            world.index(broken)
