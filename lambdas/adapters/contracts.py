@@ -14,6 +14,7 @@ import jsonschema_rs
 from lambdas.adapters.settings import ROOT
 from lambdas.core.errors import ContractViolation, RejectedEvent
 from lambdas.core.intake_request import shape_of
+from lambdas.core.rules import RuleTable
 
 
 @cache
@@ -66,3 +67,9 @@ def conform(name: str, instance: dict[str, Any]) -> dict[str, Any]:
 def load(name: str, data: bytes) -> dict[str, Any]:
     """Parsed JSON that conforms to the schema of that name."""
     return conform(name, json.loads(data))
+
+
+@cache
+def rules() -> RuleTable:
+    """The deployment's rule table."""
+    return RuleTable.from_json(load("rule_table", (ROOT / "rules" / "default.json").read_bytes()))

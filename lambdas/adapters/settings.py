@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-from functools import cache
 from pathlib import Path
 
 from lambdas.core.layout import Layout
-from lambdas.core.rules import RuleTable
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -23,11 +21,3 @@ def layout() -> Layout:
 
 def named(variable: str) -> str:
     return os.environ[variable]
-
-
-@cache
-def rules() -> RuleTable:
-    """The deployment's rule table, held against its schema."""
-    from lambdas.adapters.contracts import load
-
-    return RuleTable.from_json(load("rule_table", (ROOT / "rules" / "default.json").read_bytes()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from lambdas.adapters import aws, settings
+from lambdas.adapters import aws, contracts, settings
 from lambdas.adapters.executions import Executions
 from lambdas.adapters.landing import Landing
 from lambdas.adapters.ledger import Ledger
@@ -36,7 +36,7 @@ def processed() -> Processed:
 
 
 def admission() -> Admission:
-    return Admission(landing(), ledger(), settings.layout(), settings.rules(), settings.landing_buckets())
+    return Admission(landing(), ledger(), settings.layout(), contracts.rules(), settings.landing_buckets())
 
 
 def filing() -> Filing:
@@ -45,7 +45,7 @@ def filing() -> Filing:
         landing=arrivals,
         processed=processed(),
         layout=settings.layout(),
-        rules=settings.rules(),
+        rules=contracts.rules(),
         pseudonym_key=aws.pseudonym_key,
         documents=Documents(arrivals),
     )
