@@ -1,0 +1,83 @@
+"""What AWS bills: the exact calls of an intake. A change that adds one must say so here."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from lambdas.adapters import aws
+from tests.unit.world import World, created_event
+
+MESSAGE = "sessions/Ana/session_1/agents/agent_a/messages/message_{}.json"
+LOG_BYTES = 1500  # for one object, all functions together
+
+
+def calls_during(work: Callable[[], object]) -> Counter[str]:
+    """The API calls that the functions' clients make while `work` is done."""
+    made: Counter[str] = Counter()
+
+    def count(model: Any, **_: Any) -> None:
+        made[model.name] += 1
+
+    clients = (aws.s3(), aws.dynamodb(), aws.secrets())
+    for client in clients:
+        client.meta.events.register("before-call", count, unique_id="count")
+    try:
+        work()
+    finally:
+        for client in clients:
+            client.meta.events.unregister("before-call", unique_id="count")
+    return made
+
+
+def test_a_sessions_object_costs_one_copy_one_tagging_and_no_listing(world: World) -> None:
+    world.file(MESSAGE.format(1), name="warms-up")
+    event = created_event(MESSAGE.format(2), world.upload(MESSAGE.format(2)))
+
+    assert calls_during(lambda: world.run(event, "e2")) == {
+        "HeadObject": 3,
+        "GetObjectTagging": 2,
+        "CopyObject": 1,
+        "PutObjectTagging": 1,
+        "GetItem": 2,
+        "UpdateItem": 1,
+        "PutItem": 1,
+    }
+
+
+def test_a_document_costs_four_puts_one_copy_and_one_tagging(world: World) -> None:
+    world.file("documents/Ana/first.txt", name="warms-up")
+    event = created_event("documents/Ana/second.txt", world.upload("documents/Ana/second.txt"))
+
+    assert calls_during(lambda: world.run(event, "e2")) == {
+        "HeadObject": 3,
+        "GetObject": 1,
+        "GetObjectTagging": 2,
+        "CopyObject": 1,
+        "PutObject": 4,
+        "PutObjectTagging": 1,
+        "GetItem": 2,
+        "UpdateItem": 1,
+        "PutItem": 1,
+    }
+
+
+def test_a_duplicate_writes_nothing_but_its_try_at_the_catalog(world: World) -> None:
+    event = created_event(MESSAGE.format(1), world.upload(MESSAGE.format(1)))
+    world.run(event, "e1")
+
+    assert calls_during(lambda: world.run(event, "e2")) == {
+        "HeadObject": 3,
+        "GetObjectTagging": 1,
+        "GetItem": 1,
+        "PutItem": 1,
+    }
+
+
+def test_an_object_costs_less_than_its_bytes_of_log(world: World, log: io.StringIO) -> None:
+    for key in ("documents/Ana/note.txt", MESSAGE.format(1)):
+        before = len(log.getvalue())
+        world.file(key, name=key[:9])
+        assert len(log.getvalue()) - before <= LOG_BYTES
