@@ -47,23 +47,36 @@ class Ledger:
         )
         return _entry(found.get("Item", {}))
 
-    def write_ahead(self, observed: Observation, destination: str) -> LedgerEntry:
-        """Add a destination and take the next revision for this version, in one atomic step."""
+    def write_ahead(self, observed: Observation, destination: str, known: LedgerEntry) -> LedgerEntry | None:
+        """Add a destination and take the next revision for this version, in one atomic step.
+
+        None when somebody took a revision since `known` was read: what the caller saw of the landing key may be older
+        than what that one saw.
+        """
         values: dict[str, Any] = {
             ":destination": {"SS": [destination]},
             ":one": {"N": "1"},
             ":version": {"S": observed.version},
             ":version_id": {"S": observed.version_id or ""},
         }
-        done = self._dynamodb.update_item(
-            TableName=self._table,
-            Key={"source_id": {"S": observed.source.source_id}},
-            UpdateExpression=(
-                "ADD destinations :destination, revision :one SET version = :version, version_id = :version_id"
-            ),
-            ExpressionAttributeValues=values,
-            ReturnValues="ALL_NEW",
-        )
+        condition = "attribute_not_exists(revision)"
+        if known.revision:
+            condition, values[":known"] = "revision = :known", {"N": str(known.revision)}
+        try:
+            done = self._dynamodb.update_item(
+                TableName=self._table,
+                Key={"source_id": {"S": observed.source.source_id}},
+                UpdateExpression=(
+                    "ADD destinations :destination, revision :one SET version = :version, version_id = :version_id"
+                ),
+                ConditionExpression=condition,
+                ExpressionAttributeValues=values,
+                ReturnValues="ALL_NEW",
+            )
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
+                return None
+            raise
         return _entry(done["Attributes"])
 
     def decide(self, source: Source, version: str, hints: Hints) -> None:

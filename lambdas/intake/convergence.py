@@ -5,14 +5,15 @@ The event that started an intake is only a hint that a key changed. An intake go
     read        what the ledger knows, and the current version of the key
     peek        everything is there already, and there never was another destination: announce that and end
     claim       a folder that is, and stays, the source's own
-    write ahead the destination into the ledger, taking the next revision
+    write ahead the destination into the ledger, taking the next revision, unless another round took it since the read
     write       the artifacts, each stamped with version and revision
     retire      every other destination the ledger knows
     check       is this still the current version, and the decision about it the same? If not, another round
 
 and returns what is to be announced. It is right under duplicated, late and reordered events, crashes at any call and
-any number of executions at once, because whoever changes something last has checked after it, and because revisions
-are taken after the version is read and before it is checked: of two announced versions the newer has the higher one.
+any number of executions at once, because whoever changes something last has checked after it, and because a revision
+is taken only by a round that read the version after the revision before it was taken: the higher one is never of an
+older version, and the version recorded with the highest is the newest that was ever begun.
 `docs/convergence.md` tells the whole argument.
 """
 
@@ -70,8 +71,8 @@ class Intake:
     def run(self, upload: Upload) -> Outcome:
         """Converge, and say how it ended. StillChanging when the object changed in each of MAX_ROUNDS rounds."""
         for _ in range(MAX_ROUNDS):
-            found = self.landing.head(upload.source)
             entry = self.ledger.read(upload.source)
+            found = self.landing.head(upload.source)
             if isinstance(found, Deleted) or found.size == 0:
                 found = self._begun(found, entry)
             if isinstance(found, Deleted):
@@ -113,7 +114,9 @@ class Intake:
         """
         folder = self.filing.claim(plan, entry)
         destination = plan.destination(folder)
-        written = self.ledger.write_ahead(plan.observed, destination)
+        written = self.ledger.write_ahead(plan.observed, destination, entry)
+        if written is None:
+            return None
         stamp = Stamp(plan.source.source_id, plan.observed.version, written.revision, upload.execution_name)
         try:
             place = self.filing.write(plan, folder, stamp, upload.execution)
