@@ -1,0 +1,207 @@
+"""Every key has its rule, and no patient is ever guessed."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lambdas.adapters import contracts
+from lambdas.core.classification import classify
+from lambdas.core.extraction import DocumentFacts, Extraction, PatientCandidate, Status
+from lambdas.core.model import Hints, Kind, UnknownReason
+from tests.property.strategies import hints, keys, names, segments
+
+RULES = contracts.rules()
+FACTS = DocumentFacts("x", 1, 1, "json", "application/json")
+
+metadata = st.lists(
+    st.tuples(st.sampled_from(["patient-id", "patient_id", "Patient-Id", "ward"]), names), max_size=3
+)
+candidates = st.lists(names.map(lambda name: PatientCandidate(name, "/mrn")), max_size=3)
+contents = st.one_of(
+    st.none(),
+    st.builds(
+        lambda found, complete: Extraction(
+            FACTS, Status.READ, patient_candidates=tuple(found), candidates_complete=complete
+        ),
+        candidates,
+        st.booleans(),
+    ),
+)
+few = st.sampled_from(["A", "B", "a", "unknown", "", " A ", "none"])
+
+
+def real(values: Iterable[str]) -> set[str]:
+    """The ids among the values: as the contract compares them, without what names nobody."""
+    found = {unicodedata.normalize("NFC", value.strip()) for value in values}
+    return {value for value in found if not RULES.is_placeholder(value)}
+
+
+@given(keys)
+def test_every_key_has_a_rule_and_only_the_first_that_matches_decides(key: str) -> None:
+    match = RULES.match(key)
+    matching = [rule for rule in RULES.rules if any(pattern.fullmatch(key) for pattern in rule.patterns)]
+    assert match.rule is matching[0]
+
+
+@given(keys, metadata, hints, contents)
+def test_nothing_that_may_come_makes_the_classification_fail(
+    key: str, pairs: list[tuple[str, str]], hinted: Hints, content: Extraction | None
+) -> None:
+    found = classify(key, pairs, RULES, hinted, content)
+    assert (found.session is None) == (found.kind is Kind.DOCUMENT)
+    assert (found.patient.id is None) == (found.patient.reason is not None)
+    assert found.to_json()["kind"] == found.kind.value
+
+
+@given(keys, metadata, contents)
+def test_without_a_hint_a_patient_is_known_only_when_all_evidence_agrees(
+    key: str, pairs: list[tuple[str, str]], content: Extraction | None
+) -> None:
+    found = classify(key, [(name, value) for name, value in pairs if "=?" not in value], RULES, None, content)
+    used = {item.value for item in found.evidence if item.about == "patient" and item.used}
+    if found.patient.id is None:
+        assert not used
+    else:
+        assert not RULES.is_placeholder(found.patient.id)
+        long = {value for value in used if len(value) == 200}
+        assert real(used - long) <= {found.patient.id}
+
+
+@given(few, few, few, few)
+def test_two_valid_ids_make_it_unknown_and_one_makes_it_known(
+    in_key: str, in_metadata: str, in_other: str, in_content: str
+) -> None:
+    key = f"documents/{in_key}/x.json" if in_key else "x.json"
+    pairs = [("patient-id", in_metadata), ("patient_id", in_other)]
+    content = Extraction(FACTS, Status.READ, patient_candidates=(PatientCandidate(in_content, "/mrn"),))
+    patient = classify(key, pairs, RULES, None, content).patient
+    named = real([in_key, in_metadata, in_other, in_content])
+    if len(named) > 1:
+        assert patient.reason is UnknownReason.CONFLICT
+    elif named:
+        assert {patient.id} == named
+    else:
+        assert patient.reason is UnknownReason.NO_EVIDENCE
+
+
+@given(keys, metadata, names, contents)
+def test_a_hint_that_names_somebody_decides(
+    key: str, pairs: list[tuple[str, str]], named: str, content: Extraction | None
+) -> None:
+    patient = classify(key, pairs, RULES, Hints(patient_id=named), content).patient
+    if real([named]):
+        assert {patient.id} == real([named])
+
+
+@given(keys, metadata, contents)
+def test_every_named_id_stands_in_the_record(
+    key: str, pairs: list[tuple[str, str]], content: Extraction | None
+) -> None:
+    found = classify(key, pairs, RULES, None, content)
+    shown = {item.source.value for item in found.evidence}
+    assert ("metadata" in shown) == any(name.lower() in ("patient-id", "patient_id") for name, _ in pairs)
+    assert ("content" in shown) == bool(content and content.patient_candidates)
+
+
+def by_the_table(key: str) -> tuple[str, str | None]:
+    """The table of the contract read once more, by splitting: kind, and who the key names."""
+    match key.split("/"):
+        case ["medical-notes", "patients", patient, session, _, *_] if patient and session:
+            return "session", patient
+        case ["medical-notes", "no-patient", session, _, *_] if session:
+            return "session", None
+        case ["sessions", session, _, *_] if is_session(session):
+            return "session", None
+        case ["sessions", patient, session, _, *_] if patient and is_session(session):
+            return "session", patient
+        case ["documents", _] | [_]:
+            return "document", None
+        case ["documents", patient, _, *_]:
+            return "document", patient
+        case ["sessions", _]:
+            return "session", None
+        case ["sessions", patient, _] if patient:
+            return "session", patient
+        case [patient, *_]:
+            return "document", patient
+    raise AssertionError(key)
+
+
+def is_session(part: str) -> bool:
+    return part.startswith("session_") and len(part) > len("session_")
+
+
+def is_written_by_the_agent(key: str) -> bool:
+    parts = key.split("/")
+    return any(is_session(part) and is_of_a_session(parts[at + 1 :]) for at, part in enumerate(parts))
+
+
+def is_of_a_session(path: list[str]) -> bool:
+    """Whether the SDK writes this path below a session's folder."""
+    if path == ["session.json"]:
+        return True
+    if path[:1] == ["multi_agents"]:
+        return bool("/".join(path[1:]))
+    if len(path) < 3 or path[0] != "agents" or not re.fullmatch("agent_.+", path[1], re.DOTALL):
+        return False
+    if len(path) == 3:
+        return path[2] == "agent.json"
+    message = re.fullmatch(r"message_.+\.json", path[3], re.DOTALL)
+    return len(path) == 4 and path[2] == "messages" and message is not None
+
+
+TABLE_WORDS = (
+    *(
+        "medical-notes",
+        "patients",
+        "no-patient",
+        "sessions",
+        "documents",
+        "session_1",
+        "session_",
+        "P",
+        "inbox",
+    ),
+    *("agents", "agent_a", "agent.json", "messages", "message_1.json", "session.json", "multi_agents"),
+    *("x.txt", "unknown", ""),
+)
+table_keys = (
+    st.lists(st.one_of(st.sampled_from(TABLE_WORDS), segments), min_size=1, max_size=6)
+    .map("/".join)
+    .filter(lambda key: 0 < len(key.encode()) <= 1024 and not key.endswith("/"))
+)
+
+
+@given(table_keys)
+def test_the_rules_say_what_the_table_of_the_contract_says(key: str) -> None:
+    found = classify(key, (), RULES)
+    if is_written_by_the_agent(key):
+        assert found.kind is Kind.SESSION
+        return
+    kind, patient = by_the_table(key)
+    assert found.kind.value == kind
+    if not patient or RULES.is_placeholder(patient) or RULES.is_folder_word(patient):
+        if key.startswith("medical-notes/patients/") and patient and not RULES.is_placeholder(patient):
+            assert found.patient.id is not None  # the legacy layout says itself that this is a patient
+        else:
+            assert found.patient.id is None
+    else:
+        assert found.patient.id == unicodedata.normalize("NFC", patient.strip())
+
+
+@given(
+    segments.filter(lambda name: name.strip() and "/" not in name),
+    st.sampled_from(["", "P/", "incoming/", "a/b/"]),
+)
+def test_an_agents_session_is_a_session_wherever_it_stands(name: str, prefix: str) -> None:
+    for path in ("session.json", "agents/agent_a/agent.json", "agents/agent_a/messages/message_0.json"):
+        found = classify(f"{prefix}session_{name}/{path}", (), RULES)
+        assert found.kind is Kind.SESSION
+        assert found.session is not None
+        assert found.session.sub_path == path
+        assert found.session.session_id == f"session_{name}"
