@@ -15,6 +15,7 @@ def main() -> int:
     commands.add_parser("up", help="start the embedded AWS, deploy the pipeline, say where it is")
     commands.add_parser("deploy", help="deploy again, also when nothing changed")
     commands.add_parser("status", help="say where it is and what is in it")
+    commands.add_parser("demo", help="send the samples through it and show what becomes of them")
     commands.add_parser("down", help="stop it; what it holds is kept")
     arguments = parser.parse_args()
     try:

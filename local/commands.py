@@ -9,15 +9,8 @@ from local.settings import Settings
 
 def up(settings: Settings, *, force: bool = False) -> int:
     """Start what does not run, deploy what changed, print where everything is."""
-    checks.node()
     with processes.only_one(settings):
-        if processes.find(settings) is None and settings.run_file.exists():
-            print("The last run did not end properly; starting it again from what it had saved.")
-        print("Starting the embedded AWS …", flush=True)
-        running = processes.start(settings)
-        print("Deploying the pipeline …", flush=True)
-        if deployment.bring_up_to_date(settings, force=force):
-            processes.save(running)
+        _bring_up(settings, force=force)
     return status(settings)
 
 
@@ -36,8 +29,29 @@ def status(settings: Settings) -> int:
     return 0
 
 
+def demo(settings: Settings) -> int:
+    """Bring it up and send the samples through it; nobody stops it meanwhile."""
+    with processes.only_one(settings):
+        running = _bring_up(settings)
+        from local import demo
+
+        return demo.run(settings, running)
+
+
 def down(settings: Settings) -> int:
     with processes.only_one(settings):
         stopped = processes.stop(settings)
     print("Stopped; what it holds is kept." if stopped else "Nothing runs.")
     return 0
+
+
+def _bring_up(settings: Settings, *, force: bool = False) -> processes.Running:
+    checks.node()
+    if processes.find(settings) is None and settings.run_file.exists():
+        print("The last run did not end properly; starting it again from what it had saved.")
+    print("Starting the embedded AWS …", flush=True)
+    running = processes.start(settings)
+    print("Deploying the pipeline …", flush=True)
+    if deployment.bring_up_to_date(settings, force=force):
+        processes.save(running)
+    return running

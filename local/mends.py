@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextvars
 import json
+import os
 import re
 import threading
 from typing import Any
@@ -25,6 +26,7 @@ def apply() -> None:
     put_the_version_into_s3_events()
     let_an_execution_be_started_twice()
     keep_the_tags_of_multipart_uploads()
+    share_the_processors_among_invocations()
 
 
 def name_lambda_errors_after_their_class() -> None:
@@ -134,3 +136,22 @@ def keep_the_tags_of_multipart_uploads() -> None:
 
     s3._create_multipart_upload = create_with_tags
     s3._complete_multipart_upload = complete_with_tags
+
+
+def share_the_processors_among_invocations() -> None:
+    """A function never runs more often at once than this machine has processors, and twice on any.
+
+    AWS gives every invocation a machine of its own. Here forty uploads at once would start some two hundred
+    Pythons, each of them a cold start, and take a minute instead of seconds. Waiting is done by the thread
+    of the one execution that waits.
+    """
+    at_once = max(2, os.cpu_count() or 2)
+    turns: dict[str, threading.BoundedSemaphore] = {}
+    execute = lambda_svc._execute_function_warm
+
+    def in_turn(func: dict[str, Any], event: Any, request_id: str) -> dict[str, Any]:
+        arn = (func.get("config") or func)["FunctionArn"]
+        with turns.setdefault(arn, threading.BoundedSemaphore(at_once)):
+            return execute(func, event, request_id)
+
+    lambda_svc._execute_function_warm = in_turn

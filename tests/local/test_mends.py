@@ -7,6 +7,7 @@ the mend has become needless: remove both.
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from botocore.exceptions import ClientError
@@ -136,3 +137,28 @@ def test_the_tags_of_a_multipart_upload_are_on_the_object(bare_aws: EmbeddedAws)
 
 def test_canary_the_tags_of_a_multipart_upload_are_lost_without_the_mend(unmended_aws: EmbeddedAws) -> None:
     assert tags_of_a_multipart_upload(unmended_aws) == {}
+
+
+NAMES_ITSELF = """
+import os, time
+
+def handler(event, context):
+    time.sleep(0.5)
+    return os.getpid()
+"""
+
+
+def processes_of_a_burst(aws: EmbeddedAws) -> set[str]:
+    """Which processes answered ten executions that were started at once."""
+    machine = stubs.machine(aws, {"Try": stubs.invoke_state(stubs.function(aws, NAMES_ITSELF), End=True)})
+    start = aws.client("stepfunctions").start_execution
+    started = [start(stateMachineArn=machine, input="{}")["executionArn"] for _ in range(10)]
+    return {aws.finished(arn)["output"] for arn in started}
+
+
+def test_a_burst_is_worked_off_by_as_many_processes_as_there_are_processors(bare_aws: EmbeddedAws) -> None:
+    assert len(processes_of_a_burst(bare_aws)) <= max(2, os.cpu_count() or 2)
+
+
+def test_canary_a_burst_starts_a_process_each_without_the_mend(unmended_aws: EmbeddedAws) -> None:
+    assert len(processes_of_a_burst(unmended_aws)) > max(2, os.cpu_count() or 2)

@@ -1,0 +1,246 @@
+"""Uploading files and following each to the end of the execution that it started.
+
+Only what any user of the pipeline can see is used: an execution belongs to an upload when its input names
+the upload's key and version.
+"""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from local import deployment
+from local.problem import Problem
+from local.settings import Settings
+
+# A few at a time: enough to keep the machine busy, and few enough that a duration is no waiting time.
+AT_ONCE = 4
+LOOK_EVERY_SECONDS = 0.2
+# For one upload, from the moment it is in the landing bucket.
+PATIENCE_SECONDS = 120
+EVENT_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One file to upload. `expect` names the error it must fail with; None when it must be cataloged."""
+
+    path: Path
+    key: str
+    metadata: dict[str, str]
+    expect: str | None
+
+    @classmethod
+    def all_of(cls, listing: Path) -> list[Upload]:
+        return [
+            cls(listing.parent / item["path"], item["key"], item.get("metadata", {}), item.get("expect"))
+            for item in json.loads(listing.read_text())
+        ]
+
+
+@dataclass(frozen=True)
+class Running:
+    """An upload whose execution has not ended; without an ARN it has not even been seen to start."""
+
+    upload: Upload
+    version_id: str
+    since: float
+    execution_arn: str | None = None
+    state: str = "waiting for its execution"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How the execution of an upload ended, in Step Functions' words."""
+
+    upload: Upload
+    version_id: str
+    execution: dict[str, Any]
+
+    @property
+    def output(self) -> dict[str, Any]:
+        return json.loads(self.execution.get("output") or "{}")
+
+    @property
+    def disposition(self) -> str:
+        if self.execution["status"] == "SUCCEEDED":
+            return str(self.output.get("disposition"))
+        return str(self.execution["status"]).lower()
+
+    @property
+    def as_expected(self) -> bool:
+        if self.upload.expect:
+            return self.execution.get("error") == self.upload.expect
+        return self.disposition == "cataloged"
+
+    @property
+    def reason(self) -> str | None:
+        """Why it failed, in the pipeline's own words."""
+        cause = self.execution.get("cause")
+        if not cause:
+            return self.execution.get("error")
+        try:
+            message = str(json.loads(cause)["errorMessage"])
+        except (ValueError, KeyError, TypeError):
+            return str(cause)
+        return message.partition(": ")[2] or message
+
+    @property
+    def seconds(self) -> float:
+        return (self.execution["stopDate"] - self.execution["startDate"]).total_seconds()
+
+
+class Pipeline:
+    """The deployed pipeline, through the AWS APIs."""
+
+    def __init__(self, settings: Settings, outputs: dict[str, str]) -> None:
+        self._s3 = deployment.client(settings, "s3")
+        self._step_functions = deployment.client(settings, "stepfunctions")
+        self._events = deployment.client(settings, "events")
+        self._sqs = deployment.client(settings, "sqs")
+        self._outputs = outputs
+        # Which execution is about which version of which key, as far as executions were looked at.
+        self._execution_of: dict[tuple[str, str], str] = {}
+        self._looked_at: set[str] = set()
+
+    def holds(self, key: str) -> bool:
+        """Whether the landing bucket has an object of exactly this key."""
+        found = self._s3.list_objects_v2(Bucket=self._outputs["LandingBucketName"], Prefix=key, MaxKeys=1)
+        return any(item["Key"] == key for item in found.get("Contents", []))
+
+    def take_in(self, uploads: Sequence[Upload]) -> Iterator[tuple[list[Running], list[Ended]]]:
+        """Upload a few at a time; what runs and what has ended, again and again until everything has."""
+        waiting, running, ended = deque(uploads), [], []
+        while waiting or running:
+            while waiting and len(running) < AT_ONCE:
+                running.append(self._upload(waiting.popleft()))
+            looked_at = [self._look_at(one) for one in self._with_executions(running)]
+            ended += [one for one in looked_at if isinstance(one, Ended)]
+            running = [_in_time(one) for one in looked_at if isinstance(one, Running)]
+            yield running, ended
+            time.sleep(LOOK_EVERY_SECONDS)
+
+    @contextmanager
+    def listening(self, key: str) -> Iterator[CatalogEvents]:
+        """Hear what the catalog bus says about one landing key; the queue and its rule are gone afterwards."""
+        bus = self._outputs["CatalogBusName"]
+        name = f"{bus}-demo"
+        url = self._sqs.create_queue(QueueName=name)["QueueUrl"]
+        attributes = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        pattern = {
+            "source": ["carefile.catalog"],
+            "detail-type": ["Object Cataloged"],
+            "detail": {"source": {"key": [key]}},
+        }
+        rule = {"Rule": name, "EventBusName": bus}
+        self._events.put_rule(Name=name, EventBusName=bus, EventPattern=json.dumps(pattern))
+        self._events.put_targets(
+            **rule, Targets=[{"Id": "queue", "Arn": attributes["Attributes"]["QueueArn"]}]
+        )
+        try:
+            yield CatalogEvents(self._sqs, url)
+        finally:
+            self._events.remove_targets(**rule, Ids=["queue"])
+            self._events.delete_rule(Name=name, EventBusName=bus)
+            self._sqs.delete_queue(QueueUrl=url)
+
+    def filed_under(self, prefix: str) -> list[str]:
+        """The keys in the processed bucket under a prefix."""
+        pages = self._s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self._outputs["ProcessedBucketName"], Prefix=prefix
+        )
+        return [item["Key"] for page in pages for item in page.get("Contents", [])]
+
+    def folders_in(self, prefix: str) -> list[str]:
+        pages = self._s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self._outputs["ProcessedBucketName"], Prefix=prefix, Delimiter="/"
+        )
+        return [item["Prefix"] for page in pages for item in page.get("CommonPrefixes", [])]
+
+    def _upload(self, upload: Upload) -> Running:
+        put = self._s3.put_object(
+            Bucket=self._outputs["LandingBucketName"],
+            Key=upload.key,
+            Body=upload.path.read_bytes(),
+            ContentType=mimetypes.guess_type(upload.key)[0] or "application/octet-stream",
+            Metadata=upload.metadata,
+        )
+        return Running(upload, put["VersionId"], time.monotonic())
+
+    def _with_executions(self, running: list[Running]) -> list[Running]:
+        """Learn what each new execution is about, as long as there is an upload whose own is not known."""
+        if any(one.execution_arn is None for one in running):
+            machine = self._outputs["PipelineStateMachineArn"]
+            newest = self._step_functions.list_executions(stateMachineArn=machine, maxResults=100)[
+                "executions"
+            ]
+            for arn in {item["executionArn"] for item in newest} - self._looked_at:
+                request = json.loads(self._step_functions.describe_execution(executionArn=arn)["input"])
+                self._execution_of[_uploaded(request)] = arn
+                self._looked_at.add(arn)
+        return [
+            replace(one, execution_arn=self._execution_of.get((one.upload.key, one.version_id)))
+            for one in running
+        ]
+
+    def _look_at(self, one: Running) -> Running | Ended:
+        if one.execution_arn is None:
+            return one
+        execution = self._step_functions.describe_execution(executionArn=one.execution_arn)
+        if execution["status"] != "RUNNING":
+            return Ended(one.upload, one.version_id, execution)
+        history = self._step_functions.get_execution_history(
+            executionArn=one.execution_arn, reverseOrder=True, maxResults=10, includeExecutionData=False
+        )
+        entered = (e["stateEnteredEventDetails"]["name"] for e in history["events"] if _enters(e))
+        return replace(one, state=next(entered, "starting"))
+
+
+class CatalogEvents:
+    """What was heard on the catalog bus."""
+
+    def __init__(self, sqs: Any, queue_url: str) -> None:
+        self._sqs = sqs
+        self._queue_url = queue_url
+
+    def about(self, version_id: str) -> dict[str, Any]:
+        """The event about a version of the landing object, once it has come."""
+        deadline = time.monotonic() + EVENT_SECONDS
+        while time.monotonic() < deadline:
+            heard = self._sqs.receive_message(QueueUrl=self._queue_url, WaitTimeSeconds=1)
+            for message in heard.get("Messages", []):
+                event = json.loads(message["Body"])
+                self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"])
+                if event["detail"]["source"]["version_id"] == version_id:
+                    return event
+        raise Problem(
+            f"no catalog event was heard within {EVENT_SECONDS} s",
+            "look at the rules of the catalog bus, then try again",
+        )
+
+
+def _uploaded(request: Any) -> tuple[str, str]:
+    """The key and the version that an S3 event in an execution's input names; empty for any other input."""
+    detail = request.get("detail") if isinstance(request, dict) else None
+    uploaded = (detail.get("object") if isinstance(detail, dict) else None) or {}
+    return uploaded.get("key", ""), uploaded.get("version-id", "")
+
+
+def _enters(event: dict[str, Any]) -> bool:
+    return event["type"].endswith("StateEntered")
+
+
+def _in_time(one: Running) -> Running:
+    if time.monotonic() - one.since > PATIENCE_SECONDS:
+        raise Problem(
+            f"{one.upload.key} has not ended after {PATIENCE_SECONDS} s; it is at: {one.state}",
+            "look at its execution in the console, and at aws.log in the home's logs",
+        )
+    return one

@@ -1,0 +1,101 @@
+"""The demo, run as a person runs it, with its output in a file instead of a terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from local import demo_view, processes
+from local.intakes import Ended, Upload
+from local.settings import REPOSITORY
+from tests.embedded import EmbeddedAws, settings_for
+
+SAMPLES = json.loads((REPOSITORY / "samples" / "uploads.json").read_text())
+
+
+@pytest.mark.timeout(300)
+def test_the_demo_shows_every_sample_the_layout_an_event_and_the_way_on(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    own = {"CAREFILE_HOME": str(settings.home), "CAREFILE_PORT": str(settings.port)}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "local", "demo"],
+            cwd=REPOSITORY,
+            env={**os.environ, **own, "CAREFILE_CONSOLE_PORT": "0"},
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout[-3000:] + done.stderr
+        shown = done.stdout
+
+        assert f"{len(SAMPLES)} of {len(SAMPLES)} have ended" in shown
+        assert rows_saying("cataloged", shown) == len(SAMPLES) - 1
+        assert re.search(r"empty_scan\.pdf .* failed, expected", shown)
+        assert "the object holds no bytes" in shown
+        assert shown.count("unknown: conflict") == 2
+        assert "├── Juan_Perez_123_lab_report/  original.pdf" in shown
+        assert "message_0.json … message_5.json (6 files)" in shown
+        (body,) = re.findall(r"^  \{$.*?^  \}$", shown, re.MULTILINE | re.DOTALL)
+        event = json.loads(body)
+        assert event["detail-type"] == "Object Cataloged"
+        assert event["detail"]["source"]["key"] == SAMPLES[0]["key"]
+        assert "make down" in shown
+        assert_nothing_is_left_of_the_listening(EmbeddedAws(settings))
+    finally:
+        processes.stop(settings)
+
+
+def rows_saying(disposition: str, shown: str) -> int:
+    """How many objects have the disposition: a row of a session's folder says `× n`."""
+    counts = re.findall(rf"\b{disposition}(?: × (\d+))? +\d+\.\d s *$", shown, re.MULTILINE)
+    return sum(int(count or 1) for count in counts)
+
+
+def assert_nothing_is_left_of_the_listening(aws: EmbeddedAws) -> None:
+    bus = aws.outputs["CatalogBusName"]
+    rules = aws.client("events").list_rules(EventBusName=bus)["Rules"]
+    assert not [rule for rule in rules if rule["Name"].endswith("-demo")]
+    assert not [url for url in aws.client("sqs").list_queues().get("QueueUrls", []) if url.endswith("-demo")]
+
+
+def ended(expect: str | None, **execution: object) -> Ended:
+    now = datetime.now(UTC)
+    times = {"startDate": now, "stopDate": now + timedelta(seconds=1)}
+    return Ended(Upload(Path("x"), "x", {}, expect), "1", {**times, **execution})
+
+
+@pytest.mark.parametrize(
+    ("one", "as_expected"),
+    [
+        (ended(None, status="SUCCEEDED", output='{"disposition": "cataloged"}'), True),
+        (ended(None, status="SUCCEEDED", output='{"disposition": "superseded"}'), False),
+        (ended(None, status="FAILED", error="StorageDenied"), False),
+        (ended("RejectedObject", status="FAILED", error="RejectedObject"), True),
+        (ended("RejectedObject", status="FAILED", error="InternalError"), False),
+        (ended("RejectedObject", status="SUCCEEDED", output='{"disposition": "cataloged"}'), False),
+    ],
+)
+def test_an_upload_is_as_expected_when_it_is_cataloged_or_fails_by_the_name_it_must(
+    one: Ended, as_expected: bool
+) -> None:
+    assert one.as_expected is as_expected
+
+
+def test_the_reason_of_a_failure_is_the_sentence_a_person_reads() -> None:
+    cause = {"errorMessage": "empty-object: the object holds no bytes", "errorType": "RejectedObject"}
+    assert ended(None, status="FAILED", cause=json.dumps(cause)).reason == "the object holds no bytes"
+    assert ended(None, status="FAILED", error="States.Timeout").reason == "States.Timeout"
+
+
+def test_a_long_key_is_shortened_in_the_middle() -> None:
+    assert demo_view.shortened("documents/A/lab.pdf", 30) == "documents/A/lab.pdf"
+    assert demo_view.shortened("documents/Juan_Perez_123/lab_report.pdf", 20) == "docum…lab_report.pdf"
