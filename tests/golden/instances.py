@@ -1,0 +1,118 @@
+"""Good data for every schema, and many ways to spoil it."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from lambdas.adapters import contracts
+from lambdas.adapters.settings import ROOT
+from lambdas.core import events
+from lambdas.core.classification import classify
+from lambdas.core.events import EventType
+from lambdas.core.layout import owner_of
+from lambdas.core.model import Observation, Source, StoredObject
+from tests.golden.pairs import pairs
+
+Json = Any
+Path = tuple[str | int, ...]
+SCHEMAS = sorted(path.name.removesuffix(".v1.json") for path in (ROOT / "schemas").glob("*.v1.json"))
+# One of each type, and texts that patterns and lengths may let through by mistake.
+_SPOILT = (None, True, 0, -1, 1.5, "", "x", " ", "2026-11-20", "known", [], [None], {}, {"a": 1})
+
+
+def schema(name: str) -> Json:
+    return json.loads((ROOT / "schemas" / f"{name}.v1.json").read_bytes())
+
+
+def good(name: str) -> list[Json]:
+    """Instances that the schema of this name accepts."""
+    match name:
+        case "classification":
+            return [found.to_json() for found, _ in _classified()]
+        case "manifest":
+            return list(_manifests())
+        case "rule_table":
+            return [json.loads((ROOT / "rules" / "default.json").read_bytes())]
+        case "pipeline_input":
+            return list(_inputs())
+        case "extracted_data":
+            return [
+                json.loads(path.read_bytes())
+                for path in sorted((ROOT / "tests/readers/golden").glob("*.expected.json"))
+            ]
+    named = {kind.schema: kind.value for kind in EventType}[name]
+    return [pair.expected["detail"] for pair in pairs("events") if pair.expected["detail_type"] == named]
+
+
+def spoilt(instance: Json) -> Iterator[Json]:
+    """The instance with one thing changed, for each place and each way."""
+    for path, value in _places(instance):
+        if isinstance(value, dict):
+            yield _with(instance, path, value | {"unheard_of": 1})
+            for member in value:
+                yield _with(instance, path, {name: kept for name, kept in value.items() if name != member})
+        if isinstance(value, list):
+            yield _with(instance, path, [])
+            yield _with(instance, path, [*value, None])
+        for other in _SPOILT:
+            if type(other) is not type(value) or other != value:
+                yield _with(instance, path, other)
+
+
+def _places(instance: Json, path: Path = ()) -> Iterator[tuple[Path, Json]]:
+    yield path, instance
+    members = instance.items() if isinstance(instance, dict) else ()
+    items = list(enumerate(instance))[:2] if isinstance(instance, list) else ()
+    for step, value in (*members, *items):
+        yield from _places(value, (*path, step))
+
+
+def _with(instance: Json, path: Path, value: Json) -> Json:
+    if not path:
+        return value
+    changed = copy.deepcopy(instance)
+    holder = changed
+    for step in path[:-1]:
+        holder = holder[step]
+    holder[path[-1]] = value
+    return changed
+
+
+def _classified() -> Iterator[tuple[Any, Source]]:
+    for pair in pairs("classification")[::6]:
+        source = Source("landing", pair.given["key"])
+        yield classify(source.key, pair.given.get("metadata", {}).items(), contracts.rules()), source
+
+
+def _manifests() -> Iterator[Json]:
+    for found, source in _classified():
+        owner = owner_of(found, source)
+        if found.session:
+            yield events.session_manifest(owner, found)
+            continue
+        seen = Observation(source, "v1", "v1", "0cc1", 5, "text/plain", "2026-11-20T10:00:00Z")
+        kept = [
+            StoredObject(f"processed/x/{role}", role, "v1", "0cc1", 5, "text/plain")
+            for role in ("original", "extracted", "result")
+        ]
+        yield events.claim(owner)
+        yield events.document_manifest(owner, seen, found, 1, kept, "execution")
+
+
+def _inputs() -> Iterator[Json]:
+    hints = {"kind": "document", "patient_id": "P", "document_name": "d", "session_id": "s"}
+    asked = {"bucket": "landing", "key": "documents/P/x.txt", "version_id": "v1", "hints": hints}
+    yield asked
+    yield {"bucket": "landing", "key": "x"}
+    yield {"source": "carefile.intake", "detail-type": "Object Submitted", "detail": asked}
+    yield {
+        "source": "aws.s3",
+        "detail-type": "Object Created",
+        "detail": {
+            "bucket": {"name": "landing"},
+            "object": {"key": "x", "size": 5, "etag": "0cc1", "version-id": "v1", "sequencer": "00"},
+        },
+    }
