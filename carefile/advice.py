@@ -1,0 +1,127 @@
+"""What an error means and what to do, in plain words: one entry a name that an execution can fail with.
+
+`docs/runbook.md` has a section for each name, with more to it; a test keeps the two in step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+RUNBOOK = "docs/runbook.md"
+
+
+class Then(StrEnum):
+    """How an execution goes on once the cause is mended."""
+
+    REDRIVE = "redrive"
+    UPLOAD_AGAIN = "upload again"
+    NEITHER = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """`name` is the error's name, or, with a `*`, how it begins."""
+
+    name: str
+    means: str
+    to_do: str
+    then: Then
+
+    @property
+    def anchor(self) -> str:
+        """The runbook's section, as a link."""
+        return f"{RUNBOOK}#{self.name.lower().replace('.', '').replace('*', '')}"
+
+    def fits(self, error: str) -> bool:
+        return error.startswith(self.name[:-1]) if self.name.endswith("*") else error == self.name
+
+
+ADVICE = (
+    Advice(
+        "RejectedEvent",
+        "The input of the execution is not in one of the three accepted shapes.",
+        "Look at the input; correct whoever sent it, and send it again.",
+        Then.NEITHER,
+    ),
+    Advice(
+        "RejectedObject",
+        "The object cannot be filed as it is: empty, not there, a folder marker, or in a bucket that is not allowed.",
+        "The cause says which. Upload the file again, or name the right bucket and key.",
+        Then.UPLOAD_AGAIN,
+    ),
+    Advice(
+        "StillChanging",
+        "The object was overwritten over and over while it was being filed.",
+        "Wait until whoever writes it has finished.",
+        Then.REDRIVE,
+    ),
+    Advice(
+        "FolderContended",
+        "Every name that the destination folder may have belongs to another source.",
+        "Look at the _manifest.json of the folders for their owners; something else may have written there.",
+        Then.REDRIVE,
+    ),
+    Advice(
+        "ContractViolation",
+        "Carefile made data that its own schema refuses; nothing was announced. A defect.",
+        "Report it with the cause. Once the mended functions are deployed the execution can go on.",
+        Then.REDRIVE,
+    ),
+    Advice(
+        "StorageThrottled",
+        "S3, DynamoDB or another service was busy or not reachable, and stayed so through all retries.",
+        "See whether the service is well again and whether a quota is reached.",
+        Then.REDRIVE,
+    ),
+    Advice(
+        "StorageDenied",
+        "A service refused access: a role, a bucket policy or a key policy lacks a permission.",
+        "The cause names the operation. Give the permission back, or enable the key.",
+        Then.REDRIVE,
+    ),
+    Advice(
+        "StorageFailed",
+        "A service refused a request for a reason that a retry does not mend.",
+        "The cause names the operation and the service's own code.",
+        Then.REDRIVE,
+    ),
+    Advice(
+        "InternalError",
+        "A defect in Carefile; the cause names the exception and the line.",
+        "Report it with the cause. Once the mended functions are deployed the execution can go on.",
+        Then.REDRIVE,
+    ),
+    Advice(
+        "States.Timeout",
+        "A step, or the whole execution, took longer than it may.",
+        "See which state it was: a very large object, or a service that did not answer.",
+        Then.REDRIVE,
+    ),
+    Advice(
+        "Lambda.*",
+        "Lambda could not run the function: throttled, out of memory, crashed or failing to start.",
+        "See the function's log and its concurrency; the object itself is untouched.",
+        Then.REDRIVE,
+    ),
+    Advice(
+        "EventBridge.FailedEntry",
+        "The object is filed, but the catalog bus did not take the event that says so.",
+        "See the bus, its policy and its key.",
+        Then.REDRIVE,
+    ),
+)
+OTHER = Advice(
+    "Any other name",
+    "Step Functions or a service failed in a way that Carefile has no words for.",
+    "Look at the cause in the Step Functions console.",
+    Then.REDRIVE,
+)
+_SAME_AS = {"Runtime.ExitError": "Lambda.*", "Sandbox.Timedout": "Lambda.*", "TIMED_OUT": "States.Timeout"}
+
+
+def advice_for(error: str | None) -> Advice:
+    """What is known of an error, by the name that Step Functions gives it."""
+    name = error or ""
+    name = _SAME_AS.get(name, name)
+    return next((item for item in ADVICE if item.fits(name)), OTHER)

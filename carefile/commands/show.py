@@ -1,0 +1,129 @@
+"""`carefile show`: the whole story of one execution or one object, each found from the other.
+
+From an execution to its object: its input names it. From an object to its executions: the catalog's entry and the
+stamp on the layout's objects name the one that filed it; what has not been filed is looked for among the executions
+that changed since it was uploaded, by their inputs.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from carefile.commands.story import print_story, story_of
+from carefile.connection import Connection
+from carefile.entries import Entries, Entry
+from carefile.executions import Described, Executions
+from carefile.exits import Exit
+from carefile.objects import FiledObject, LandingObject, pipeline_status
+from carefile.problem import Problem
+from carefile.subject import subject
+from carefile.view import View, ago, plain, sized
+from lambdas.core.model import Source
+
+_BEFORE = timedelta(minutes=5)  # clocks differ; an execution never begins before its upload
+
+
+def show(
+    connection: Connection,
+    view: View,
+    what: Annotated[
+        str, typer.Argument(help="An execution's name or ARN, a landing key, or a key under processed/.")
+    ],
+    *,
+    everything: Annotated[
+        bool, typer.Option("--all", help="For an object: also list every other execution about it.")
+    ] = False,
+) -> Exit:
+    """Tell the story of an execution or of an object: path, evidence, error, what to do."""
+    executions, entries = Executions(connection), Entries(connection)
+    found = subject(connection, executions, what)
+    if found.execution:
+        return _show_execution(connection, view, executions, found.execution)
+    if found.filed:
+        return _show_filed(connection, view, executions, entries, found.filed)
+    if found.source is None:
+        raise Problem(f"there is nothing called {what}")
+    return _show_landed(
+        connection, view, executions, entries, found.source, found.landed, everything=everything
+    )
+
+
+def _show_execution(connection: Connection, view: View, executions: Executions, execution: Described) -> Exit:
+    story = story_of(connection, executions, execution)
+    view.thing(story, lambda out: print_story(out, story))
+    return Exit.FOUND if execution.error or execution.listed.status == "ABORTED" else Exit.DONE
+
+
+def _show_filed(
+    connection: Connection, view: View, executions: Executions, entries: Entries, filed: FiledObject
+) -> Exit:
+    if not filed.execution:
+        raise Problem(
+            f"s3://{connection.processed}/{filed.key} carries no stamp of an intake",
+            "it is the claim of a folder, or something else wrote it there",
+        )
+    entry = entries.get(filed.source_id or "")
+    of = f" for s3://{plain(entry.landing_bucket)}/{plain(entry.landing_key)}" if entry else ""
+    view.note(f"Written by {filed.execution}{of}")
+    return _show_execution(connection, view, executions, _kept(executions, filed.execution))
+
+
+def _show_landed(
+    connection: Connection,
+    view: View,
+    executions: Executions,
+    entries: Entries,
+    source: Source,
+    landed: LandingObject | None,
+    *,
+    everything: bool,
+) -> Exit:
+    entry = entries.get(source.source_id)
+    if landed is None and entry is None:
+        raise Problem(f"there is no object s3://{source.bucket}/{source.key}", "keys are exact, also in case")
+    status = pipeline_status(connection, landed) if landed else None
+    view.note(_standing(source, landed, entry, status))
+    if landed is None or (entry and _current(entry, landed) and not everything):
+        assert entry is not None  # noqa: S101 - one of the two is there
+        return _show_execution(connection, view, executions, _kept(executions, entry.execution))
+    with view.busy("Looking through the executions since the upload …"):
+        about = list(executions.about(source.bucket, source.key, landed.modified - _BEFORE))
+    if not about:
+        view.warn(
+            "No execution was asked to take it in. `carefile reconcile` finds and repairs such objects."
+        )
+        return Exit.FOUND
+    for item in about[1:]:
+        view.note(
+            f"[dim]also about it: {item.listed.name}  {item.listed.status}  {plain(item.error or '')}[/dim]"
+        )
+    return _show_execution(connection, view, executions, about[0])
+
+
+def _kept(executions: Executions, name: str) -> Described:
+    found = executions.describe(name)
+    if found is None:
+        raise Problem(
+            f"the execution {name.rpartition(':')[2]} is no longer kept",
+            "Step Functions keeps executions for 90 days after they ended; `carefile catalog KEY` shows the result",
+        )
+    return found
+
+
+def _current(entry: Entry, landed: LandingObject) -> bool:
+    return entry.landing_version == landed.version_id
+
+
+def _standing(source: Source, landed: LandingObject | None, entry: Entry | None, status: str | None) -> str:
+    text = f"s3://{plain(source.bucket)}/{plain(source.key)}"
+    if landed is None:
+        return f"{text}: deleted or expired from the landing bucket; what was filed stays"
+    text += (
+        f": {sized(landed.size)}, uploaded {ago(landed.modified)}, {status or 'no intake of it has ended'}"
+    )
+    if entry and not _current(entry, landed):
+        text += "; what is filed is an older version"
+    return text

@@ -1,0 +1,25 @@
+"""Finding the embedded AWS of this machine, by the run file that `make up` leaves while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from local import processes
+from local.problem import Problem as LocalProblem
+from local.settings import HOST, REGION, STACK_NAME, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedAws:
+    endpoint: str
+    region: str = REGION
+    stack: str = STACK_NAME
+
+
+def find() -> EmbeddedAws | None:
+    """The one that runs from CAREFILE_HOME (by default this repository's own); None when none does."""
+    try:
+        running = processes.find(Settings.from_environment())
+    except LocalProblem:
+        return None
+    return EmbeddedAws(f"http://{HOST}:{running.port}") if running else None

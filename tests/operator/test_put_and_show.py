@@ -1,0 +1,123 @@
+"""Uploading with the command, and finding executions and objects from each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.embedded import EmbeddedAws, eventually
+from tests.operator.conftest import Carefile
+
+MakeFile = Callable[..., Path]
+
+
+def test_an_upload_is_followed_to_where_it_was_filed(carefile: Carefile, file: MakeFile) -> None:
+    ran = carefile("put", file("note.txt"), "--patient", "Put_1", "--wait", "--json")
+    (row,) = ran.rows
+    assert (ran.code, row["status"], row["patient"]) == (0, "cataloged", "Put_1")
+    assert row["prefix"] == "processed/Put_1_note/"
+
+
+def test_a_tree_is_uploaded_whole(carefile: Carefile, file: MakeFile, tmp_path: Path) -> None:
+    for name in ("session_7/session.json", "session_7/agents/agent_a/agent.json"):
+        file(name, b"{}")
+    ran = carefile("put", tmp_path / "session_7", "--patient", "Put_2", "--wait", "--json")
+    assert ran.code == 0
+    assert {row["prefix"] for row in ran.rows} == {"processed/Put_2_medical_notes/session_7/"}
+    assert len(ran.rows) == 2
+
+
+def test_a_conflict_is_told(carefile: Carefile, file: MakeFile) -> None:
+    ran = carefile("put", file("r.json", b'{"patient_id": "Other_9"}'), "--patient", "Put_3", "--wait")
+    assert ran.code == 0
+    assert "unknown (conflict)" in ran.out
+    assert "name different patients" in ran.err
+
+
+def test_a_failure_is_told_with_its_cause_and_an_exit_code(carefile: Carefile, file: MakeFile) -> None:
+    ran = carefile("put", file("empty.txt", b""), "--patient", "Put_4", "--wait", "--json")
+    (row,) = ran.rows
+    assert (ran.code, row["status"], row["error"]) == (1, "failed", "RejectedObject")
+    assert row["cause"].startswith("empty-object")
+
+
+def test_nothing_is_uploaded_under_the_pipelines_own_prefix(carefile: Carefile, file: MakeFile) -> None:
+    ran = carefile("put", file("x.txt"), "--prefix", "processed/x")
+    assert ran.code == 2
+    assert "own prefix" in ran.err
+
+
+@pytest.fixture(scope="module")
+def row(deployed_aws: EmbeddedAws, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A document that is filed: its landing key, its execution, its folder."""
+    key = "documents/Show_1/lab+50%.txt"
+    s3 = deployed_aws.client("s3")
+    s3.put_object(Bucket=deployed_aws.outputs["LandingBucketName"], Key=key, Body=b"HbA1c 6.1 %")
+    def listed() -> str | None:
+        machine = deployed_aws.outputs["PipelineStateMachineArn"]
+        states = deployed_aws.client("stepfunctions")
+        for item in states.list_executions(stateMachineArn=machine)["executions"]:
+            if f'"{key}"' in states.describe_execution(executionArn=item["executionArn"])["input"]:
+                return item["executionArn"]
+        return None
+
+    arn = eventually(listed)
+    assert deployed_aws.finished(arn)["status"] == "SUCCEEDED"
+    return {"key": key, "arn": arn, "folder": "processed/Show_1_lab=2B50=25/"}
+
+
+def test_an_execution_names_its_object(carefile: Carefile, row: dict[str, str]) -> None:
+    story = carefile("show", row["arn"], "--json").thing
+    assert story["source"]["key"] == row["key"]
+    assert story["location"]["prefix"] == row["folder"]
+    assert [step["state"] for step in story["path"]] == [
+        "ClassifyObject",
+        "RouteObject",
+        "NormaliseDocument",
+        "TagObject",
+        "EmitCatalogEvent",
+    ]
+
+
+@pytest.mark.parametrize(
+    "of", ["{key}", "{folder}original.txt", "{folder}result.html", "{folder}_manifest.json"]
+)
+def test_a_landing_key_and_every_filed_object_name_their_execution(
+    carefile: Carefile, row: dict[str, str], of: str
+) -> None:
+    ran = carefile("show", of.format(**row), "--json")
+    assert ran.code == 0
+    assert ran.thing["execution"] == row["arn"]
+
+
+def test_an_execution_is_found_by_its_bare_name(carefile: Carefile, row: dict[str, str]) -> None:
+    assert carefile("show", row["arn"].rpartition(":")[2], "--json").thing["source"]["key"] == row["key"]
+
+
+def test_a_failed_upload_names_its_execution_and_says_what_to_do(carefile: Carefile, file: MakeFile) -> None:
+    carefile("put", file("none.txt", b""), "--patient", "Show_2", "--wait")
+    ran = carefile("show", "documents/Show_2/none.txt")
+    assert ran.code == 1
+    assert "RejectedObject at ClassifyObject" in ran.out
+    assert "docs/runbook.md#rejectedobject" in ran.out
+
+
+def test_what_is_not_there_is_one_line(carefile: Carefile) -> None:
+    ran = carefile("show", "documents/nobody/nothing.pdf")
+    assert ran.code == 2
+    assert "there is no object" in ran.err
+
+
+def test_runs_are_told_with_their_objects(carefile: Carefile, row: dict[str, str]) -> None:
+    rows = carefile("runs", "--since", "1h", "--json").rows
+    assert (row["key"], "cataloged") in [(item["key"], item["disposition"]) for item in rows]
+
+
+def test_only_failed_runs_of_an_error_are_told_when_asked_for(carefile: Carefile, file: MakeFile) -> None:
+    carefile("put", file("none.txt", b""), "--patient", "Runs_1", "--wait")
+    rows = carefile("runs", "--error", "RejectedObject", "--json").rows
+    assert "documents/Runs_1/none.txt" in [item["key"] for item in rows]
+    assert {item["error"] for item in rows} == {"RejectedObject"}
+    assert carefile("runs", "--error", "StorageDenied", "--json").rows == []
