@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import typer
 
+from carefile.commands.catalog import catalog
 from carefile.commands.put import put
 from carefile.commands.runs import runs
 from carefile.commands.show import show
+from carefile.commands.where import where
 from carefile.operation import operation
 
 app = typer.Typer(
@@ -24,6 +26,8 @@ app = typer.Typer(
 app.command("put")(operation(put))
 app.command("runs")(operation(runs))
 app.command("show")(operation(show))
+app.command("catalog")(operation(catalog))
+app.command("where")(operation(where))
 
 
 @app.callback()

@@ -55,6 +55,7 @@ def row(deployed_aws: EmbeddedAws, tmp_path_factory: pytest.TempPathFactory) -> 
     key = "documents/Show_1/lab+50%.txt"
     s3 = deployed_aws.client("s3")
     s3.put_object(Bucket=deployed_aws.outputs["LandingBucketName"], Key=key, Body=b"HbA1c 6.1 %")
+
     def listed() -> str | None:
         machine = deployed_aws.outputs["PipelineStateMachineArn"]
         states = deployed_aws.client("stepfunctions")

@@ -1,0 +1,141 @@
+"""`carefile catalog`: what is filed, of a patient, of nobody known, or of one landing key; and what failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import islice
+from typing import Annotated, Any
+
+import typer
+
+from carefile.connection import Connection
+from carefile.entries import Entries, Entry
+from carefile.executions import ENDED_BADLY, Executions
+from carefile.exits import Exit
+from carefile.problem import Problem
+from carefile.times import since as moment
+from carefile.view import Column, View, clock, sized
+from lambdas.core.model import Kind, Source
+
+
+def catalog(
+    connection: Connection,
+    view: View,
+    key: Annotated[str | None, typer.Argument(help="A landing key.", show_default=False)] = None,
+    *,
+    patient: Annotated[str | None, typer.Option(help="All of this patient's.")] = None,
+    unknown: Annotated[bool, typer.Option("--unknown", help="All of nobody known.")] = False,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="What failed and has not been filed since.")
+    ] = False,
+    objects: Annotated[
+        bool, typer.Option("--objects", help="Every object of a session, not only the session.")
+    ] = False,
+    since: Annotated[str | None, typer.Option(help="Only what was filed or failed since: 2h, 3d.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 200,
+) -> Exit:
+    """List documents and sessions, newest first; a session once, at its latest object."""
+    asked = [bool(key), patient is not None, unknown, failed]
+    if sum(asked) != 1:
+        raise Problem("what is asked for is not clear", "give one of: KEY, --patient ID, --unknown, --failed")
+    after = moment(since)
+    if failed:
+        return _failed(connection, view, after, limit)
+    entries = Entries(connection)
+    if key:
+        bucket, _, path = (
+            key.removeprefix("s3://").partition("/") if key.startswith("s3://") else ("", "", key)
+        )
+        entry = entries.get(Source(bucket or connection.landing, path).source_id)
+        found = iter([entry] if entry else [])
+    else:
+        found = entries.of_patient(None if unknown else patient)
+    wanted = islice(_since(found if objects or key else _once(found), after), limit)
+    nothing = f"The catalog holds nothing of {'that key' if key else 'nobody known' if unknown else 'that patient'}."
+    columns = _OF_NOBODY if unknown else _OF_PATIENT
+    count = view.stream(columns, (entry.to_json() for entry in wanted), below=_filed, nothing=nothing)
+    if count == limit:
+        view.note(f"The first {limit}; --limit shows more.")
+    return Exit.DONE if count else Exit.FOUND
+
+
+def _since(entries: Iterator[Entry], after: datetime | None) -> Iterator[Entry]:
+    """Newest first, so the first that is older is the end."""
+    for entry in entries:
+        if after and datetime.fromisoformat(entry.cataloged_at) < after:
+            return
+        yield entry
+
+
+def _once(entries: Iterator[Entry]) -> Iterator[Entry]:
+    """A session at its latest object only."""
+    seen: set[str] = set()
+    for entry in entries:
+        if entry.prefix not in seen:
+            yield entry
+        if entry.kind == Kind.SESSION:
+            seen.add(entry.prefix)
+
+
+def _failed(connection: Connection, view: View, after: datetime | None, limit: int) -> Exit:
+    """Objects whose latest failure has not been followed by a filing of that version, or of a later one."""
+    failures = islice(_still_failed(connection, after), limit)
+    count = view.stream(
+        _OF_FAILED, failures, below=lambda r: r["cause"], nothing="Nothing that failed is left."
+    )
+    if count == limit:
+        view.note(f"The first {limit}; --limit shows more.")
+    return Exit.FOUND if count else Exit.DONE
+
+
+def _still_failed(connection: Connection, after: datetime | None) -> Iterator[dict[str, Any]]:
+    executions, entries = Executions(connection), Entries(connection)
+    seen: set[str] = set()
+    for status in ENDED_BADLY:
+        for item in executions.described(executions.changed_since(after, status)):
+            if item.request is None or item.listed.stopped is None:
+                continue
+            source = item.request.source
+            if source.source_id in seen:
+                continue
+            seen.add(source.source_id)
+            entry = entries.get(source.source_id)
+            if entry and datetime.fromisoformat(entry.cataloged_at) > item.listed.stopped:
+                continue
+            yield {
+                "key": source.key,
+                "bucket": source.bucket,
+                "version_id": item.request.version_id,
+                "status": status,
+                "error": item.error or status,
+                "cause": item.reason,
+                "failed_at": item.listed.stopped.isoformat(),
+                "execution": item.listed.arn,
+            }
+
+
+def _filed(record: Any) -> str:
+    return str(record["prefix"])
+
+
+def _at(name: str) -> Column:
+    return Column(
+        "Failed" if name == "failed_at" else "Cataloged",
+        lambda r: clock(datetime.fromisoformat(r[name])),
+        width=19,
+    )
+
+
+_OF_PATIENT = (
+    _at("cataloged_at"),
+    Column("Kind", lambda r: r["kind"], width=8),
+    Column("Size", lambda r: sized(r["size"]), right=True, width=9),
+    Column("Object", lambda r: r["key"]),
+)
+_OF_NOBODY = (*_OF_PATIENT[:2], Column("Because", lambda r: r["reason"], width=11), *_OF_PATIENT[2:])
+_OF_FAILED = (
+    _at("failed_at"),
+    Column("Error", lambda r: r["error"], width=18),
+    Column("Object", lambda r: r["key"]),
+)
