@@ -143,6 +143,8 @@ def _spawn(settings: Settings, role: str) -> subprocess.Popen[bytes]:
             "STATE_DIR": str(settings.state / "services"),
             "S3_PERSIST": "1",
             "S3_DATA_DIR": str(settings.state / "s3"),
+            # Invocations wait for their turn (see local/mends.py), so none is refused for being one too many.
+            "LAMBDA_ACCOUNT_CONCURRENCY": "0",
             # Listeners for services the pipeline has no use for.
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",

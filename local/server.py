@@ -18,12 +18,13 @@ from hypercorn.config import Config
 from ministack import app as ministack
 from ministack.core.persistence import save_all
 
+from local import mends, redrive, redrive_reports
+
 
 def main() -> None:
     if "CAREFILE_UNMENDED" not in os.environ:
-        from local import mends
-
-        mends.apply()
+        for mend in (mends, redrive, redrive_reports):
+            mend.apply()
     config = Config()
     config.bind = [f"{os.environ['BIND_HOST']}:{os.environ['GATEWAY_PORT']}"]
     config.keep_alive_timeout = 75
@@ -37,7 +38,15 @@ async def _serve(config: Config) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     loop.add_signal_handler(signal.SIGUSR1, lambda: threading.Thread(target=_save).start())
+    announcing = loop.create_task(_announce_interrupted())
     await serve(ministack.app, config, shutdown_trigger=stop.wait)
+    announcing.cancel()
+
+
+async def _announce_interrupted() -> None:
+    """Executions that a stop interrupted have failed: the rules that listen for failures hear it now."""
+    await ministack._wait_for_port(int(os.environ["GATEWAY_PORT"]))
+    await asyncio.to_thread(redrive.announce_interrupted)
 
 
 def _save() -> None:
