@@ -87,6 +87,15 @@ def test_only_what_the_source_itself_wrote_is_retired(world: World) -> None:
     assert "processed/unknown_x/notes-of-a-colleague.txt" in world.filed()
 
 
+def test_what_another_source_wrote_into_the_folder_is_not_retired(world: World) -> None:
+    world.file("x.txt")
+    other = prefix_of(world.file("documents/P/y.txt", name="e2")) + "original.txt"
+    copied = "processed/unknown_x/copy-of-another.txt"
+    world.s3.copy_object(Bucket=PROCESSED, Key=copied, CopySource={"Bucket": PROCESSED, "Key": other})
+    world.run(submitted_event("x.txt", {"patient_id": "Ana_7"}), "e3")
+    assert world.filed("processed/unknown_x/") == ["processed/unknown_x/_manifest.json", copied]
+
+
 def test_a_folder_that_is_listed_in_pages_is_seen_whole(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -51,17 +51,23 @@ def test_every_object_of_the_folder_carries_the_five_tags(world: World) -> None:
         assert "Juan" not in str(tags)
 
 
-def test_tags_and_stamp_are_written_by_the_request_that_writes_the_object(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    requests: list[tuple[str, dict[str, Any]]] = []
-    made = aws.s3()._make_api_call  # type: ignore[attr-defined]
+@pytest.fixture
+def requests(world: World, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
+    """Every request to S3, as it is made."""
+    made: list[tuple[str, dict[str, Any]]] = []
+    real = aws.s3()._make_api_call  # type: ignore[attr-defined]
 
     def noted(operation: str, arguments: dict[str, Any]) -> Any:
-        requests.append((operation, arguments))
-        return made(operation, arguments)
+        made.append((operation, arguments))
+        return real(operation, arguments)
 
     monkeypatch.setattr(aws.s3(), "_make_api_call", noted)
+    return made
+
+
+def test_tags_and_stamp_are_written_by_the_request_that_writes_the_object(
+    world: World, requests: list[tuple[str, dict[str, Any]]]
+) -> None:
     world.file(KEY)
     writes = [
         (operation, arguments)
@@ -72,6 +78,20 @@ def test_tags_and_stamp_are_written_by_the_request_that_writes_the_object(
     assert all("patient-status=known" in arguments["Tagging"] for _, arguments in writes)
     copies = [arguments for operation, arguments in writes if operation == "CopyObject"]
     assert [c["TaggingDirective"] + c["MetadataDirective"] for c in copies] == ["REPLACEREPLACE"]
+
+
+def test_exactly_the_version_that_was_read_is_copied(
+    world: World, requests: list[tuple[str, dict[str, Any]]]
+) -> None:
+    version = world.upload(KEY)
+    world.run(created_event(KEY, version))
+    asked = {
+        operation: arguments for operation, arguments in requests if operation in ("GetObject", "CopyObject")
+    }
+    etag = world.s3.head_object(Bucket=LANDING, Key=KEY)["ETag"]
+    assert (asked["GetObject"]["VersionId"], asked["GetObject"]["IfMatch"]) == (version, etag)
+    assert asked["CopyObject"]["CopySource"] == f"{LANDING}/{KEY}?versionId={version}"
+    assert asked["CopyObject"]["CopySourceIfMatch"] == etag
 
 
 def test_two_patients_have_different_pseudonyms_and_one_patient_has_one(world: World) -> None:

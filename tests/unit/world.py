@@ -5,6 +5,7 @@ The functions are called by their handlers, in the order of the machine, with wh
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,12 +22,10 @@ from lambdas import (
     tag_object,
 )
 from lambdas.adapters import aws
-from lambdas.adapters.catalog import Catalog
 from lambdas.adapters.executions import Execution
 from lambdas.core.events import Event
 from lambdas.intake import wiring
 from lambdas.intake.convergence import Intake
-from lambdas.intake.failures import Failures
 
 LANDING = "landing"
 PROCESSED = "processed-bucket"
@@ -134,23 +133,17 @@ class World:
         self.wire()
 
     def wire(self) -> None:
-        """Build the functions' use cases anew, as a cold start does."""
+        """What a cold start forgets: who owns which folder. The clients live on."""
         aws.pseudonym_key.cache_clear()
         self.intake: Intake = wiring.intake()
-        failures = Failures(
-            wiring.landing(),
-            wiring.ledger(),
-            wiring.filing(),
-            self.executions,  # type: ignore[arg-type]
-            self.bus,  # type: ignore[arg-type]
-            frozenset({LANDING}),
+        failures = dataclasses.replace(
+            wiring.failures(),
+            executions=self.executions,  # type: ignore[arg-type]
+            publisher=self.bus,  # type: ignore[arg-type]
         )
         patch = self.monkeypatch.setattr
-        patch(classify_object, "admission", wiring.admission())
         patch(normalise_document, "intake", self.intake)
         patch(normalise_session, "intake", self.intake)
-        patch(tag_object, "landing", wiring.landing())
-        patch(index_catalog, "catalog", Catalog(aws.dynamodb(), "catalog"))
         patch(record_failure, "failures", failures)
 
     # What a clinic does

@@ -1,0 +1,95 @@
+"""The machine's file, and its states walked as Step Functions walks them: one execution, nothing failing.
+
+Expressions are evaluated whole by jsonata-python. One without a value is an error, as it is in Step Functions.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from jsonata import Jsonata
+
+from lambdas.adapters.settings import ROOT
+
+FILE = ROOT / "statemachines" / "object_pipeline.asl.json"
+DEFINITION: dict[str, Any] = json.loads(FILE.read_bytes())
+STATES: dict[str, dict[str, Any]] = DEFINITION["States"]
+TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
+Call = Callable[[str, dict[str, Any]], Any]
+
+
+def expressions(template: Any, place: str = "") -> Iterator[tuple[str, str]]:
+    """Every expression of a template, with its place."""
+    if isinstance(template, dict):
+        for name, value in template.items():
+            yield from expressions(value, f"{place}/{name}")
+    elif isinstance(template, list):
+        for index, value in enumerate(template):
+            yield from expressions(value, f"{place}/{index}")
+    elif isinstance(template, str) and template.startswith("{%"):
+        yield place, template.removeprefix("{%").removesuffix("%}").strip()
+
+
+def evaluated(template: Any, **states: Any) -> Any:
+    """A template with its expressions replaced by their values; `states` is what `$states` holds."""
+    if isinstance(template, dict):
+        return {name: evaluated(value, **states) for name, value in template.items()}
+    if isinstance(template, list):
+        return [evaluated(value, **states) for value in template]
+    if not isinstance(template, str) or not template.startswith("{%"):
+        return template
+    expression = Jsonata(template.removeprefix("{%").removesuffix("%}").strip())
+    frame = expression.create_frame()
+    frame.bind("states", states)
+    value = expression.evaluate(None, frame)
+    assert value is not None, f"States.QueryEvaluationError: {template}"
+    return json.loads(json.dumps(value))
+
+
+def next_of(state: dict[str, Any], **states: Any) -> str | None:
+    """The name of the state that follows, None at the end."""
+    if state["Type"] != "Choice":
+        return state.get("Next")
+    for choice in state["Choices"]:
+        if evaluated(choice["Condition"], **states) is True:
+            return str(choice["Next"])
+    raise AssertionError("States.NoChoiceMatched")
+
+
+@dataclass
+class Walk:
+    """One execution: the states in their order, what each task was handed, and what each state put out."""
+
+    path: list[str] = field(default_factory=list)
+    arguments: dict[str, Any] = field(default_factory=dict)
+    outputs: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def output(self) -> Any:
+        return self.outputs[self.path[-1]]
+
+
+def walk(data: Any, execution: str, call: Call) -> Walk:
+    """Run the machine. `call` gets the name of a task's resource, or of its function, and the arguments."""
+    done = Walk()
+    name: str | None = DEFINITION["StartAt"]
+    context = {"Execution": {"Id": execution, "StartTime": "2026-11-20T10:00:00.000Z"}}
+    while name:
+        state = STATES[name]
+        bound = {"input": data, "context": context}
+        done.path.append(name)
+        if state["Type"] == "Task":
+            arguments = evaluated(state["Arguments"], **bound)
+            done.arguments[name] = arguments
+            if state["Resource"].endswith("lambda:invoke"):
+                bound["result"] = {"Payload": call(arguments["FunctionName"], arguments["Payload"])}
+            else:
+                bound["result"] = call(state["Resource"], arguments)
+        following = next_of(state, **bound)
+        data = evaluated(state["Output"], **bound) if "Output" in state else data
+        done.outputs[name] = data
+        name = following
+    return done

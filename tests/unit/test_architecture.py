@@ -1,0 +1,138 @@
+"""The house: dependencies point one way, the core is pure, one module builds the keys of the layout."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+LAMBDAS = ROOT / "lambdas"
+CORE = sorted((LAMBDAS / "core").glob("*.py"))
+MODULES = sorted(LAMBDAS.rglob("*.py"))
+HANDLERS = ("classify_object", "normalise_document", "normalise_session", "tag_object", "index_catalog")
+_ARTIFACTS = ("_manifest.json", "extracted_data.json", "result.html", "_medical_notes", "processed/")
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name}: relative import"
+            yield node.module or ""
+
+
+def built_texts(module: ast.Module) -> Iterator[str]:
+    """Every text that a module holds or puts together, but for its docstrings."""
+    prose = {
+        id(node.body[0].value)
+        for node in ast.walk(module)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(module):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
+            yield node.value
+
+
+def test_the_contracts_on_imports_hold() -> None:
+    command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as main; main()"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("path", CORE, ids=lambda path: path.name)
+def test_the_core_imports_the_standard_library_and_itself_only(path: Path) -> None:
+    foreign = {
+        name
+        for name in imported(path)
+        if name.split(".")[0] not in sys.stdlib_module_names and not name.startswith("lambdas.core")
+    }
+    assert not foreign
+
+
+@pytest.mark.parametrize("path", CORE, ids=lambda path: path.name)
+def test_the_core_reads_no_clock_network_disk_or_environment(path: Path) -> None:
+    outside = {
+        "os",
+        "pathlib",
+        "io",
+        "socket",
+        "urllib.request",
+        "http",
+        "subprocess",
+        "time",
+        "random",
+        "logging",
+    }
+    assert not outside & set(imported(path))
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Call):
+            name = ast.unparse(node.func)
+            assert name not in ("open", "print", "input", "datetime.now", "datetime.utcnow", "date.today"), (
+                name
+            )
+
+
+def test_only_the_layout_builds_keys_of_the_layout() -> None:
+    owner = LAMBDAS / "core" / "layout.py"
+    names = LAMBDAS / "core" / "names.py"  # says which first segment of a session's own path is taken
+    for path in MODULES:
+        if path in (owner, names):
+            continue
+        texts = [text for text in built_texts(tree(path)) if any(part in text for part in _ARTIFACTS)]
+        default = ["processed/"] if path.name == "settings.py" else []
+        assert texts == default, f"{path.relative_to(ROOT)}: {texts}"
+
+
+def test_the_check_on_keys_would_see_one_built_elsewhere() -> None:
+    for source in (
+        'f"processed/{a}/x"',
+        '"processed/" + a',
+        'f"{a}_medical_notes/"',
+        'join(a, "_manifest.json")',
+    ):
+        texts = list(built_texts(ast.parse(f"key = {source}")))
+        assert any(part in text for text in texts for part in _ARTIFACTS), source
+
+
+@pytest.mark.parametrize("name", [*HANDLERS, "record_failure"])
+def test_a_handler_is_short_and_has_one_function_that_the_stack_calls(name: str) -> None:
+    source = (LAMBDAS / f"{name}.py").read_text(encoding="utf-8")
+    assert len(source.splitlines()) < 60
+    public = [
+        node.name
+        for node in ast.parse(source).body
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+    ]
+    assert public == ["handler"]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(LAMBDAS)))
+def test_a_module_says_what_may_live_in_it_and_stays_small(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    if source.strip():
+        assert ast.get_docstring(ast.parse(source)), "no first lines"
+    assert len(source.splitlines()) <= 300
+
+
+def test_no_function_loads_what_only_a_document_needs() -> None:
+    """The readers come with the first document; a session's cold start is not to pay for them."""
+    check = (
+        "import sys, tests.conftest, lambdas.normalise_session, lambdas.classify_object;"
+        "print([name for name in sys.modules if name.startswith(('lambdas.readers', 'pypdfium2', 'jinja2'))"
+        " or name in ('jsonschema', 'aws_xray_sdk')])"
+    )
+    command = [sys.executable, "-c", check]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout.strip(), done.stderr) == ("[]", "")
