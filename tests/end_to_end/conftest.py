@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -92,15 +93,17 @@ class Pipeline:
         """The details of the events on the catalog bus about a landing key, as soon as there are `count`."""
 
         def announced() -> list[dict[str, Any]]:
-            self._receive()
             found = [
-                event["detail"]
-                for event in self._announced
-                if event["detail-type"] == detail_type and event["detail"].get("source", {}).get("key") == key
+                detail for detail in self.heard(detail_type) if detail.get("source", {}).get("key") == key
             ]
             return found if len(found) >= count else []
 
         return eventually(announced)
+
+    def heard(self, detail_type: str = "Object Cataloged") -> list[dict[str, Any]]:
+        """The details of all events of a type that came over the catalog bus so far."""
+        self._receive()
+        return [event["detail"] for event in self._announced if event["detail-type"] == detail_type]
 
     def catalog_entry(self, source_id: str) -> dict[str, Any]:
         table = self.aws.outputs["CatalogTableName"]
@@ -147,6 +150,17 @@ class Pipeline:
     def _named(data: dict[str, Any]) -> str | None:
         detail = data.get("detail", data)
         return detail.get("key") or detail.get("object", {}).get("key")
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Print a line that is seen whatever pytest captures: what a measurement came to."""
+
+    def say(line: str) -> None:
+        with capsys.disabled():
+            print(f"\n  {line}")  # noqa: T201
+
+    return say
 
 
 @pytest.fixture(scope="session")
