@@ -52,15 +52,6 @@ def write_object_tags(bucket: s3.IBucket) -> list[iam.PolicyStatement]:
     return [_allow("WriteTags", actions, [bucket.arn_for_objects("*")])]
 
 
-def read_layout(bucket: s3.IBucket, prefix: str) -> list[iam.PolicyStatement]:
-    """Read and list the processed layout."""
-    return [
-        _allow("ReadLayout", ["s3:GetObject"], [bucket.arn_for_objects(f"{prefix}*")]),
-        _list_layout(bucket, prefix),
-        *_use_key(bucket.encryption_key, "DecryptLayout", ["kms:Decrypt"], via="s3"),
-    ]
-
-
 def write_layout(bucket: s3.IBucket, prefix: str) -> list[iam.PolicyStatement]:
     """Read, list, write and delete in the processed layout, and nowhere else. No version can be deleted."""
     actions = [
@@ -82,10 +73,6 @@ def _list_layout(bucket: s3.IBucket, prefix: str) -> iam.PolicyStatement:
     # answer 403 instead of 404. A listing names its prefix, so it stays inside the layout.
     condition = {"StringLikeIfExists": {"s3:prefix": f"{prefix}*"}}
     return _allow("ListLayout", ["s3:ListBucket"], [bucket.bucket_arn], condition)
-
-
-def read_items(table: dynamodb.ITable) -> list[iam.PolicyStatement]:
-    return [_allow("ReadItems", ["dynamodb:GetItem"], [table.table_arn]), *_use_table_key(table)]
 
 
 def update_items(table: dynamodb.ITable) -> list[iam.PolicyStatement]:

@@ -91,10 +91,11 @@ class TaskFunctions(Construct):
             description="Tags the landing version with how its intake ended",
             memory_mb=256,
             timeout=Duration.seconds(30),
-            environment=environment,
+            environment=with_ledger,
             statements=[
                 *permissions.write_object_tags(storage.landing),
                 *permissions.tell_absent(storage.landing),
+                *permissions.update_items(catalog.ledger),
             ],
         ).function
 

@@ -89,8 +89,7 @@ class CarefileStack(Stack):
             statements=[
                 *permissions.read_objects(storage.landing),
                 *permissions.write_object_tags(storage.landing),
-                *permissions.read_layout(storage.processed, config.session_prefix),
-                *permissions.read_items(catalog.ledger),
+                *permissions.update_items(catalog.ledger),
                 *permissions.put_events(buses.catalog),
                 *permissions.describe_executions(self, pipeline.name, keys.records),
             ],

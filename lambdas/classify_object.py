@@ -13,8 +13,8 @@ admission = wiring.admission()
 
 @entry_point
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """`event`: {input, execution}. Returns {upload {bucket, key, version?, version_id?}, classification}."""
-    admitted = admission.admit(event["input"])
+    """`event`: {input, execution, started?}. Returns {upload {bucket, key, version?, version_id?}, classification}."""
+    admitted = admission.admit(event["input"], event.get("started"))
     source, observed = admitted.request.source, admitted.observed
     upload = {"bucket": source.bucket, "key": source.key}
     version_id = admitted.request.version_id or (observed and observed.version_id)

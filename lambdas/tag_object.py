@@ -8,25 +8,24 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from lambdas.adapters.boundary import entry_point, logger, metrics
 from lambdas.core.model import Disposition, Source
-from lambdas.core.tagging import status_of, with_status
+from lambdas.core.tagging import status_of
 from lambdas.intake import wiring
 
-landing = wiring.landing()
+marks = wiring.marks()
 
 
 @entry_point
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """`event`: {upload, disposition, kind?, patient?, execution}. Returns {status, tagged}."""
     asked, disposition = event["upload"], Disposition(event["disposition"])
-    source, version_id = Source(asked["bucket"], asked["key"]), asked.get("version_id")
-    status = status_of(disposition)
-    present = landing.tags(source, version_id)
-    merged = None if present is None else with_status(present, status)
-    if merged is not None:
-        landing.put_tags(source, version_id, merged)
+    source, status = Source(asked["bucket"], asked["key"]), status_of(disposition)
+    version_id = asked.get("version_id")
+    version = version_id or asked.get("version")
+    # Without a version the upload was gone before it was ever seen: what is there now is another's.
+    tagged = marks.ended(source, version, version_id, status) if version else False
     _count(disposition, event.get("kind") or "none", event.get("patient") or {})
-    logger.info("tagged", status=status.value, written=merged is not None, source_id=source.source_id)
-    return {"status": status.value, "tagged": merged is not None}
+    logger.info("tagged", status=status.value, written=tagged, source_id=source.source_id)
+    return {"status": status.value, "tagged": tagged}
 
 
 def _count(disposition: Disposition, kind: str, patient: dict[str, str]) -> None:

@@ -1,8 +1,9 @@
 """The ledger: one DynamoDB item a landing key, with every destination ever used for it. Only ever added to.
 
 Item: `source_id` (key), `destinations` (string set), `revision` (number, rises with every round that writes),
-`version` and `version_id` of the round that took that revision, and `hints#<digest of a version>` for each version
-that somebody decided about: a decision that arrives late says nothing about any other version.
+`version` and `version_id` of the round that took that revision, and for each version that somebody decided about,
+named by a digest, `hints#…` and `decided#…`: a decision that arrives late says nothing about any other version.
+A version that an execution failed about has an item of its own, `<source_id>#<digest>` with its `status`.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
 from lambdas.core.model import Hints, Observation, Source, digest
+from lambdas.core.tagging import PipelineStatus
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_HINTS = "hints#"
+_HINTS, _DECIDED = "hints", "decided"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ class LedgerEntry:
 
     def hints_for(self, version: str) -> Hints | None:
         """The decision somebody took about this very version. It says nothing about others."""
-        return self.hints.get(_hints_name(version))
+        return self.hints.get(_of(_HINTS, version))
 
 
 class Ledger:
@@ -42,10 +46,7 @@ class Ledger:
 
     def read(self, source: Source) -> LedgerEntry:
         """Strongly consistent."""
-        found = self._dynamodb.get_item(
-            TableName=self._table, Key={"source_id": {"S": source.source_id}}, ConsistentRead=True
-        )
-        return _entry(found.get("Item", {}))
+        return _entry(self._get(source.source_id))
 
     def write_ahead(self, observed: Observation, destination: str, known: LedgerEntry) -> LedgerEntry | None:
         """Add a destination and take the next revision for this version, in one atomic step.
@@ -53,45 +54,104 @@ class Ledger:
         None when somebody took a revision since `known` was read: what the caller saw of the landing key may be older
         than what that one saw.
         """
-        values: dict[str, Any] = {
-            ":destination": {"SS": [destination]},
-            ":one": {"N": "1"},
-            ":version": {"S": observed.version},
-            ":version_id": {"S": observed.version_id or ""},
-        }
-        condition = "attribute_not_exists(revision)"
-        if known.revision:
-            condition, values[":known"] = "revision = :known", {"N": str(known.revision)}
+        done = self._take_revision(
+            observed.source,
+            known,
+            "ADD destinations :destination, revision :one SET version = :version, version_id = :version_id",
+            {
+                ":destination": {"SS": [destination]},
+                ":version": {"S": observed.version},
+                ":version_id": {"S": observed.version_id or ""},
+            },
+        )
+        return None if done is None else _entry(done)
+
+    def stop_others(self, source: Source, known: LedgerEntry) -> bool:
+        """Take a revision for nothing, so that no round that read the ledger before can write ahead any more.
+
+        False when somebody took one since `known` was read.
+        """
+        return self._take_revision(source, known, "ADD revision :one", {}) is not None
+
+    def decide(self, source: Source, version: str, hints: Hints, at: str) -> None:
+        """Record a decision about one version, taken at a moment (ISO 8601). The latest one holds, not the last to
+        arrive."""
+        self._update(
+            source.source_id,
+            "SET #hints = :hints, #decided = :at",
+            {":hints": {"S": json.dumps(hints.to_json(), sort_keys=True)}, ":at": {"S": at}},
+            ConditionExpression="attribute_not_exists(#decided) OR #decided <= :at",
+            ExpressionAttributeNames={"#hints": _of(_HINTS, version), "#decided": _of(_DECIDED, version)},
+        )
+
+    def status_of(self, source: Source, version: str) -> PipelineStatus | None:
+        """How this version's intake stands, where an execution about it ever failed; else nothing is noted."""
+        noted = self._get(_version_key(source, version)).get("status")
+        return PipelineStatus(noted["S"]) if noted else None
+
+    def note_failure(self, source: Source, version: str) -> None:
+        """Note that an execution about this version failed, unless its status is noted already."""
+        self._update(
+            _version_key(source, version),
+            "SET #status = :status",
+            {":status": {"S": PipelineStatus.FAILED.value}},
+            ConditionExpression="attribute_not_exists(#status)",
+            ExpressionAttributeNames={"#status": "status"},
+        )
+
+    def note_status(self, source: Source, version: str, status: PipelineStatus) -> None:
+        """Note how an execution about this version ended well."""
+        self._update(
+            _version_key(source, version),
+            "SET #status = :status",
+            {":status": {"S": status.value}},
+            ExpressionAttributeNames={"#status": "status"},
+        )
+
+    def _get(self, key: str) -> dict[str, Any]:
+        found = self._dynamodb.get_item(
+            TableName=self._table, Key={"source_id": {"S": key}}, ConsistentRead=True
+        )
+        return dict(found.get("Item", {}))
+
+    def _take_revision(
+        self, source: Source, known: LedgerEntry, expression: str, values: dict[str, Any]
+    ) -> dict[str, Any] | None:
+        condition = "revision = :known" if known.revision else "attribute_not_exists(revision)"
+        expected = {":known": {"N": str(known.revision)}} if known.revision else {}
+        return self._update(
+            source.source_id,
+            expression,
+            values | expected | {":one": {"N": "1"}},
+            ConditionExpression=condition,
+        )
+
+    def _update(
+        self, key: str, expression: str, values: dict[str, Any], **more: Any
+    ) -> dict[str, Any] | None:
+        """The item after the update; None where its condition did not hold."""
         try:
             done = self._dynamodb.update_item(
                 TableName=self._table,
-                Key={"source_id": {"S": observed.source.source_id}},
-                UpdateExpression=(
-                    "ADD destinations :destination, revision :one SET version = :version, version_id = :version_id"
-                ),
-                ConditionExpression=condition,
+                Key={"source_id": {"S": key}},
+                UpdateExpression=expression,
                 ExpressionAttributeValues=values,
                 ReturnValues="ALL_NEW",
+                **more,
             )
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
                 return None
             raise
-        return _entry(done["Attributes"])
-
-    def decide(self, source: Source, version: str, hints: Hints) -> None:
-        """Record a decision about one version. The last one taken holds."""
-        self._dynamodb.update_item(
-            TableName=self._table,
-            Key={"source_id": {"S": source.source_id}},
-            UpdateExpression="SET #hints = :hints",
-            ExpressionAttributeNames={"#hints": _hints_name(version)},
-            ExpressionAttributeValues={":hints": {"S": json.dumps(hints.to_json(), sort_keys=True)}},
-        )
+        return dict(done["Attributes"])
 
 
-def _hints_name(version: str) -> str:
-    return f"{_HINTS}{digest('version', version)}"
+def _of(what: str, version: str) -> str:
+    return f"{what}#{digest('version', version)}"
+
+
+def _version_key(source: Source, version: str) -> str:
+    return f"{source.source_id}#{digest('version', version)}"
 
 
 def _entry(item: dict[str, Any]) -> LedgerEntry:
@@ -106,6 +166,6 @@ def _entry(item: dict[str, Any]) -> LedgerEntry:
         {
             name: Hints.from_json(json.loads(value["S"]))
             for name, value in item.items()
-            if name.startswith(_HINTS)
+            if name.startswith(f"{_HINTS}#")
         },
     )

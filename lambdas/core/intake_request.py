@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -50,6 +51,17 @@ def parse(data: Mapping[str, Any]) -> IntakeRequest:
     detail = data["detail"] if shape_of(data) is Shape.OBJECT_SUBMITTED else data
     hints = Hints.from_json(detail["hints"]) if detail.get("hints") else None
     return IntakeRequest(Source(detail["bucket"], detail["key"]), _version(detail.get("version_id")), hints)
+
+
+def decided_at(data: Mapping[str, Any], started: object) -> datetime | None:
+    """When the request was made: the time of its event, which stays the same when the event comes again; of what was
+    typed, the time its execution `started`. None where neither is a time."""
+    for text in (data.get("time") if shape_of(data) is Shape.OBJECT_SUBMITTED else None, started):
+        try:
+            return datetime.fromisoformat(str(text)).astimezone(UTC)
+        except ValueError:
+            continue
+    return None
 
 
 def _version(version_id: str | None) -> str | None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from lambdas.adapters.contracts import accept_input
 from lambdas.adapters.landing import Landing
 from lambdas.adapters.ledger import Ledger
+from lambdas.core import events
 from lambdas.core.classification import classify
 from lambdas.core.errors import RejectedObject
-from lambdas.core.intake_request import IntakeRequest, Shape, parse, shape_of
+from lambdas.core.intake_request import IntakeRequest, Shape, decided_at, parse, shape_of
 from lambdas.core.layout import Layout
 from lambdas.core.model import Classification, Deleted, Observation
 from lambdas.core.rules import RuleTable
@@ -33,21 +35,27 @@ class Admission:
     layout: Layout
     rules: RuleTable
     allowed_buckets: frozenset[str]
+    now: Callable[[], datetime]
 
-    def admit(self, data: Mapping[str, Any]) -> Admitted:
+    def admit(self, data: Mapping[str, Any], started: object = None) -> Admitted:
         """Accept an input, or raise RejectedEvent or RejectedObject. A hint in it is recorded for its version.
 
-        The classification is a first one, from hint, metadata and key; a document's content is read later.
+        `started` is when the execution started. The classification is a first one, from hint, metadata and key; a
+        document's content is read later.
         """
         accept_input(data)
         request = parse(data)
         self._refuse_by_name(request)
         observed = self._observe(request, from_s3=shape_of(data) is Shape.OBJECT_CREATED)
+        version = request.version_id or (observed.version if observed else None)
+        if request.hints:
+            # What is filed stays filed when its landing object is deleted, so it may still be decided about.
+            version = version or self.ledger.read(request.source).version
+            if version:
+                at = events.iso_8601(decided_at(data, started) or self.now())
+                self.ledger.decide(request.source, version, request.hints, at)
         if observed is None:
             return Admitted(request, None, classify(request.source.key, (), self.rules, request.hints))
-        version = request.version_id or observed.version
-        if request.hints:
-            self.ledger.decide(request.source, version, request.hints)
         hints = request.hints if version == observed.version else None
         return Admitted(request, observed, classify(request.source.key, observed.metadata, self.rules, hints))
 

@@ -2,7 +2,8 @@
 
 The event that started an intake is only a hint that a key changed. An intake goes in rounds, each of them
 
-    read        what the ledger knows, and the current version of the key
+    read        what the ledger knows, and the current version of the key. Where there is nothing to be filed, no round
+                that is under way may begin to file either: take a revision for nothing, and end
     peek        everything is there already, and there never was another destination: announce that and end
     claim       a folder that is, and stays, the source's own
     write ahead the destination into the ledger, taking the next revision, unless another round took it since the read
@@ -72,11 +73,11 @@ class Intake:
         """Converge, and say how it ended. StillChanging when the object changed in each of MAX_ROUNDS rounds."""
         for _ in range(MAX_ROUNDS):
             entry = self.ledger.read(upload.source)
-            found = self.landing.head(upload.source)
+            found = self._to_file(upload.source, entry)
             if isinstance(found, Deleted) or found.size == 0:
-                found = self._begun(found, entry)
-            if isinstance(found, Deleted):
-                return self._withdrawn(upload)
+                if self.ledger.stop_others(upload.source, entry):
+                    return self._nothing_to_file(upload, found)
+                continue
             plan = self.filing.plan(found, entry)
             if plan is None:
                 continue
@@ -91,19 +92,23 @@ class Intake:
             f"still-changing: the object changed in each of {MAX_ROUNDS} rounds; redrive when it is quiet"
         )
 
-    def _begun(self, found: Observation | Deleted, entry: LedgerEntry) -> Observation | Deleted:
-        """The version to bring in where the current one is deleted or empty: the one that the last round recorded.
+    def _to_file(self, source: Source, entry: LedgerEntry) -> Observation | Deleted:
+        """The current version, or, where that is deleted or empty, the one that the last round recorded.
 
         A deletion is no order to unfile, and an empty version is refused, but what a round began is finished.
         """
-        if entry.version_id:
-            return self.landing.head(found.source, entry.version_id)
+        found = self.landing.head(source)
+        if (isinstance(found, Deleted) or found.size == 0) and entry.version_id:
+            return self.landing.head(source, entry.version_id)
+        return found
+
+    def _nothing_to_file(self, upload: Upload, found: Observation | Deleted) -> Outcome:
         if isinstance(found, Observation):
             raise RejectedObject(
                 "overtaken-by-empty: the newest version of the object is empty and was refused; "
                 "upload it again or delete the empty version, then redrive"
             )
-        return found
+        return self._withdrawn(upload)
 
     def _round(self, upload: Upload, plan: Plan, entry: LedgerEntry) -> tuple[Place, tuple[str, ...]] | None:
         """Claim, write ahead, write, retire, check: the place, and the destinations that are retired. None when

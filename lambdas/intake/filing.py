@@ -168,18 +168,6 @@ class Filing:
         nobodys = tagging.layout_tags(Kind.DOCUMENT, Patient(), b"")
         return self.processed.retire(destination, source.source_id, tombstone, nobodys)
 
-    def shows(self, observed: Observation, entry: LedgerEntry) -> bool:
-        """True when some destination of this source shows this version (a document's manifest is written last)."""
-        for destination in entry.destinations:
-            last = layout.manifest_key(destination) if destination.endswith("/") else destination
-            found = self.processed.head(last)
-            if found and (found[1].source_id, found[1].version) == (
-                observed.source.source_id,
-                observed.version,
-            ):
-                return True
-        return False
-
     def _known_folder(self, plan: Plan, entry: LedgerEntry) -> str | None:
         """The source's own folder among the candidates: what the ledger knows was claimed before."""
         candidates = self.layout.folders(plan.classification, plan.source)

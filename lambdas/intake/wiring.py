@@ -17,10 +17,15 @@ from lambdas.intake.convergence import Intake
 from lambdas.intake.documents import Documents
 from lambdas.intake.failures import Failures
 from lambdas.intake.filing import Filing
+from lambdas.intake.marks import Marks
+
+
+def moment() -> datetime:
+    return datetime.now(UTC)
 
 
 def utc_now() -> str:
-    return iso_8601(datetime.now(UTC))
+    return iso_8601(moment())
 
 
 def landing() -> Landing:
@@ -36,7 +41,7 @@ def processed() -> Processed:
 
 
 def admission() -> Admission:
-    return Admission(landing(), ledger(), settings.layout(), contracts.rules(), settings.landing_buckets())
+    return Admission(landing(), ledger(), settings.layout(), contracts.rules(), settings.landing_buckets(), moment)
 
 
 def filing() -> Filing:
@@ -55,11 +60,15 @@ def intake() -> Intake:
     return Intake(landing(), ledger(), filing(), utc_now)
 
 
+def marks() -> Marks:
+    return Marks(landing(), ledger())
+
+
 def failures() -> Failures:
     return Failures(
         landing(),
-        ledger(),
-        filing(),
+        marks(),
+        settings.layout(),
         Executions(aws.step_functions()),
         Publisher(aws.events(), settings.named("CATALOG_BUS")),
         settings.landing_buckets(),

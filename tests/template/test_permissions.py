@@ -41,7 +41,7 @@ ALLOWED = {
     "ClassifyObject": {*READ_LANDING, *USE_LEDGER, *LOGS, *TRACES},
     "NormaliseDocument": {*NORMALISE, *LOGS, *TRACES},
     "NormaliseSession": {*NORMALISE, *LOGS, *TRACES},
-    "TagObject": {"s3:ListBucket", *TAG_LANDING, *LOGS, *TRACES},
+    "TagObject": {"s3:ListBucket", *TAG_LANDING, *USE_LEDGER, *LOGS, *TRACES},
     "IndexCatalog": {
         *{"dynamodb:PutItem", "dynamodb:UpdateItem", "kms:Decrypt", "kms:DescribeKey"},
         *SEND_DEAD_LETTERS,
@@ -51,7 +51,8 @@ ALLOWED = {
     "RecordFailure": {
         *READ_LANDING,
         *TAG_LANDING,
-        *{"dynamodb:GetItem", "kms:DescribeKey", "events:PutEvents", "states:DescribeExecution"},
+        *USE_LEDGER,
+        *{"events:PutEvents", "states:DescribeExecution"},
         *SEND_DEAD_LETTERS,
         *LOGS,
         *TRACES,

@@ -23,7 +23,7 @@ SETTINGS = {
         900,
         {"LANDING_BUCKETS", "PROCESSED_BUCKET", "SESSION_PREFIX", "LEDGER_TABLE", "PSEUDONYM_SECRET_ARN"},
     ),
-    "TagObject": (256, 30, {"LANDING_BUCKETS", "PROCESSED_BUCKET", "SESSION_PREFIX"}),
+    "TagObject": (256, 30, {"LANDING_BUCKETS", "PROCESSED_BUCKET", "SESSION_PREFIX", "LEDGER_TABLE"}),
     "IndexCatalog": (256, 30, {"CATALOG_TABLE"}),
     "RecordFailure": (
         256,

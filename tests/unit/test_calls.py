@@ -41,7 +41,7 @@ def test_a_sessions_object_costs_one_copy_one_tagging_and_no_listing(world: Worl
         "GetObjectTagging": 2,
         "CopyObject": 1,
         "PutObjectTagging": 1,
-        "GetItem": 2,
+        "GetItem": 3,
         "UpdateItem": 1,
         "PutItem": 1,
     }
@@ -58,7 +58,7 @@ def test_a_document_costs_four_puts_one_copy_and_one_tagging(world: World) -> No
         "CopyObject": 1,
         "PutObject": 4,
         "PutObjectTagging": 1,
-        "GetItem": 2,
+        "GetItem": 3,
         "UpdateItem": 1,
         "PutItem": 1,
     }
@@ -71,7 +71,7 @@ def test_a_duplicate_writes_nothing_but_its_try_at_the_catalog(world: World) -> 
     assert calls_during(lambda: world.run(event, "e2")) == {
         "HeadObject": 3,
         "GetObjectTagging": 1,
-        "GetItem": 1,
+        "GetItem": 2,
         "PutItem": 1,
     }
 

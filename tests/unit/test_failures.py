@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from lambdas import record_failure
 from lambdas.core.errors import RejectedObject
 from tests.unit.world import (
     LANDING,
@@ -66,20 +67,34 @@ def test_a_late_failure_leaves_a_cataloged_version_cataloged(world: World) -> No
     assert status(world) == "cataloged"
 
 
-def test_a_version_that_was_filed_but_not_yet_tagged_ends_cataloged(world: World) -> None:
+def test_a_version_that_was_filed_but_not_announced_is_marked_until_it_is(world: World) -> None:
     event = created_event(KEY, world.upload(KEY))
-    world.normalise(world.classify(event))
+    normalised = world.normalise(world.classify(event))
     world.record_failure(stopped(data=event))
+    assert status(world) == "failed"
+    world.tag(normalised)
     assert status(world) == "cataloged"
 
 
-@pytest.mark.parametrize("disposition", ["superseded", "withdrawn"])
-def test_an_execution_that_was_redriven_while_it_was_marked_ends_as_it_ended(
-    world: World, disposition: str
+@pytest.mark.parametrize("disposition", ["cataloged", "superseded", "withdrawn"])
+@pytest.mark.parametrize("call", ["tags", "put_tags"])
+def test_an_end_that_is_marked_while_a_failure_is_being_marked_holds(
+    world: World, disposition: str, call: str
 ) -> None:
     event = created_event(KEY, world.upload(KEY))
-    done = stopped("SUCCEEDED", event, output={"disposition": disposition}, error=None, cause=None)
-    world.record_failure(stopped(data=event), done)
+    upload = world.classify(event)["upload"]
+    marks = record_failure.failures.marks
+    real, asked = getattr(marks.landing, call), []
+
+    def overtaken(*arguments: object) -> object:
+        answer = real(*arguments) if call == "tags" else None
+        if not asked:
+            asked.append(True)
+            world.tag({"upload": upload, "disposition": disposition}, "e2")
+        return answer if call == "tags" else real(*arguments)
+
+    world.monkeypatch.setattr(marks.landing, call, overtaken)
+    world.record_failure(stopped(data=event))
     assert status(world) == disposition
 
 

@@ -1,0 +1,54 @@
+"""The tag `pipeline-status` of a landing version: how its intake ended, written by two functions that may race.
+
+Tags are replaced as a whole and without conditions, so whoever writes one may put back what it read before another
+wrote. Invariant: once TagObject has said how an intake ended, no `failed` that arrives late hides it.
+
+The one that marks a failure first notes that in the ledger, then reads and writes the tags, then looks whether a
+status was noted meanwhile. The one that marks an end first writes the tags, then looks whether a failure was noted,
+and if so notes the status and writes the tags again. In whatever order their calls come, one of them sees the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lambdas.adapters.landing import Landing
+from lambdas.adapters.ledger import Ledger
+from lambdas.core.model import Source
+from lambdas.core.tagging import PipelineStatus, with_status
+
+
+@dataclass(frozen=True)
+class Marks:
+    landing: Landing
+    ledger: Ledger
+
+    def ended(self, source: Source, version: str, version_id: str | None, status: PipelineStatus) -> bool:
+        """Mark how an intake of this version ended. True when the version's tags were changed.
+
+        In a bucket without versioning an upload that was not filed was overwritten or deleted: there is nothing of it
+        left to be marked.
+        """
+        if version_id is None and status is not PipelineStatus.CATALOGED:
+            return False
+        changed = self._raise(source, version_id, status)
+        if self.ledger.status_of(source, version):
+            self.ledger.note_status(source, version, status)
+            changed |= self._raise(source, version_id, status)
+        return changed
+
+    def failed(self, source: Source, version: str, version_id: str | None) -> None:
+        """Mark that an execution about this version failed, unless another one ended well."""
+        self.ledger.note_failure(source, version)
+        self._raise(source, version_id, PipelineStatus.FAILED)
+        noted = self.ledger.status_of(source, version)
+        if noted:
+            self._raise(source, version_id, noted)
+
+    def _raise(self, source: Source, version_id: str | None, status: PipelineStatus) -> bool:
+        tags = self.landing.tags(source, version_id)
+        merged = None if tags is None else with_status(tags, status)
+        if merged is None:
+            return False
+        self.landing.put_tags(source, version_id, merged)
+        return True
