@@ -26,9 +26,13 @@ class Execution:
         self.name = name
         self.arn = f"{MACHINE_ARN.replace('stateMachine', 'execution')}:{name}"
         self.asked = data
-        self.progress = Progress(
-            world.machine, {"Execution": {"Id": self.arn, "Name": name, "Input": data}}, data
-        )
+        about = {
+            "Id": self.arn,
+            "Name": name,
+            "Input": data,
+            "StartTime": f"{world.now():%Y-%m-%dT%H:%M:%S.%fZ}",
+        }
+        self.progress = Progress(world.machine, {"Execution": about}, data)
         self.status = "RUNNING"
         self.error = self.cause = ""
         self.output: dict[str, Any] = {}
@@ -38,6 +42,7 @@ class Execution:
         self._world = world
         self._left = 0
         self._failures = 0
+        self._stopped = world.now()
 
     @property
     def final(self) -> bool:
@@ -65,12 +70,18 @@ class Execution:
             self.advance(self.progress.fail("Lambda.SdkClientException", ""))
 
     def described(self) -> dict[str, Any]:
+        """What DescribeExecution answers."""
         found: dict[str, Any] = {
             "executionArn": self.arn,
             "status": self.status,
             "input": json.dumps(self.asked),
         }
-        return found | ({"output": json.dumps(self.output)} if self.status == "SUCCEEDED" else {})
+        if self.status == "SUCCEEDED":
+            return found | {"output": json.dumps(self.output), "stopDate": self._world.now()}
+        if self.status == "RUNNING":
+            return found
+        found["stopDate"] = self._stopped
+        return found | ({"error": self.error, "cause": self.cause} if self.error else {})
 
     def _done(self, outcome: Any) -> None:
         if isinstance(outcome, Returned):
@@ -92,6 +103,7 @@ class Execution:
         world = self._world
         self.status, self.error, self.cause, self.storm = status, error, cause, None
         self._failures += 1
+        self._stopped = world.now()
         world.note(f"== {status} {error} in {self.progress.state}")
         name = f"failure {self.name}.{self._failures}"
         if not world.decisions.lost(name):
@@ -113,18 +125,17 @@ class Execution:
         self.advance(self.progress.redrive())
 
     def _status_change(self) -> dict[str, Any]:
-        at = int(self._world.now().timestamp() * 1000)
-        detail: dict[str, Any] = {
+        """The event's detail, where the execution's data are encrypted: it says that it failed, and nothing of why."""
+        return {
             "executionArn": self.arn,
             "stateMachineArn": MACHINE_ARN,
             "name": self.name,
             "status": self.status,
-            "startDate": at - 1000,
-            "stopDate": at,
-            "input": json.dumps(self.asked),
+            "startDate": int(self._stopped.timestamp() * 1000) - 1000,
+            "stopDate": int(self._stopped.timestamp() * 1000),
+            "input": None,
             "output": None,
         }
-        return detail | ({"error": self.error, "cause": self.cause} if self.error else {})
 
 
 def _bus_error(outcome: Any) -> str:

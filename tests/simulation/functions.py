@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from lambdas.adapters import aws, boundary
@@ -28,7 +29,7 @@ _USE_CASES: dict[str, tuple[str, str, Callable[[], Any]]] = {
     "ClassifyObject": ("classify_object", "admission", lambda: wiring.admission()),
     "NormaliseDocument": ("normalise_document", "intake", lambda: wiring.intake()),
     "NormaliseSession": ("normalise_session", "intake", lambda: wiring.intake()),
-    "TagObject": ("tag_object", "landing", lambda: wiring.landing()),
+    "TagObject": ("tag_object", "marks", lambda: wiring.marks()),
     "RecordFailure": ("record_failure", "failures", lambda: wiring.failures()),
     "IndexCatalog": (
         "index_catalog",
@@ -43,6 +44,24 @@ def _modules() -> dict[str, Any]:
     return {name: importlib.import_module(f"lambdas.{module}") for name, (module, _, _) in _USE_CASES.items()}
 
 
+MAX_PAYLOAD = 262_144  # Step Functions, "Service quotas": bytes of a state's input or output
+
+
+class DataLimitExceeded(Exception):
+    """A function's answer is larger than a state's output may be."""
+
+
+@functools.cache
+def _recording() -> tuple[tuple[Any, str], ...]:
+    """Every module of the functions that has the logger or the metrics, under the name it has them."""
+    _modules()
+    ours = [module for name, module in sys.modules.items() if name.startswith("lambdas.")]
+    found = [(module, "logger") for module in ours if getattr(module, "logger", None) is boundary.logger]
+    return *found, *(
+        (module, "metrics") for module in ours if getattr(module, "metrics", None) is boundary.metrics
+    )
+
+
 @dataclass(frozen=True)
 class Clients:
     s3: Any
@@ -50,7 +69,7 @@ class Clients:
     events: Any
     secrets: Any
     step_functions: Any
-    now: Callable[[], str]
+    now: Callable[[], datetime]
 
 
 class Recorder:
@@ -115,7 +134,10 @@ class Sandbox:
     def invoke(self, event: dict[str, Any]) -> Any:
         """The handler's answer, as JSON carries it. The handler takes its use case before it first calls AWS."""
         setattr(self._module, self._name, self._use_case)
-        return json.loads(json.dumps(self._module.handler(event, None)))
+        answer = json.dumps(self._module.handler(event, None))
+        if len(answer) > MAX_PAYLOAD:
+            raise DataLimitExceeded
+        return json.loads(answer)
 
 
 _PSEUDONYM_KEY = aws.pseudonym_key.__wrapped__
@@ -135,12 +157,9 @@ def installed(clients: Clients, recorder: Recorder) -> Iterator[None]:
     for name in ("s3", "dynamodb", "events", "secrets", "step_functions"):
         put(aws, name, functools.partial(getattr, clients, name))
     put(aws, "pseudonym_key", None)
-    put(wiring, "utc_now", clients.now)
-    logger, metrics = boundary.logger, boundary.metrics
-    for module in [found for name, found in sys.modules.items() if name.startswith("lambdas.")]:
-        for name in ("logger", "metrics"):
-            if getattr(module, name, None) in (logger, metrics):
-                put(module, name, recorder)
+    put(wiring, "moment", clients.now)
+    for module, name in _recording():
+        put(module, name, recorder)
     try:
         yield
     finally:

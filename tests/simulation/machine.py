@@ -15,7 +15,6 @@ from typing import Any
 from tests.simulation.expressions import QueryEvaluationError, compiled, evaluate, expressions_in
 
 LAMBDA, PUT_EVENTS = "arn:aws:states:::lambda:invoke", "arn:aws:states:::events:putEvents"
-MAX_PAYLOAD = 262_144  # Step Functions, "Service quotas": bytes of a state's input or output
 
 _MACHINE = {"Comment", "QueryLanguage", "StartAt", "TimeoutSeconds", "States"}
 _TASK = {"Comment", "Type", "Resource", "Arguments", "TimeoutSeconds", "Retry", "Output", "Next", "End"}
@@ -102,8 +101,6 @@ class Progress:
                 output = evaluate(state["Output"], self._states() | {"result": result})
         except QueryEvaluationError:
             return Failed("States.QueryEvaluationError", "an expression of Output has no value")
-        if len(json.dumps(output, ensure_ascii=False).encode("utf-8", "surrogatepass")) > MAX_PAYLOAD:
-            return Failed("States.DataLimitExceeded", "the state's output is too large")
         return Succeeded(output) if state.get("End") else self._enter(state["Next"], output)
 
     def fail(self, error: str, cause: str) -> Next:

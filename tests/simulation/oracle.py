@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from tests.simulation.scenario import LandingKey
 
@@ -35,6 +36,7 @@ class Decision:
     key: LandingKey
     version: str | None
     hints: Hints
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

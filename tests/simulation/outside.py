@@ -113,9 +113,12 @@ class Outside:
             detail["version_id"] = version
         if step.hints:
             detail["hints"] = dict(step.hints)
-            world.known.decisions.append(Decision(step.name, key, version, step.hints))
+            world.known.decisions.append(Decision(step.name, key, version, step.hints, world.now()))
+        if step.typed:
+            world.start(step.name, detail)
+            return
         event = {"source": "carefile.intake", "detail-type": "Object Submitted", "detail": detail}
-        self._arriving(step.name, detail if step.typed else event)
+        self._arriving(step.name, event | {"time": f"{world.now():%Y-%m-%dT%H:%M:%SZ}"})
 
     def _arriving(self, name: str, event: dict[str, Any]) -> None:
         """The event is on its way to the machine, perhaps twice."""

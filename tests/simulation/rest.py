@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation.aws.s3 import Version
@@ -100,17 +101,15 @@ class _Key:
         return found or self._announced(newest, place, folder)
 
     def _decided(self, newest: Uploaded) -> list[Place]:
-        """Where the newest version may be: a decision about it holds, and the last one of several."""
-        named = [
-            d for d in self.world.known.decisions if d.key == self.key and self._about(d) == newest.version
-        ]
-        open_ = [
-            d
-            for d in self.world.known.decisions
-            if d.key == self.key and d.version is None and d not in named
-        ]
-        hints = [decision.hints for decision in [*named, *open_]] + ([] if named else [()])
-        return [place_of(newest, found) for found in hints]
+        """Where the newest version may be: the latest decision about it holds, whenever its event arrived. The times
+        of events are whole seconds, so of two decisions less than a second apart either may."""
+        ours = [decision for decision in self.world.known.decisions if decision.key == self.key]
+        named = [decision for decision in ours if self._about(decision) == newest.version]
+        latest = max((decision.at for decision in named), default=None)
+        holding = [d for d in named if latest and latest - d.at < timedelta(seconds=1)]
+        # One that left its version to the moment may have found another one before it was re-driven.
+        holding += [d for d in ours if d.version is None and d not in named]
+        return [place_of(newest, d.hints) for d in holding] + ([] if named else [place_of(newest)])
 
     def _about(self, decision: Any) -> str | None:
         """The version that a decision was about, as its execution found it."""
@@ -163,11 +162,11 @@ class _Key:
         )
 
     def _retired(self, destination: str, revision: int) -> list[str]:
-        told = {
-            event.detail["location"]["prefix"]: event.detail["revision"]
-            for event in self.events
-            if event.type == "Object Retired"
-        }
+        told: dict[str, int] = {}
+        for event in self.events:
+            if event.type == "Object Retired":
+                at = event.detail["location"]["prefix"]
+                told[at] = max(told.get(at, 0), event.detail["revision"])
         found = []
         for event in self.cataloged:
             detail = event.detail

@@ -152,17 +152,30 @@ FAMILIES: tuple[tuple[LandingKey, ...], ...] = (
 )
 
 
+# What happens beside the uploads: how likely an event once more, a deletion, a scan and a submission are, and how
+# many of them there are at most.
+_THEMES = (
+    ((25, 25, 10, 40), 3),
+    ((10, 5, 5, 80), 5),
+    ((15, 70, 0, 15), 3),
+)
+
+
 def generate(rng: random.Random) -> Scenario:
-    """A scenario of 2 to 6 uploads to 1 to 4 keys, with what else may happen to them."""
+    """A scenario of 2 to 6 uploads to 1 to 4 keys, with what else may happen to them.
+
+    Without versioning nothing is deleted or overwritten with nothing: an intake in the middle could not be finished.
+    """
     family = rng.choice(FAMILIES)
     keys = tuple(rng.sample(family, rng.choice((1, 1, 1, 2, 2, 3, 4))))
     versioned = rng.random() < 0.92
+    weights, most = rng.choice(_THEMES)
     steps: list[Step] = []
     for number in range(1, rng.randint(2, 6) + 1):
         steps.append(_upload(rng, f"u{number}", keys, steps, versioned=versioned))
-    for number in range(1, rng.choice((0, 0, 1, 1, 2, 3)) + 1):
+    for number in range(1, rng.randint(0, most) + 1):
         at = rng.randint(1, len(steps))
-        steps.insert(at, _other(rng, f"x{number}", keys, steps[:at], versioned=versioned))
+        steps.insert(at, _other(rng, f"x{number}", weights, steps[:at], versioned=versioned))
     return Scenario(keys, tuple(steps), versioned, rng.random() < 0.02, rng.random() < 0.5)
 
 
@@ -175,31 +188,30 @@ def _upload(
     uploads = [step.name for step in before if isinstance(step, Upload) and not step.empty]
     if versioned and uploads and rng.random() < 0.08:
         return Upload(name, index, whose, like=rng.choice(uploads))
-    if rng.random() < 0.04:
+    if versioned and rng.random() < 0.04:
         return Upload(name, index, whose, empty=True)
     in_content = key.session is None and rng.random() < 0.3
     return Upload(name, index, None if in_content else whose, whose if in_content else None)
 
 
 def _other(
-    rng: random.Random, name: str, keys: tuple[LandingKey, ...], before: list[Step], *, versioned: bool
+    rng: random.Random, name: str, weights: tuple[int, ...], before: list[Step], *, versioned: bool
 ) -> Step:
-    uploads = [step for step in before if isinstance(step, Upload)]
-    upload = rng.choice(uploads)
-    what = rng.random()
-    if what < 0.25:
+    upload = rng.choice([step for step in before if isinstance(step, Upload)])
+    (kind,) = rng.choices((Again, Delete, Scan, Submit), weights)
+    if kind is Again or (kind is Delete and not versioned):
         return Again(name, upload.name)
-    if what < 0.5 and versioned:
+    if kind is Delete:
         return Delete(name, upload.key)
-    if what < 0.6:
+    if kind is Scan:
         return Scan(name, upload.key)
-    named = upload.name if versioned and rng.random() < 0.6 else None
+    named = upload.name if versioned and rng.random() < 0.7 else None
     return Submit(name, upload.key, named, _hints(rng), rng.random() < 0.5)
 
 
 def _hints(rng: random.Random) -> tuple[tuple[str, str], ...]:
     what = rng.random()
-    if what < 0.3:
+    if what < 0.2:
         return ()
     if what < 0.8:
         return (("patient_id", rng.choice((ANA, BO))),)

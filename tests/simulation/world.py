@@ -27,6 +27,8 @@ from tests.simulation.watch import Watch
 LANDING, PROCESSED, BUS = "landing", "processed-bucket", "catalog-bus"
 MAX_STEPS = 6000
 _MACHINE_FILE = Path(__file__).resolve().parents[2] / "statemachines" / "object_pipeline.asl.json"
+# What a function may end with here; anything else is a defect, of the function or of this simulation.
+_EXPECTED = ("RejectedObject", "StillChanging", "FolderContended", "StorageThrottled", "StorageDenied")
 _FUNCTIONS = ("ClassifyObject", "NormaliseDocument", "NormaliseSession", "TagObject")
 
 
@@ -78,7 +80,7 @@ class World:
             Events(self.gate, self._accept),
             Secrets(self.gate),
             StepFunctions(self.gate, self._describe),
-            lambda: self.now().strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z",
+            self.now,
         )
         self.watch = Watch(self)
         self.gate.after = self.watch.after
@@ -169,6 +171,8 @@ class World:
         outcome = invocation.outcome
         if isinstance(outcome, Raised):
             self.causes.append(outcome.text)
+            if invocation.sandbox and outcome.error not in _EXPECTED:
+                self.violations.append(f"a function fails with {outcome.error}: {outcome.text}")
         if self.tracing and not isinstance(outcome, Returned):
             self.note(f"   ends with {outcome.error}")
         if invocation.sandbox and not isinstance(outcome, Died) and self.scenario.warm:

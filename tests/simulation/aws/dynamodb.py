@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from functools import cache
 from typing import Any
@@ -15,7 +14,7 @@ from tests.simulation.aws.gate import Gate
 Item = dict[str, dict[str, Any]]
 _CLAUSE = re.compile(r"(SET|ADD) (.*?)(?= SET | ADD |$)", re.DOTALL)
 _TERM = re.compile(
-    r"(?P<absent>attribute_not_exists)\((?P<missing>[#\w]+)\)|(?P<name>[#\w]+) (?P<op><|=) (?P<value>:\w+)"
+    r"(?P<absent>attribute_not_exists)\((?P<missing>[#\w]+)\)|(?P<name>[#\w]+) (?P<op><=|<|=) (?P<value>:\w+)"
 )
 
 
@@ -42,7 +41,7 @@ class DynamoDB:
         if not ConsistentRead:
             raise NotImplementedError("reads that may be stale")
         found = self._table(TableName).get(_key_of(Key))
-        return {"Item": copy.deepcopy(found)} if found else {}
+        return {"Item": _copied(found)} if found else {}
 
     def _put(
         self,
@@ -55,7 +54,7 @@ class DynamoDB:
         key = Item["source_id"]["S"]
         old = self._table(TableName).get(key, {})
         _require("PutItem", ConditionExpression, old, ExpressionAttributeNames, ExpressionAttributeValues)
-        self._table(TableName)[key] = copy.deepcopy(Item)
+        self._table(TableName)[key] = _copied(Item)
         return {}
 
     def _update(
@@ -71,14 +70,18 @@ class DynamoDB:
         table, key = self._table(TableName), _key_of(Key)
         names, values = ExpressionAttributeNames or {}, ExpressionAttributeValues or {}
         _require("UpdateItem", ConditionExpression, table.get(key, {}), names, values)
-        item = copy.deepcopy(table.get(key, Key))
+        item = _copied(table.get(key, Key))
         for action, path, value in _actions(UpdateExpression):
             name, given = names.get(path, path), values[value]
-            item[name] = _added(item.get(name), given) if action == "ADD" else copy.deepcopy(given)
+            item[name] = _added(item.get(name), given) if action == "ADD" else dict(given)
         table[key] = item
         if ReturnValues not in ("NONE", "ALL_NEW"):
             raise NotImplementedError(f"ReturnValues {ReturnValues}")
-        return {"Attributes": copy.deepcopy(item)} if ReturnValues == "ALL_NEW" else {}
+        return {"Attributes": _copied(item)} if ReturnValues == "ALL_NEW" else {}
+
+
+def _copied(item: Item) -> Item:
+    return {name: dict(value) for name, value in item.items()}
 
 
 def _key_of(key: Item) -> str:
@@ -132,4 +135,6 @@ def _holds(found: dict[str, Any] | None, term: re.Match[str], values: Item) -> b
         return False
     if term["op"] == "=":
         return found == given
+    if term["op"] == "<=" and found == given:
+        return True
     return int(found["N"]) < int(given["N"]) if "N" in found else str(found["S"]) < str(given["S"])
