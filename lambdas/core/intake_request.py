@@ -55,13 +55,20 @@ def parse(data: Mapping[str, Any]) -> IntakeRequest:
 
 def decided_at(data: Mapping[str, Any], started: object) -> datetime | None:
     """When the request was made: the time of its event, which stays the same when the event comes again; of what was
-    typed, the time its execution `started`. None where neither is a time."""
-    for text in (data.get("time") if shape_of(data) is Shape.OBJECT_SUBMITTED else None, started):
-        try:
-            return datetime.fromisoformat(str(text)).astimezone(UTC)
-        except ValueError:
-            continue
-    return None
+    typed, the time its execution `started`. None where neither is a time.
+
+    A sender's clock that is ahead does not put its decision before those that come later.
+    """
+    texts = (data.get("time") if shape_of(data) is Shape.OBJECT_SUBMITTED else None, started)
+    return min(filter(None, map(_moment, texts)), default=None)
+
+
+def _moment(text: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(str(text))
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _version(version_id: str | None) -> str | None:

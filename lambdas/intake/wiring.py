@@ -41,7 +41,9 @@ def processed() -> Processed:
 
 
 def admission() -> Admission:
-    return Admission(landing(), ledger(), settings.layout(), contracts.rules(), settings.landing_buckets(), moment)
+    return Admission(
+        landing(), ledger(), settings.layout(), contracts.rules(), settings.landing_buckets(), moment
+    )
 
 
 def filing() -> Filing:

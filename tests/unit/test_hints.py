@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.unit.world import LANDING, World, created_event, prefix_of, submitted_event, types
 
 KEY = "documents/Juan_Perez_123/lab.txt"
@@ -58,6 +60,41 @@ def test_a_hint_moves_what_was_filed_as_unknown_and_says_so(world: World) -> Non
     assert types(moved) == ["Object Cataloged", "Object Retired"]
     assert world.filed("processed/unknown_x/") == ["processed/unknown_x/_manifest.json"]
     assert len(world.filed("processed/Ana_7_x/")) == 4
+
+
+def decided(world: World, patient: str, name: str, time: str, started: str = "2026-11-20T12:00:00Z") -> str:
+    """Who the object is filed under after a decision of that time arrived."""
+    event = submitted_event("x.txt", {"patient_id": patient}) | {"time": time}
+    return prefix_of(world.normalise(world.classify(event, name, started), name))
+
+
+def test_of_two_decisions_about_one_version_the_later_one_holds_in_any_order(world: World) -> None:
+    world.upload("x.txt")
+    assert decided(world, "Ana_7", "e1", "2026-11-20T10:00:00Z") == "processed/Ana_7_x/"
+    assert decided(world, "Ben_8", "e2", "2026-11-20T11:00:00Z") == "processed/Ben_8_x/"
+    assert decided(world, "Ana_7", "e3", "2026-11-20T10:00:00Z") == "processed/Ben_8_x/"
+
+
+def test_a_typed_decision_is_as_old_as_its_execution(world: World) -> None:
+    world.upload("x.txt")
+    decided(world, "Ana_7", "e1", "2026-11-20T10:00:00Z")
+    typed = {"bucket": LANDING, "key": "x.txt", "hints": {"patient_id": "Ben_8"}}
+    world.normalise(world.classify(typed, "e2", "2026-11-20T11:00:00Z"), "e2")
+    assert decided(world, "Ana_7", "e3", "2026-11-20T10:00:00Z") == "processed/Ben_8_x/"
+
+
+def test_a_clock_that_is_ahead_does_not_shut_out_the_decisions_to_come(world: World) -> None:
+    world.upload("x.txt")
+    decided(world, "Ana_7", "e1", "2099-01-01T00:00:00Z", "2026-11-20T10:00:00Z")
+    assert decided(world, "Ben_8", "e2", "2026-11-20T11:00:00Z") == "processed/Ben_8_x/"
+
+
+@pytest.mark.parametrize(
+    "time", ["", "x", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-11-20"]
+)
+def test_a_decision_whose_time_is_odd_is_taken_all_the_same(world: World, time: str) -> None:
+    world.upload("x.txt")
+    assert decided(world, "Ana_7", "e1", time) == "processed/Ana_7_x/"
 
 
 def test_an_empty_hint_is_no_decision(world: World) -> None:

@@ -64,3 +64,11 @@ def test_a_deleted_upload_is_withdrawn(world: World) -> None:
     world.delete(KEY)
     result = world.normalise(classified)
     assert (result["disposition"], types(result)) == ("withdrawn", ["Object Withdrawn"])
+
+
+def test_what_was_overwritten_before_it_was_filed_leaves_the_new_object_unmarked(world: World) -> None:
+    world.upload(KEY, b"one")
+    classified = world.classify(created_event(KEY))
+    world.upload(KEY, b"two")
+    world.tag(world.normalise(classified))
+    assert world.tags(KEY, LANDING) == {}

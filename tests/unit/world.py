@@ -157,8 +157,9 @@ class World:
 
     # What the machine does
 
-    def classify(self, data: object, name: str = "e1") -> Json:
-        return classify_object.handler({"input": data, "execution": execution_arn(name)}, None)
+    def classify(self, data: object, name: str = "e1", started: str = "2026-11-20T12:00:00.000Z") -> Json:
+        event = {"input": data, "execution": execution_arn(name), "started": started}
+        return classify_object.handler(event, None)
 
     def normalise(self, classified: Json, name: str = "e1") -> Json:
         state = {"document": normalise_document, "session": normalise_session}
