@@ -25,6 +25,7 @@ from local.problem import Problem
 from local.settings import HOST, REGION, REPOSITORY, Settings
 
 PYTHON = REPOSITORY / ".venv-local" / "bin" / "python"
+MODULES = {"aws": "local.server", "console": "local.console"}
 # Saving the state is what takes time on the way down.
 STOP_SECONDS = 60
 START_SECONDS = 60
@@ -164,7 +165,7 @@ def _spawn(settings: Settings, role: str) -> subprocess.Popen[bytes]:
         }
     with (settings.logs / f"{role}.log").open("ab") as log:
         return subprocess.Popen(
-            [PYTHON, "-m", f"local.{'server' if role == 'aws' else 'console'}", str(settings.home)],
+            [PYTHON, "-m", MODULES[role], str(settings.home)],
             cwd=REPOSITORY,
             env=env,
             stdin=subprocess.DEVNULL,

@@ -1,0 +1,166 @@
+"""An execution that failed, wherever it failed, ends after a redrive as if it had not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from local import deployment, processes
+from tests.embedded import eventually, running
+from tests.end_to_end.conftest import Pipeline, listen
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture(scope="module")
+def breakable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    """The pipeline on an embedded AWS of its own, so that breaking it disturbs nobody."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(processes.MODULES, "aws", "tests.local.refusing_server")
+        with running(tmp_path_factory.mktemp("breakable")) as aws:
+            deployment.bring_up_to_date(aws.settings)
+            yield Pipeline(aws, listen(aws))
+
+
+@contextmanager
+def wrong_setting(pipeline: Pipeline, module: str, name: str, value: str = "not-there") -> Iterator[None]:
+    """A function whose environment names what is not there, as after a botched change."""
+    client = pipeline.aws.client("lambda")
+    (function,) = [
+        found
+        for page in client.get_paginator("list_functions").paginate()
+        for found in page["Functions"]
+        if found["Handler"] == f"lambdas.{module}.handler"
+    ]
+    settings = function["Environment"]["Variables"]
+
+    def update(variables: dict[str, str]) -> None:
+        client.update_function_configuration(
+            FunctionName=function["FunctionName"], Environment={"Variables": variables}
+        )
+
+    update({**settings, name: value})
+    try:
+        yield
+    finally:
+        update(settings)
+
+
+@contextmanager
+def refused_events(pipeline: Pipeline) -> Iterator[None]:
+    """A machine that may not put events on the catalog bus."""
+    mark = pipeline.aws.settings.home / "refuse-events"
+    mark.touch()
+    try:
+        yield
+    finally:
+        mark.unlink()
+
+
+DOCUMENT = "documents/Nora_Gil_4/{name}.txt"
+SESSION = "sessions/Nora_Gil_4/session_{name}/notes.txt"
+Break = Callable[[Pipeline], object]
+
+BREAKS: dict[str, tuple[str, Break, str]] = {
+    "ClassifyObject": (
+        DOCUMENT,
+        lambda pipeline: wrong_setting(pipeline, "classify_object", "LANDING_BUCKETS"),
+        "RejectedObject",
+    ),
+    "NormaliseDocument": (
+        DOCUMENT,
+        lambda pipeline: wrong_setting(pipeline, "normalise_document", "PROCESSED_BUCKET"),
+        "StorageFailed",
+    ),
+    "NormaliseSession": (
+        SESSION,
+        lambda pipeline: wrong_setting(pipeline, "normalise_session", "PROCESSED_BUCKET"),
+        "StorageFailed",
+    ),
+    "TagObject": (
+        DOCUMENT,
+        lambda pipeline: wrong_setting(
+            pipeline, "tag_object", "AWS_ENDPOINT_URL_S3", f"{pipeline.aws.settings.endpoint}/not-there"
+        ),
+        "StorageFailed",
+    ),
+    "EmitCatalogEvent": (DOCUMENT, refused_events, "EventBridge.AccessDeniedException"),
+}
+
+
+@pytest.mark.parametrize("state", BREAKS)
+def test_a_redriven_execution_ends_as_one_that_never_failed(breakable: Pipeline, state: str) -> None:
+    pipeline = breakable
+    pattern, breaking, error = BREAKS[state]
+    unbroken, key = pattern.format(name=f"{state}-whole"), pattern.format(name=f"{state}-broken")
+    pipeline.filed(unbroken, b"the same bytes")
+    whole_way = pipeline.states_of(pipeline.execution_of(unbroken)["executionArn"])
+
+    with breaking(pipeline):
+        failed = pipeline.execution_of(key, pipeline.upload(key, b"the same bytes"))
+        (told,) = pipeline.events_of(key, "Object Failed")
+    arn = failed["executionArn"]
+
+    assert (failed["status"], failed["error"]) == ("FAILED", error)
+    assert failed["redriveStatus"] == "REDRIVABLE"
+    assert pipeline.states_of(arn)[-1] == state
+    assert (told["execution"], told["error"]) == (arn, error)
+    # What is filed and tagged stays so: then only the announcement is missing.
+    expected = "cataloged" if state == "EmitCatalogEvent" else "failed"
+    assert eventually(lambda: pipeline.tags(pipeline.landing, key)) == {"pipeline-status": expected}
+    assert key not in [event["source"]["key"] for event in pipeline.heard()]
+
+    pipeline.command_line("stepfunctions", "redrive-execution", "--execution-arn", arn)
+    ended = pipeline.aws.finished(arn)
+
+    assert (ended["status"], ended["redriveCount"]) == ("SUCCEEDED", 1)
+    assert json.loads(ended["output"])["disposition"] == "cataloged"
+    before = whole_way.index(state)
+    assert pipeline.states_of(arn) == [*whole_way[: before + 1], *whole_way[before:]]
+    assert filed(pipeline, key) == filed(pipeline, unbroken)
+    assert {event["event_id"] for event in pipeline.events_of(key)} == {
+        announced["event_id"] for announced in json.loads(ended["output"])["announced"]
+    }
+    assert len(pipeline.events_of(key)) == 1
+
+
+def filed(pipeline: Pipeline, key: str) -> dict[str, object]:
+    """What became of an upload, but for its name."""
+    (event,) = pipeline.events_of(key)
+    entry = pipeline.catalog_entry(event["source_id"])
+    folder = event["location"]["prefix"]
+    assert entry["prefix"] == {"S": folder}
+    files = {stored.removeprefix(folder): stored for stored in pipeline.keys(folder)}
+    return {
+        "files": set(files),
+        "bytes": pipeline.read(event["location"]["objects"][0]["key"]),
+        "tags of files": [pipeline.tags(pipeline.processed, stored) for stored in files.values()],
+        "tags of the upload": pipeline.tags(pipeline.landing, key),
+        "patient": event["patient"],
+        "kind": event["kind"],
+        "disposition": event["disposition"],
+        "revision": event["revision"],
+    }
+
+
+def test_an_execution_that_a_stop_interrupted_is_marked_and_can_be_redriven(breakable: Pipeline) -> None:
+    pipeline, key = breakable, "documents/Nora_Gil_4/interrupted.txt"
+    settings = pipeline.aws.settings
+    # Nothing answers there, so ClassifyObject is tried again and again.
+    with wrong_setting(pipeline, "classify_object", "AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9"):
+        pipeline.upload(key, b"here to stay")
+        (started,) = eventually(lambda: pipeline.executions_of(key))
+        arn = started["executionArn"]
+        eventually(lambda: pipeline.states_of(arn))
+        assert processes.stop(settings)
+        processes.start(settings)
+
+        assert pipeline.aws.finished(arn)["error"] == "States.ServiceRestart"
+        assert eventually(lambda: pipeline.tags(pipeline.landing, key)) == {"pipeline-status": "failed"}
+    pipeline.command_line("stepfunctions", "redrive-execution", "--execution-arn", arn)
+
+    assert json.loads(pipeline.aws.finished(arn)["output"])["disposition"] == "cataloged"
+    assert pipeline.tags(pipeline.landing, key) == {"pipeline-status": "cataloged"}
