@@ -1,0 +1,96 @@
+"""Landing and processed bucket may be one and the same: the pipeline does not take in what it wrote itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infrastructure.config import load_context
+from local import deployment
+from local.settings import ACCOUNT, REGION, REPOSITORY
+from tests.embedded import running
+from tests.end_to_end.conftest import Pipeline, listen
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture(scope="module")
+def same_bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    """The pipeline with `processed_in_landing_bucket`, on an embedded AWS of its own."""
+    folder = tmp_path_factory.mktemp("same-bucket")
+    with running(folder) as aws:
+        deployment.deploy(aws.settings, synthesised(folder / "assembly"))
+        yield Pipeline(aws, listen(aws))
+
+
+def synthesised(output: Path) -> Path:
+    """The cloud assembly of the local stage with that one setting changed, by the context a CDK command hands on."""
+    stages = load_context()["stages"]
+    changed = {**stages, "local": {**stages["local"], "processed_in_landing_bucket": True}}
+    done = subprocess.run(
+        [sys.executable, "-m", "infrastructure.app", "-c", "stage=local", "-o", output],
+        cwd=REPOSITORY,
+        env={
+            **os.environ,
+            "CDK_DEFAULT_ACCOUNT": ACCOUNT,
+            "CDK_DEFAULT_REGION": REGION,
+            "CDK_CONTEXT_JSON": json.dumps({"stages": changed}),
+        },
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return output
+
+
+def test_what_it_files_in_its_own_landing_bucket_starts_no_execution(same_bucket: Pipeline) -> None:
+    pipeline = same_bucket
+    assert pipeline.processed == pipeline.landing
+    uploads = {
+        "documents/Ida_Paz_9/letter.txt": b"a letter",
+        "sessions/Ida_Paz_9/session_1/session.json": b"{}",
+        "sessions/session_2/agents/agent_a/agent.json": b"{}",
+        "somebodys.csv": b"a,b\n1,2\n",
+    }
+    for key, body in uploads.items():
+        assert pipeline.filed(key, body)["disposition"] == "cataloged"
+    # Again, so that it also overwrites what it wrote.
+    again = "documents/Ida_Paz_9/letter.txt"
+    assert pipeline.filed(again, b"another letter")["disposition"] == "cataloged"
+    assert pipeline.filed("processed.txt", b"only its name begins like it")["disposition"] == "cataloged"
+
+    written = pipeline.keys("processed/")
+    assert "processed/Ida_Paz_9_letter/original.txt" in written
+    assert len(written) >= 4 + 2 + 2 + 4
+    asked = [json.loads(pipeline.aws.finished(arn)["input"]) for arn in all_executions(pipeline)]
+    keys = sorted(data["detail"]["object"]["key"] for data in asked)
+    assert keys == sorted([*uploads, again, "processed.txt"])
+
+
+def test_a_person_cannot_send_it_what_it_filed(same_bucket: Pipeline) -> None:
+    same_bucket.filed("documents/Ida_Paz_9/note.txt", b"a note")
+    stored = "processed/Ida_Paz_9_note/original.txt"
+
+    execution = same_bucket.start({"bucket": same_bucket.landing, "key": stored})
+
+    assert execution["error"] == "RejectedObject"
+    assert "own-output" in execution["cause"]
+    same_bucket.events_of(stored, "Object Failed")
+    assert "pipeline-status" not in same_bucket.tags(same_bucket.landing, stored)
+
+
+def all_executions(pipeline: Pipeline) -> list[str]:
+    pages = pipeline.aws.client("stepfunctions").get_paginator("list_executions")
+    return [
+        item["executionArn"]
+        for page in pages.paginate(stateMachineArn=pipeline.machine)
+        for item in page["executions"]
+    ]
