@@ -5,7 +5,9 @@ from __future__ import annotations
 import typer
 
 from carefile.commands.catalog import catalog
+from carefile.commands.dlq import dlq
 from carefile.commands.put import put
+from carefile.commands.redrive import redrive
 from carefile.commands.runs import runs
 from carefile.commands.show import show
 from carefile.commands.where import where
@@ -28,6 +30,8 @@ app.command("runs")(operation(runs))
 app.command("show")(operation(show))
 app.command("catalog")(operation(catalog))
 app.command("where")(operation(where))
+app.command("redrive")(operation(redrive))
+app.command("dlq")(operation(dlq))
 
 
 @app.callback()

@@ -80,7 +80,7 @@ def follow(connection: Connection, uploads: list[Sent], timeout: timedelta) -> I
                     waiting.append(sent)
             if waiting:
                 time.sleep(pause)
-                pause = min(pause * 1.5, 5.0)
+                pause = min(pause * 1.5, 5.0 if connection.endpoint is None else 1.0)
     for sent in waiting:
         yield Followed(sent, "waiting")
 
