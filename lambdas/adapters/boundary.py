@@ -13,6 +13,8 @@ from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from botocore.parsers import ResponseParserError
+from urllib3.exceptions import HTTPError
 
 from lambdas.adapters.settings import ROOT
 from lambdas.core.errors import (
@@ -68,6 +70,9 @@ _DENIED_CODES = frozenset(
     }
 )
 
+# No answer, or half of one. boto3 wraps most failures of a connection, but not those in the body of a refusal.
+_UNANSWERED = (BotoCoreError, ResponseParserError, HTTPError)
+
 
 def entry_point(handler: Handler) -> Handler:
     """Make a function's handler: correlation id, a log line where it failed, errors typed.
@@ -114,7 +119,7 @@ def translated(error: Exception) -> CarefileError:
         if code in _DENIED_CODES or status == 403:
             return StorageDenied(f"{text}: a role, bucket policy or key policy lacks a permission")
         return StorageFailed(f"{text}: the service refused the request")
-    if isinstance(error, BotoCoreError) and not isinstance(error, ParamValidationError):
+    if isinstance(error, _UNANSWERED) and not isinstance(error, ParamValidationError):
         return StorageThrottled(
             f"{type(error).__name__}: the service could not be reached or did not answer in time"
         )

@@ -16,6 +16,8 @@ from botocore.exceptions import (
     ParamValidationError,
     ReadTimeoutError,
 )
+from botocore.parsers import ResponseParserError
+from urllib3.exceptions import ProtocolError
 
 from lambdas import normalise_document
 from lambdas.adapters import aws
@@ -77,6 +79,9 @@ def test_an_answer_of_aws_becomes_the_error_that_the_machine_knows(answer: Answe
         ReadTimeoutError(endpoint_url=f"https://s3/{MARK}"),
         ConnectionClosedError(endpoint_url=f"https://s3/{MARK}"),
         IncompleteReadError(actual_bytes=1, expected_bytes=2),
+        # As they come out of boto3 when the body of a refusal breaks off.
+        ProtocolError(f"Connection broken: {MARK}"),
+        ResponseParserError(f"Unable to parse response: <Key>{MARK}"),
     ],
 )
 def test_no_answer_at_all_is_retried(error: Exception) -> None:
