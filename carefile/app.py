@@ -6,7 +6,9 @@ import typer
 
 from carefile.commands.catalog import catalog
 from carefile.commands.dlq import dlq
+from carefile.commands.doctor import doctor
 from carefile.commands.put import put
+from carefile.commands.reconcile import reconcile
 from carefile.commands.redrive import redrive
 from carefile.commands.runs import runs
 from carefile.commands.show import show
@@ -32,6 +34,8 @@ app.command("catalog")(operation(catalog))
 app.command("where")(operation(where))
 app.command("redrive")(operation(redrive))
 app.command("dlq")(operation(dlq))
+app.command("reconcile")(operation(reconcile))
+app.command("doctor")(operation(doctor))
 
 
 @app.callback()

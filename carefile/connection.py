@@ -51,6 +51,7 @@ class Connection:
         self.machine = outputs["PipelineStateMachineArn"]
         self.catalog_table = outputs["CatalogTableName"]
         self.intake_bus = outputs["IntakeBusName"]
+        self.catalog_bus = outputs["CatalogBusName"]
         self.quotas = Quotas.of_aws() if endpoint is None else Quotas.none()
         self._clients: dict[str, Any] = {}
         self._lock = Lock()

@@ -66,8 +66,9 @@ class Entries:
     def get_many(self, source_ids: Sequence[str]) -> dict[str, Entry]:
         """The entries that there are, by source."""
         entries: dict[str, Entry] = {}
-        for start in range(0, len(source_ids), _BATCH):
-            keys = [{"source_id": {"S": item}} for item in source_ids[start : start + _BATCH]]
+        each = list(dict.fromkeys(source_ids))
+        for start in range(0, len(each), _BATCH):
+            keys = [{"source_id": {"S": item}} for item in each[start : start + _BATCH]]
             asked: Any = {self._table: {"Keys": keys, "ConsistentRead": True}}
             while asked:
                 found = self._client.batch_get_item(RequestItems=asked)
