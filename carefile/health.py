@@ -6,14 +6,13 @@ A check that may not look, or that the embedded AWS has no answer to, says so an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from itertools import islice
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from carefile.check import Check, State, judged
 from carefile.connection import Connection
 from carefile.dead_letters import DeadLetters
 from carefile.executions import Executions
@@ -21,24 +20,6 @@ from carefile.executions import Executions
 _FEWEST_CONCURRENT = 100
 _LONG = timedelta(hours=1)
 _MANY = 1000
-
-
-class State(StrEnum):
-    OK = "ok"
-    WARNING = "warning"
-    FAILED = "failed"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    of: str
-    state: State
-    says: str
-    to_do: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        return {"check": self.of, "state": self.state.value, "says": self.says, "to_do": self.to_do}
 
 
 Look = Callable[[Connection], Iterator[Check]]
@@ -56,15 +37,11 @@ def checks(connection: Connection) -> Iterator[Check]:
             yield Check(name, State.UNKNOWN, f"could not be looked at: {type(error).__name__}")
 
 
-def _check(of: str, good: bool, says: str, otherwise: str, to_do: str, ill: State = State.FAILED) -> Check:
-    return Check(of, State.OK, says) if good else Check(of, ill, otherwise, to_do)
-
-
 def _stack(connection: Connection) -> Iterator[Check]:
     found = connection.client("cloudformation").describe_stacks(StackName=connection.stack)["Stacks"][0]
     status = found["StackStatus"]
     good = status.endswith("_COMPLETE") and "ROLLBACK" not in status
-    yield _check(
+    yield judged(
         "Stack",
         good,
         status,
@@ -77,13 +54,13 @@ def _stack(connection: Connection) -> Iterator[Check]:
 def _machine(connection: Connection) -> Iterator[Check]:
     found = connection.client("stepfunctions").describe_state_machine(stateMachineArn=connection.machine)
     status = found["status"]
-    yield _check("State machine", status == "ACTIVE", "active", f"it is {status}", "deploy again")
+    yield judged("State machine", status == "ACTIVE", "active", f"it is {status}", "deploy again")
 
 
 def _buckets(connection: Connection) -> Iterator[Check]:
     s3 = connection.client("s3")
     notified = s3.get_bucket_notification_configuration(Bucket=connection.landing)
-    yield _check(
+    yield judged(
         "Landing notifications",
         "EventBridgeConfiguration" in notified,
         "sent to EventBridge",
@@ -95,7 +72,7 @@ def _buckets(connection: Connection) -> Iterator[Check]:
         ("Processed versions", connection.processed),
     ):
         status = s3.get_bucket_versioning(Bucket=bucket).get("Status", "never enabled")
-        yield _check(
+        yield judged(
             name,
             status == "Enabled",
             "kept",
@@ -121,7 +98,7 @@ def _rules(connection: Connection) -> Iterator[Check]:
         else:
             kept = targets and all("DeadLetterConfig" in target for target in targets)
             says = "enabled, and what cannot be delivered is kept"
-            yield _check(
+            yield judged(
                 f"Rule {name}", bool(kept), says, "it has no target, or no dead-letter queue", "deploy again"
             )
 
@@ -152,14 +129,14 @@ def _functions(connection: Connection) -> Iterator[Check]:
         sound = found.get("State", "Active") in ("Active", "Inactive")
         if not sound or found.get("LastUpdateStatus") == "Failed":
             ill.append(f"{physical} ({found.get('StateReason') or found.get('State')})")
-    yield _check("Functions", not ill, "all are ready", f"not ready: {', '.join(ill)}", "deploy again")
+    yield judged("Functions", not ill, "all are ready", f"not ready: {', '.join(ill)}", "deploy again")
 
 
 def _keys(connection: Connection) -> Iterator[Check]:
     for logical, physical in connection.resources("AWS::KMS::Key"):
         name = "Key of the records" if "Records" in logical else "Key of logs and alarms"
         state = connection.client("kms").describe_key(KeyId=physical)["KeyMetadata"]["KeyState"]
-        yield _check(
+        yield judged(
             name,
             state == "Enabled",
             "enabled",
@@ -174,21 +151,21 @@ def _tables(connection: Connection) -> Iterator[Check]:
         status = connection.client("dynamodb").describe_table(TableName=physical)["Table"]["TableStatus"]
         if status not in ("ACTIVE", "UPDATING"):
             ill.append(f"{physical} is {status}")
-    yield _check("Tables", not ill, "active", ", ".join(ill), "look at them in DynamoDB")
+    yield judged("Tables", not ill, "active", ", ".join(ill), "look at them in DynamoDB")
 
 
 def _dead_letters(connection: Connection) -> Iterator[Check]:
     letters = DeadLetters(connection)
     for queue in letters.queues:
         count = letters.waiting(queue)
-        yield _check(f"Dead letters: {queue}", count == 0, "none", f"{count} waiting there", "carefile dlq")
+        yield judged(f"Dead letters: {queue}", count == 0, "none", f"{count} waiting there", "carefile dlq")
 
 
 def _executions(connection: Connection) -> Iterator[Check]:
     executions, now = Executions(connection), datetime.now(UTC)
     failed = sum(1 for _ in islice(executions.ended_badly(now - timedelta(days=1)), _MANY))
     number = f"{_MANY} or more" if failed == _MANY else str(failed)
-    yield _check(
+    yield judged(
         "Failed in 24 hours",
         not failed,
         "none",
@@ -198,7 +175,7 @@ def _executions(connection: Connection) -> Iterator[Check]:
     )
     running = islice(executions.changed_since(status="RUNNING"), _MANY)
     long = sum(1 for item in running if now - item.changed > _LONG)
-    yield _check(
+    yield judged(
         "Running long",
         not long,
         "none",
@@ -212,7 +189,7 @@ def _alarms(connection: Connection) -> Iterator[Check]:
     names = [physical for _, physical in connection.resources("AWS::CloudWatch::Alarm")]
     found = connection.client("cloudwatch").describe_alarms(AlarmNames=names, MaxRecords=100)["MetricAlarms"]
     ringing = [item["AlarmName"] for item in found if item["StateValue"] == "ALARM"]
-    yield _check(
+    yield judged(
         "Alarms",
         not ringing,
         "none rings",
@@ -224,7 +201,7 @@ def _alarms(connection: Connection) -> Iterator[Check]:
 
 def _concurrency(connection: Connection) -> Iterator[Check]:
     limit = connection.client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
-    yield _check(
+    yield judged(
         "Lambda concurrency",
         limit >= _FEWEST_CONCURRENT,
         f"{limit} at once in this account",

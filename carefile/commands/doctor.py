@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from carefile.check import State
 from carefile.connection import Connection
 from carefile.exits import Exit
-from carefile.health import State, checks
+from carefile.health import checks
 from carefile.view import Column, View
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
+from types import SimpleNamespace
+from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import NoCredentialsError
-from moto import mock_aws
+from botocore.exceptions import ClientError, NoCredentialsError
 
 from carefile import local_aws
 from carefile.connection import connect
@@ -25,75 +25,96 @@ OUTPUTS = {
 }
 
 
+class CloudFormation:
+    """What AWS would answer about the stacks of one region."""
+
+    def __init__(self, region: str, stacks: dict[str, dict[str, str]]) -> None:
+        self.meta = SimpleNamespace(region_name=region)
+        self._stacks = stacks
+
+    def describe_stacks(self, StackName: str) -> dict[str, Any]:  # noqa: N803
+        if StackName not in self._stacks:
+            error = {"Error": {"Code": "ValidationError", "Message": f"Stack {StackName} does not exist"}}
+            raise ClientError(error, "DescribeStacks")  # type: ignore[arg-type]
+        return {"Stacks": [self._told(StackName)]}
+
+    def get_paginator(self, _: str) -> CloudFormation:
+        return self
+
+    def paginate(self) -> list[dict[str, Any]]:
+        return [{"Stacks": [self._told(name)]} for name in self._stacks]
+
+    def _told(self, name: str) -> dict[str, Any]:
+        outputs = self._stacks[name].items()
+        return {"StackName": name, "Outputs": [{"OutputKey": k, "OutputValue": v} for k, v in outputs]}
+
+
+Stacks = dict[str, dict[str, dict[str, str]]]
+
+
 @pytest.fixture
-def on_aws(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No embedded AWS runs."""
+def on_aws(monkeypatch: pytest.MonkeyPatch) -> Stacks:
+    """No embedded AWS runs; the stacks of AWS by region, to be filled."""
     monkeypatch.setattr(local_aws, "find", lambda: None)
     for name in ("CAREFILE_STACK", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(name, raising=False)
+    stacks: Stacks = {"us-east-1": {}, "eu-west-1": {}}
+
+    def client(session: boto3.session.Session, _: str, **__: Any) -> CloudFormation:
+        region = session.region_name or "us-east-1"
+        return CloudFormation(region, stacks[region])
+
+    monkeypatch.setattr(boto3.session.Session, "client", client)
+    return stacks
 
 
-def deploy(name: str, outputs: dict[str, str] = OUTPUTS, region: str = "us-east-1") -> None:
-    template = {
-        "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
-        "Outputs": {key: {"Value": value} for key, value in outputs.items()},
-    }
-    boto3.client("cloudformation", region).create_stack(StackName=name, TemplateBody=json.dumps(template))
-
-
-@mock_aws
-def test_the_only_stack_is_taken(on_aws: None) -> None:
-    deploy("Carefile-dev")
-    deploy("Something-else")
+def test_the_only_stack_is_taken(on_aws: Stacks) -> None:
+    on_aws["us-east-1"]["Carefile-dev"] = OUTPUTS
+    on_aws["us-east-1"]["Something-else"] = OUTPUTS
     connection = connect()
     assert (connection.stack, connection.landing) == ("Carefile-dev", "landing")
     assert connection.where == "Carefile-dev in account 123456789012, eu-west-1"
 
 
-@mock_aws
-def test_several_stacks_have_to_be_told_apart(on_aws: None) -> None:
-    deploy("Carefile-dev")
-    deploy("Carefile-prod")
+def test_several_stacks_have_to_be_told_apart(on_aws: Stacks) -> None:
+    on_aws["us-east-1"]["Carefile-dev"] = OUTPUTS
+    on_aws["us-east-1"]["Carefile-prod"] = OUTPUTS
     with pytest.raises(Problem, match="Carefile-dev, Carefile-prod"):
         connect()
     assert connect(stack="Carefile-prod").stack == "Carefile-prod"
 
 
-@mock_aws
-def test_the_stack_may_be_named_by_the_environment(on_aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    deploy("Carefile-dev")
-    deploy("Carefile-prod")
+def test_the_stack_may_be_named_by_the_environment(on_aws: Stacks, monkeypatch: pytest.MonkeyPatch) -> None:
+    on_aws["us-east-1"]["Carefile-dev"] = OUTPUTS
+    on_aws["us-east-1"]["Carefile-prod"] = OUTPUTS
     monkeypatch.setenv("CAREFILE_STACK", "Carefile-dev")
     assert connect().stack == "Carefile-dev"
 
 
-@mock_aws
-def test_the_region_is_looked_in_that_is_named(on_aws: None) -> None:
-    deploy("Carefile-dev", region="eu-west-1")
+def test_the_region_is_looked_in_that_is_named(on_aws: Stacks) -> None:
+    on_aws["eu-west-1"]["Carefile-dev"] = OUTPUTS
     assert connect(region="eu-west-1").stack == "Carefile-dev"
     with pytest.raises(Problem, match="no Carefile is deployed in us-east-1"):
         connect()
 
 
-@mock_aws
-def test_a_stack_that_is_not_there_is_told(on_aws: None) -> None:
+def test_a_stack_that_is_not_there_is_told(on_aws: Stacks) -> None:
     with pytest.raises(Problem, match="no stack Carefile-x in us-east-1"):
         connect(stack="Carefile-x")
 
 
-@mock_aws
-def test_a_stack_without_the_outputs_is_no_carefile(on_aws: None) -> None:
-    deploy("Carefile-half", {"LandingBucketName": "landing"})
+def test_a_stack_without_the_outputs_is_no_carefile(on_aws: Stacks) -> None:
+    on_aws["us-east-1"]["Carefile-half"] = {"LandingBucketName": "landing"}
     with pytest.raises(Problem, match="no output ProcessedBucketName"):
         connect()
 
 
-def test_a_profile_that_is_not_there_is_told(on_aws: None) -> None:
+def test_a_profile_that_is_not_there_is_told(on_aws: Stacks) -> None:
     with pytest.raises(Problem, match="no AWS profile 'nobody'"):
         connect(profile="nobody")
 
 
-def test_without_credentials_it_says_how_to_get_some(on_aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_credentials_it_says_how_to_get_some(on_aws: Stacks, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
@@ -108,10 +129,7 @@ def test_the_embedded_aws_is_found_while_it_runs(carefile: Carefile, deployed_aw
     assert f"Carefile-local on this machine (127.0.0.1:{deployed_aws.settings.port})" in ran.err
 
 
-def test_a_named_region_is_never_the_embedded_aws(
-    carefile: Carefile, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with mock_aws():
-        ran = carefile("runs", "--region", "eu-west-1")
-    assert ran.code == 2
-    assert "no Carefile is deployed in eu-west-1" in ran.err
+def test_what_is_named_is_never_the_embedded_aws(on_aws: Stacks, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local_aws, "find", lambda: pytest.fail("it was looked for"))
+    on_aws["eu-west-1"]["Carefile-dev"] = OUTPUTS
+    assert connect(region="eu-west-1").endpoint is None
