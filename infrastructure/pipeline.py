@@ -56,6 +56,7 @@ class TaskFunctions(Construct):
             environment=with_ledger,
             statements=[
                 *permissions.read_objects(storage.landing),
+                *permissions.write_object_tags(storage.landing),
                 *permissions.update_items(catalog.ledger),
             ],
         ).function

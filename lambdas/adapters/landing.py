@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from lambdas.core.errors import RejectedObject
 from lambdas.core.model import Deleted, Observation, Source
 from lambdas.core.tagging import Tags
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 # What a copy that replaces the metadata must say again, by its name in the API.
 _HEADERS = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage")
+_REFUSED = frozenset({"400", "BadRequest"})  # HEAD tells no reason
 _GONE = frozenset({"404", "405", "NoSuchKey", "NoSuchVersion", "MethodNotAllowed", "NotFound"})
 
 
@@ -36,13 +38,20 @@ class Landing:
         self._s3 = s3
 
     def head(self, source: Source, version_id: str | None = None) -> Observation | Deleted:
-        """The current version of a key, or the one named; strongly consistent."""
+        """The current version of a key, or the one named; strongly consistent. An id that S3 cannot read names none."""
         try:
             found = self._s3.head_object(Bucket=source.bucket, Key=source.key, **version_argument(version_id))
         except ClientError as error:
             if is_gone(error):
                 headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
                 return Deleted(source, marker=headers.get("x-amz-delete-marker") == "true")
+            if error.response.get("Error", {}).get("Code") in _REFUSED:
+                if version_id:
+                    return Deleted(source, marker=False)
+                raise RejectedObject(
+                    "unreadable-object: S3 refuses to show the object, as it does for one encrypted under a key that "
+                    "only its uploader holds (SSE-C); upload it without such a key"
+                ) from None
             raise
         etag, modified = found["ETag"].strip('"'), found["LastModified"].strftime("%Y-%m-%dT%H:%M:%SZ")
         version_id = found.get("VersionId", "null")

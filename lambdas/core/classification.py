@@ -29,6 +29,7 @@ from lambdas.core.names import split_extension
 from lambdas.core.rules import Match, RuleTable
 
 PATIENT_METADATA = ("patient-id", "patient_id")
+_MOST_ID_BYTES = 1024  # nobody's id is longer, and DynamoDB takes a key of 2,048
 _MOST_CANDIDATES = 20  # of one source in the record; all are weighed
 _MOST_CHARACTERS = 200  # of one value in the record
 
@@ -104,7 +105,10 @@ def _decide(
         return Patient(reason=UnknownReason.CONFLICT), frozenset()
     if not named or (sources == {EvidenceSource.CONTENT} and not content_may_decide):
         return Patient(reason=UnknownReason.NO_EVIDENCE), frozenset()
-    return Patient(named.pop()), sources
+    patient_id = named.pop()
+    if len(patient_id.encode("utf-8", "surrogatepass")) > _MOST_ID_BYTES:
+        return Patient(reason=UnknownReason.NO_EVIDENCE), frozenset()
+    return Patient(patient_id), sources
 
 
 def _identity(value: str) -> str:

@@ -24,11 +24,13 @@ class Shape(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class IntakeRequest:
-    """A landing key to be brought in; `version_id` is the upload that asked, where the input names one."""
+    """A landing key to be brought in; `version_id` is the upload that asked, where the input names one. `copied` tells
+    that the object came by S3's CopyObject."""
 
     source: Source
     version_id: str | None = None
     hints: Hints | None = None
+    copied: bool = False
 
 
 def shape_of(data: object) -> Shape:
@@ -47,7 +49,8 @@ def parse(data: Mapping[str, Any]) -> IntakeRequest:
         detail = data["detail"]
         named = detail["object"]
         version_id = _version(named.get("version-id"))
-        return IntakeRequest(Source(detail["bucket"]["name"], named["key"]), version_id)
+        source = Source(detail["bucket"]["name"], named["key"])
+        return IntakeRequest(source, version_id, copied=detail.get("reason") == "CopyObject")
     detail = data["detail"] if shape_of(data) is Shape.OBJECT_SUBMITTED else data
     hints = Hints.from_json(detail["hints"]) if detail.get("hints") else None
     return IntakeRequest(Source(detail["bucket"], detail["key"]), _version(detail.get("version_id")), hints)

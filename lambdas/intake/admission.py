@@ -17,6 +17,7 @@ from lambdas.core.intake_request import IntakeRequest, Shape, decided_at, parse,
 from lambdas.core.layout import Layout
 from lambdas.core.model import Classification, Deleted, Observation
 from lambdas.core.rules import RuleTable
+from lambdas.intake.marks import Marks
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Admission:
     layout: Layout
     rules: RuleTable
     allowed_buckets: frozenset[str]
+    marks: Marks
     now: Callable[[], datetime]
 
     def admit(self, data: Mapping[str, Any], started: object = None) -> Admitted:
@@ -56,6 +58,8 @@ class Admission:
                 self.ledger.decide(request.source, version, request.hints, at)
         if observed is None:
             return Admitted(request, None, classify(request.source.key, (), self.rules, request.hints))
+        if request.copied and version == observed.version:
+            self.marks.drop_inherited(request.source, observed.version, observed.version_id)
         hints = request.hints if version == observed.version else None
         return Admitted(request, observed, classify(request.source.key, observed.metadata, self.rules, hints))
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from lambdas.adapters.landing import Landing
 from lambdas.adapters.ledger import Ledger
 from lambdas.core.model import Source
-from lambdas.core.tagging import PipelineStatus, with_status
+from lambdas.core.tagging import STATUS_TAG, PipelineStatus, with_status
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,16 @@ class Marks:
         noted = self.ledger.status_of(source, version)
         if noted:
             self._raise(source, version_id, noted)
+
+    def drop_inherited(self, source: Source, version: str, version_id: str | None) -> None:
+        """Take off the status that a copied object brought along: S3's CopyObject copies tags too, and a lifecycle
+        rule would believe it. What the ledger shows as begun has a status of its own."""
+        if self.ledger.read(source).version == version:
+            return
+        tags = self.landing.tags(source, version_id)
+        if tags and STATUS_TAG in tags:
+            others = {key: value for key, value in tags.items() if key != STATUS_TAG}
+            self.landing.put_tags(source, version_id, others)
 
     def _raise(self, source: Source, version_id: str | None, status: PipelineStatus) -> bool:
         tags = self.landing.tags(source, version_id)

@@ -42,7 +42,7 @@ def processed() -> Processed:
 
 def admission() -> Admission:
     return Admission(
-        landing(), ledger(), settings.layout(), contracts.rules(), settings.landing_buckets(), moment
+        landing(), ledger(), settings.layout(), contracts.rules(), settings.landing_buckets(), marks(), moment
     )
 
 

@@ -38,7 +38,7 @@ NORMALISE = {
     "secretsmanager:GetSecretValue",
 }
 ALLOWED = {
-    "ClassifyObject": {*READ_LANDING, *USE_LEDGER, *LOGS, *TRACES},
+    "ClassifyObject": {*READ_LANDING, *TAG_LANDING, *USE_LEDGER, *LOGS, *TRACES},
     "NormaliseDocument": {*NORMALISE, *LOGS, *TRACES},
     "NormaliseSession": {*NORMALISE, *LOGS, *TRACES},
     "TagObject": {"s3:ListBucket", *TAG_LANDING, *USE_LEDGER, *LOGS, *TRACES},
