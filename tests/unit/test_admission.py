@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from lambdas.core.errors import CarefileError, RejectedEvent, RejectedObject
 from tests.unit.world import LANDING, World, created_event, execution_arn, submitted_event
@@ -168,3 +169,22 @@ def test_an_input_without_the_machines_frame_is_a_defect_that_says_where(world: 
 
     with pytest.raises(CarefileError, match=r"^KeyError at lambdas/classify_object.py:\d+: a defect"):
         classify_object.handler({"execution": execution_arn("e1")}, None)
+
+
+def test_what_s3_refuses_to_show_is_rejected_by_name(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = world.upload("x.txt")
+    head = world.s3.head_object
+
+    def refuse(*, only_versions: bool) -> None:
+        def answer(**arguments: Any) -> Any:
+            if "VersionId" in arguments or not only_versions:
+                raise ClientError({"Error": {"Code": "400"}}, "HeadObject")
+            return head(**arguments)
+
+        monkeypatch.setattr(world.s3, "head_object", answer)
+
+    refuse(only_versions=True)
+    request = {"bucket": LANDING, "key": "x.txt", "version_id": "not an id"}
+    assert refusal(world, request) == "RejectedObject version-not-found"
+    refuse(only_versions=False)
+    assert refusal(world, created_event("x.txt", version)) == "RejectedObject unreadable-object"
