@@ -31,7 +31,7 @@ class Advice:
     @property
     def anchor(self) -> str:
         """The runbook's section, as a link."""
-        return f"{RUNBOOK}#{self.name.lower().replace('.', '').replace('*', '')}"
+        return f"{RUNBOOK}#{self.name.lower().replace('.', '').replace('*', '').replace(' ', '-')}"
 
     def fits(self, error: str) -> bool:
         return error.startswith(self.name[:-1]) if self.name.endswith("*") else error == self.name
@@ -110,6 +110,12 @@ ADVICE = (
         "See the bus, its policy and its key.",
         Then.REDRIVE,
     ),
+    Advice(
+        "Aborted",
+        "Somebody stopped the execution.",
+        "Find out who and why (CloudTrail, StopExecution).",
+        Then.REDRIVE,
+    ),
 )
 OTHER = Advice(
     "Any other name",
@@ -117,7 +123,12 @@ OTHER = Advice(
     "Look at the cause in the Step Functions console.",
     Then.REDRIVE,
 )
-_SAME_AS = {"Runtime.ExitError": "Lambda.*", "Sandbox.Timedout": "Lambda.*", "TIMED_OUT": "States.Timeout"}
+_SAME_AS = {
+    "Runtime.ExitError": "Lambda.*",
+    "Sandbox.Timedout": "Lambda.*",
+    "TIMED_OUT": "States.Timeout",
+    "ABORTED": "Aborted",
+}
 
 
 def advice_for(error: str | None) -> Advice:

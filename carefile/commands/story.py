@@ -68,7 +68,7 @@ def _failure(execution: Described, path: list[Step]) -> Story:
         "state": path[-1].name if path else None,
         "error": error,
         "cause": execution.reason,
-        "means": "Somebody stopped the execution." if error == "Aborted" else advice.means,
+        "means": advice.means,
         "to_do": advice.to_do,
         "then": _then(execution, advice.then),
         "runbook": advice.anchor,

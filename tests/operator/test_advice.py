@@ -1,0 +1,76 @@
+"""Every error has its words: in the command and in the runbook, and both say the same."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from carefile.advice import ADVICE, OTHER, Advice, advice_for
+from lambdas.core.errors import CarefileError
+
+ROOT = Path(__file__).parents[2]
+RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
+SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", RUNBOOK, re.DOTALL | re.MULTILINE))
+ALL = (*ADVICE, OTHER)
+
+
+@pytest.mark.parametrize("error", [kind.__name__ for kind in CarefileError.__subclasses__()])
+def test_every_error_of_ours_has_advice_of_its_own(error: str) -> None:
+    assert advice_for(error).name == error
+
+
+def test_every_error_that_the_machine_retries_has_advice() -> None:
+    machine = json.loads((ROOT / "statemachines" / "object_pipeline.asl.json").read_text())
+    retried = {
+        name
+        for state in machine["States"].values()
+        for retry in state.get("Retry", ())
+        for name in retry["ErrorEquals"]
+    }
+    unknown = {name for name in retried if advice_for(name) is OTHER}
+    assert all(name.startswith(("States.TaskFailed", "Events.", "EventBridge.")) for name in unknown), unknown
+
+
+@pytest.mark.parametrize("advice", ALL, ids=lambda advice: advice.name)
+def test_every_advice_has_its_section_with_the_same_meaning(advice: Advice) -> None:
+    section = SECTIONS[advice.name]
+    assert section.strip().startswith(advice.means)
+    for part in ("**See it:**", "**Mend it:**", "**Then:**"):
+        assert part in section or (advice.name == "RejectedObject" and "mend it |" in section)
+
+
+@pytest.mark.parametrize("advice", ALL, ids=lambda advice: advice.name)
+def test_the_link_of_an_advice_leads_to_its_section(advice: Advice) -> None:
+    slugs = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in SECTIONS}
+    file, _, anchor = advice.anchor.partition("#")
+    assert file == "docs/runbook.md"
+    assert anchor in slugs
+
+
+def test_no_section_is_about_a_name_that_does_not_exist() -> None:
+    assert set(SECTIONS) == {advice.name for advice in ALL} | {"Dead letters"}
+
+
+def test_the_runbook_explains_every_reason_of_a_rejection() -> None:
+    code = "".join(path.read_text() for path in (ROOT / "lambdas").rglob("*.py"))
+    reasons = set(re.findall(r"RejectedObject\(\s*f?\"([a-z-]+): ", code))
+    assert len(reasons) >= 6
+    assert reasons <= set(re.findall(r"^\| `([a-z-]+)` \|", SECTIONS["RejectedObject"], re.MULTILINE))
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        ("Lambda.TooManyRequestsException", "Lambda.*"),
+        ("Runtime.ExitError", "Lambda.*"),
+        ("TIMED_OUT", "States.Timeout"),
+        ("ABORTED", "Aborted"),
+        ("S3.NoSuchKeyException", "Any other name"),
+        (None, "Any other name"),
+    ],
+)
+def test_names_of_aws_are_understood(error: str | None, name: str) -> None:
+    assert advice_for(error).name == name
