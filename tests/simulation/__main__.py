@@ -41,7 +41,8 @@ def main() -> int:
     campaign.run(console)
     took = time.monotonic() - begun
     console.print(
-        f"{campaign.done:,} schedules, {campaign.steps:,} steps in {took:.0f} s "
+        f"{campaign.done:,} schedules, {campaign.uploads:,} uploads, {campaign.steps:,} steps, "
+        f"{campaign.faults:,} faults in {took:.0f} s "
         f"({campaign.done / took:.0f} schedules/s), {len(campaign.broken)} broken"
     )
     for seed, violation in campaign.broken[:20]:

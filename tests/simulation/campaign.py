@@ -18,10 +18,12 @@ _BATCH = 100
 
 @dataclass(frozen=True)
 class Batch:
-    """What a batch of seeds came to: how many, their steps, and those that broke something."""
+    """What a batch of seeds came to. `broken` has those that broke something, and what."""
 
     done: int
     steps: int
+    uploads: int
+    faults: int
     broken: tuple[tuple[int, str], ...]
 
 
@@ -31,6 +33,8 @@ class Campaign:
     processes: int
     done: int = 0
     steps: int = 0
+    uploads: int = 0
+    faults: int = 0
     broken: list[tuple[int, str]] = field(default_factory=list)
 
     def run(self, console: Console | None = None) -> None:
@@ -46,6 +50,8 @@ class Campaign:
             for batch in self._batches():
                 self.done += batch.done
                 self.steps += batch.steps
+                self.uploads += batch.uploads
+                self.faults += batch.faults
                 self.broken += batch.broken
                 found = f"{len(self.broken)} broken" if self.broken else ""
                 progress.update(bar, completed=self.done, found=found)
@@ -69,13 +75,16 @@ class Campaign:
 
 
 def run_batch(seeds: range) -> Batch:
-    steps, broken = 0, []
+    steps = uploads = faults = 0
+    broken = []
     for seed in seeds:
         result = run_seed(seed)
         steps += result.steps
+        uploads += len(result.world.known.uploads)
+        faults += len(result.script.faults)
         if result.violations:
             broken.append((seed, result.violations[0]))
-    return Batch(len(seeds), steps, tuple(broken))
+    return Batch(len(seeds), steps, uploads, faults, tuple(broken))
 
 
 def _prepare() -> None:

@@ -46,6 +46,7 @@ class Invocation:
         self.then = then
         self.execution: Execution | None = None
         self.storm: Fault | None = None
+        self.alone = False
         self.call: Call | None = None
         self.outcome: Any = None
         self.answer: Any = None

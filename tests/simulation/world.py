@@ -143,8 +143,14 @@ class World:
         return invocation
 
     def _resume(self, invocation: Invocation) -> None:
-        """The next call of a function: it happens, or a fault does."""
-        fault = invocation.storm or self.decisions.fault(invocation.actor, invocation.count())
+        """The next call of a function: it happens, or a fault does.
+
+        A function that nobody waits for may be as slow as it likes, but does not fail as well: nobody would notice,
+        and what it wrote last would stay (docs/convergence.md, "What it does not cover").
+        """
+        fault = invocation.storm
+        if fault is None and not invocation.alone:
+            fault = self.decisions.fault(invocation.actor, invocation.count())
         if fault in (Fault.ABANDONED, Fault.ABORTED) and invocation.execution:
             self.note(f"!! {fault}")
             invocation.execution.leave(invocation, aborted=fault is Fault.ABORTED)
@@ -163,6 +169,7 @@ class World:
         """The function goes on under another name and nobody waits for it."""
         del self.runnable[invocation.actor]
         invocation.actor, invocation.execution, invocation.then = name, None, lambda outcome: None
+        invocation.alone = True
         self.runnable[name] = lambda: self._resume(invocation)
 
     def _ended(self, invocation: Invocation) -> None:

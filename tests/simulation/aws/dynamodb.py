@@ -12,7 +12,7 @@ from tests.simulation.aws.errors import client_error
 from tests.simulation.aws.gate import Gate
 
 Item = dict[str, dict[str, Any]]
-_CLAUSE = re.compile(r"(SET|ADD) (.*?)(?= SET | ADD |$)", re.DOTALL)
+_CLAUSE = re.compile(r"(SET|ADD|DELETE) (.*?)(?= SET | ADD | DELETE |$)", re.DOTALL)
 _TERM = re.compile(
     r"(?P<absent>attribute_not_exists)\((?P<missing>[#\w]+)\)|(?P<name>[#\w]+) (?P<op><=|<|=) (?P<value>:\w+)"
 )
@@ -73,7 +73,10 @@ class DynamoDB:
         item = _copied(table.get(key, Key))
         for action, path, value in _actions(UpdateExpression):
             name, given = names.get(path, path), values[value]
-            item[name] = _added(item.get(name), given) if action == "ADD" else dict(given)
+            if action == "DELETE":
+                _taken_away(item, name, given)
+            else:
+                item[name] = _added(item.get(name), given) if action == "ADD" else dict(given)
         table[key] = item
         if ReturnValues not in ("NONE", "ALL_NEW"):
             raise NotImplementedError(f"ReturnValues {ReturnValues}")
@@ -94,9 +97,18 @@ def _added(old: dict[str, Any] | None, given: dict[str, Any]) -> dict[str, Any]:
     return {"SS": sorted({*(old["SS"] if old else ()), *given["SS"]})}
 
 
+def _taken_away(item: Item, name: str, given: dict[str, Any]) -> None:
+    """DELETE: of a set; one that is empty is no attribute any more."""
+    left = sorted(set(item.get(name, {}).get("SS", ())) - set(given["SS"]))
+    if left:
+        item[name] = {"SS": left}
+    else:
+        item.pop(name, None)
+
+
 @cache
 def _actions(expression: str) -> tuple[tuple[str, str, str], ...]:
-    """(SET or ADD, attribute, value) of an update expression."""
+    """(SET, ADD or DELETE; attribute; value) of an update expression."""
     found, read = [], 0
     for clause in _CLAUSE.finditer(expression.strip()):
         read += len(clause[0])

@@ -7,8 +7,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tests.simulation.aws.errors import client_error
 from tests.simulation.aws.gate import Gate
 
+MAX_ENTRIES = 10  # EventBridge, PutEvents: entries a request
 SECRET = "a secret key of the simulation"
 
 
@@ -23,6 +25,8 @@ class Events:
         return self._gate.call("events", "PutEvents", arguments, self._put)
 
     def _put(self, Entries: list[dict[str, Any]]) -> dict[str, Any]:
+        if not 1 <= len(Entries) <= MAX_ENTRIES:
+            raise client_error("PutEvents", "ValidationException", 400)
         for entry in Entries:
             self._accept(entry)
         return {"FailedEntryCount": 0, "Entries": [{} for _ in Entries]}

@@ -1,0 +1,51 @@
+"""The pipeline keeps its promises in every order of events that these schedules try."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.simulation.campaign import Campaign
+from tests.simulation.run import run_seed
+
+SCHEDULES = 10_000
+SECONDS = 180
+PROCESSES = 2
+
+
+@pytest.mark.timeout(2 * SECONDS)
+def test_ten_thousand_schedules_leave_nothing_lost_mixed_or_rolled_back(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    campaign = Campaign(range(1, SCHEDULES + 1), PROCESSES)
+    begun = time.monotonic()
+    campaign.run()
+    took = time.monotonic() - begun
+    with capsys.disabled():
+        print(  # noqa: T201 - the numbers belong into the log of the tests
+            f"\nsimulation: {campaign.done:,} schedules, {campaign.uploads:,} uploads, {campaign.steps:,} steps, "
+            f"{campaign.faults:,} faults, {took:.0f} s, {len(campaign.broken)} broken"
+        )
+    shown = "\n".join(
+        f"{violation}\n  python -m tests.simulation --seed {seed}" for seed, violation in campaign.broken[:5]
+    )
+    assert campaign.done == SCHEDULES
+    assert not campaign.broken, f"{len(campaign.broken)} schedules break something:\n{shown}"
+
+
+def test_schedules_hold_uploads_keys_and_faults_as_promised() -> None:
+    results = [run_seed(seed) for seed in range(300)]
+    uploads = {sum(step.name.startswith("u") for step in result.scenario.steps) for result in results}
+    assert uploads == {2, 3, 4, 5, 6}
+    assert {len(result.scenario.keys) for result in results} == {1, 2, 3, 4}
+    assert {len(result.script.faults) for result in results} == {0, 1, 2, 3}
+    kinds = {fault for result in results for fault in result.script.faults.values()}
+    assert len(kinds) == 11
+
+
+def test_a_seed_gives_the_same_schedule_every_time() -> None:
+    for seed in (3, 17, 230):
+        first, second = run_seed(seed, tracing=True), run_seed(seed, tracing=True)
+        assert first.trace == second.trace
+        assert first.script == second.script

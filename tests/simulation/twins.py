@@ -1,0 +1,59 @@
+"""What the longer expressions of the machine's file come to, in Python: for speed alone.
+
+A twin is known by the whole text of its expression. When the text in the file changes, jsonata evaluates it and the
+twin does nothing any more, which a test tells; another holds each twin against jsonata with the data of real runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+Twin = Callable[[dict[str, Any]], Any]
+
+
+def _classified(member: str, otherwise: Any) -> Twin:
+    return lambda states: states["input"].get("classification", {member: otherwise})[member]
+
+
+def _tagged(states: dict[str, Any]) -> Any:
+    return states["input"] | {"tag": states["result"]["Payload"]}
+
+
+def _entries(states: dict[str, Any]) -> Any:
+    return [
+        {
+            "EventBusName": "catalog-bus",
+            "Source": "carefile.catalog",
+            "DetailType": event["detail_type"],
+            "Detail": event["detail"],
+        }
+        for event in states["input"]["events"]
+    ]
+
+
+def _announced(states: dict[str, Any]) -> Any:
+    data = states["input"]
+    announced = [
+        {"detail_type": event["detail_type"], "event_id": event["detail"]["event_id"]}
+        for event in data["events"]
+    ]
+    output = {name: value for name, value in data.items() if name != "events"} | {"announced": announced}
+    filed = [event for event in data["events"] if event["detail_type"] == "Object Cataloged"]
+    return output | ({"location": filed[0]["detail"]["location"]} if filed else {})
+
+
+TWINS: dict[str, Twin] = {
+    "{% $exists($states.input.classification) ? $states.input.classification.kind : 'none' %}": _classified(
+        "kind", "none"
+    ),
+    "{% $exists($states.input.classification) ? $states.input.classification.patient : {} %}": _classified(
+        "patient", {}
+    ),
+    "{% $merge([$states.input, {'tag': $states.result.Payload}]) %}": _tagged,
+    "{% [$map($states.input.events, function($event) { {'EventBusName': 'catalog-bus', 'Source': "
+    "'carefile.catalog', 'DetailType': $event.detail_type, 'Detail': $event.detail} })] %}": _entries,
+    "{% $merge([$sift($states.input, function($value, $name) { $name != 'events' }), {'announced': "
+    "[$states.input.events.{'detail_type': detail_type, 'event_id': detail.event_id}], 'location': "
+    "$states.input.events[detail_type = 'Object Cataloged'][0].detail.location}]) %}": _announced,
+}

@@ -1,0 +1,215 @@
+"""The code with one rule of the protocol broken at a time: each has to be found out by the simulation.
+
+A variant is put in place for as long as it is entered. `FOUND_WITHIN` is how many schedules it takes at most.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from lambdas.adapters import aws
+from lambdas.adapters.catalog import Catalog, item_of
+from lambdas.adapters.ledger import Ledger, LedgerEntry
+from lambdas.adapters.processed import Processed, VersionGone
+from lambdas.core import events, layout
+from lambdas.core.model import Disposition, Observation, Source, Stamp, StoredObject, digest
+from lambdas.core.tagging import STATUS_TAG, PipelineStatus, with_status
+from lambdas.intake import marks
+from lambdas.intake.convergence import Intake, Upload
+from lambdas.intake.filing import Filing, Plan
+from lambdas.intake.marks import Marks
+
+Patches = list[tuple[Any, str, Any]]
+
+
+def without_check() -> Patches:
+    return [(Intake, "_still_holds", lambda *_: True)]
+
+
+def claim_without_condition() -> Patches:
+    def try_claim(self: Processed, folder: str, manifest: dict[str, Any], tags: Any) -> None:
+        self._put_manifest(layout.manifest_key(folder), manifest, tags)
+        self._owners[folder] = manifest["owner"]["id"]
+
+    return [(Processed, "_try_claim", try_claim)]
+
+
+def suffix_left_out() -> Patches:
+    """Every source thinks the plain folder its own, as with names alone."""
+
+    def claim(self: Processed, folders: Any, *_: Any, **__: Any) -> str:
+        return next(iter(folders))
+
+    return [(Processed, "claim", claim)]
+
+
+def tags_without_merge() -> Patches:
+    def status_alone(present: Any, status: PipelineStatus) -> dict[str, str] | None:
+        return {STATUS_TAG: status.value} if with_status(present, status) else None
+
+    return [(marks, "with_status", status_alone)]
+
+
+def event_before_the_write() -> Patches:
+    real = Filing.write
+
+    def write(self: Filing, plan: Plan, folder: str, stamp: Stamp, execution: str) -> events.Place:
+        objects = tuple(StoredObject(key, "original", None, "0", 0, "") for key in plan.artifact_keys(folder))
+        place = events.Place(self.processed.bucket, folder, objects, stamp.revision)
+        about = (self.layout, plan.observed, plan.classification, place, Disposition.CATALOGED, execution)
+        event = events.object_cataloged(*about, "2026-01-01T00:00:00.000Z")
+        aws.events().put_events(Entries=[{"DetailType": event.type.value, "Detail": event.detail}])  # type: ignore[typeddict-item]
+        return real(self, plan, folder, stamp, execution)
+
+    return [(Filing, "write", write)]
+
+
+def event_id_from_the_key_alone() -> Patches:
+    return [
+        (events, "_event_id", lambda kind, source, *_: digest("event", kind.value, source.bucket, source.key))
+    ]
+
+
+def no_ledger() -> Patches:
+    """Revisions are counted, destinations are not kept."""
+    read, write_ahead = Ledger.read, Ledger.write_ahead
+
+    def nothing_known(self: Ledger, source: Source) -> LedgerEntry:
+        return dataclasses.replace(read(self, source), destinations=frozenset())
+
+    def only_ours(
+        self: Ledger, observed: Observation, destination: str, known: LedgerEntry
+    ) -> LedgerEntry | None:
+        written = write_ahead(self, observed, destination, known)
+        return written and dataclasses.replace(written, destinations=frozenset({destination}))
+
+    return [(Ledger, "read", nothing_known), (Ledger, "write_ahead", only_ours)]
+
+
+def ledger_entry_removed() -> Patches:
+    retire = Filing.retire
+
+    def and_forget(self: Filing, source: Source, destination: str) -> Any:
+        done = retire(self, source, destination)
+        aws.dynamodb().update_item(
+            TableName="ledger",
+            Key={"source_id": {"S": source.source_id}},
+            UpdateExpression="DELETE destinations :destination",
+            ExpressionAttributeValues={":destination": {"SS": [destination]}},
+        )
+        return done
+
+    return [(Filing, "retire", and_forget)]
+
+
+def ledger_after_the_object() -> Patches:
+    def a_round(self: Intake, upload: Upload, plan: Plan, entry: LedgerEntry) -> Any:
+        folder = self.filing.claim(plan, entry)
+        destination = plan.destination(folder)
+        place = _written(self, upload, plan, folder, entry.revision + 1)
+        written = place and self.ledger.write_ahead(plan.observed, destination, entry)
+        if not place or not written:
+            return None
+        retired = _retire(self, plan, written.destinations - {destination})
+        return (place, retired) if self._still_holds(plan, entry, written) else None
+
+    return [(Intake, "_round", a_round)]
+
+
+def check_before_retiring() -> Patches:
+    def a_round(self: Intake, upload: Upload, plan: Plan, entry: LedgerEntry) -> Any:
+        folder = self.filing.claim(plan, entry)
+        destination = plan.destination(folder)
+        written = self.ledger.write_ahead(plan.observed, destination, entry)
+        place = written and _written(self, upload, plan, folder, written.revision)
+        if not place or not written or not self._still_holds(plan, entry, written):
+            return None
+        return place, _retire(self, plan, written.destinations - {destination})
+
+    return [(Intake, "_round", a_round)]
+
+
+def last_delivered_event_wins() -> Patches:
+    def put(self: Catalog, detail: dict[str, Any]) -> bool:
+        self._dynamodb.put_item(TableName=self._table, Item=item_of(detail))
+        return True
+
+    return [(Catalog, "put", put)]
+
+
+def revision_taken_blindly() -> Patches:
+    """A round takes the next revision also where somebody took one since it read the ledger."""
+    real = Ledger._take_revision
+
+    def take(
+        self: Ledger, source: Source, known: LedgerEntry, expression: str, values: dict[str, Any]
+    ) -> Any:
+        done = None
+        while done is None:
+            done = real(self, source, self.read(source), expression, values)
+        return done
+
+    return [(Ledger, "_take_revision", take)]
+
+
+def latest_decision_to_arrive_holds() -> Patches:
+    real = Ledger.decide
+    return [
+        (
+            Ledger,
+            "decide",
+            lambda self, source, version, hints, at: real(self, source, version, hints, "9999"),
+        )
+    ]
+
+
+def failure_marked_blindly() -> Patches:
+    def failed(self: Marks, source: Source, version: str, version_id: str | None) -> None:
+        self._raise(source, version_id, PipelineStatus.FAILED)
+
+    return [(Marks, "failed", failed)]
+
+
+def _written(intake: Intake, upload: Upload, plan: Plan, folder: str, revision: int) -> events.Place | None:
+    stamp = Stamp(plan.source.source_id, plan.observed.version, revision, upload.execution_name)
+    try:
+        return intake.filing.write(plan, folder, stamp, upload.execution)
+    except VersionGone:
+        return None
+
+
+def _retire(intake: Intake, plan: Plan, others: frozenset[str]) -> tuple[str, ...]:
+    for other in sorted(others):
+        intake.filing.retire(plan.source, other)
+    return tuple(sorted(others))
+
+
+FOUND_WITHIN: dict[Callable[[], Patches], int] = {
+    without_check: 500,
+    claim_without_condition: 200,
+    suffix_left_out: 100,
+    tags_without_merge: 20,
+    event_before_the_write: 20,
+    event_id_from_the_key_alone: 20,
+    no_ledger: 20,
+    ledger_entry_removed: 300,
+    ledger_after_the_object: 300,
+    check_before_retiring: 4000,
+    last_delivered_event_wins: 100,
+    revision_taken_blindly: 4000,
+    latest_decision_to_arrive_holds: 4000,
+    failure_marked_blindly: 4000,
+}
+
+
+@contextmanager
+def broken(variant: Callable[[], Patches]) -> Iterator[None]:
+    """The code with this rule broken."""
+    with ExitStack() as stack:
+        for owner, name, replacement in variant():
+            stack.enter_context(patch.object(owner, name, replacement))
+        yield
