@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 from xml.etree import ElementTree
 
-from ministack.core import lambda_runtime
+from ministack.core import lambda_runtime, persistence
 from ministack.services import eventbridge, lambda_svc, s3, stepfunctions
 
 
@@ -27,6 +27,7 @@ def apply() -> None:
     let_an_execution_be_started_twice()
     keep_the_tags_of_multipart_uploads()
     share_the_processors_among_invocations()
+    save_one_file_at_a_time()
 
 
 def name_lambda_errors_after_their_class() -> None:
@@ -155,3 +156,14 @@ def share_the_processors_among_invocations() -> None:
             return execute(func, event, request_id)
 
     lambda_svc._execute_function_warm = in_turn
+
+
+def save_one_file_at_a_time() -> None:
+    """Two saves at once, one asked for and one at the stop, write through one temporary file and would tear it."""
+    save, turn = persistence.save_state, threading.Lock()
+
+    def save_in_turn(service: str, data: dict[str, Any]) -> None:
+        with turn:
+            save(service, data)
+
+    persistence.save_state = save_in_turn

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import time
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.embedded import EmbeddedAws
+from local import processes
+from tests.embedded import EmbeddedAws, eventually
 from tests.local import stubs
 
 pytestmark = pytest.mark.timeout(120)
@@ -162,3 +164,25 @@ def test_a_burst_is_worked_off_by_as_many_processes_as_there_are_processors(bare
 
 def test_canary_a_burst_starts_a_process_each_without_the_mend(unmended_aws: EmbeddedAws) -> None:
     assert len(processes_of_a_burst(unmended_aws)) > max(2, os.cpu_count() or 2)
+
+
+def failures_of_saves_at_once(aws: EmbeddedAws) -> list[str]:
+    """What the log says against ten saves that are asked for at nearly the same time."""
+    running, log = processes.find(aws.settings), aws.settings.logs / "aws.log"
+    assert running is not None
+    before = len(log.read_text())
+    for _ in range(10):
+        processes.save(running)
+        time.sleep(0.005)  # signals that arrive together are one
+    eventually(lambda: log.stat().st_mtime < time.time() - 1, 30)
+    return [line for line in log.read_text()[before:].splitlines() if "failed to save" in line]
+
+
+def test_saves_at_the_same_time_leave_every_file_whole(bare_aws: EmbeddedAws) -> None:
+    assert failures_of_saves_at_once(bare_aws) == []
+    for file in (bare_aws.settings.state / "services").glob("*.json"):
+        json.loads(file.read_text())
+
+
+def test_canary_saves_at_the_same_time_tear_files_without_the_mend(unmended_aws: EmbeddedAws) -> None:
+    assert failures_of_saves_at_once(unmended_aws) != []
