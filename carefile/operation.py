@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -59,7 +60,7 @@ def operation(command: Command) -> Callable[..., None]:
                 view.warn(f"  to do: {plain(problem.to_do)}")
             code = problem.code
         except BrokenPipeError:  # the reader (head, less) has seen enough
-            sys.stderr.close()
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = Exit.DONE
         raise typer.Exit(int(code))
 

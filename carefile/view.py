@@ -52,10 +52,17 @@ class Column:
     width: int = 0
 
 
+class _Output(Console):
+    """Where the results go. A reader that has seen enough (head, less) ends the command and is no failure."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 class View:
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
-        self.out = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
+        self.out = _Output(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
         self.err = Console(stderr=True, highlight=False)
 
     def table(self, columns: Iterable[Column], records: Iterable[Record], *, nothing: str) -> int:
