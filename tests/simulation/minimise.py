@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 from tests.simulation.run import Result, run_script
 from tests.simulation.scenario import Scenario
@@ -67,7 +68,7 @@ def _merged(scenario: Scenario, script: Script) -> Iterator[Candidate]:
     """One switch fewer: a run of one actor's steps moved to its next run."""
     picks = script.picks
     starts = [i for i in range(len(picks)) if i == 0 or picks[i] != picks[i - 1]]
-    for start, end in zip(starts, starts[1:], strict=False):
+    for start, end in pairwise(starts):
         later = next((i for i in starts if i >= end and picks[i] == picks[start]), None)
         if later is not None:
             moved = script.copy()

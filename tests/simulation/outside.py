@@ -81,7 +81,8 @@ class Outside:
         world.known.uploads.append(uploaded)
         self._uploaded[step.name] = uploaded
         world.note(
-            f"-- {step.name}: upload {key.key} = {shown}, metadata {step.metadata}, content {uploaded.content}, {len(body)} bytes"
+            f"-- {step.name}: upload {key.key} = {shown}, patient in metadata {step.metadata}, "
+            f"in content {uploaded.content}, {len(body)} bytes"
         )
         named = {"key": key.key, "size": len(body), "etag": version.etag.strip('"')}
         if world.landing.versioned:

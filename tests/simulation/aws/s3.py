@@ -149,13 +149,13 @@ class S3:
             if first >= len(body):
                 raise client_error("GetObject", "InvalidRange", 416)
             body = body[first : last + 1]
-        return self._described(Bucket, found) | {"Body": io.BytesIO(body)}
+        return self._described(Bucket, found) | {"ContentLength": len(body), "Body": io.BytesIO(body)}
 
     def _put(
         self,
         Bucket: str,
         Key: str,
-        Body: bytes,
+        Body: bytes | str,
         ContentType: str = "binary/octet-stream",
         Metadata: dict[str, str] | None = None,
         Tagging: str = "",
@@ -167,7 +167,7 @@ class S3:
                 raise NotImplementedError("If-None-Match takes only *")
             if bucket.live(Key):
                 raise client_error("PutObject", "PreconditionFailed", 412)
-        version = Version(Key, "", bytes(Body), self._now(), etag_of(Body), ContentType)
+        version = Version(Key, "", _bytes(Body), self._now(), etag_of(_bytes(Body)), ContentType)
         version.metadata, version.tags = _metadata("PutObject", Metadata or {}), _tags("PutObject", Tagging)
         return self._written(bucket, version)
 
@@ -210,7 +210,8 @@ class S3:
 
     def _get_tags(self, Bucket: str, Key: str, VersionId: str | None = None) -> dict[str, Any]:
         found = self._readable("GetObjectTagging", Bucket, Key, VersionId)
-        return {"TagSet": [{"Key": key, "Value": value} for key, value in found.tags.items()]}
+        tags = {"TagSet": [{"Key": key, "Value": value} for key, value in found.tags.items()]}
+        return tags | ({"VersionId": found.id} if self._buckets[Bucket].versioned else {})
 
     def _put_tags(
         self,
@@ -295,3 +296,7 @@ def _metadata(operation: str, metadata: dict[str, str]) -> dict[str, str]:
 
 def epoch() -> datetime:
     return datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def _bytes(body: bytes | str) -> bytes:
+    return body.encode() if isinstance(body, str) else bytes(body)
