@@ -1,12 +1,14 @@
 # Every command installs what it needs first, once. `make` alone lists them.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status demo test lint deploy clean clean-all
+.PHONY: help setup up down status demo test simulate lint deploy clean clean-all
 
 # The first of these that is new enough; or say `make setup PYTHON=/path/to/python`.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 STAGE ?= dev
+N ?= 100000
+SEED ?= 1
 PY := .venv/bin/python
 # A link across file systems is no news to anybody.
 export UV_LINK_MODE := copy
@@ -35,6 +37,9 @@ down: ## stop it; what it holds is kept
 
 test: setup node_modules/.ready ## run all tests
 	@$(PY) -m pytest $(ARGS)
+
+simulate: setup ## run N schedules of uploads, crashes and races (N=100000, SEED=1)
+	@$(PY) -m tests.simulation --schedules $(N) --seed $(SEED)
 
 lint: setup ## check style, types, schemas and the direction of dependencies
 	@$(PY) -m ruff check .
