@@ -20,7 +20,8 @@ _MOST_REDRIVES = 12
 
 
 class Execution:
-    """`asked` is what it was started with. `final` tells that it failed for good: a redrive changes nothing."""
+    """`asked` is what it was started with. `final` tells that it failed for good: what was rejected is re-driven once,
+    or by nobody; whatever else failed, until it ends well."""
 
     def __init__(self, name: str, data: dict[str, Any], world: World) -> None:
         self.name = name
@@ -38,15 +39,12 @@ class Execution:
         self.output: dict[str, Any] = {}
         self.calls = 0
         self.redrives = 0
+        self.final = False
         self.storm: Fault | None = None
         self._world = world
         self._left = 0
         self._failures = 0
         self._stopped = world.now()
-
-    @property
-    def final(self) -> bool:
-        return self.status == "FAILED" and self.error in _REJECTIONS and self.redrives > 0
 
     def advance(self, following: Next) -> None:
         """Go where the machine says."""
@@ -112,6 +110,8 @@ class Execution:
                 "RecordFailure",
                 {"detail-type": "Step Functions Execution Status Change", "detail": self._status_change()},
             )
+        if error in _REJECTIONS:
+            self.final = self.redrives > 0 or world.decisions.lost(f"redrive {self.name}", likely=True)
         if self.redrives > _MOST_REDRIVES:
             world.violations.append(f"I4 {self.name} fails however often it is re-driven: {error}")
         elif not self.final:

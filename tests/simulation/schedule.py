@@ -55,7 +55,7 @@ class Decisions:
     def twice(self, name: str) -> bool:
         return False
 
-    def lost(self, name: str) -> bool:
+    def lost(self, name: str, likely: bool = False) -> bool:
         return False
 
 
@@ -110,8 +110,8 @@ class Chance(Decisions):
         self.script.twice.add(name)
         return True
 
-    def lost(self, name: str) -> bool:
-        if self._rng.random() >= self._repeat_rate / 2:
+    def lost(self, name: str, likely: bool = False) -> bool:
+        if self._rng.random() >= (0.5 if likely else self._repeat_rate / 2):
             return False
         self.script.lost.add(name)
         return True
@@ -147,7 +147,7 @@ class Replay(Decisions):
             self.script.twice.add(name)
         return name in self._given.twice
 
-    def lost(self, name: str) -> bool:
+    def lost(self, name: str, likely: bool = False) -> bool:
         if name in self._given.lost:
             self.script.lost.add(name)
         return name in self._given.lost

@@ -61,6 +61,14 @@ class Watch:
                     f"an event announces version {source['version_id']} of {source['key']}, but shows another"
                 )
 
+    def failure_recorded(self) -> None:
+        """No failure is being recorded just now: does the mark of one hide that another execution ended well?"""
+        for execution in self._world.executions.values():
+            upload = execution.output.get("upload", {})
+            version = self._world.landing.find(upload.get("key", ""), upload.get("version_id"))
+            if upload.get("version_id") and version is not None and version.tags.get(STATUS) == "failed":
+                self._fail(f"I3 {execution.name} ended well, and its upload is marked as failed")
+
     def _written(self, bucket: str, key: str) -> None:
         if bucket != "processed-bucket" or not key.startswith(PREFIX):
             self._fail(f"I7 a function writes {key} into {bucket}")

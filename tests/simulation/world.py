@@ -207,10 +207,16 @@ class World:
         def taken(outcome: Any) -> None:
             if not isinstance(outcome, Returned):
                 self.runnable[name] = arrive
-            elif self.decisions.twice(name):
+                return
+            if function == "RecordFailure" and not self._at_work(function):
+                self.watch.failure_recorded()
+            if self.decisions.twice(name):
                 self.deliver(f"{name}'", function, event)
 
         self.runnable[name] = arrive
+
+    def _at_work(self, function: str) -> bool:
+        return any(one.sandbox and one.sandbox.function == function for one in self._alive)
 
     def _describe(self, arn: str) -> dict[str, Any]:
         return self.executions[arn].described()
