@@ -1,7 +1,7 @@
 # Every command installs what it needs first, once. `make` alone lists them.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status demo test simulate lint deploy clean clean-all
+.PHONY: help setup up down status demo test simulate names storm faults lint deploy clean clean-all
 
 # The first of these that is new enough; or say `make setup PYTHON=/path/to/python`.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -10,6 +10,8 @@ STAGE ?= dev
 N ?= 100000
 SEED ?= 1
 PY := .venv/bin/python
+# What N is for a command when nobody says it.
+n = $(if $(filter file,$(origin N)),$(1),$(N))
 # A link across file systems is no news to anybody.
 export UV_LINK_MODE := copy
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -40,6 +42,15 @@ test: setup node_modules/.ready ## run all tests
 
 simulate: setup ## run N schedules of uploads, crashes and races (N=100000, SEED=1)
 	@$(PY) -m tests.simulation --schedules $(N) --seed $(SEED)
+
+names: setup ## hold the rules to N names in any script a promise (N=20000)
+	@CAREFILE_EXAMPLES=$(call n,20000) $(PY) -m pytest tests/property
+
+storm: setup ## file N uploads at once on the embedded AWS (N=1000)
+	@CAREFILE_STORM=$(call n,1000) $(PY) -m pytest tests/end_to_end/test_many.py
+
+faults: setup ## file N uploads while AWS fails and through a crash (N=200)
+	@CAREFILE_FAULTS=$(call n,200) $(PY) -m pytest tests/faults
 
 lint: setup ## check style, types, schemas and the direction of dependencies
 	@$(PY) -m ruff check .

@@ -14,8 +14,9 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.end_to_end.at_rest import Rest, source_id
 from tests.end_to_end.conftest import Pipeline
-from tests.end_to_end.crowd import Crowd, File, Rest, memory_of, source_id
+from tests.end_to_end.crowd import Crowd, File, memory_of
 
 UPLOADS = int(os.environ.get("CAREFILE_STORM", "150"))
 SECONDS_AN_UPLOAD = 1.0

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.end_to_end.at_rest import Rest
 from tests.end_to_end.conftest import Pipeline
-from tests.end_to_end.crowd import Crowd, File, Rest, in_parallel
+from tests.end_to_end.crowd import Crowd, File, in_parallel
 
 SCRIPTS = (
     "Łódź.pdf",

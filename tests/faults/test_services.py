@@ -1,0 +1,120 @@
+"""AWS on a bad day, seen by the deployed functions: throttling, errors, resets, lost answers, timeouts, refusals.
+
+The catalog bus is reached by Step Functions itself, not through a function, so no fault reaches its PutEvents here.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.embedded import EmbeddedAws
+from tests.end_to_end.at_rest import Rest
+from tests.end_to_end.conftest import Pipeline
+from tests.end_to_end.crowd import Crowd, File, in_parallel
+from tests.faults.conftest import FaultProxy, Rule, proxy_before
+from tests.faults.redriving import bring_home
+
+UPLOADS = int(os.environ.get("CAREFILE_FAULTS", "40"))
+
+PASSING: list[Rule] = [
+    {"service": "s3", "probability": 0.04, "error": {"code": "SlowDown", "status": 503}},
+    {"service": "s3", "probability": 0.02, "error": {"code": "InternalError", "status": 500}},
+    {"service": "s3", "probability": 0.02, "timeout_ms": 300},
+    {"service": "s3", "probability": 0.02, "reset": True},
+    # Done, and the answer lost on the way: the caller does it again.
+    {
+        "service": "s3",
+        "headers": {"x-amz-copy-source": ""},
+        "probability": 0.05,
+        "response": {"abort_frac": 0.5},
+    },
+    {"service": "s3", "operation": "GetObject", "probability": 0.05, "response": {"abort_frac": 0.5}},
+    {"service": "dynamodb", "operation": "UpdateItem", "probability": 0.05, "response": {"abort_frac": 0.3}},
+    {"service": "dynamodb", "probability": 0.05, "error": {"code": "ProvisionedThroughputExceededException"}},
+    {"service": "dynamodb", "probability": 0.03, "error": {"code": "ThrottlingException"}},
+    {"service": "dynamodb", "probability": 0.03, "reset": True},
+    # Longer than the ten seconds that a function waits for DynamoDB.
+    {"service": "dynamodb", "times": 2, "timeout_ms": 11_000},
+    {"service": "secretsmanager", "probability": 0.2, "error": {"code": "ThrottlingException"}},
+]
+LASTING: list[Rule] = [
+    {
+        "service": "s3",
+        "operation": "PutObject",
+        "times": max(4, UPLOADS // 20),
+        "error": {"code": "AccessDenied", "status": 403},
+    },
+]
+
+
+def files(count: int, name: str = "services") -> list[File]:
+    """Documents and parts of sessions; every fifth is a new version of the one before, some have one name."""
+    found = []
+    for number in range(count):
+        of = number - 1 if number % 5 == 4 else number
+        folder = f"documents/P_{of % 7}" if of % 3 else f"sessions/P_{of % 7}/session_{of % 4}"
+        file = f"{name}/{of}/letter.txt" if of % 8 == 7 else f"{name}_{of}.txt"
+        found.append(File(f"{folder}/{file}", f"{name} {number}\n".encode() * 50))
+    return found
+
+
+@pytest.mark.timeout(max(300, UPLOADS * 6))
+def test_nothing_is_lost_when_the_services_fail_and_what_failed_goes_home_when_they_are_mended(
+    fragile: Pipeline, proxy: FaultProxy, say: Callable[[str], None]
+) -> None:
+    crowd, began = Crowd(fragile), time.monotonic()
+    proxy.inject(LASTING + PASSING)
+    crowd.upload(files(UPLOADS))
+    crowd.settle(60 + UPLOADS * 3)
+    took, ends = time.monotonic() - began, [end for (end,) in crowd.ends().values()]
+    fired = proxy.fired()
+
+    failed = [end for end in ends if end["status"] != "SUCCEEDED"]
+    assert len(ends) == UPLOADS
+    unforeseen = [end for end in failed if end["error"] not in ("StorageThrottled", "StorageDenied")]
+    assert [end["cause"] for end in unforeseen] == []
+    assert failed, "a missing permission must be seen"
+    assert not [end for end in failed if "P_" in end["cause"] or "upload" in end["cause"]]
+    retried = sum(1 for count in in_parallel(lambda end: failures_in(fragile, end), ends) if count)
+    for kind in (
+        "s3 error:SlowDown",
+        "s3 reset",
+        "dynamodb error:ThrottlingException",
+        "dynamodb timeout:11000ms",
+    ):
+        assert fired[kind], sorted(fired)
+
+    proxy.inject([])
+    again = bring_home(crowd)
+    Rest.of(crowd).assert_right()
+    say(
+        f"{UPLOADS} uploads, {proxy.requests()} requests of the functions, {sum(fired.values())} of them failed "
+        f"({spelt(fired)}); {len(ends) - len(failed)} filed in {took:.0f} s all the same, {retried} executions after "
+        f"retries of the machine; {len(failed)} failed visibly ({spelt(Counter(end['error'] for end in failed))}); "
+        f"then {again}; nothing lost"
+    )
+
+
+def failures_in(pipeline: Pipeline, execution: dict) -> int:
+    return sum(event["type"].endswith("Failed") for event in pipeline.aws.history(execution["executionArn"]))
+
+
+def spelt(counts: Counter[str]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.most_common())
+
+
+def test_canary_the_proxy_as_it_comes_takes_the_length_out_of_the_answer_to_a_head(
+    fragile: Pipeline, tmp_path: Path
+) -> None:
+    key = "documents/P_0/canary.txt"
+    fragile.filed(key, b"12345")
+    with proxy_before(fragile.aws, tmp_path / "proxy.log", CAREFILE_UNMENDED="1") as proxy:
+        through = EmbeddedAws(replace(fragile.aws.settings, port=proxy.port)).client("s3")
+        assert "ContentLength" not in through.head_object(Bucket=fragile.landing, Key=key)

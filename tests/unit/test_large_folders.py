@@ -1,0 +1,24 @@
+"""A folder with more keys than S3 lists in one answer."""
+
+from __future__ import annotations
+
+from lambdas.adapters.processed import Processed
+from lambdas.core.model import Stamp
+from tests.unit.world import PROCESSED, World
+
+FOLDER = "processed/P_scan/"
+STAMP = Stamp("the-source", "v1", 1, "e1")
+
+
+def test_all_of_a_folder_is_retired_however_many_pages_its_list_has(world: World) -> None:
+    processed = Processed(world.s3, PROCESSED)
+    for number in range(1_050):  # S3, ListObjectsV2: a thousand keys an answer
+        processed.put(f"{FOLDER}{number:05}.txt", "part", b"x", "text/plain", STAMP, {})
+    processed.put(f"{FOLDER}_manifest.json", "manifest", b"{}", "application/json", STAMP, {})
+    world.s3.put_object(Bucket=PROCESSED, Key=f"{FOLDER}zzz of somebody else.txt", Body=b"theirs")
+
+    assert processed.retire(FOLDER, STAMP.source_id, {"owner": "the same"}, {})
+
+    assert world.filed(FOLDER) == [f"{FOLDER}_manifest.json", f"{FOLDER}zzz of somebody else.txt"]
+    assert world.json(f"{FOLDER}_manifest.json") == {"owner": "the same"}
+    assert not processed.retire(FOLDER, STAMP.source_id, {"owner": "the same"}, {})
