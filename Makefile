@@ -43,7 +43,7 @@ test: setup node_modules/.ready ## run all tests
 simulate: setup ## run N schedules of uploads, crashes and races (N=100000, SEED=1)
 	@$(PY) -m tests.simulation --schedules $(N) --seed $(SEED)
 
-names: setup ## hold the rules to N names in any script a promise (N=20000)
+names: setup ## hold the rules to their promises, N names each (N=20000)
 	@CAREFILE_EXAMPLES=$(call n,20000) $(PY) -m pytest tests/property
 
 storm: setup ## file N uploads at once on the embedded AWS (N=1000)
