@@ -30,6 +30,9 @@ def paths(name: str = DEFINITION["StartAt"]) -> list[list[str]]:
     return [[name, *rest] for after in following for rest in paths(after)] or [[name]]
 
 
+WAITING = ["Lambda.TooManyRequestsException"]
+
+
 def retried_by(state: dict[str, Any]) -> set[str]:
     return {name for retry in state.get("Retry", ()) for name in retry["ErrorEquals"]}
 
@@ -125,7 +128,7 @@ def test_every_task_ends_in_time_and_is_retried_with_backoff_and_full_jitter(nam
         assert retry["BackoffRate"] >= 1.5
         assert retry["JitterStrategy"] == "FULL"
         assert retry["MaxDelaySeconds"] <= 300
-        assert 3 <= retry["MaxAttempts"] <= 10
+        assert 3 <= retry["MaxAttempts"] <= (60 if retry["ErrorEquals"] == WAITING else 10)
         assert retry["IntervalSeconds"] >= 1
 
 
@@ -164,6 +167,19 @@ def test_what_lambda_itself_may_do_wrong_is_retried(name: str) -> None:
         "Lambda.TooManyRequestsException",
         "Lambda.Unknown",
     }
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_more_uploads_at_once_than_the_account_runs_functions_wait_for_half_an_hour(name: str) -> None:
+    """Lambda refuses what is over the concurrency of the account at once; new accounts may run ten functions."""
+    (waiting,) = [retry for retry in TASKS[name]["Retry"] if retry["ErrorEquals"] == WAITING]
+    delays = [
+        min(waiting["IntervalSeconds"] * waiting["BackoffRate"] ** tried, waiting["MaxDelaySeconds"])
+        for tried in range(waiting["MaxAttempts"])
+    ]
+    mean = sum(delays) / 2  # full jitter: anything between none and all of it
+    assert mean >= 25 * 60
+    assert sum(delays) < DEFINITION["TimeoutSeconds"] / 4
 
 
 def test_an_event_that_the_bus_did_not_take_is_sent_again() -> None:
