@@ -62,6 +62,19 @@ class Outcome:
     events: tuple[Event, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """Where a version is filed, the destinations that are retired, and what the ledger said of it.
+
+    Destinations that held something until now come first. The others are named again, as the execution that emptied
+    them may have died before it said so.
+    """
+
+    place: Place
+    retired: tuple[str, ...]
+    known: LedgerEntry
+
+
 @dataclass(frozen=True)
 class Intake:
     landing: Landing
@@ -83,11 +96,14 @@ class Intake:
                 continue
             present = self.filing.present(plan, entry)
             done_before = present is not None and upload.execution_name not in present.written_by
+            filed: Filed | None
             if present and entry.destinations == {plan.destination(present.place.folder)}:
-                return self._filed(upload, plan, present.place, (), done_before)
-            done = self._round(upload, plan, entry)
-            if done:
-                return self._filed(upload, plan, *done, done_before)
+                filed = Filed(present.place, (), entry)
+            else:
+                filed = self._round(upload, plan, entry)
+            outcome = self._outcome(upload, plan, filed, done_before) if filed else None
+            if outcome:
+                return outcome
         raise StillChanging(
             f"still-changing: the object changed in each of {MAX_ROUNDS} rounds; redrive when it is quiet"
         )
@@ -110,13 +126,8 @@ class Intake:
             )
         return self._withdrawn(upload)
 
-    def _round(self, upload: Upload, plan: Plan, entry: LedgerEntry) -> tuple[Place, tuple[str, ...]] | None:
-        """Claim, write ahead, write, retire, check: the place, and the destinations that are retired. None when
-        another round is needed.
-
-        Those that held something until now come first. The others are named again, as the execution that emptied
-        them may have died before it said so.
-        """
+    def _round(self, upload: Upload, plan: Plan, entry: LedgerEntry) -> Filed | None:
+        """Claim, write ahead, write, retire, check. None when another round is needed."""
         folder = self.filing.claim(plan, entry)
         destination = plan.destination(folder)
         written = self.ledger.write_ahead(plan.observed, destination, entry)
@@ -131,7 +142,7 @@ class Intake:
         empty: list[str] = []
         for other in sorted(written.destinations - {destination}):
             (emptied if self.filing.retire(plan.source, other) else empty).append(other)
-        return (place, (*emptied, *empty)) if self._still_holds(plan, entry, written) else None
+        return Filed(place, (*emptied, *empty), written) if self._still_holds(plan, entry, written) else None
 
     def _still_holds(self, plan: Plan, entry: LedgerEntry, written: LedgerEntry) -> bool:
         """After the last change: is this version still the one to be there, and the decision about it the same?"""
@@ -144,26 +155,37 @@ class Intake:
             return latest.revision == written.revision
         return found.version == version
 
-    def _filed(
-        self, upload: Upload, plan: Plan, place: Place, retired: tuple[str, ...], done_before: bool
-    ) -> Outcome:
+    def _outcome(self, upload: Upload, plan: Plan, filed: Filed, done_before: bool) -> Outcome | None:
+        """What is to be said of the upload. None when another round is needed."""
         disposition = Disposition.DUPLICATE if done_before else Disposition.CATALOGED
-        announced = list(self._announcements(upload, plan, place, retired, disposition))
+        announced = list(self._announcements(upload, plan, filed, disposition))
         if upload.version not in (None, plan.observed.version):
             disposition = Disposition.SUPERSEDED
-            if isinstance(self.landing.head(upload.source), Deleted):
+            if self._deleted_unfiled(upload, plan.observed):
+                if not self.ledger.stop_others(upload.source, filed.known):
+                    return None
                 disposition = Disposition.WITHDRAWN
                 announced += self._withdrawn(upload).events
         return Outcome(disposition, plan.classification, tuple(announced))
 
+    def _deleted_unfiled(self, upload: Upload, filed: Observation) -> bool:
+        """True when the key is deleted, and what it held last was this upload and not what is filed.
+
+        S3 tells times in seconds only: of two uploads in one second either may have been the last.
+        """
+        if not isinstance(self.landing.head(upload.source), Deleted):
+            return False
+        asked = self.landing.head(upload.source, upload.version_id)
+        return isinstance(asked, Deleted) or asked.last_modified >= filed.last_modified
+
     def _announcements(
-        self, upload: Upload, plan: Plan, place: Place, retired: tuple[str, ...], disposition: Disposition
+        self, upload: Upload, plan: Plan, filed: Filed, disposition: Disposition
     ) -> Iterator[Event]:
-        at = self.now()
+        at, place = self.now(), filed.place
         yield events.object_cataloged(
             self.filing.layout, plan.observed, plan.classification, place, disposition, upload.execution, at
         )
-        for other in retired[:MAX_RETIRED]:
+        for other in filed.retired[:MAX_RETIRED]:
             yield events.object_retired(plan.observed, place.bucket, other, place, upload.execution, at)
 
     def _withdrawn(self, upload: Upload) -> Outcome:
