@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation.aws.s3 import Version, etag_of
+from tests.simulation.aws.store import Version, etag_of
 from tests.simulation.oracle import Decision, Uploaded
 from tests.simulation.scenario import MARK, Again, Delete, Scan, Step, Submit, Upload
 

@@ -6,7 +6,7 @@ import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation.aws.s3 import Version
+from tests.simulation.aws.store import Version
 from tests.simulation.oracle import PREFIX, Place, Uploaded, place_of
 from tests.simulation.outside import SCANNER_TAG, UPLOADERS_TAGS
 from tests.simulation.scenario import MARK, LandingKey
@@ -28,7 +28,7 @@ def violations(world: World) -> list[str]:
         found += _Key(world, key).check()
     for execution in world.executions.values():
         found += _ended(execution)
-    return found + _event_ids(world) + _leaks(world)
+    return found + _event_ids(world) + _contradictions(world) + _leaks(world)
 
 
 class _Key:
@@ -177,6 +177,8 @@ class _Key:
             )
             if at != destination and told.get(at, 0) < detail["revision"]:
                 found.append(f"I2 {at} was announced and left, and no Object Retired tells so")
+        if told.get(destination, 0) > revision:
+            found.append(f"I2 {destination} is where it is, and announced as retired")
         for at in self.world.watch.filed.get(self.key.key, set()) - {destination}:
             if at not in told:
                 found.append(f"I2 {at} was written and left, and no Object Retired tells so")
@@ -250,6 +252,19 @@ def _event_ids(world: World) -> list[str]:
         if facts.setdefault(event_id, fact) != fact:
             found.append(f"two versions share the event id {event_id}")
     return found
+
+
+def _contradictions(world: World) -> list[str]:
+    """No upload is announced both as filed and as deleted before it was."""
+    told: dict[str, set[tuple[str, str]]] = {"Object Cataloged": set(), "Object Withdrawn": set()}
+    for event in world.published:
+        source = event.detail.get("source", {})
+        if event.type in told and "version_id" in source:
+            told[event.type].add((source["key"], source["version_id"]))
+    both = told["Object Cataloged"] & told["Object Withdrawn"]
+    return [
+        f"I3 {version} of {key} is announced as cataloged and as withdrawn" for key, version in sorted(both)
+    ]
 
 
 def _leaks(world: World) -> list[str]:

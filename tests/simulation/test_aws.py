@@ -13,8 +13,9 @@ from moto import mock_aws
 
 from tests.simulation.aws.dynamodb import DynamoDB
 from tests.simulation.aws.gate import Gate
-from tests.simulation.aws.s3 import S3, Bucket, epoch
+from tests.simulation.aws.s3 import S3
 from tests.simulation.aws.services import Events
+from tests.simulation.aws.store import Bucket, epoch
 
 Step = tuple[str, dict[str, Any]]
 LANDING, PLAIN = "landing", "plain-bucket"

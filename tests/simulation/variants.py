@@ -19,7 +19,7 @@ from lambdas.core import events, layout
 from lambdas.core.model import Disposition, Observation, Source, Stamp, StoredObject, digest
 from lambdas.core.tagging import STATUS_TAG, PipelineStatus, with_status
 from lambdas.intake import marks
-from lambdas.intake.convergence import Intake, Upload
+from lambdas.intake.convergence import Filed, Intake, Upload
 from lambdas.intake.filing import Filing, Plan
 from lambdas.intake.marks import Marks
 
@@ -115,7 +115,7 @@ def ledger_after_the_object() -> Patches:
         if not place or not written:
             return None
         retired = _retire(self, plan, written.destinations - {destination})
-        return (place, retired) if self._still_holds(plan, entry, written) else None
+        return Filed(place, retired, written) if self._still_holds(plan, entry, written) else None
 
     return [(Intake, "_round", a_round)]
 
@@ -128,7 +128,7 @@ def check_before_retiring() -> Patches:
         place = written and _written(self, upload, plan, folder, written.revision)
         if not place or not written or not self._still_holds(plan, entry, written):
             return None
-        return place, _retire(self, plan, written.destinations - {destination})
+        return Filed(place, _retire(self, plan, written.destinations - {destination}), written)
 
     return [(Intake, "_round", a_round)]
 

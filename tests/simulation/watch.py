@@ -16,7 +16,7 @@ from tests.simulation.oracle import PREFIX, Place, Uploaded
 from tests.simulation.scenario import MARK
 
 if TYPE_CHECKING:
-    from tests.simulation.aws.s3 import Version
+    from tests.simulation.aws.store import Version
     from tests.simulation.world import Published, World
 
 STATUS = "pipeline-status"

@@ -12,8 +12,9 @@ from typing import Any
 
 from tests.simulation.aws.dynamodb import DynamoDB
 from tests.simulation.aws.gate import Fault, Gate
-from tests.simulation.aws.s3 import S3, Bucket, epoch
+from tests.simulation.aws.s3 import S3
 from tests.simulation.aws.services import Events, Secrets, StepFunctions
+from tests.simulation.aws.store import Bucket, epoch
 from tests.simulation.execution import Execution
 from tests.simulation.functions import Clients, Recorder, Sandbox, installed
 from tests.simulation.invocation import Died, Invocation, Raised, Returned

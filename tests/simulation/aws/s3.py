@@ -1,17 +1,15 @@
 """S3: versions and delete markers, strong consistency, conditions, pinned and conditional copies, whole tag sets.
 
-The contents are in `Bucket` and may be looked at freely; the methods named as boto3's are the functions' way to them.
+The contents are in `store.py`; the methods named as boto3's are the functions' way to them.
 """
 
 # ruff: noqa: N803 - the parameters are named as boto3 names them
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -19,79 +17,12 @@ from botocore.exceptions import ClientError
 
 from tests.simulation.aws.errors import client_error
 from tests.simulation.aws.gate import Gate
+from tests.simulation.aws.store import Bucket, Version, etag_of
 
 PAGE = 3  # S3 may answer a listing with fewer keys than were asked for; here it always does
 _MAX_TAGS = 10
 _MAX_METADATA = 2048
 _HEADERS = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage")
-
-
-@dataclass(slots=True)
-class Version:
-    """One version of a key; a delete marker has no body. `seen_by` is for whoever looks on."""
-
-    key: str
-    id: str
-    body: bytes | None
-    modified: datetime
-    etag: str = ""
-    content_type: str = "binary/octet-stream"
-    metadata: dict[str, str] = field(default_factory=dict)
-    headers: dict[str, str] = field(default_factory=dict)
-    tags: dict[str, str] = field(default_factory=dict)
-
-
-class Bucket:
-    """All versions of all keys, the oldest first."""
-
-    def __init__(self, name: str, *, versioned: bool, letter: str) -> None:
-        self.name = name
-        self.versioned = versioned
-        self.keys: dict[str, list[Version]] = {}
-        self._letter = letter
-        self._count = 0
-
-    def add(self, version: Version) -> Version:
-        """Put a version on top; without versioning it takes the place of what was there."""
-        history = self.keys.setdefault(version.key, [])
-        if self.versioned:
-            self._count += 1
-            version.id = f"{self._letter}{self._count}"
-        else:
-            version.id = "null"
-            history.clear()
-        history.append(version)
-        return version
-
-    def delete(self, key: str, at: datetime) -> str | None:
-        if not self.versioned:
-            self.keys.pop(key, None)
-            return None
-        return self.add(Version(key, "", None, at)).id
-
-    def current(self, key: str) -> Version | None:
-        """The version on top, which may be a delete marker."""
-        history = self.keys.get(key)
-        return history[-1] if history else None
-
-    def live(self, key: str) -> Version | None:
-        found = self.current(key)
-        return found if found is not None and found.body is not None else None
-
-    def find(self, key: str, version_id: str | None) -> Version | None:
-        if version_id is None:
-            return self.current(key)
-        return next((version for version in self.keys.get(key, ()) if version.id == version_id), None)
-
-    def live_keys(self, prefix: str = "") -> list[str]:
-        return sorted(
-            (key for key in self.keys if key.startswith(prefix) and self.live(key)),
-            key=lambda key: key.encode(),
-        )
-
-
-def etag_of(body: bytes) -> str:
-    return f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
 
 
 class S3:
@@ -292,10 +223,6 @@ def _metadata(operation: str, metadata: dict[str, str]) -> dict[str, str]:
     if sum(len(name) + len(value) for name, value in metadata.items()) > _MAX_METADATA:
         raise client_error(operation, "MetadataTooLarge", 400)
     return {name.lower(): value for name, value in metadata.items()}
-
-
-def epoch() -> datetime:
-    return datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def _bytes(body: bytes | str) -> bytes:
