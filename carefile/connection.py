@@ -68,7 +68,7 @@ class Connection:
         """A boto3 client; made once, and usable from many threads."""
         with self._lock:
             if service not in self._clients:
-                self._clients[service] = self.session.client(
+                self._clients[service] = self.session.client(  # type: ignore[call-overload]
                     service, endpoint_url=self.endpoint, config=_config(self.endpoint)
                 )
             return self._clients[service]

@@ -162,7 +162,8 @@ class DeadLetters:
             QueueUrl=self._urls[queue],
             MaxNumberOfMessages=min(most, _BATCH),
             VisibilityTimeout=seconds,
-            WaitTimeSeconds=1,
+            # A short poll of SQS asks some of its servers only, and may miss what is there.
+            WaitTimeSeconds=0 if self._connection.endpoint else 2,
             MessageAttributeNames=["All"],
             AttributeNames=["SentTimestamp"],
         )

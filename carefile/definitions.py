@@ -36,6 +36,6 @@ class Definitions:
         if self._current is None:
             self._current = self._client.describe_state_machine(stateMachineArn=self._machine)["definition"]
         found = self._client.describe_state_machine_for_execution(executionArn=execution.arn)
-        differs = found["definition"] != self._current
+        differs = bool(found["definition"] != self._current)
         self._reigns.append(_Reign(found["updateDate"], execution.started, differs))
         return differs

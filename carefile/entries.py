@@ -100,7 +100,8 @@ class Entries:
 
 def entry_of(item: Mapping[str, Any]) -> Entry:
     def text(name: str) -> str | None:
-        return item.get(name, {}).get("S")
+        found: str | None = item.get(name, {}).get("S")
+        return found
 
     who = text("patient_ref_key") or _UNKNOWN
     return Entry(

@@ -154,14 +154,16 @@ def _told(view: View, ends: Counter[str], took: timedelta) -> Exit:
 
 
 def _who(record: Any) -> str | None:
-    if record["patient"] or not record["reason"]:
-        return record["patient"]
-    return f"unknown ({record['reason']})"
+    if record["patient"]:
+        return str(record["patient"])
+    return f"unknown ({record['reason']})" if record["reason"] else None
 
 
 def _where(record: Any) -> str | None:
     """Under an upload: where it was filed, or why it was not."""
-    return record["prefix"] or (record["error"] and f"{record['error']}: {record['cause']}")
+    if record["error"]:
+        return f"{record['error']}: {record['cause']}"
+    return str(record["prefix"]) if record["prefix"] else None
 
 
 _UPLOADED = (

@@ -91,6 +91,6 @@ def record(item: Described) -> dict[str, Any]:
 _COLUMNS = (
     Column("Started", lambda r: clock(datetime.fromisoformat(r["started"]))[5:], width=14),
     Column("Took", lambda r: lasting(r["seconds"]), right=True, width=9),
-    Column("Ended", lambda r: r["disposition"] or r["error"] or r["status"], width=16),
+    Column("Ended", lambda r: r["disposition"] or r["error"] or r["status"], width=23),
     Column("Object", lambda r: r["key"] or "(malformed input)"),
 )

@@ -6,6 +6,7 @@ second one's folder carries a suffix, and both are told.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -37,7 +38,7 @@ def where(
     prefix = connection.layout.prefix
     if session is None:
         answer = place_of(patient, prefix=prefix)
-        view.thing(answer, lambda out: _print(out, answer["patient_context"]["session_prefix"]))
+        view.thing(answer, partial(_print, answer["patient_context"]["session_prefix"]))
         return Exit.DONE
     folders = _folders(connection, patient, session)
     if len(folders) > 1:
@@ -46,7 +47,7 @@ def where(
         answer = place_of(patient, session, prefix=prefix)
         answer["session_info"]["session_id"] = folder
         path = f"{answer['patient_context']['session_prefix']}{folder}/"
-        view.thing(answer, lambda out, path=path: _print(out, path))
+        view.thing(answer, partial(_print, path))
     if not folders:
         view.warn("Nothing of that session is cataloged; this is where it would be filed.")
     return Exit.DONE if folders else Exit.FOUND
@@ -73,5 +74,5 @@ def _is_second(entry: Entry, plain: str) -> bool:
     return any(Owner(entry.landing_bucket, tree, tree=True).owner_id.startswith(suffix) for tree in trees)
 
 
-def _print(out: Console, path: str) -> None:
+def _print(path: str, out: Console) -> None:
     out.print(path, soft_wrap=True, markup=False)
