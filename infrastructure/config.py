@@ -24,6 +24,7 @@ LOG_RETENTION_DAYS = (
 _STAGE_NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _KEY_ARN = re.compile(r"arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+")
+_PLACE = re.compile(r"[^\s#]{1,300}")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 # The prefix becomes part of an event pattern's wildcard, where `*` and `\` have a meaning.
 _SESSION_PREFIX = re.compile(r"(?:[A-Za-z0-9._-]+/)+")
@@ -84,6 +85,7 @@ class StageConfig:
     - `removal_policy`: `retain` also protects the tables from deletion. `destroy` deletes what it can: a
       bucket that still holds objects has to be emptied first.
     - `alarm_email`: who is told when an alarm goes off; nobody by default (the topic is there anyway).
+    - `runbook_url`: where your people read `docs/runbook.md`; every alarm's text and the dashboard lead there.
     - `rules_file`: the classification rule table, relative to the project.
     - `filed_expiry_days`: a landing object expires this long after it was uploaded, if it was filed. Objects
       that were not filed never expire. `null` keeps everything.
@@ -100,6 +102,7 @@ class StageConfig:
     session_prefix: str = "processed/"
     removal_policy: Removal = Removal.RETAIN
     alarm_email: str | None = None
+    runbook_url: str = "docs/runbook.md"
     rules_file: str = "rules/default.json"
     filed_expiry_days: int | None = 90
     function_platform: FunctionPlatform = FunctionPlatform.ARM64
@@ -172,6 +175,7 @@ class _Reader:
             session_prefix=self._prefix(),
             removal_policy=self._choice("removal_policy", Removal),
             alarm_email=self._text("alarm_email", _EMAIL, "an e-mail address or null"),
+            runbook_url=self._text("runbook_url", _PLACE, "an address or a path without spaces") or "",
             rules_file=self._rules_file(project_root),
             filed_expiry_days=self._days(),
             function_platform=self._choice("function_platform", FunctionPlatform),

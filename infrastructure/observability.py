@@ -44,6 +44,7 @@ class Observability(Construct):
     ) -> None:
         super().__init__(scope, id)
         self._stage = config.stage
+        self._runbook = config.runbook_url
         self.topic = sns.Topic(
             self, "Alarms", display_name=f"Carefile {config.stage} alarms", master_key=key, enforce_ssl=True
         )
@@ -70,21 +71,29 @@ class Observability(Construct):
         for queue in dead_letters:
             waiting = queue.metric_approximate_number_of_messages_visible(period=_PERIOD, statistic="Maximum")
             self._alarm(
-                f"{queue.node.id}DeadLetters", waiting, "Events that reached nobody wait in the queue."
+                f"{queue.node.id}DeadLetters",
+                waiting,
+                "Events that reached nobody wait in the queue.",
+                "#dead-letters",
             )
         for function in event_functions:
             name = _state_name(function)
-            self._alarm(f"{name}Errors", function.metric_errors(period=_PERIOD), f"{name} fails on events.")
+            self._alarm(
+                f"{name}Errors",
+                function.metric_errors(period=_PERIOD),
+                f"{name} fails on events.",
+                "#dead-letters",
+            )
         # An error of a task function is retried; what is left of it fails its execution, which has its alarm.
 
         self._dashboard(machine, ended_badly, [*functions, *event_functions], dead_letters)
 
-    def _alarm(self, id: str, metric: cloudwatch.IMetric, description: str) -> None:
+    def _alarm(self, id: str, metric: cloudwatch.IMetric, description: str, section: str = "") -> None:
         alarm = cloudwatch.Alarm(
             self,
             id,
             metric=metric,
-            alarm_description=f"Carefile {self._stage}: {description}",
+            alarm_description=f"Carefile {self._stage}: {description} What to do: {self._runbook}{section}",
             threshold=1,
             evaluation_periods=1,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
@@ -100,6 +109,13 @@ class Observability(Construct):
         dead_letters: Sequence[sqs.IQueue],
     ) -> None:
         dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=f"Carefile-{self._stage}")
+        dashboard.add_widgets(
+            cloudwatch.TextWidget(
+                markdown=f"**Carefile {self._stage}**: what to do about a failure is in the runbook, {self._runbook}",
+                width=24,
+                height=1,
+            )
+        )
         dashboard.add_widgets(
             _graph("Intakes by disposition and kind", [_search("Intakes")]),
             _graph("Unknown patients", [_search("UnknownPatients")], width=6),

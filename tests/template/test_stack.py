@@ -62,6 +62,12 @@ def test_alarms_reach_the_topic_and_the_address(throwaway: Synthesised, stage: S
     assert not stage.properties("AWS::SNS::Subscription")
 
 
+def test_every_alarm_and_the_dashboard_lead_to_the_runbook(stage: Synthesised) -> None:
+    for alarm in stage.properties(ALARM).values():
+        assert "docs/runbook.md" in alarm["AlarmDescription"]
+    assert "docs/runbook.md" in json.dumps(stage.only("AWS::CloudWatch::Dashboard")[1]["DashboardBody"])
+
+
 def test_alarms_may_publish_to_the_topic(stage: Synthesised) -> None:
     statements = stage.only("AWS::SNS::TopicPolicy")[1]["PolicyDocument"]["Statement"]
     (allowed,) = (statement for statement in statements if statement["Effect"] == "Allow")
