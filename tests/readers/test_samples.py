@@ -27,7 +27,7 @@ def test_every_file_is_uploaded_once_and_every_upload_has_its_file() -> None:
 
 def test_every_upload_says_what_it_is_there_for() -> None:
     for upload in UPLOADS:
-        assert set(upload) - {"metadata"} == {"path", "key", "comment"}
+        assert set(upload) - {"metadata", "expect"} == {"path", "key", "comment"}
         assert upload["comment"].endswith(".")
 
 
