@@ -3,7 +3,8 @@
 Item: `source_id` (key), `destinations` (string set), `revision` (number, rises with every round that writes),
 `version` and `version_id` of the round that took that revision, and for each version that somebody decided about,
 named by a digest, `hints#…` and `decided#…`: a decision that arrives late says nothing about any other version.
-A version that an execution failed about has an item of its own, `<source_id>#<digest>` with its `status`.
+A version whose status tag was written by others than the Tag state has an item of its own, `<source_id>#<digest>`, with
+the `status` that the Tag state wrote since.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _HINTS, _DECIDED = "hints", "decided"
+_CONTENDED = {"S": "contended"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +86,21 @@ class Ledger:
             ExpressionAttributeNames={"#hints": _of(_HINTS, version), "#decided": _of(_DECIDED, version)},
         )
 
-    def status_of(self, source: Source, version: str) -> PipelineStatus | None:
-        """How this version's intake stands, where an execution about it ever failed; else nothing is noted."""
-        noted = self._get(_version_key(source, version)).get("status")
-        return PipelineStatus(noted["S"]) if noted else None
+    def contended(self, source: Source, version: str) -> bool:
+        """Whether anybody but the Tag state ever wrote, or is writing, the status tag of this version."""
+        return "status" in self._get(_version_key(source, version))
 
-    def note_failure(self, source: Source, version: str) -> None:
-        """Note that an execution about this version failed, unless its status is noted already."""
+    def noted_status(self, source: Source, version: str) -> PipelineStatus | None:
+        """How an execution about this version ended well, where that was noted."""
+        noted = self._get(_version_key(source, version)).get("status", _CONTENDED)["S"]
+        return None if noted == _CONTENDED["S"] else PipelineStatus(noted)
+
+    def note_contention(self, source: Source, version: str) -> None:
+        """Note that somebody else than the Tag state writes the status tag of this version."""
         self._update(
             _version_key(source, version),
             "SET #status = :status",
-            {":status": {"S": PipelineStatus.FAILED.value}},
+            {":status": _CONTENDED},
             ConditionExpression="attribute_not_exists(#status)",
             ExpressionAttributeNames={"#status": "status"},
         )

@@ -56,10 +56,10 @@ class Admission:
             if version:
                 at = events.iso_8601(decided_at(data, started) or self.now())
                 self.ledger.decide(request.source, version, request.hints, at)
+        if request.copied and version:
+            self.marks.drop_inherited(request.source, version, request.version_id)
         if observed is None:
             return Admitted(request, None, classify(request.source.key, (), self.rules, request.hints))
-        if request.copied and version == observed.version:
-            self.marks.drop_inherited(request.source, observed.version, observed.version_id)
         hints = request.hints if version == observed.version else None
         return Admitted(request, observed, classify(request.source.key, observed.metadata, self.rules, hints))
 

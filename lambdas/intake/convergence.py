@@ -142,9 +142,9 @@ class Intake:
         empty: list[str] = []
         for other in sorted(written.destinations - {destination}):
             (emptied if self.filing.retire(plan.source, other) else empty).append(other)
-        return Filed(place, (*emptied, *empty), written) if self._still_holds(plan, entry, written) else None
+        return Filed(place, (*emptied, *empty), written) if self._still_holds(plan, entry) else None
 
-    def _still_holds(self, plan: Plan, entry: LedgerEntry, written: LedgerEntry) -> bool:
+    def _still_holds(self, plan: Plan, entry: LedgerEntry) -> bool:
         """After the last change: is this version still the one to be there, and the decision about it the same?"""
         found = self.landing.head(plan.source)
         latest = self.ledger.read(plan.source)
@@ -152,7 +152,7 @@ class Intake:
         if latest.hints_for(version) != entry.hints_for(version):
             return False
         if isinstance(found, Deleted) or found.size == 0:
-            return latest.revision == written.revision
+            return latest.version == version
         return found.version == version
 
     def _outcome(self, upload: Upload, plan: Plan, filed: Filed, done_before: bool) -> Outcome | None:

@@ -34,11 +34,11 @@ class Failures:
     def record(self, arn: str) -> bool:
         """Record the failure of an execution. False when it has been re-driven since, so that nothing is recorded."""
         execution = self.executions.describe(arn)
-        if execution.status not in _FAILED:
-            return False
-        request = _request_in(execution)
+        failed, request = execution.status in _FAILED, _request_in(execution)
         if request and self._may_mark(request.source):
-            self._mark(request)
+            self._mark(request, failed)
+        if not failed:
+            return False
         event = events.object_failed(
             request.source if request else None,
             request.version_id if request else None,
@@ -56,10 +56,12 @@ class Failures:
         """Landing and processed bucket may be one: an object of the layout is nobody's upload."""
         return source.bucket in self.allowed_buckets and not self.layout.holds(source.key)
 
-    def _mark(self, request: IntakeRequest) -> None:
+    def _mark(self, request: IntakeRequest, failed: bool) -> None:
+        """A failure is marked. Of one that was re-driven since, an earlier try to mark it may have left its mark."""
         observed = self.landing.head(request.source, request.version_id)
         if isinstance(observed, Observation):
-            self.marks.failed(request.source, observed.version, observed.version_id)
+            mark = self.marks.failed if failed else self.marks.mend
+            mark(request.source, observed.version, observed.version_id)
 
 
 def _request_in(execution: Execution) -> IntakeRequest | None:

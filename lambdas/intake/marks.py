@@ -1,11 +1,12 @@
-"""The tag `pipeline-status` of a landing version: how its intake ended, written by two functions that may race.
+"""The tag `pipeline-status` of a landing version: how its intake ended, written by functions that may race.
 
 Tags are replaced as a whole and without conditions, so whoever writes one may put back what it read before another
-wrote. Invariant: once TagObject has said how an intake ended, no `failed` that arrives late hides it.
+wrote. Invariant: once TagObject has said how an intake ended, nothing that others write late hides it.
 
-The one that marks a failure first notes that in the ledger, then reads and writes the tags, then looks whether a
-status was noted meanwhile. The one that marks an end first writes the tags, then looks whether a failure was noted,
-and if so notes the status and writes the tags again. In whatever order their calls come, one of them sees the other.
+Whoever else writes the tags (marking a failure, or taking off what a copy brought along) first notes that in the
+ledger, then reads and writes the tags, then looks whether a status was noted meanwhile. TagObject first writes the
+tags, then looks whether others were noted, and if so notes its status and writes the tags again. In whatever order
+their calls come, one of them sees the other.
 """
 
 from __future__ import annotations
@@ -32,28 +33,33 @@ class Marks:
         if version_id is None and status is not PipelineStatus.CATALOGED:
             return False
         changed = self._raise(source, version_id, status)
-        if self.ledger.status_of(source, version):
+        if self.ledger.contended(source, version):
             self.ledger.note_status(source, version, status)
             changed |= self._raise(source, version_id, status)
         return changed
 
     def failed(self, source: Source, version: str, version_id: str | None) -> None:
         """Mark that an execution about this version failed, unless another one ended well."""
-        self.ledger.note_failure(source, version)
+        self.ledger.note_contention(source, version)
         self._raise(source, version_id, PipelineStatus.FAILED)
-        noted = self.ledger.status_of(source, version)
-        if noted:
-            self._raise(source, version_id, noted)
+        self.mend(source, version, version_id)
 
     def drop_inherited(self, source: Source, version: str, version_id: str | None) -> None:
         """Take off the status that a copied object brought along: S3's CopyObject copies tags too, and a lifecycle
-        rule would believe it. What the ledger shows as begun has a status of its own."""
-        if self.ledger.read(source).version == version:
-            return
+        rule would believe it. A status that was noted is the version's own."""
+        self.ledger.note_contention(source, version)
+        noted = self.ledger.noted_status(source, version)
         tags = self.landing.tags(source, version_id)
-        if tags and STATUS_TAG in tags:
+        if tags and STATUS_TAG in tags and tags[STATUS_TAG] != noted:
             others = {key: value for key, value in tags.items() if key != STATUS_TAG}
             self.landing.put_tags(source, version_id, others)
+        self.mend(source, version, version_id)
+
+    def mend(self, source: Source, version: str, version_id: str | None) -> None:
+        """Put right what others than the Tag state may have hidden, also where that was broken off in the middle."""
+        noted = self.ledger.noted_status(source, version)
+        if noted:
+            self._raise(source, version_id, noted)
 
     def _raise(self, source: Source, version_id: str | None, status: PipelineStatus) -> bool:
         tags = self.landing.tags(source, version_id)

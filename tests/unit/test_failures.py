@@ -98,6 +98,17 @@ def test_an_end_that_is_marked_while_a_failure_is_being_marked_holds(
     assert status(world) == disposition
 
 
+def test_a_mark_that_was_broken_off_is_put_right_though_the_execution_ended_well_since(world: World) -> None:
+    event = created_event(KEY, world.upload(KEY))
+    world.record_failure(stopped(data=event))
+    world.run(event)
+    world.s3.put_object_tagging(
+        Bucket=LANDING, Key=KEY, Tagging={"TagSet": [{"Key": "pipeline-status", "Value": "failed"}]}
+    )
+    assert not world.record_failure(stopped("SUCCEEDED", event))
+    assert status(world) == "cataloged"
+
+
 @pytest.mark.parametrize("now", ["RUNNING", "SUCCEEDED", "PENDING_REDRIVE"])
 def test_an_execution_that_runs_again_is_no_failure(world: World, now: str) -> None:
     event = created_event(KEY, world.upload(KEY))
