@@ -61,7 +61,7 @@ class Outside:
         body = self._body(step)
         metadata = {"patient-id": step.metadata} if step.metadata else {}
         version = Version(key.key, "", body, world.now(), etag_of(body), "text/plain", metadata)
-        version.tags = dict(UPLOADERS_TAGS)
+        version.tags = dict(UPLOADERS_TAGS) | ({"pipeline-status": "cataloged"} if step.copied else {})
         world.landing.add(version)
         shown = (
             version.id
@@ -82,7 +82,7 @@ class Outside:
         self._uploaded[step.name] = uploaded
         world.note(
             f"-- {step.name}: upload {key.key} = {shown}, patient in metadata {step.metadata}, "
-            f"in content {uploaded.content}, {len(body)} bytes"
+            f"in content {uploaded.content}, {len(body)} bytes{', a copy' if step.copied else ''}"
         )
         named = {"key": key.key, "size": len(body), "etag": version.etag.strip('"')}
         if world.landing.versioned:
@@ -90,7 +90,11 @@ class Outside:
         event = {
             "source": "aws.s3",
             "detail-type": "Object Created",
-            "detail": {"bucket": {"name": "landing"}, "object": named, "reason": "PutObject"},
+            "detail": {
+                "bucket": {"name": "landing"},
+                "object": named,
+                "reason": "CopyObject" if step.copied else "PutObject",
+            },
         }
         self._events[step.name] = event
         self._arriving(step.name, event)

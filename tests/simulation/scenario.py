@@ -39,6 +39,7 @@ class Upload:
     content: str | None = None
     empty: bool = False
     like: str | None = None  # the upload that has the same bytes
+    copied: bool = False  # it came by CopyObject, with the tags of an object that was filed
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +192,8 @@ def _upload(
     if versioned and rng.random() < 0.04:
         return Upload(name, index, whose, empty=True)
     in_content = key.session is None and rng.random() < 0.3
-    return Upload(name, index, None if in_content else whose, whose if in_content else None)
+    metadata, content = (None, whose) if in_content else (whose, None)
+    return Upload(name, index, metadata, content, copied=versioned and rng.random() < 0.06)
 
 
 def _other(

@@ -115,7 +115,7 @@ def ledger_after_the_object() -> Patches:
         if not place or not written:
             return None
         retired = _retire(self, plan, written.destinations - {destination})
-        return Filed(place, retired, written) if self._still_holds(plan, entry, written) else None
+        return Filed(place, retired, written) if self._still_holds(plan, entry) else None
 
     return [(Intake, "_round", a_round)]
 
@@ -126,7 +126,7 @@ def check_before_retiring() -> Patches:
         destination = plan.destination(folder)
         written = self.ledger.write_ahead(plan.observed, destination, entry)
         place = written and _written(self, upload, plan, folder, written.revision)
-        if not place or not written or not self._still_holds(plan, entry, written):
+        if not place or not written or not self._still_holds(plan, entry):
             return None
         return Filed(place, _retire(self, plan, written.destinations - {destination}), written)
 
