@@ -189,20 +189,20 @@ def _retire(intake: Intake, plan: Plan, others: frozenset[str]) -> tuple[str, ..
 
 
 FOUND_WITHIN: dict[Callable[[], Patches], int] = {
-    without_check: 500,
-    claim_without_condition: 200,
-    suffix_left_out: 100,
-    tags_without_merge: 20,
-    event_before_the_write: 20,
-    event_id_from_the_key_alone: 20,
+    without_check: 200,
+    claim_without_condition: 100,
+    suffix_left_out: 50,
+    tags_without_merge: 10,
+    event_before_the_write: 10,
+    event_id_from_the_key_alone: 10,
     no_ledger: 20,
-    ledger_entry_removed: 300,
-    ledger_after_the_object: 300,
-    check_before_retiring: 4000,
-    last_delivered_event_wins: 100,
-    revision_taken_blindly: 4000,
-    latest_decision_to_arrive_holds: 4000,
-    failure_marked_blindly: 4000,
+    ledger_entry_removed: 200,
+    ledger_after_the_object: 200,
+    check_before_retiring: 3000,
+    last_delivered_event_wins: 50,
+    revision_taken_blindly: 2000,
+    latest_decision_to_arrive_holds: 2000,
+    failure_marked_blindly: 2000,
 }
 
 
