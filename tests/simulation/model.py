@@ -29,7 +29,7 @@ class Execution(NamedTuple):
     known: Known = Known()
     version: int = -1
     revision: int = 0
-    index: int = 0
+    artifact: int = 0
 
 
 class State(NamedTuple):
@@ -115,9 +115,9 @@ def _step(
                 state._replace(ledger=ledger),
             )
         case "write":
-            last = this.index + 1 == ARTIFACTS
-            after = this._replace(at="retire" if last else "write", index=0 if last else this.index + 1)
-            yield after, _put(state, place, this.index, this.version)
+            last = this.artifact + 1 == ARTIFACTS
+            after = this._replace(at="retire" if last else "write", artifact=0 if last else this.artifact + 1)
+            yield after, _put(state, place, this.artifact, this.version)
         case "retire":
             alive = next(
                 (d for d in sorted(this.known.destinations - {place}) if any_of(_at(state, d))), None
