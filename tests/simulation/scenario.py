@@ -217,8 +217,6 @@ def _hints(rng: random.Random) -> tuple[tuple[str, str], ...]:
         return ()
     if what < 0.8:
         return (("patient_id", rng.choice((ANA, BO))),)
-    if what < 0.87:
+    if what < 0.9:
         return (("kind", rng.choice(("session", "document"))),)
-    if what < 0.93:
-        return (("kind", "session"), ("session_id", rng.choice(("session_1", "PHItalk"))))
     return (("document_name", "PHIrenamed"), ("patient_id", ANA))
