@@ -57,9 +57,9 @@ def test_nothing_is_done_without_yes(carefile: Carefile, failed: list[str]) -> N
 
 def test_those_of_an_error_go_on_where_they_failed(carefile: Carefile, failed: list[str]) -> None:
     ran = carefile("redrive", "--error", "StorageFailed", "--yes", "--json")
-    assert ran.code == 0
-    assert {(row["action"], row["status"]) for row in ran.rows} == {("re-driven", "SUCCEEDED")}
-    assert set(failed) == {row["execution"] for row in ran.rows}
+    # Other tests may have left failures of that name on the shared instance.
+    ended = {row["execution"]: (row["action"], row["status"]) for row in ran.rows}
+    assert {ended[name] for name in failed} == {("re-driven", "SUCCEEDED")}
     story = carefile("show", failed[0], "--json").thing
     assert story["disposition"] == "cataloged"
     assert [(step["state"], step["redriven"]) for step in story["path"]] == [
