@@ -1,0 +1,121 @@
+"""Machines made of the pipeline's own states. Pure: definitions in, definitions out, nothing read and nothing written.
+
+The pipeline's definition is the one source of truth for what happens to an object. Whatever takes objects in another
+way is composed of its states at synthesis and never holds a second copy of them, so a state that is added, renamed or
+retried in another way is so everywhere.
+
+Step Functions ends an Express execution after five minutes. So what becomes one is told to wait and to try for less
+long: one attempt with all the waits of its longest retry fits, with some seconds left for the other states.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from enum import StrEnum
+from itertools import accumulate, takewhile
+from typing import Any
+
+Json = dict[str, Any]
+
+EXPRESS_SECONDS = 300  # Step Functions: "Express workflows can run for up to five minutes"
+ATTEMPT_SECONDS = 180
+WAIT_SECONDS = 100
+LONGEST_DELAY_SECONDS = 10
+
+
+class ExecutionType(StrEnum):
+    """What the child executions of a Distributed Map are. Express costs a request, Standard every transition."""
+
+    EXPRESS = "EXPRESS"
+    STANDARD = "STANDARD"
+
+
+def as_item_processor(
+    definition: Mapping[str, Any],
+    *,
+    execution_type: ExecutionType = ExecutionType.EXPRESS,
+    around: Mapping[str, Any] | None = None,
+    on_failure: str | None = None,
+) -> Json:
+    """The ItemProcessor of a Distributed Map that does to each item what the machine does to its input.
+
+    `around` is the ItemProcessor in another machine's file, with states of its own that stand before or after the
+    machine's. A state there that has the name of one of the machine's only keeps its place, and gives way to it.
+
+    `on_failure` is the state that an Express child goes to when a task of the machine has failed for good, with
+    `{input, error}`: the child's input and what Step Functions says of the error. It should lead to a Fail state, so
+    that the item fails. A Standard child is re-driven where it failed, and so has no Catch.
+    """
+    if on_failure and execution_type is ExecutionType.STANDARD:
+        raise ValueError("a Standard execution that was caught could not be re-driven where it failed")
+    states = copy.deepcopy(dict(definition["States"]))
+    if execution_type is ExecutionType.EXPRESS:
+        states = within_express(states)
+    if on_failure:
+        states = {name: _caught(state, on_failure) for name, state in states.items()}
+    own = around or {"StartAt": definition["StartAt"], "States": {}}
+    return {
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": execution_type.value},
+        "StartAt": own["StartAt"],
+        "States": {**copy.deepcopy(dict(own["States"])), **states},
+    }
+
+
+def within_express(states: Mapping[str, Any]) -> Json:
+    """The states with timeouts and waits that fit into an Express execution."""
+    return {name: _shortened(state) for name, state in states.items()}
+
+
+def with_item_processors(definition: Mapping[str, Any], processors: Mapping[str, Json]) -> Json:
+    """A machine's definition with an ItemProcessor in each of the Map states named.
+
+    In the file such a state has an ItemProcessor that keeps the place, so that the file is valid as it stands.
+    """
+    states = {
+        name: {**state, "ItemProcessor": processors[name]} if name in processors else state
+        for name, state in definition["States"].items()
+    }
+    missing = processors.keys() - states.keys()
+    if missing:
+        raise ValueError(f"the machine has no state {', '.join(sorted(missing))}")
+    return {**definition, "States": states}
+
+
+def _shortened(state: Mapping[str, Any]) -> Json:
+    shorter = copy.deepcopy(dict(state))
+    if "TimeoutSeconds" in shorter:
+        shorter["TimeoutSeconds"] = min(shorter["TimeoutSeconds"], ATTEMPT_SECONDS)
+    if "Retry" in shorter:
+        shorter["Retry"] = [_sooner(retry) for retry in shorter["Retry"]]
+    return shorter
+
+
+def _sooner(retry: Mapping[str, Any]) -> Json:
+    """The same retry with as many attempts as may be waited for."""
+    longest = min(retry.get("MaxDelaySeconds", LONGEST_DELAY_SECONDS), LONGEST_DELAY_SECONDS)
+    wanted = {**retry, "MaxDelaySeconds": longest}
+    attempts = list(takewhile(lambda waited: waited <= WAIT_SECONDS, accumulate(delays(wanted))))
+    return {**wanted, "MaxAttempts": len(attempts)}
+
+
+def delays(retry: Mapping[str, Any]) -> list[float]:
+    """The longest that a retry may wait before each attempt; Step Functions' own defaults where it is silent."""
+    interval, rate = retry.get("IntervalSeconds", 1), retry.get("BackoffRate", 2.0)
+    longest = retry.get("MaxDelaySeconds", float("inf"))
+    return [min(interval * rate**tried, longest) for tried in range(retry.get("MaxAttempts", 3))]
+
+
+def _caught(state: Json, on_failure: str) -> Json:
+    if state["Type"] != "Task":
+        return state
+    catch = {
+        "Comment": "Whatever is left after the retries.",
+        "ErrorEquals": ["States.ALL"],
+        "Output": {
+            "input": "{% $states.context.Execution.Input %}",
+            "error": "{% $states.errorOutput %}",
+        },
+        "Next": on_failure,
+    }
+    return {**state, "Catch": [catch]}
