@@ -7,19 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aws_cdk import Aws, Duration, Fn, Stack
+from aws_cdk import Duration
 from aws_cdk import aws_events as events
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from infrastructure import permissions
 from infrastructure.catalog import Catalog
 from infrastructure.config import PROJECT_ROOT
-from infrastructure.encryption import Keys, as_it_is
+from infrastructure.encryption import Keys
 from infrastructure.functions import CarefileFunction, FunctionSettings
-from infrastructure.operations import ServiceRole, log_group
+from infrastructure.machines import Machine
 from infrastructure.storage import Storage
 
 DEFINITION = PROJECT_ROOT / "statemachines" / "object_pipeline.asl.json"
@@ -106,7 +104,7 @@ class TaskFunctions(Construct):
 
 
 class ObjectPipeline(Construct):
-    """The state machine. Its log says which states ran, never on what."""
+    """The pipeline's own machine, where every execution is seen and can be re-driven."""
 
     def __init__(
         self,
@@ -119,59 +117,24 @@ class ObjectPipeline(Construct):
         keys: Keys,
     ) -> None:
         super().__init__(scope, id)
-        stack = Stack.of(self)
-        config = settings.config
-        # Named, because its own key and role have to name it before it exists.
-        self.name = f"{config.stack_name}-ObjectPipeline"
-        functions = {
-            "ClassifyObjectArn": tasks.classify_object,
-            "NormaliseDocumentArn": tasks.normalise_document,
-            "NormaliseSessionArn": tasks.normalise_session,
-            "TagObjectArn": tasks.tag_object,
-        }
-        role = ServiceRole(
+        made = Machine(
             self,
-            "Role",
-            principal=iam.ServicePrincipal(
-                "states.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
-            ),
-            statements=[
-                *permissions.invoke(list(functions.values())),
-                *permissions.put_events(catalog_bus),
-                *permissions.encrypt_executions(stack, self.name, keys.records),
-                *permissions.deliver_logs(),
-                *permissions.trace(),
-            ],
+            name=f"{settings.config.stack_name}-ObjectPipeline",
+            definition=DEFINITION.read_text(encoding="utf-8"),
+            substitutions=substitutions(tasks, catalog_bus),
+            statements=[*permissions.invoke(list(tasks.all)), *permissions.put_events(catalog_bus)],
+            config=settings.config,
+            keys=keys,
         )
-        self.machine = sfn.StateMachine(
-            self,
-            "StateMachine",
-            state_machine_name=self.name,
-            state_machine_type=sfn.StateMachineType.STANDARD,
-            definition_body=sfn.DefinitionBody.from_string(DEFINITION.read_text(encoding="utf-8")),
-            definition_substitutions={
-                **{name: function.function_arn for name, function in functions.items()},
-                "CatalogBusName": catalog_bus.event_bus_name,
-            },
-            role=role.fixed,
-            encryption_configuration=sfn.CustomerManagedEncryptionConfiguration(as_it_is(self, keys.records)),
-            logs=sfn.LogOptions(
-                destination=log_group(
-                    self,
-                    "Logs",
-                    config=config,
-                    key=keys.operations,
-                    # Under this prefix the account's one log resource policy does not grow with every
-                    # machine. The stack's own id keeps a retained group out of a later stack's way.
-                    name=f"/aws/vendedlogs/states/{self.name}-{_stack_guid()}",
-                ),
-                level=sfn.LogLevel(config.execution_log_level.value),
-                include_execution_data=False,
-            ),
-            tracing_enabled=True,
-        )
-        self.machine.node.add_dependency(role.policy)
+        self.name, self.machine = made.name, made.machine
 
 
-def _stack_guid() -> str:
-    return Fn.select(2, Fn.split("/", Aws.STACK_ID))
+def substitutions(tasks: TaskFunctions, catalog_bus: events.IEventBus) -> dict[str, str]:
+    """What stands for the placeholders in the pipeline's states."""
+    return {
+        "ClassifyObjectArn": tasks.classify_object.function_arn,
+        "NormaliseDocumentArn": tasks.normalise_document.function_arn,
+        "NormaliseSessionArn": tasks.normalise_session.function_arn,
+        "TagObjectArn": tasks.tag_object.function_arn,
+        "CatalogBusName": catalog_bus.event_bus_name,
+    }

@@ -1,0 +1,79 @@
+"""A Carefile state machine: encrypted, traced, logged without data, with a role of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from aws_cdk import Aws, Fn, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from infrastructure import permissions
+from infrastructure.config import ExecutionLogLevel, StageConfig
+from infrastructure.encryption import Keys, as_it_is
+from infrastructure.operations import ServiceRole, log_group
+
+
+class Machine:
+    """Puts the role, the log group and the machine of this name into a construct. The log never holds data."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        name: str,
+        definition: str,
+        substitutions: Mapping[str, str],
+        statements: Sequence[iam.PolicyStatement],
+        config: StageConfig,
+        keys: Keys,
+        kind: sfn.StateMachineType = sfn.StateMachineType.STANDARD,
+        log_level: ExecutionLogLevel | None = None,
+    ) -> None:
+        # Named, because its own key and role have to name it before it exists.
+        self.name = name
+        role = ServiceRole(
+            scope,
+            "Role",
+            principal=iam.ServicePrincipal(
+                "states.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
+            ),
+            statements=[
+                *statements,
+                *permissions.encrypt_executions(Stack.of(scope), name, keys.records),
+                *permissions.deliver_logs(),
+                *permissions.trace(),
+            ],
+        )
+        self.machine = sfn.StateMachine(
+            scope,
+            "StateMachine",
+            state_machine_name=name,
+            state_machine_type=kind,
+            definition_body=sfn.DefinitionBody.from_string(definition),
+            definition_substitutions=dict(substitutions),
+            role=role.fixed,
+            encryption_configuration=sfn.CustomerManagedEncryptionConfiguration(
+                as_it_is(scope, keys.records)
+            ),
+            logs=sfn.LogOptions(
+                destination=log_group(
+                    scope,
+                    "Logs",
+                    config=config,
+                    key=keys.operations,
+                    # Under this prefix the account's one log resource policy does not grow with every
+                    # machine. The stack's own id keeps a retained group out of a later stack's way.
+                    name=f"/aws/vendedlogs/states/{name}-{_stack_guid()}",
+                ),
+                level=sfn.LogLevel((log_level or config.execution_log_level).value),
+                include_execution_data=False,
+            ),
+            tracing_enabled=True,
+        )
+        self.machine.node.add_dependency(role.policy)
+
+
+def _stack_guid() -> str:
+    return Fn.select(2, Fn.split("/", Aws.STACK_ID))
