@@ -77,7 +77,7 @@ def _list_layout(bucket: s3.IBucket, prefix: str) -> iam.PolicyStatement:
 
 def update_items(table: dynamodb.ITable) -> list[iam.PolicyStatement]:
     """Read and change single items; never scan, never delete."""
-    actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
+    actions = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:UpdateItem"]
     return [_allow("UpdateItems", actions, [table.table_arn]), *_use_table_key(table)]
 
 

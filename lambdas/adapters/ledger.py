@@ -3,6 +3,8 @@
 Item: `source_id` (key), `destinations` (string set), `revision` (number, rises with every round that writes),
 `version` and `version_id` of the round that took that revision, and for each version that somebody decided about,
 named by a digest, `hints#…` and `decided#…`: a decision that arrives late says nothing about any other version.
+A session that was assigned to a patient has an item of its own, under the id of its source tree, with `assigned` (the
+patient), `assigned_at` and `replaced` (string set, patients it was taken from). It holds for every object of the tree.
 A version whose status tag was written by others than the Tag state has an item of its own, `<source_id>#<digest>`, with
 the `status` that the Tag state wrote since.
 """
@@ -11,12 +13,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from lambdas.core.model import Hints, Observation, Source, digest
+from lambdas.core.errors import AssignmentConflict, StorageThrottled
+from lambdas.core.layout import Owner
+from lambdas.core.model import Assignment, Hints, Observation, Source, digest
 from lambdas.core.tagging import PipelineStatus
 
 if TYPE_CHECKING:
@@ -35,10 +39,15 @@ class LedgerEntry:
     version: str | None = None
     version_id: str | None = None
     hints: Mapping[str, Hints] = field(default_factory=dict)
+    assignment: Assignment | None = None
 
     def hints_for(self, version: str) -> Hints | None:
         """The decision somebody took about this very version. It says nothing about others."""
         return self.hints.get(_of(_HINTS, version))
+
+    def decision_about(self, version: str) -> tuple[Hints | None, Assignment | None]:
+        """All that was decided about this version: about it alone, and about the session that it is part of."""
+        return self.hints_for(version), self.assignment
 
 
 class Ledger:
@@ -46,9 +55,13 @@ class Ledger:
         self._dynamodb = dynamodb
         self._table = table
 
-    def read(self, source: Source) -> LedgerEntry:
-        """Strongly consistent."""
-        return _entry(self._get(source.source_id))
+    def read(self, source: Source, session: Owner | None = None) -> LedgerEntry:
+        """Strongly consistent. With the session that the source is part of, also what that was assigned to."""
+        if session is None:
+            return _entry(self._get(source.source_id))
+        items = self._get_all(source.source_id, session.owner_id)
+        assignment = _assignment(items.get(session.owner_id, {}))
+        return replace(_entry(items.get(source.source_id, {})), assignment=assignment)
 
     def write_ahead(self, observed: Observation, destination: str, known: LedgerEntry) -> LedgerEntry | None:
         """Add a destination and take the next revision for this version, in one atomic step.
@@ -86,6 +99,22 @@ class Ledger:
             ExpressionAttributeNames={"#hints": _of(_HINTS, version), "#decided": _of(_DECIDED, version)},
         )
 
+    def assign(self, session: Owner, patient_id: str, replacing: str | None, at: str) -> None:
+        """Record that a session is a patient's, decided at a moment (ISO 8601). AssignmentConflict where it is assigned
+        to another one, unless that is whom it is taken from, and not by a later decision."""
+        update = "SET assigned = :patient, assigned_at = :at"
+        condition = "attribute_not_exists(assigned) OR assigned = :patient"
+        values: dict[str, Any] = {":patient": {"S": patient_id}, ":at": {"S": at}}
+        if replacing is not None and replacing != patient_id:
+            update += " ADD replaced :replaced"
+            condition += " OR assigned = :from AND assigned_at <= :at"
+            values |= {":from": {"S": replacing}, ":replaced": {"SS": [replacing]}}
+        if self._update(session.owner_id, update, values, ConditionExpression=condition) is None:
+            raise AssignmentConflict(
+                "assigned-otherwise: the session is assigned to another patient already, or was by a later decision; "
+                "look at it, and name the patient it is to be taken from"
+            )
+
     def contended(self, source: Source, version: str) -> bool:
         """Whether anybody but the Tag state ever wrote, or is writing, the status tag of this version."""
         return "status" in self._get(_version_key(source, version))
@@ -119,6 +148,16 @@ class Ledger:
             TableName=self._table, Key={"source_id": {"S": key}}, ConsistentRead=True
         )
         return dict(found.get("Item", {}))
+
+    def _get_all(self, *keys: str) -> dict[str, dict[str, Any]]:
+        found = self._dynamodb.batch_get_item(
+            RequestItems={
+                self._table: {"Keys": [{"source_id": {"S": key}} for key in keys], "ConsistentRead": True}
+            }
+        )
+        if found.get("UnprocessedKeys"):
+            raise StorageThrottled("BatchGetItem: the ledger did not answer for every item")
+        return {item["source_id"]["S"]: dict(item) for item in found["Responses"].get(self._table, [])}
 
     def _take_revision(
         self, source: Source, known: LedgerEntry, expression: str, values: dict[str, Any]
@@ -158,6 +197,12 @@ def _of(what: str, version: str) -> str:
 
 def _version_key(source: Source, version: str) -> str:
     return f"{source.source_id}#{digest('version', version)}"
+
+
+def _assignment(item: dict[str, Any]) -> Assignment | None:
+    if "assigned" not in item:
+        return None
+    return Assignment(item["assigned"]["S"], frozenset(item.get("replaced", {}).get("SS", ())))
 
 
 def _entry(item: dict[str, Any]) -> LedgerEntry:

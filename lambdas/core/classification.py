@@ -1,8 +1,9 @@
 """What a landing object is and whose: from its key, its metadata, hints and what stands in its content.
 
-Invariants: a hint decides; without one, sources that name different patients make the patient unknown (`conflict`),
-never a choice between them; a placeholder is no evidence; content that was only partly looked at may contradict but
-never decides alone; all evidence is kept, used or not.
+Invariants: a session's assignment decides, or a hint; where these two name different patients, or without them any
+two sources do, the patient is unknown (`conflict`), never a choice between them; only a patient from whom the
+assignment took the session is overruled; a placeholder is no evidence; content that was only partly looked at may
+contradict but never decides alone; all evidence is kept, used or not.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from email.header import decode_header, make_header
 
 from lambdas.core.extraction import Extraction, speaking_candidates
 from lambdas.core.model import (
+    Assignment,
     Classification,
     Evidence,
     EvidenceSource,
@@ -40,14 +42,20 @@ def classify(
     rules: RuleTable,
     hints: Hints | None = None,
     content: Extraction | None = None,
+    assignment: Assignment | None = None,
 ) -> Classification:
-    """Classify a landing object. `content` is what was read out of it, where it was read."""
+    """Classify a landing object. `content` is what was read out of it, where it was read; `assignment` the decision
+    about the session that it is part of."""
     hints = hints or Hints()
     match = rules.match(key)
     kind = hints.kind or match.rule.kind
     claims = list(_patient_claims(match, metadata, hints, content, rules))
+    if assignment:
+        claims.insert(0, _Claim(EvidenceSource.ASSIGNMENT, assignment.patient_id, "session", valid=True))
     patient, deciding = _decide(
-        claims, content_may_decide=content is not None and content.candidates_complete
+        claims,
+        replaced=assignment.replaced if assignment else frozenset(),
+        content_may_decide=content is not None and content.candidates_complete,
     )
     evidence = [*_kind_evidence(match, hints), *_patient_evidence(claims, deciding)]
 
@@ -93,13 +101,22 @@ def _patient_claims(
 
 
 def _decide(
-    claims: Sequence[_Claim], *, content_may_decide: bool
+    claims: Sequence[_Claim], *, replaced: frozenset[str], content_may_decide: bool
 ) -> tuple[Patient, frozenset[EvidenceSource]]:
     """The patient, and the sources that decided it."""
-    valid = [(claim.source, _identity(claim.value)) for claim in claims if claim.valid]
-    hinted = {value for source, value in valid if source is EvidenceSource.HINT}
-    if hinted:
-        return Patient(hinted.pop()), frozenset({EvidenceSource.HINT})
+    valid = [(claim.source, identity(claim.value)) for claim in claims if claim.valid]
+    assigned = {value for source, value in valid if source is EvidenceSource.ASSIGNMENT}
+    decided = {
+        source: value
+        for source, value in valid
+        if source is EvidenceSource.ASSIGNMENT
+        or (source is EvidenceSource.HINT and (value in assigned or value not in replaced))
+    }
+    if decided:
+        patients = set(decided.values())
+        if len(patients) > 1:
+            return Patient(reason=UnknownReason.CONFLICT), frozenset()
+        return Patient(patients.pop()), frozenset(decided)
     named, sources = {value for _, value in valid}, frozenset(source for source, _ in valid)
     if len(named) > 1:
         return Patient(reason=UnknownReason.CONFLICT), frozenset()
@@ -111,7 +128,14 @@ def _decide(
     return Patient(patient_id), sources
 
 
-def _identity(value: str) -> str:
+def session_tree(key: str, rules: RuleTable) -> str | None:
+    """The landing prefix that holds the session of a key (or the key itself, for a session in one file); None where
+    the rule table takes the key for a document's."""
+    match = rules.match(key)
+    return _tree(key, match) if match.rule.kind is Kind.SESSION else None
+
+
+def identity(value: str) -> str:
     """The form in which two writings of one id are equal. Case and inner spaces count: they may tell two people."""
     return unicodedata.normalize("NFC", value.strip())
 
@@ -133,16 +157,17 @@ def _patient_evidence(claims: Sequence[_Claim], deciding: frozenset[EvidenceSour
 
 
 def _session(key: str, match: Match, hints: Hints, stem: str, file_name: str) -> SessionPart:
-    if match.session is not None:
-        tree, sub_path = key[: match.session_end + 1], key[match.session_end + 1 :]
-        session_id = match.session
-    else:
-        tree, sub_path, session_id = key, file_name, stem
+    tree, session_id = _tree(key, match), match.session or stem
+    sub_path = file_name if tree == key else key[len(tree) :]
     if hints.session_id and hints.session_id.strip():
         session_id = hints.session_id
     if not session_id.startswith("session_"):
         session_id = f"session_{session_id}"
     return SessionPart(session_id, tree, sub_path)
+
+
+def _tree(key: str, match: Match) -> str:
+    return key if match.session is None else key[: match.session_end + 1]
 
 
 def _decoded(value: str) -> str:

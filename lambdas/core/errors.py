@@ -27,6 +27,10 @@ class FolderContended(CarefileError):
     """All names of a destination folder belong to others, or a claim stayed undecided. Retried."""
 
 
+class AssignmentConflict(CarefileError):
+    """A session or document is another patient's already, and the assignment does not take it from that one."""
+
+
 class ContractViolation(CarefileError):
     """The program made data that its own published schema refuses. A defect: nothing was announced."""
 

@@ -42,6 +42,7 @@ class Disposition(StrEnum):
 
 
 class EvidenceSource(StrEnum):
+    ASSIGNMENT = "assignment"
     HINT = "hint"
     METADATA = "metadata"
     KEY = "key"
@@ -93,6 +94,15 @@ class Hints:
             data.get("document_name"),
             data.get("session_id"),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A decision that a whole session is a patient's, whatever its objects say. `replaced` are the patients that this
+    decision, or one before it, took the session from."""
+
+    patient_id: str
+    replaced: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ The event that started an intake is only a hint that a key changed. An intake go
     write ahead the destination into the ledger, taking the next revision, unless another round took it since the read
     write       the artifacts, each stamped with version and revision
     retire      every other destination the ledger knows
-    check       is this still the current version, and the decision about it the same? If not, another round
+    check       is this still the current version, and what was decided about it, or about its session, the same? If
+                not, another round
 
 and returns what is to be announced. It is right under duplicated, late and reordered events, crashes at any call and
 any number of executions at once, because whoever changes something last has checked after it, and because a revision
@@ -84,8 +85,9 @@ class Intake:
 
     def run(self, upload: Upload) -> Outcome:
         """Converge, and say how it ended. StillChanging when the object changed in each of MAX_ROUNDS rounds."""
+        session = self.filing.session_of(upload.source)
         for _ in range(MAX_ROUNDS):
-            entry = self.ledger.read(upload.source)
+            entry = self.ledger.read(upload.source, session)
             found = self._to_file(upload.source, entry)
             if isinstance(found, Deleted) or found.size == 0:
                 if self.ledger.stop_others(upload.source, entry):
@@ -145,11 +147,11 @@ class Intake:
         return Filed(place, (*emptied, *empty), written) if self._still_holds(plan, entry) else None
 
     def _still_holds(self, plan: Plan, entry: LedgerEntry) -> bool:
-        """After the last change: is this version still the one to be there, and the decision about it the same?"""
+        """After the last change: is this version still the one to be there, and what was decided the same?"""
         found = self.landing.head(plan.source)
-        latest = self.ledger.read(plan.source)
+        latest = self.ledger.read(plan.source, self.filing.session_of(plan.source))
         version = plan.observed.version
-        if latest.hints_for(version) != entry.hints_for(version):
+        if latest.decision_about(version) != entry.decision_about(version):
             return False
         if isinstance(found, Deleted) or found.size == 0:
             return latest.version == version

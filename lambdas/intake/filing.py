@@ -13,7 +13,7 @@ from lambdas.adapters.landing import Landing
 from lambdas.adapters.ledger import LedgerEntry
 from lambdas.adapters.processed import Processed, VersionGone
 from lambdas.core import events, layout, tagging
-from lambdas.core.classification import classify
+from lambdas.core.classification import classify, session_tree
 from lambdas.core.extraction import Extraction
 from lambdas.core.layout import Layout, Owner
 from lambdas.core.model import Classification, Kind, Observation, Patient, Source, Stamp, StoredObject
@@ -81,16 +81,22 @@ class Filing:
     pseudonym_key: Callable[[], bytes]
     documents: DocumentReader
 
+    def session_of(self, source: Source) -> Owner | None:
+        """The session that a landing key is part of, by the rule table; None for a document's."""
+        tree = session_tree(source.key, self.rules)
+        return None if tree is None else Owner(source.bucket, tree, tree=True)
+
     def plan(self, observed: Observation, entry: LedgerEntry) -> Plan | None:
         """Classify a version, with its content if it is a document. None when the version is gone."""
         key, metadata, hints = observed.source.key, observed.metadata, entry.hints_for(observed.version)
-        classification = classify(key, metadata, self.rules, hints)
+        classification = classify(key, metadata, self.rules, hints, assignment=entry.assignment)
         if classification.kind is Kind.SESSION:
             return Plan(observed, classification, None)
         extraction = self.documents.read(observed)
         if extraction is None:
             return None
-        return Plan(observed, classify(key, metadata, self.rules, hints, extraction), extraction)
+        classification = classify(key, metadata, self.rules, hints, extraction, entry.assignment)
+        return Plan(observed, classification, extraction)
 
     def present(self, plan: Plan, entry: LedgerEntry) -> Present | None:
         """The place where every artifact of this version is already; None where one is missing or another's."""

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdas.adapters import contracts
-from lambdas.core.classification import classify
+from lambdas.core.classification import classify, session_tree
 from lambdas.core.extraction import DocumentFacts, Extraction, PatientCandidate, Status
-from lambdas.core.model import Hints, Kind, UnknownReason
+from lambdas.core.model import Assignment, Hints, Kind, UnknownReason
 from tests.property.strategies import hints, keys, names, segments
 
 RULES = contracts.rules()
@@ -205,3 +205,32 @@ def test_an_agents_session_is_a_session_wherever_it_stands(name: str, prefix: st
         assert found.session is not None
         assert found.session.sub_path == path
         assert found.session.session_id == f"session_{name}"
+
+
+@given(keys, metadata, contents, few, st.frozensets(few, max_size=2), st.none() | few)
+def test_an_assigned_session_is_its_patients_or_nobodys_and_never_a_third_ones(
+    key: str,
+    pairs: list[tuple[str, str]],
+    content: Extraction | None,
+    assigned: str,
+    replaced: frozenset[str],
+    hinted: str | None,
+) -> None:
+    (patient,) = real([assigned]) or {"A"}
+    found = classify(
+        key, pairs, RULES, Hints(patient_id=hinted), content, Assignment(patient, replaced)
+    ).patient
+    against = real([hinted] if hinted else []) - {patient} - replaced
+    assert (found.id, found.reason) == ((None, UnknownReason.CONFLICT) if against else (patient, None))
+
+
+@given(keys, metadata, hints, contents)
+def test_a_sessions_objects_and_no_others_have_a_tree_and_it_does_not_depend_on_what_is_decided(
+    key: str, pairs: list[tuple[str, str]], hinted: Hints, content: Extraction | None
+) -> None:
+    tree = session_tree(key, RULES)
+    assert (tree is not None) == (RULES.match(key).rule.kind is Kind.SESSION)
+    session = classify(key, pairs, RULES, hinted, content).session
+    if tree is not None:
+        assert key.startswith(tree)
+        assert session is None or session.tree == tree

@@ -40,6 +40,15 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class Assigned:
+    """Whose a session is by a person's word, and the patients it was taken from."""
+
+    patient: str
+    replaced: frozenset[str]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where a version belongs. `plain` is the folder's name when nobody else has it; `owner` who may have it."""
 
@@ -60,16 +69,24 @@ class Place:
         return _SUFFIX.fullmatch(suffix) is not None
 
 
-def place_of(upload: Uploaded, hints: Hints = ()) -> Place:
+def tree_of(key: LandingKey) -> str:
+    return key.tree or key.key
+
+
+def place_of(upload: Uploaded, hints: Hints = (), assigned: Assigned | None = None) -> Place:
     key, hint = upload.key, dict(hints)
     is_session = hint.get("kind", "session" if key.session else "document") == "session"
-    patient = hint.get("patient_id") or _patient(upload, is_session=is_session)
+    hinted = hint.get("patient_id")
+    patient = hinted or _patient(upload, is_session=is_session)
+    if assigned:
+        agreed = hinted is None or hinted in assigned.replaced | {assigned.patient}
+        patient = assigned.patient if agreed else None
     who = f"{PREFIX}{patient or 'unknown'}"
     if is_session:
         session = hint.get("session_id") or key.session or key.stem
         if not session.startswith("session_"):
             session = f"session_{session}"
-        tree = key.tree or key.key
+        tree = tree_of(key)
         path = key.key.removeprefix(tree) or key.file
         return Place(f"{who}_medical_notes/{session}", f"tree {tree}", (path,), True, patient)
     name = hint.get("document_name") or key.stem
@@ -89,6 +106,20 @@ class Known:
 
     uploads: list[Uploaded] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
+    assignments: dict[str, list[Assigned]] = field(default_factory=dict)  # of a tree, the last one holds
+
+    def assign(self, tree: str, patient: str, replacing: str | None, at: datetime) -> bool:
+        """Whether the decision holds: it takes the session from nobody, or from whom it says."""
+        history = self.assignments.setdefault(tree, [])
+        last = history[-1] if history else None
+        if last and last.patient not in (patient, replacing):
+            return False
+        replaced = (last.replaced if last else frozenset()) | ({replacing} - {None, patient})
+        history.append(Assigned(patient, replaced, at))
+        return True
+
+    def assigned(self, key: LandingKey) -> Assigned | None:
+        return next(reversed(self.assignments.get(tree_of(key), [])), None) if key.session else None
 
     def of_version(self, key: str, version: str) -> Uploaded | None:
         return next((u for u in self.uploads if u.key.key == key and u.version == version), None)
@@ -99,4 +130,5 @@ class Known:
         for decision in self.decisions:
             if decision.key == upload.key and decision.version in (None, upload.version):
                 hints.append(decision.hints)
-        return [place_of(upload, found) for found in hints]
+        history = self.assignments.get(tree_of(upload.key), []) if upload.key.session else []
+        return [place_of(upload, found, assigned) for found in hints for assigned in (None, *history)]

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from lambdas.adapters.ledger import Ledger
+from lambdas.core.errors import AssignmentConflict
+from lambdas.core.layout import Owner
 from tests.simulation.aws.store import Version, etag_of
-from tests.simulation.oracle import Decision, Uploaded
-from tests.simulation.scenario import MARK, Again, Delete, Scan, Step, Submit, Upload
+from tests.simulation.oracle import Decision, Uploaded, tree_of
+from tests.simulation.scenario import MARK, Again, Assign, Delete, Scan, Step, Submit, Upload
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -46,6 +49,8 @@ class Outside:
             world.note(f"-- {step.name}: scan of {key.key} {found.id if found else 'finds nothing'}")
             if found:
                 found.tags = {**found.tags, SCANNER_TAG[0]: SCANNER_TAG[1]}
+        elif isinstance(step, Assign):
+            self._assign(step)
         else:
             self._submit(step)
 
@@ -124,6 +129,30 @@ class Outside:
             return
         event = {"source": "carefile.intake", "detail-type": "Object Submitted", "detail": detail}
         self._arriving(step.name, event | {"time": f"{world.now():%Y-%m-%dT%H:%M:%SZ}"})
+
+    def _assign(self, step: Assign) -> None:
+        """The decision is recorded, and an intake started for every object of the session there is, deleted or not."""
+        world = self._world
+        tree = tree_of(world.scenario.keys[step.key])
+        holds = world.known.assign(tree, step.patient, step.replacing, world.now())
+        world.note(f"-- {step.name}: {tree} is {step.patient}'s, not {step.replacing}'s: {holds}")
+        session, at = Owner("landing", tree, tree=True), f"{world.now():%Y-%m-%dT%H:%M:%S.%fZ}"
+        try:
+            Ledger(world.clients.dynamodb, "ledger").assign(session, step.patient, step.replacing, at)
+        except AssignmentConflict:
+            if holds:
+                world.violations.append(f"{step.name} is refused")
+            return
+        if not holds:
+            world.violations.append(f"{step.name} is not refused")
+        for number, key in enumerate(world.scenario.keys):
+            uploads = [upload for upload in world.known.uploads if upload.key == key and upload.body]
+            if key.session and tree_of(key) == tree and uploads:
+                asked = {"bucket": "landing", "key": key.key}
+                current = world.landing.live(key.key)
+                if current is not None and not current.body:
+                    asked["version_id"] = uploads[-1].version
+                world.start(f"{step.name}.{number}", asked)
 
     def _arriving(self, name: str, event: dict[str, Any]) -> None:
         """The event is on its way to the machine, perhaps twice."""

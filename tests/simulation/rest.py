@@ -109,7 +109,9 @@ class _Key:
         holding = [d for d in named if latest and latest - d.at < timedelta(seconds=1)]
         # One that left its version to the moment may have found another one before it was re-driven.
         holding += [d for d in ours if d.version is None and d not in named]
-        return [place_of(newest, d.hints) for d in holding] + ([] if named else [place_of(newest)])
+        assigned = self.world.known.assigned(self.key)
+        undecided = [] if named else [place_of(newest, (), assigned)]
+        return [place_of(newest, d.hints, assigned) for d in holding] + undecided
 
     def _about(self, decision: Any) -> str | None:
         """The version that a decision was about, as its execution found it."""

@@ -10,7 +10,7 @@ import random
 from dataclasses import dataclass
 
 MARK = "PHI"
-ANA, BO, ANA_LAB = f"{MARK}ana", f"{MARK}bo", f"{MARK}ana_lab"
+ANA, BO, CY, ANA_LAB = f"{MARK}ana", f"{MARK}bo", f"{MARK}cy", f"{MARK}ana_lab"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,17 @@ class Scan:
     key: int
 
 
-Step = Upload | Delete | Submit | Again | Scan
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """A person says whose the session of a key is, perhaps taking it from a patient."""
+
+    name: str
+    key: int
+    patient: str
+    replacing: str | None
+
+
+Step = Upload | Delete | Submit | Again | Scan | Assign
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +187,11 @@ def generate(rng: random.Random) -> Scenario:
     for number in range(1, rng.randint(0, most) + 1):
         at = rng.randint(1, len(steps))
         steps.insert(at, _other(rng, f"x{number}", weights, steps[:at], versioned=versioned))
+    sessions = [index for index, key in enumerate(keys) if key.session]
+    for number in range(1, rng.randint(0, 3) + 1) if sessions else ():
+        whose, replaced = rng.choice((ANA, BO, CY)), rng.choice((None, ANA, BO, CY))
+        assign = Assign(f"a{number}", rng.choice(sessions), whose, replaced)
+        steps.insert(rng.randint(0, len(steps)), assign)
     return Scenario(keys, tuple(steps), versioned, rng.random() < 0.02, rng.random() < 0.5)
 
 

@@ -224,6 +224,30 @@ ITEMS: list[Step] = [
         h="hints#1",
         t="decided#1",
     ),
+    update(
+        "SET p = :p ADD r :r", {":p": {"S": "a"}, ":r": {"SS": ["z"]}}, "attribute_not_exists(p) OR p = :p"
+    ),
+    update(
+        "SET p = :p",
+        {":p": {"S": "b"}, ":f": {"S": "a"}, ":v": {"S": "1"}},
+        "attribute_not_exists(p) OR p = :p OR p = :f AND version <= :v",
+    ),
+    update(
+        "SET p = :p",
+        {":p": {"S": "b"}, ":f": {"S": "a"}, ":v": {"S": "3"}},
+        "attribute_not_exists(p) OR p = :p OR p = :f AND version <= :v",
+    ),
+    (
+        "batch_get_item",
+        {
+            "RequestItems": {
+                "ledger": {
+                    "Keys": [{"source_id": {"S": "k"}}, {"source_id": {"S": "absent"}}],
+                    "ConsistentRead": True,
+                }
+            }
+        },
+    ),
     update("DELETE d :d", {":d": {"SS": ["x"]}}),
     update("DELETE d :d", {":d": {"SS": ["a"]}}),
     ("get_item", {"TableName": "ledger", "Key": {"source_id": {"S": "k"}}, "ConsistentRead": True}),
@@ -243,7 +267,8 @@ def items_told(call: Callable[[str, dict[str, Any]], dict[str, Any]]) -> list[An
         except ClientError as error:
             answers.append(error.response["Error"]["Code"])
         else:
-            found = answer.get("Item") or answer.get("Attributes") or {}
+            batch = answer.get("Responses", {}).get("ledger", [{}])
+            found = answer.get("Item") or answer.get("Attributes") or batch[0]
             answers.append({name: {k: sorted(v) for k, v in value.items()} for name, value in found.items()})
     return answers
 

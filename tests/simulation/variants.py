@@ -167,6 +167,10 @@ def latest_decision_to_arrive_holds() -> Patches:
     ]
 
 
+def assignment_left_out_of_the_check() -> Patches:
+    return [(LedgerEntry, "decision_about", lambda self, version: (self.hints_for(version), None))]
+
+
 def failure_marked_blindly() -> Patches:
     def failed(self: Marks, source: Source, version: str, version_id: str | None) -> None:
         self._raise(source, version_id, PipelineStatus.FAILED)
@@ -203,6 +207,7 @@ FOUND_WITHIN: dict[Callable[[], Patches], int] = {
     revision_taken_blindly: 2000,
     latest_decision_to_arrive_holds: 2000,
     failure_marked_blindly: 2000,
+    assignment_left_out_of_the_check: 1000,
 }
 
 

@@ -17,7 +17,13 @@ TRACES = {
     "xray:PutTraceSegments",
 }
 READ_LANDING = {"s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "kms:Decrypt"}
-USE_LEDGER = {"dynamodb:GetItem", "dynamodb:UpdateItem", "kms:Decrypt", "kms:DescribeKey"}
+USE_LEDGER = {
+    "dynamodb:BatchGetItem",
+    "dynamodb:GetItem",
+    "dynamodb:UpdateItem",
+    "kms:Decrypt",
+    "kms:DescribeKey",
+}
 TAG_LANDING = {
     "s3:GetObjectTagging",
     "s3:GetObjectVersionTagging",

@@ -41,7 +41,8 @@ def test_a_sessions_object_costs_one_copy_one_tagging_and_no_listing(world: Worl
         "GetObjectTagging": 2,
         "CopyObject": 1,
         "PutObjectTagging": 1,
-        "GetItem": 3,
+        "BatchGetItem": 2,
+        "GetItem": 1,
         "UpdateItem": 1,
         "PutItem": 1,
     }
@@ -71,7 +72,8 @@ def test_a_duplicate_writes_nothing_but_its_try_at_the_catalog(world: World) -> 
     assert calls_during(lambda: world.run(event, "e2")) == {
         "HeadObject": 3,
         "GetObjectTagging": 1,
-        "GetItem": 2,
+        "BatchGetItem": 1,
+        "GetItem": 1,
         "PutItem": 1,
     }
 

@@ -28,6 +28,9 @@ class DynamoDB:
     def get_item(self, **arguments: Any) -> dict[str, Any]:
         return self._gate.call("dynamodb", "GetItem", arguments, self._get)
 
+    def batch_get_item(self, **arguments: Any) -> dict[str, Any]:
+        return self._gate.call("dynamodb", "BatchGetItem", arguments, self._batch_get)
+
     def put_item(self, **arguments: Any) -> dict[str, Any]:
         return self._gate.call("dynamodb", "PutItem", arguments, self._put)
 
@@ -42,6 +45,15 @@ class DynamoDB:
             raise NotImplementedError("reads that may be stale")
         found = self._table(TableName).get(_key_of(Key))
         return {"Item": _copied(found)} if found else {}
+
+    def _batch_get(self, RequestItems: dict[str, Any]) -> dict[str, Any]:
+        responses = {}
+        for table, asked in RequestItems.items():
+            if not asked["ConsistentRead"]:
+                raise NotImplementedError("reads that may be stale")
+            found = (self._table(table).get(_key_of(key)) for key in asked["Keys"])
+            responses[table] = [_copied(item) for item in found if item]
+        return {"Responses": responses, "UnprocessedKeys": {}}
 
     def _put(
         self,
@@ -125,21 +137,21 @@ def _actions(expression: str) -> tuple[tuple[str, str, str], ...]:
 def _require(
     operation: str, condition: str | None, item: Item, names: dict[str, str] | None, values: Item | None
 ) -> None:
-    """An OR of simple terms."""
+    """An OR of simple terms, or of ANDs of them."""
     if condition is None:
         return
     for text in condition.split(" OR "):
-        term = _TERM.fullmatch(text.strip())
-        if term is None:
-            raise NotImplementedError(condition)
-        path = term["missing"] or term["name"]
-        found = item.get((names or {}).get(path, path))
-        if _holds(found, term, values or {}):
+        terms = [_TERM.fullmatch(part.strip()) for part in text.split(" AND ")]
+        if all(_holds(item, term, names or {}, values or {}) for term in terms):
             return
     raise client_error(operation, "ConditionalCheckFailedException", 400)
 
 
-def _holds(found: dict[str, Any] | None, term: re.Match[str], values: Item) -> bool:
+def _holds(item: Item, term: re.Match[str] | None, names: dict[str, str], values: Item) -> bool:
+    if term is None:
+        raise NotImplementedError("a condition of another form")
+    path = term["missing"] or term["name"]
+    found = item.get(names.get(path, path))
     if term["absent"]:
         return found is None
     given = values[term["value"]]
