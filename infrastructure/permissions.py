@@ -87,6 +87,23 @@ def write_items(table: dynamodb.ITable) -> list[iam.PolicyStatement]:
     return [_allow("WriteItems", actions, [table.table_arn]), *_use_table_key(table)]
 
 
+def replace_items(table: dynamodb.ITable) -> list[iam.PolicyStatement]:
+    """Read, replace and delete single items; never scan."""
+    actions = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"]
+    return [_allow("ReplaceItems", actions, [table.table_arn]), *_use_table_key(table)]
+
+
+def read_stream(table: dynamodb.Table) -> list[iam.PolicyStatement]:
+    """Follow the changes of the table's items."""
+    actions = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"]
+    stream = table.table_stream_arn
+    assert stream is not None  # noqa: S101 - narrows the type: the table has one
+    return [
+        _allow("ReadStream", actions, [stream]),
+        _allow("ListStreams", ["dynamodb:ListStreams"], [f"{table.table_arn}/stream/*"]),
+    ]
+
+
 def _use_table_key(table: dynamodb.ITable) -> list[iam.PolicyStatement]:
     return _use_key(table.encryption_key, "UseTableKey", ["kms:Decrypt", "kms:DescribeKey"], via="dynamodb")
 

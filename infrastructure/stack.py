@@ -10,7 +10,7 @@ from infrastructure.catalog import Catalog
 from infrastructure.config import StageConfig
 from infrastructure.encryption import Keys
 from infrastructure.functions import CarefileFunction, FunctionSettings
-from infrastructure.messaging import Buses, CatalogRules, DeadLetters, IntakeRules
+from infrastructure.messaging import Buses, CatalogRules, DeadLetters, IntakeRules, SessionFollower
 from infrastructure.observability import Observability
 from infrastructure.package import FunctionPackage
 from infrastructure.pipeline import ObjectPipeline, TaskFunctions, intake_environment
@@ -73,6 +73,28 @@ class CarefileStack(Stack):
             statements=permissions.write_items(catalog.table),
             failures=dead_letters.catalog_events,
         ).function
+        session_indexer = CarefileFunction(
+            self,
+            "IndexSessions",
+            settings=settings,
+            module="index_sessions",
+            description="Keeps each session's entry in line with the entries of its objects",
+            memory_mb=256,
+            timeout=Duration.seconds(120),
+            environment={"CATALOG_TABLE": catalog.table.table_name},
+            statements=[
+                *permissions.replace_items(catalog.table),
+                *permissions.read_stream(catalog.table),
+                *permissions.send_messages(dead_letters.session_changes),
+            ],
+        ).function
+        SessionFollower(
+            self,
+            "Sessions",
+            table=catalog.table,
+            indexer=session_indexer,
+            dead_letters=dead_letters.session_changes,
+        )
         failure_recorder = CarefileFunction(
             self,
             "RecordFailure",
@@ -111,7 +133,7 @@ class CarefileStack(Stack):
             key=keys.operations,
             machine=pipeline.machine,
             functions=tasks.all,
-            event_functions=(indexer, failure_recorder),
+            event_functions=(indexer, session_indexer, failure_recorder),
             dead_letters=dead_letters.all,
         )
 

@@ -54,6 +54,14 @@ ALLOWED = {
         *LOGS,
         *TRACES,
     },
+    "IndexSessions": {
+        *{"dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "kms:Decrypt", "kms:DescribeKey"},
+        *{"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"},
+        "dynamodb:ListStreams",
+        *SEND_DEAD_LETTERS,
+        *LOGS,
+        *TRACES,
+    },
     "RecordFailure": {
         *READ_LANDING,
         *TAG_LANDING,

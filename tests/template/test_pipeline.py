@@ -25,6 +25,7 @@ SETTINGS = {
     ),
     "TagObject": (256, 30, {"LANDING_BUCKETS", "PROCESSED_BUCKET", "SESSION_PREFIX", "LEDGER_TABLE"}),
     "IndexCatalog": (256, 30, {"CATALOG_TABLE"}),
+    "IndexSessions": (256, 120, {"CATALOG_TABLE"}),
     "RecordFailure": (
         256,
         60,

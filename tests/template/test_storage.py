@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
+from pathlib import Path
 
+from lambdas.core.catalog import INDEX_KEYS, KEY, Entry
+from lambdas.core.session_entries import SessionSummary
 from tests.template.synthesis import Synthesised, listed
 
 BUCKET = "AWS::S3::Bucket"
+DOCUMENT = Path(__file__).parents[1] / "golden/events/cataloged_document.expected.json"
 DATA = {
     "AWS::S3::Bucket",
     "AWS::DynamoDB::Table",
@@ -135,9 +140,16 @@ def test_the_catalog_is_found_by_patient_in_order_of_time(stage: Synthesised) ->
     assert index["IndexName"] == "by-patient"
     assert index["KeySchema"] == [
         {"AttributeName": "patient_ref_key", "KeyType": "HASH"},
-        {"AttributeName": "cataloged_at", "KeyType": "RANGE"},
+        {"AttributeName": "listed_at", "KeyType": "RANGE"},
     ]
-    assert index["Projection"] == {"ProjectionType": "ALL"}
+    projected = index["Projection"]
+    assert projected["ProjectionType"] == "INCLUDE"
+    # What is not projected costs nothing in the index: what a session's entry remembers of its objects, above all.
+    assert not {"seen", "event_id"} & set(projected["NonKeyAttributes"])
+    shown = {*projected["NonKeyAttributes"], *INDEX_KEYS, KEY}
+    document = Entry.of_event(json.loads(DOCUMENT.read_text())["detail"]).to_item()
+    assert document.keys() - {"event_id"} <= shown
+    assert {field.name for field in fields(SessionSummary)} - {"patient"} <= shown
 
 
 def test_the_secret_of_the_pseudonyms_is_made_by_aws_and_seen_by_nobody(stage: Synthesised) -> None:
