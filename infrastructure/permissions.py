@@ -6,7 +6,7 @@ No `grant_*` of the CDK is used for the functions: those allow more than is need
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from aws_cdk import ArnFormat, Aws, Stack
 from aws_cdk import aws_dynamodb as dynamodb
@@ -22,34 +22,53 @@ from aws_cdk import aws_sqs as sqs
 _Conditions = Mapping[str, Mapping[str, object]]
 
 
-def read_objects(bucket: s3.IBucket) -> list[iam.PolicyStatement]:
-    """Read any version of any object of the bucket, and be told 404 rather than 403 of one that is absent."""
+def read_objects(*buckets: s3.IBucket) -> list[iam.PolicyStatement]:
+    """Read any version of any object of the buckets, and be told 404 rather than 403 of one that is absent."""
     return [
-        _allow("ReadObjects", ["s3:GetObject", "s3:GetObjectVersion"], [bucket.arn_for_objects("*")]),
-        *tell_absent(bucket),
-        *_use_key(bucket.encryption_key, "DecryptObjects", ["kms:Decrypt"], via="s3"),
+        _allow("ReadObjects", ["s3:GetObject", "s3:GetObjectVersion"], _objects_of(buckets)),
+        *tell_absent(*buckets),
+        *_use_keys(
+            [bucket.encryption_key for bucket in buckets], "DecryptObjects", ["kms:Decrypt"], via="s3"
+        ),
     ]
 
 
-def tell_absent(bucket: s3.IBucket) -> list[iam.PolicyStatement]:
+def tell_absent(*buckets: s3.IBucket) -> list[iam.PolicyStatement]:
     """Be told 404 rather than 403 of an object that is absent: S3 asks for the right to list."""
-    return [_allow("TellAbsentFromForbidden", ["s3:ListBucket"], [bucket.bucket_arn])]
+    return [_allow("TellAbsentFromForbidden", ["s3:ListBucket"], [bucket.bucket_arn for bucket in buckets])]
 
 
-def read_object_tags(bucket: s3.IBucket) -> list[iam.PolicyStatement]:
+def list_objects(*buckets: s3.IBucket) -> list[iam.PolicyStatement]:
+    return [_allow("ListObjects", ["s3:ListBucket"], [bucket.bucket_arn for bucket in buckets])]
+
+
+def read_object_tags(*buckets: s3.IBucket) -> list[iam.PolicyStatement]:
     actions = ["s3:GetObjectTagging", "s3:GetObjectVersionTagging"]
-    return [_allow("ReadTags", actions, [bucket.arn_for_objects("*")])]
+    return [_allow("ReadTags", actions, _objects_of(buckets))]
 
 
-def write_object_tags(bucket: s3.IBucket) -> list[iam.PolicyStatement]:
-    """Read and replace the tags of any version of any object of the bucket."""
+def write_object_tags(*buckets: s3.IBucket) -> list[iam.PolicyStatement]:
+    """Read and replace the tags of any version of any object of the buckets."""
     actions = [
         "s3:GetObjectTagging",
         "s3:GetObjectVersionTagging",
         "s3:PutObjectTagging",
         "s3:PutObjectVersionTagging",
     ]
-    return [_allow("WriteTags", actions, [bucket.arn_for_objects("*")])]
+    return [_allow("WriteTags", actions, _objects_of(buckets))]
+
+
+def _objects_of(buckets: Sequence[s3.IBucket]) -> list[str]:
+    return [bucket.arn_for_objects("*") for bucket in buckets]
+
+
+def write_results(bucket: s3.IBucket, prefix: str) -> list[iam.PolicyStatement]:
+    """What the ResultWriter of a Distributed Map needs."""
+    actions = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"]
+    return [
+        _allow("WriteResults", actions, [bucket.arn_for_objects(f"{prefix}*")]),
+        *_use_key(bucket.encryption_key, "EncryptResults", ["kms:Decrypt", "kms:GenerateDataKey"], via="s3"),
+    ]
 
 
 def write_layout(bucket: s3.IBucket, prefix: str) -> list[iam.PolicyStatement]:
@@ -136,6 +155,28 @@ def start_executions(machine_arn: str) -> list[iam.PolicyStatement]:
     return [_allow("StartExecutions", ["states:StartExecution"], [machine_arn])]
 
 
+def run_children(scope: Stack, machine_name: str, label: str) -> list[iam.PolicyStatement]:
+    """What a machine needs to run the child executions of its own Distributed Map, and to go on with them."""
+
+    def of(resource: str, name: str) -> str:
+        return scope.format_arn(
+            service="states",
+            resource=resource,
+            resource_name=name,
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+
+    machine, children = of("stateMachine", machine_name), of("execution", f"{machine_name}/{label}:*")
+    return [
+        _allow("StartChildren", ["states:StartExecution"], [machine]),
+        _allow(
+            "RunChildren",
+            ["states:DescribeExecution", "states:RedriveExecution", "states:StopExecution"],
+            [children, of("express", f"{machine_name}/{label}:*")],
+        ),
+    ]
+
+
 def describe_executions(scope: Stack, machine_name: str, key: kms.IKey) -> list[iam.PolicyStatement]:
     """Read status, input, error and cause of the machine's executions."""
     executions = scope.format_arn(
@@ -168,7 +209,8 @@ def _of_machine(scope: Stack, machine_name: str) -> _Conditions:
         resource_name=machine_name,
         arn_format=ArnFormat.COLON_RESOURCE_NAME,
     )
-    return {"StringEquals": {"kms:EncryptionContext:aws:states:stateMachineArn": machine}}
+    # The executions of a Distributed Map are those of the machine with the map's label behind its name.
+    return {"StringLike": {"kms:EncryptionContext:aws:states:stateMachineArn": [machine, f"{machine}/*"]}}
 
 
 def write_logs(group: logs.ILogGroup) -> list[iam.PolicyStatement]:
@@ -203,11 +245,16 @@ def trace() -> list[iam.PolicyStatement]:
 
 
 def _use_key(key: kms.IKey | None, sid: str, actions: list[str], *, via: str) -> list[iam.PolicyStatement]:
-    """The key, through one service only; nothing where that service's own key is used."""
-    if key is None:
-        return []
+    return _use_keys([key], sid, actions, via=via)
+
+
+def _use_keys(
+    keys: Sequence[kms.IKey | None], sid: str, actions: list[str], *, via: str
+) -> list[iam.PolicyStatement]:
+    """The keys, through one service only; nothing where that service's own keys are used."""
+    arns = [key.key_arn for key in keys if key]
     condition = {"StringEquals": {"kms:ViaService": f"{via}.{Aws.REGION}.amazonaws.com"}}
-    return [_allow(sid, actions, [key.key_arn], condition)]
+    return [_allow(sid, actions, arns, condition)] if arns else []
 
 
 def _allow(

@@ -6,6 +6,7 @@ from aws_cdk import CfnOutput, DefaultStackSynthesizer, Duration, Stack
 from constructs import Construct
 
 from infrastructure import permissions
+from infrastructure.backfill import Backfill
 from infrastructure.catalog import Catalog
 from infrastructure.config import StageConfig
 from infrastructure.encryption import Keys
@@ -109,14 +110,24 @@ class CarefileStack(Stack):
                 "CATALOG_BUS": buses.catalog.event_bus_name,
             },
             statements=[
-                *permissions.read_objects(storage.landing),
-                *permissions.write_object_tags(storage.landing),
+                *permissions.read_objects(*storage.arrivals),
+                *permissions.write_object_tags(*storage.arrivals),
                 *permissions.update_items(catalog.ledger),
                 *permissions.put_events(buses.catalog),
                 *permissions.describe_executions(self, pipeline.name, keys.records),
             ],
             failures=dead_letters.failures,
         ).function
+        backfill = Backfill(
+            self,
+            "Backfill",
+            config=config,
+            keys=keys,
+            storage=storage,
+            tasks=tasks,
+            failure_recorder=failure_recorder,
+            catalog_bus=buses.catalog,
+        )
         CatalogRules(
             self,
             "Followers",
@@ -141,6 +152,8 @@ class CarefileStack(Stack):
             ("LandingBucketName", storage.landing.bucket_name),
             ("ProcessedBucketName", storage.processed.bucket_name),
             ("PipelineStateMachineArn", pipeline.machine.state_machine_arn),
+            ("BackfillStateMachineArn", backfill.machine.state_machine_arn),
+            ("ReportsBucketName", storage.reports.bucket_name),
             ("IntakeBusName", buses.intake.event_bus_name),
             ("CatalogBusName", buses.catalog.event_bus_name),
             ("CatalogTableName", catalog.table.table_name),

@@ -17,7 +17,7 @@ def pattern(stage: Synthesised, rule: str) -> dict[str, Any]:
 
 
 def machine(stage: Synthesised) -> str:
-    return stage.only("AWS::StepFunctions::StateMachine")[0]
+    return stage.only("AWS::StepFunctions::StateMachine", named="Pipeline")[0]
 
 
 def test_an_upload_starts_an_execution_but_neither_filed_objects_nor_folder_markers_do(

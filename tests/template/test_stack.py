@@ -17,6 +17,8 @@ def test_the_outputs_are_there_by_name(stage: Synthesised) -> None:
         "LandingBucketName",
         "ProcessedBucketName",
         "PipelineStateMachineArn",
+        "BackfillStateMachineArn",
+        "ReportsBucketName",
         "CatalogBusName",
         "CatalogTableName",
         "IntakeBusName",

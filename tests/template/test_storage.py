@@ -24,7 +24,7 @@ DATA = {
 
 def test_every_bucket_is_versioned(stage: Synthesised) -> None:
     buckets = stage.properties(BUCKET)
-    assert len(buckets) == 3
+    assert len(buckets) == 4
     assert all(bucket["VersioningConfiguration"] == {"Status": "Enabled"} for bucket in buckets.values())
 
 
@@ -54,7 +54,7 @@ def test_every_bucket_refuses_what_is_not_tls_1_2(stage: Synthesised) -> None:
 
 def test_landing_and_processed_bucket_are_under_the_records_key(stage: Synthesised) -> None:
     key, _ = stage.only("AWS::KMS::Key", named="Records")
-    for name in ("LandingBucket", "ProcessedBucket"):
+    for name in ("LandingBucket", "ProcessedBucket", "ReportsBucket"):
         bucket = stage.only(BUCKET, named=name)[1]
         (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
         assert rule["ServerSideEncryptionByDefault"] == {
@@ -66,7 +66,7 @@ def test_landing_and_processed_bucket_are_under_the_records_key(stage: Synthesis
 
 def test_reads_of_landing_and_processed_bucket_are_logged(stage: Synthesised) -> None:
     logs, _ = stage.only(BUCKET, named="AccessLogs")
-    for name in ("LandingBucket", "ProcessedBucket"):
+    for name in ("LandingBucket", "ProcessedBucket", "ReportsBucket"):
         logging = stage.only(BUCKET, named=name)[1]["LoggingConfiguration"]
         assert logging == {"DestinationBucketName": {"Ref": logs}, "LogFilePrefix": f"{name}/"}
 
@@ -117,7 +117,7 @@ def test_the_functions_may_read_an_existing_landing_bucket_and_decrypt_it(
 def test_landing_and_processed_bucket_may_be_one(one_bucket: Synthesised) -> None:
     outputs = one_bucket.outputs()
     assert outputs["LandingBucketName"] == outputs["ProcessedBucketName"]
-    assert len(one_bucket.properties(BUCKET)) == 2  # and the access logs
+    assert len(one_bucket.properties(BUCKET)) == 3  # and reports, and the access logs
     variables = one_bucket.function("NormaliseSession")["Environment"]["Variables"]
     assert variables["LANDING_BUCKETS"] == variables["PROCESSED_BUCKET"]
     assert variables["SESSION_PREFIX"] == "filed/processed/"
