@@ -9,8 +9,6 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 STAGE ?= dev
 N ?= 100000
 SEED ?= 1
-# How many tests run at once.
-WORKERS ?= auto
 PY := .venv/bin/python
 # What N is for a command when nobody says it.
 n = $(if $(filter file,$(origin N)),$(1),$(N))
@@ -39,8 +37,8 @@ status: setup ## say where it is and what is in it
 down: ## stop it; what it holds is kept
 	@if [ -e .venv/.ready ]; then $(PY) -m local down; else echo "Nothing runs."; fi
 
-test: setup node_modules/.ready ## run all tests
-	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
+test: setup node_modules/.ready .venv-checkov/.ready ## run all tests
+	@$(PY) -m pytest $(ARGS)
 
 simulate: setup ## run N schedules of uploads, crashes and races (N=100000, SEED=1)
 	@$(PY) -m tests.simulation --schedules $(N) --seed $(SEED)
@@ -68,7 +66,7 @@ clean: down ## stop it and forget what it holds and what was built
 	@rm -rf .local .build cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 clean-all: clean ## also remove what the set-up installed
-	@rm -rf .venv .venv-local node_modules
+	@rm -rf .venv .venv-local .venv-checkov node_modules
 
 .venv/.ready: requirements.lock
 	@$(call new_venv,.venv)
@@ -85,6 +83,12 @@ clean-all: clean ## also remove what the set-up installed
 	@$(call new_venv,.venv-local)
 	@echo "Installing the embedded AWS …"
 	@$(PY) -m uv pip sync --quiet --require-hashes --compile-bytecode --python .venv-local/bin/python $<
+	@touch $@
+
+.venv-checkov/.ready: tests/template/checkov/requirements.lock .venv/.ready
+	@$(call new_venv,.venv-checkov)
+	@echo "Installing checkov, which checks the template …"
+	@$(PY) -m uv pip sync --quiet --require-hashes --compile-bytecode --python .venv-checkov/bin/python $<
 	@touch $@
 
 node_modules/.ready: package-lock.json

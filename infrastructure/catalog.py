@@ -10,34 +10,24 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from infrastructure.accepted import accept, security_rules
 from infrastructure.config import StageConfig
 from infrastructure.encryption import as_it_is, removal_policy
 
 PATIENT_INDEX = "by-patient"
-# What a list of a patient's documents and sessions shows. Every kilobyte more is paid at every change.
-_LISTED = (
-    "reason", "kind", "revision", "session_id", "landing_bucket", "landing_key", "landing_version", "modified",
-    "bucket", "prefix", "key", "size", "objects", "messages", "agents", "first_activity", "last_activity",
-    "execution", "cataloged_at",
-)  # fmt: skip
 
 
 class Catalog(Construct):
-    """`table`: one item a source object, and one a session. `ledger`: every destination a source ever had.
-    `pseudonym_secret`."""
+    """`table`: one item a source object. `ledger`: every destination it ever had. `pseudonym_secret`."""
 
     def __init__(self, scope: Construct, id: str, *, config: StageConfig, key: kms.IKey) -> None:
         super().__init__(scope, id)
-        # The sessions' entries follow the entries of their objects by the stream.
-        self.table = self._table(
-            "CatalogTable", config, key, stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES
-        )
+        self.table = self._table("CatalogTable", config, key)
         self.table.add_global_secondary_index(
             index_name=PATIENT_INDEX,
             partition_key=_text_attribute("patient_ref_key"),
-            sort_key=_text_attribute("listed_at"),
-            projection_type=dynamodb.ProjectionType.INCLUDE,
-            non_key_attributes=list(_LISTED),
+            sort_key=_text_attribute("cataloged_at"),
+            projection_type=dynamodb.ProjectionType.ALL,
         )
         self.ledger = self._table("LedgerTable", config, key)
         # Another value would give every patient another pseudonym in the tags, so it is never rotated.
@@ -51,16 +41,19 @@ class Catalog(Construct):
             ),
             removal_policy=removal_policy(config),
         )
+        accept(
+            self.pseudonym_secret,
+            ["AwsSolutions-SMG4", *security_rules("SecretsManagerRotationEnabled")],
+            "It is the key of the pseudonyms in object tags, no credential: it opens nothing. Another value would give "
+            "every patient a second pseudonym, and rules and reports by tag would see two patients.",
+        )
 
-    def _table(
-        self, id: str, config: StageConfig, key: kms.IKey, stream: dynamodb.StreamViewType | None = None
-    ) -> dynamodb.Table:
-        return dynamodb.Table(
+    def _table(self, id: str, config: StageConfig, key: kms.IKey) -> dynamodb.Table:
+        table = dynamodb.Table(
             self,
             id,
             partition_key=_text_attribute("source_id"),
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
-            stream=stream,
             encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
             encryption_key=key,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
@@ -69,6 +62,14 @@ class Catalog(Construct):
             deletion_protection=config.retains,
             removal_policy=removal_policy(config),
         )
+        if not config.backup:
+            accept(
+                table,
+                security_rules("DynamoDBInBackupPlan"),
+                "The stage has chosen so (setting backup). Point-in-time recovery brings back any second of the last "
+                "35 days; longer is kept by the processed bucket, from which the catalog can be built again.",
+            )
+        return table
 
 
 def _text_attribute(name: str) -> dynamodb.Attribute:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
+
+from infrastructure.protection import BUCKET_PREFIX, ORGANISATION, PRINCIPAL, ProtectionConfig
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
@@ -70,8 +72,8 @@ class LogLevel(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class StageConfig:
-    """The settings of one stage.
+class StageConfig(ProtectionConfig):
+    """The settings of one stage; the protective ones are in `protection.py`.
 
     - `stage`: names the stack (`Carefile-<stage>`), the buses and the state machine.
     - `landing_bucket`: an existing bucket to take uploads from, instead of a new one. It must be versioned
@@ -79,9 +81,6 @@ class StageConfig:
       stack changes nothing on a bucket it does not own, so its policy and lifecycle rules stay its owner's.
       The upload rule and the functions' permissions refer to it.
     - `landing_bucket_key_arn`: the KMS key of that existing bucket, if it is encrypted with one.
-    - `source_buckets`: further existing buckets whose objects a backfill may take in, each with the ARN of its
-      KMS key, or null: `{"old-records": null}`. Nothing there starts an intake by itself.
-    - `backfill_concurrency`: how many objects a backfill takes in at once; each runs one function at a time.
     - `processed_in_landing_bucket`: file under `session_prefix` of the landing bucket instead of a bucket of
       its own. The upload rule never matches that prefix, so nothing is taken in twice.
     - `session_prefix`: where the layout begins in the processed bucket.
@@ -92,7 +91,7 @@ class StageConfig:
     - `rules_file`: the classification rule table, relative to the project.
     - `filed_expiry_days`: a landing object expires this long after it was uploaded, if it was filed. Objects
       that were not filed never expire. `null` keeps everything.
-    - `function_platform`: `arm64` or `x86_64` on AWS (Python 3.13); `host` is this machine and its Python,
+    - `function_platform`: `arm64` or `x86_64` on AWS (Python 3.14); `host` is this machine and its Python,
       for the embedded AWS.
     - `log_retention_days`, `log_level`: of the functions' logs.
     - `execution_log_level`: of the state machine's log, which never holds inputs or outputs.
@@ -101,8 +100,6 @@ class StageConfig:
     stage: str
     landing_bucket: str | None = None
     landing_bucket_key_arn: str | None = None
-    source_buckets: Mapping[str, str | None] = field(default_factory=dict)
-    backfill_concurrency: int = 40
     processed_in_landing_bucket: bool = False
     session_prefix: str = "processed/"
     removal_policy: Removal = Removal.RETAIN
@@ -168,7 +165,7 @@ class _Reader:
         self._settings = settings
 
     def read(self, stage: str, project_root: Path) -> StageConfig:
-        known = [setting.name for setting in fields(StageConfig) if setting.name != "stage"]
+        known = {field.name: field.default for field in fields(StageConfig) if field.name != "stage"}
         for key in self._settings:
             if key not in known:
                 raise self._error(key, "is no setting", f"one of {', '.join(known)}")
@@ -176,23 +173,51 @@ class _Reader:
             stage=stage,
             landing_bucket=self._text("landing_bucket", _BUCKET_NAME, "an S3 bucket's name or null"),
             landing_bucket_key_arn=self._text("landing_bucket_key_arn", _KEY_ARN, "a KMS key's ARN or null"),
-            source_buckets=self._source_buckets(),
-            backfill_concurrency=self._number("backfill_concurrency", 1, 10_000),
             processed_in_landing_bucket=self._boolean("processed_in_landing_bucket"),
             session_prefix=self._prefix(),
             removal_policy=self._choice("removal_policy", Removal),
             alarm_email=self._text("alarm_email", _EMAIL, "an e-mail address or null"),
             runbook_url=self._text("runbook_url", _PLACE, "an address or a path without spaces") or "",
             rules_file=self._rules_file(project_root),
-            filed_expiry_days=self._days(),
+            filed_expiry_days=self._number("filed_expiry_days", 36_500, "days, or null"),
             function_platform=self._choice("function_platform", FunctionPlatform),
             log_retention_days=self._log_retention(),
             log_level=self._choice("log_level", LogLevel),
             execution_log_level=self._choice("execution_log_level", ExecutionLogLevel),
+            **self._protection(),
         )
         if config.landing_bucket_key_arn and not config.landing_bucket:
             raise self._error("landing_bucket_key_arn", "has no bucket", "only together with landing_bucket")
         return config
+
+    def _protection(self) -> dict[str, Any]:
+        settings = {
+            "vpc": self._boolean("vpc"),
+            "backup": self._boolean("backup"),
+            "replica_bucket_prefix": self._text(
+                "replica_bucket_prefix", BUCKET_PREFIX, "what the names of three buckets begin with, or null"
+            ),
+            "replica_key_arn": self._text("replica_key_arn", _KEY_ARN, "a KMS key's ARN or null"),
+            "reserved_concurrency": self._number("reserved_concurrency", 10_000, "or null"),
+            "organization_id": self._text(
+                "organization_id", ORGANISATION, "an id like o-a1b2c3d4e5, or null"
+            ),
+            "intake_publishers": self._principals("intake_publishers"),
+        }
+        if bool(settings["replica_bucket_prefix"]) != bool(settings["replica_key_arn"]):
+            raise self._error(
+                "replica_bucket_prefix", "is one of two settings", "only together with replica_key_arn"
+            )
+        return settings
+
+    def _principals(self, key: str) -> tuple[str, ...]:
+        value = self._value(key)
+        allowed = "a list of ARNs of roles, users or account roots"
+        if not isinstance(value, list | tuple) or not all(
+            isinstance(it, str) and PRINCIPAL.fullmatch(it) for it in value
+        ):
+            raise self._error(key, f"{value!r} is not allowed", allowed)
+        return tuple(value)
 
     def _error(self, key: str, problem: str, allowed: str) -> ConfigError:
         return ConfigError(f"{self._where}.{key}: {problem}; allowed: {allowed}")
@@ -206,23 +231,6 @@ class _Reader:
             return None
         if not isinstance(value, str) or not pattern.fullmatch(value):
             raise self._error(key, f"{value!r} is not allowed", allowed)
-        return value
-
-    def _source_buckets(self) -> Mapping[str, str | None]:
-        buckets = self._settings.get("source_buckets", {})
-        allowed = 'an object of bucket names with their KMS keys\' ARNs or null, e.g. {"old-records": null}'
-        if not isinstance(buckets, Mapping):
-            raise self._error("source_buckets", f"{buckets!r} is not allowed", allowed)
-        for name, arn in buckets.items():
-            known = arn is None or (isinstance(arn, str) and _KEY_ARN.fullmatch(arn))
-            if not known or not _BUCKET_NAME.fullmatch(name):
-                raise self._error("source_buckets", f"{name!r}: {arn!r} is not allowed", allowed)
-        return dict(buckets)
-
-    def _number(self, key: str, least: int, most: int) -> int:
-        value = self._value(key)
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise self._error(key, f"{value!r} is not allowed", f"a number from {least} to {most}")
         return value
 
     def _prefix(self) -> str:
@@ -244,12 +252,12 @@ class _Reader:
             raise self._error(key, f"{value!r} is not allowed", ", ".join(kind))
         return kind(value)
 
-    def _days(self) -> int | None:
-        value = self._value("filed_expiry_days")
+    def _number(self, key: str, most: int, words: str) -> int | None:
+        value = self._value(key)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 36_500:
-            raise self._error("filed_expiry_days", f"{value!r} is not allowed", "1 to 36500 days, or null")
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+            raise self._error(key, f"{value!r} is not allowed", f"1 to {most} {words}")
         return value
 
     def _log_retention(self) -> int:

@@ -18,11 +18,34 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infrastructure import permissions
+from infrastructure.accepted import accept, security_rules
 from infrastructure.config import StageConfig
+from infrastructure.encryption import as_it_is
+from infrastructure.network import Network
 from infrastructure.operations import ServiceRole, log_group
 from infrastructure.package import FunctionPackage
 
 METRICS_NAMESPACE = "Carefile"
+
+_NO_DLQ = [*security_rules("LambdaDLQ"), "CKV_AWS_116"]
+_DESTINATION = (
+    "What this function cannot process goes to its on-failure destination, an encrypted queue with an alarm. That "
+    "keeps the error with the event; a dead-letter configuration beside it would keep the event a second time."
+)
+_CALLED_BY_MACHINES = (
+    "State machines call this function and wait for its answer. A dead-letter queue serves asynchronous calls only; "
+    "here a failure fails the execution, which keeps its input, raises an alarm and can be re-driven."
+)
+_OUTSIDE_VPC = [*security_rules("LambdaInsideVPC"), "CKV_AWS_117"]
+_NO_NETWORK = (
+    "The stage has chosen so (setting vpc). The function listens to nobody and calls the public endpoints of AWS over "
+    "TLS, signed, under a role that reaches this stack's resources only."
+)
+_NO_CONCURRENCY = [*security_rules("LambdaConcurrency"), "CKV_AWS_115"]
+_ACCOUNTS_CONCURRENCY = (
+    "The stage has chosen so (setting reserved_concurrency), as many accounts have not enough to reserve. The "
+    "account's limit bounds the function, and who is refused is tried again by the machine or by EventBridge."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +55,7 @@ class FunctionSettings:
     config: StageConfig
     package: FunctionPackage
     log_key: kms.IKey
+    network: Network | None = None
 
     @property
     def code(self) -> lambda_.Code:
@@ -59,7 +83,7 @@ class CarefileFunction(Construct):
         memory_mb: int,
         timeout: Duration,
         environment: Mapping[str, str],
-        statements: Sequence[iam.PolicyStatement],
+        statements: Sequence[permissions.Permission],
         failures: sqs.IQueue | None = None,
     ) -> None:
         super().__init__(scope, id)
@@ -73,6 +97,8 @@ class CarefileFunction(Construct):
                 *statements,
                 *permissions.write_logs(logs_to),
                 *permissions.trace(),
+                *permissions.decrypt_environment(settings.log_key),
+                *(permissions.attach_to_network() if settings.network else ()),
                 *(permissions.send_messages(failures) if failures else ()),
             ],
         )
@@ -92,11 +118,19 @@ class CarefileFunction(Construct):
                 "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
                 **environment,
             },
+            environment_encryption=as_it_is(self, settings.log_key),
             role=role.fixed,
             log_group=logs_to,
             tracing=lambda_.Tracing.ACTIVE,
             on_failure=destinations.SqsDestination(failures) if failures else None,
             retry_attempts=2 if failures else None,
             max_event_age=Duration.hours(6) if failures else None,
+            reserved_concurrent_executions=config.reserved_concurrency,
+            **(settings.network.placement if settings.network else {}),
         )
-        self.function.node.add_dependency(role.policy)
+        role.must_be_ready_for(self.function)
+        accept(self.function, _NO_DLQ, _DESTINATION if failures else _CALLED_BY_MACHINES)
+        if settings.network is None:
+            accept(self.function, _OUTSIDE_VPC, _NO_NETWORK)
+        if config.reserved_concurrency is None:
+            accept(self.function, _NO_CONCURRENCY, _ACCOUNTS_CONCURRENCY)

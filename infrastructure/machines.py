@@ -25,7 +25,7 @@ class Machine:
         name: str,
         definition: str,
         substitutions: Mapping[str, str],
-        statements: Sequence[iam.PolicyStatement],
+        statements: Sequence[permissions.Permission],
         config: StageConfig,
         keys: Keys,
         kind: sfn.StateMachineType = sfn.StateMachineType.STANDARD,
@@ -72,7 +72,7 @@ class Machine:
             ),
             tracing_enabled=True,
         )
-        self.machine.node.add_dependency(role.policy)
+        role.must_be_ready_for(self.machine)
 
 
 def _stack_guid() -> str:

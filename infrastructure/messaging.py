@@ -7,34 +7,33 @@ that failed on an event it was given puts its own record into the same queue.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from aws_cdk import Aws, Duration
-from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_lambda_event_sources as event_sources
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from infrastructure import permissions
+from infrastructure.accepted import accept
+from infrastructure.bus_policies import (
+    CATALOG_SOURCE,
+    INTAKE_SOURCE,
+    state_who_announces,
+    state_who_submits,
+)
 from infrastructure.config import StageConfig
 from infrastructure.encryption import removal_policy
 from infrastructure.operations import ServiceRole
 
-INTAKE_SOURCE = "carefile.intake"
-CATALOG_SOURCE = "carefile.catalog"
-
 _MAX_EVENT_AGE = Duration.hours(24)
 _RETRY_ATTEMPTS = 185
-# An object's entry may become, or have been, one of a session's object.
-_IMAGES = ("NewImage", "OldImage")
 
 
 class Buses(Construct):
@@ -56,6 +55,8 @@ class Buses(Construct):
             description="What the pipeline announces: objects cataloged, retired, withdrawn, failed",
             kms_key=key,
         )
+        state_who_submits(self.intake, f"carefile-{config.stage}-intake", config.intake_publishers)
+        state_who_announces(self.catalog, f"carefile-{config.stage}-catalog", config.stack_name)
 
 
 class DeadLetters(Construct):
@@ -65,15 +66,14 @@ class DeadLetters(Construct):
         super().__init__(scope, id)
         self.intakes = self._queue("Intakes", config, key)
         self.catalog_events = self._queue("CatalogEvents", config, key)
-        self.session_changes = self._queue("SessionChanges", config, key)
         self.failures = self._queue("Failures", config, key)
 
     @property
     def all(self) -> Sequence[sqs.IQueue]:
-        return (self.intakes, self.catalog_events, self.session_changes, self.failures)
+        return (self.intakes, self.catalog_events, self.failures)
 
     def _queue(self, id: str, config: StageConfig, key: kms.IKey) -> sqs.Queue:
-        return sqs.Queue(
+        queue = sqs.Queue(
             self,
             id,
             encryption=sqs.QueueEncryption.KMS,
@@ -82,6 +82,13 @@ class DeadLetters(Construct):
             retention_period=Duration.days(14),
             removal_policy=removal_policy(config),
         )
+        accept(
+            queue,
+            ["AwsSolutions-SQS3"],
+            "This is a dead-letter queue itself, of EventBridge and Lambda. Nobody receives from it but an operator, "
+            "who deletes a message once it was taken, so nothing could be passed on to a second one.",
+        )
+        return queue
 
 
 class IntakeRules(Construct):
@@ -138,7 +145,7 @@ class IntakeRules(Construct):
                     retry_attempts=_RETRY_ATTEMPTS,
                 )
             )
-            rule.node.add_dependency(role.policy)
+            role.must_be_ready_for(rule)
 
 
 class CatalogRules(Construct):
@@ -177,38 +184,6 @@ class CatalogRules(Construct):
                 },
             ),
             targets=[_invoke(failure_recorder, dead_letters.failures)],
-        )
-
-
-class SessionFollower(Construct):
-    """What keeps the sessions' entries in line with the catalog: batches of the table's stream, retried until taken.
-
-    A session is written in bursts, so a short wait makes one change of many.
-    """
-
-    def __init__(
-        self,
-        scope: Construct,
-        id: str,
-        *,
-        table: dynamodb.Table,
-        indexer: lambda_.IFunction,
-        dead_letters: sqs.IQueue,
-    ) -> None:
-        super().__init__(scope, id)
-        of_a_session = {"kind": {"S": ["session"]}}
-        lambda_.EventSourceMapping(
-            self,
-            "Mapping",
-            target=indexer,
-            event_source_arn=table.table_stream_arn,
-            starting_position=lambda_.StartingPosition.TRIM_HORIZON,
-            batch_size=500,
-            max_batching_window=Duration.seconds(10),
-            filters=[{"pattern": json.dumps({"dynamodb": {image: of_a_session}})} for image in _IMAGES],
-            bisect_batch_on_error=True,
-            retry_attempts=100,
-            on_failure=event_sources.SqsDlq(dead_letters),
         )
 
 

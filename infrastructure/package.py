@@ -25,8 +25,8 @@ from infrastructure.config import PROJECT_ROOT, FunctionPlatform, StageConfig
 
 # Raise it when the same inputs are to give other files.
 _FORMAT = "1"
-_LAMBDA_PYTHON = "3.13"
-# The Python 3.13 runtime is Amazon Linux 2023, which has glibc 2.34.
+_LAMBDA_PYTHON = "3.14"
+# The Python 3.14 runtime is Amazon Linux 2023, which has glibc 2.34.
 _WHEELS = {
     FunctionPlatform.ARM64: "aarch64-manylinux_2_34",
     FunctionPlatform.X86_64: "x86_64-manylinux_2_34",

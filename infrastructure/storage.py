@@ -1,30 +1,31 @@
-"""The buckets: where objects arrive, where the layout lives, what backfills report, and who read them (access logs).
+"""The buckets: where objects arrive, where the layout lives, and who read them (access logs).
 
-Invariants: versioned, encrypted, TLS only, nothing public. What was not filed never expires.
+Invariants: versioned, under the right key, TLS only, nothing public. What was not filed never expires.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 from aws_cdk import Duration
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from infrastructure.accepted import accept, security_rules
+from infrastructure.bucket_policies import refuse_other_keys, refuse_strangers
 from infrastructure.config import StageConfig
 from infrastructure.encryption import removal_policy
+from infrastructure.replication import Replication
 
+_NOT_REPLICATED = (
+    "The stage has chosen so (setting replica_bucket_prefix). S3 keeps every object in three data centres of the "
+    "region, every version is kept, and no role of the stack can delete one."
+)
 # The Tag state sets it on a landing version once its catalog event is certain to follow.
 _FILED_TAG = {"pipeline-status": "cataloged"}
 
 
 class Storage(Construct):
-    """`landing` and `processed`; one and the same bucket, or a bucket of someone else's, by configuration.
-
-    `arrivals` are the buckets that intake accepts: the landing bucket, and those whose objects a backfill may take in.
-    `reports` holds what backfills did to each object.
-    """
+    """`landing` and `processed`; one and the same bucket, or a bucket of someone else's, by configuration."""
 
     def __init__(self, scope: Construct, id: str, *, config: StageConfig, key: kms.IKey) -> None:
         super().__init__(scope, id)
@@ -38,12 +39,35 @@ class Storage(Construct):
             self.landing = self._existing_landing_bucket(config.landing_bucket)
         else:
             self.landing = self._landing_bucket()
-        self.arrivals = (self.landing, *self._source_buckets())
-        self.reports = self._bucket("ReportsBucket", [_abandoned_uploads(), _expiring("ExpireReports", 90)])
         if config.processed_in_landing_bucket:
             self.processed = self.landing
         else:
             self.processed = self._bucket("ProcessedBucket", [_abandoned_uploads()])
+        self._protect()
+
+    def _protect(self) -> None:
+        """What holds for each bucket that is the stack's own."""
+        named = {"landing": self.landing, "processed": self.processed, "access-logs": self._access_logs}
+        own = {name: it for name, it in named.items() if isinstance(it, s3.Bucket)}
+        if self.processed is self.landing:
+            own.pop("processed", None)
+        config = self._config
+        for bucket in own.values():
+            if config.organization_id:
+                refuse_strangers(bucket, config.organization_id)
+            if bucket is not self._access_logs:
+                refuse_other_keys(bucket, self._key)
+        if config.replica_bucket_prefix and config.replica_key_arn:
+            Replication(
+                self,
+                "Replication",
+                prefix=config.replica_bucket_prefix,
+                key_arn=config.replica_key_arn,
+                buckets=own,
+            )
+        else:
+            for bucket in own.values():
+                accept(bucket, security_rules("S3BucketReplicationEnabled"), _NOT_REPLICATED)
 
     def _landing_bucket(self) -> s3.Bucket:
         rules = [_abandoned_uploads()]
@@ -77,13 +101,6 @@ class Storage(Construct):
             encryption_key=kms.Key.from_key_arn(self, "LandingBucketKey", key_arn) if key_arn else None,
         )
 
-    def _source_buckets(self) -> Iterator[s3.IBucket]:
-        for number, (name, key_arn) in enumerate(self._config.source_buckets.items(), start=1):
-            key = kms.Key.from_key_arn(self, f"SourceKey{number}", key_arn) if key_arn else None
-            yield s3.Bucket.from_bucket_attributes(
-                self, f"SourceBucket{number}", bucket_name=name, encryption_key=key
-            )
-
     def _bucket(self, id: str, rules: list[s3.LifecycleRule]) -> s3.Bucket:
         return s3.Bucket(
             self,
@@ -116,9 +133,24 @@ class Storage(Construct):
                 object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
                 lifecycle_rules=[
                     _abandoned_uploads(),
-                    _expiring("ExpireLogs", self._config.log_retention_days),
+                    s3.LifecycleRule(
+                        id="ExpireLogs",
+                        expiration=Duration.days(self._config.log_retention_days),
+                        noncurrent_version_expiration=Duration.days(1),
+                    ),
                 ],
                 removal_policy=removal_policy(self._config),
+            )
+            accept(
+                self._access_logs,
+                security_rules("S3DefaultEncryptionKMS"),
+                "S3 delivers access logs only to buckets under its own key (SSE-S3), never under one of KMS. The logs "
+                "name keys, as CloudTrail does; what the objects hold is under the records' key.",
+            )
+            accept(
+                self._access_logs,
+                ["CKV_AWS_18"],
+                "This bucket receives the access logs. Logging access to itself would write logs about logs for ever.",
             )
         return self._access_logs
 
@@ -126,10 +158,4 @@ class Storage(Construct):
 def _abandoned_uploads() -> s3.LifecycleRule:
     return s3.LifecycleRule(
         id="AbortAbandonedUploads", abort_incomplete_multipart_upload_after=Duration.days(7)
-    )
-
-
-def _expiring(id: str, days: int) -> s3.LifecycleRule:
-    return s3.LifecycleRule(
-        id=id, expiration=Duration.days(days), noncurrent_version_expiration=Duration.days(1)
     )

@@ -19,8 +19,9 @@ import pytest
 
 from local import deployment
 from tests.embedded import EmbeddedAws, free_port, running
-from tests.end_to_end.conftest import Pipeline, listen
+from tests.end_to_end.conftest import Pipeline, listen, say
 
+__all__ = ["say"]
 REPOSITORY = Path(__file__).parents[2]
 Rule = dict[str, Any]
 

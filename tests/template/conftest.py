@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,24 @@ from tests.template.synthesis import Synthesised
 os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
 
 Synthesise = Callable[..., Synthesised]
+PROTECTED = {
+    "vpc": True,
+    "backup": True,
+    "replica_bucket_prefix": "clinic-replica",
+    "replica_key_arn": "arn:aws:kms:eu-central-1:111122223333:key/replica",
+    "reserved_concurrency": 20,
+    "organization_id": "o-a1b2c3d4e5",
+    "intake_publishers": ["arn:aws:iam::111122223333:role/clinic"],
+}
+PACKS_TOLD = pytest.StashKey[list[str]]()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What was accepted of the rule packs' findings is part of what a test run says."""
+    if told := terminalreporter.config.stash.get(PACKS_TOLD, []):
+        terminalreporter.section("rule packs")
+        for line in told:
+            terminalreporter.line(line)
 
 
 @pytest.fixture(scope="session")
@@ -30,29 +49,40 @@ def synthesise(tmp_path_factory: pytest.TempPathFactory) -> Synthesise:
     from aws_cdk import App
 
     from infrastructure.stack import CarefileStack
+    from tests.template import audit
 
     stub = tmp_path_factory.mktemp("package")
     (stub / "stub.txt").write_text("stands for the function package")
 
-    def synthesised(**settings: Any) -> Synthesised:
+    def synthesised(*, watched: bool = False, **settings: Any) -> Synthesised:
         context = load_context() | {"stage": "test", "stages": {"test": settings}}
         config: StageConfig = stage_config(context)
         package = FunctionPackage(
-            directory=stub, fingerprint="0" * 32, python_version="3.13", architecture="arm64"
+            directory=stub, fingerprint="0" * 32, python_version="3.14", architecture="arm64"
         )
         output = tmp_path_factory.mktemp("assembly")
         app = App(outdir=str(output), context=context, analytics_reporting=False)
+        if watched:
+            audit.watch(app)
         CarefileStack(app, config=config, package=package)
-        app.synth()
-        return Synthesised(json.loads((output / "Carefile-test.template.json").read_text()))
+        # The canary of a watched app makes its synthesis fail after everything was written.
+        with pytest.raises(RuntimeError, match="ValidationFailed") if watched else nullcontext():
+            app.synth()
+        return Synthesised(json.loads((output / "Carefile-test.template.json").read_text()), output)
 
     return synthesised
 
 
 @pytest.fixture(scope="session")
 def stage(synthesise: Synthesise) -> Synthesised:
-    """The default settings."""
-    return synthesise()
+    """The default settings, as the rule packs see them."""
+    return synthesise(watched=True)
+
+
+@pytest.fixture(scope="session")
+def protected(synthesise: Synthesise) -> Synthesised:
+    """Everything that protects and is off by default, as the rule packs see it."""
+    return synthesise(watched=True, **PROTECTED)
 
 
 @pytest.fixture(scope="session")

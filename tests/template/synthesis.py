@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 Properties = dict[str, Any]
@@ -11,9 +12,14 @@ Properties = dict[str, Any]
 
 @dataclass(frozen=True)
 class Synthesised:
-    """One template."""
+    """One template, and the folder it was synthesised to."""
 
     template: dict[str, Any]
+    assembly: Path = Path()
+
+    @property
+    def path(self) -> Path:
+        return self.assembly / "Carefile-test.template.json"
 
     def resources(self, type_name: str) -> dict[str, dict[str, Any]]:
         found = self.template["Resources"]
@@ -41,6 +47,17 @@ class Synthesised:
                 for statement in policy["PolicyDocument"]["Statement"]:
                     yield name, statement
 
+    def statements_of(self, role: str) -> list[dict[str, Any]]:
+        """Every statement of the one role whose logical id contains a word: of its own policy and of shared ones."""
+        name, properties = self.only("AWS::IAM::Role", named=role)
+        shared = [arn["Ref"] for arn in properties.get("ManagedPolicyArns", ()) if "Ref" in arn]
+        own = [
+            policy
+            for policy, it in self.properties("AWS::IAM::ManagedPolicy").items()
+            if {"Ref": name} in it.get("Roles", ())
+        ]
+        return [it for policy, it in self.role_statements() if policy in (*shared, *own)]
+
     def resource_statements(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Every statement of every policy that a resource carries."""
         for name, resource in self.template["Resources"].items():
@@ -48,6 +65,8 @@ class Synthesised:
             document = properties.get("KeyPolicy") or (
                 properties.get("PolicyDocument") if not resource["Type"].startswith("AWS::IAM::") else None
             )
+            if resource["Type"] == "AWS::Events::EventBus":
+                document = properties.get("Policy")
             for statement in (document or {}).get("Statement", ()):
                 yield name, statement
 

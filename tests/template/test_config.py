@@ -94,7 +94,20 @@ def test_settings_cannot_be_changed_once_read() -> None:
         ({"log_retention_days": 31}, "stages.dev.log_retention_days: 31 is not allowed; allowed: 1, 3, 5, 7"),
         ({"log_level": "loud"}, "stages.dev.log_level: 'loud' is not allowed; allowed: DEBUG, INFO"),
         ({"execution_log_level": "some"}, "allowed: ALL, ERROR, OFF"),
-        ({"alarm_emial": "a@b.c"}, "stages.dev.alarm_emial: is no setting; allowed: one of landing_bucket,"),
+        ({"alarm_emial": "a@b.c"}, "stages.dev.alarm_emial: is no setting; allowed: one of "),
+        ({"vpc": "yes"}, "stages.dev.vpc: 'yes' is not allowed; allowed: true or false"),
+        ({"replica_bucket_prefix": "B"}, "stages.dev.replica_bucket_prefix: 'B' is not allowed"),
+        (
+            {"replica_bucket_prefix": "b-c"},
+            "is one of two settings; allowed: only together with replica_key_arn",
+        ),
+        (
+            {"reserved_concurrency": 0},
+            "stages.dev.reserved_concurrency: 0 is not allowed; allowed: 1 to 10000 or null",
+        ),
+        ({"organization_id": "clinic"}, "stages.dev.organization_id: 'clinic' is not allowed"),
+        ({"intake_publishers": ["*"]}, "stages.dev.intake_publishers: ['*'] is not allowed"),
+        ({"intake_publishers": "arn:aws:iam::111122223333:root"}, "allowed: a list of ARNs"),
     ],
 )
 def test_a_mistake_is_told_in_one_line_that_names_the_key(settings: dict[str, Any], told: str) -> None:

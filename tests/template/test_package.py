@@ -79,7 +79,7 @@ def files_of(directory: Path) -> Iterator[str]:
 
 def test_on_aws_the_functions_run_on_arm(assembly: Assembly) -> None:
     for function in assembly.template.properties("AWS::Lambda::Function").values():
-        assert (function["Architectures"], function["Runtime"]) == (["arm64"], "python3.13")
+        assert (function["Architectures"], function["Runtime"]) == (["arm64"], "python3.14")
 
 
 def test_every_binary_in_the_package_is_for_arm(assembly: Assembly) -> None:

@@ -1,0 +1,74 @@
+"""Who may publish what on the buses, whatever their own policies say: stated in the buses' policies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from aws_cdk import Aws, Stack
+from aws_cdk import aws_events as events
+
+INTAKE_SOURCE = "carefile.intake"
+CATALOG_SOURCE = "carefile.catalog"
+# What the intake bus takes: every rule on it listens for one of these.
+INTAKE_TYPES = ("Object Submitted", "Patient Identified")
+Statement = dict[str, Any]
+
+
+def state_who_submits(bus: events.EventBus, name: str, publishers: Sequence[str]) -> None:
+    """The intake bus takes its own events only, and only from the publishers if any are named.
+
+    Those of this account need a policy of their own beside; those of another are let in here.
+    """
+    here = [f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:root"]
+    ours = {"StringEquals": {"events:source": INTAKE_SOURCE, "events:detail-type": list(INTAKE_TYPES)}}
+    statements = [
+        _statement("Publishers", "Allow", {"AWS": list(publishers) or here}, ours),
+        _refuse("RefuseOtherSources", {"StringNotEquals": {"events:source": INTAKE_SOURCE}}),
+        _refuse("RefuseOtherEvents", {"StringNotEquals": {"events:detail-type": list(INTAKE_TYPES)}}),
+    ]
+    if publishers:
+        accounts = [arn.split(":")[4] for arn in publishers if arn.endswith(":root")]
+        persons = [arn for arn in publishers if not arn.endswith(":root")]
+        conditions: dict[str, Any] = {}
+        if persons:
+            conditions["ArnNotEquals"] = {"aws:PrincipalArn": persons}
+        if accounts:
+            conditions["StringNotEquals"] = {"aws:PrincipalAccount": accounts}
+        statements.append(_refuse("RefuseOtherPublishers", conditions))
+    _state(bus, name, statements)
+
+
+def state_who_announces(bus: events.EventBus, name: str, stack_name: str) -> None:
+    """The catalog bus takes the pipeline's own announcements, from roles of the stack alone."""
+    roles = f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:role/{stack_name}-*"
+    statements = [
+        _refuse("RefuseOtherSources", {"StringNotEquals": {"events:source": CATALOG_SOURCE}}),
+        _refuse("RefuseOtherPublishers", {"ArnNotLike": {"aws:PrincipalArn": roles}}),
+    ]
+    _state(bus, name, statements)
+
+
+def _refuse(sid: str, conditions: dict[str, Any]) -> Statement:
+    return _statement(sid, "Deny", "*", conditions)
+
+
+def _statement(sid: str, effect: str, principal: Any, conditions: dict[str, Any]) -> Statement:
+    return {
+        "Sid": sid,
+        "Effect": effect,
+        "Principal": principal,
+        "Action": "events:PutEvents",
+        "Condition": conditions,
+    }
+
+
+def _state(bus: events.EventBus, name: str, statements: Sequence[Statement]) -> None:
+    resource = bus.node.default_child
+    assert isinstance(resource, events.CfnEventBus)  # noqa: S101 - narrows the type
+    # By its name, as a bus cannot refer to itself.
+    arn = Stack.of(bus).format_arn(service="events", resource="event-bus", resource_name=name)
+    resource.policy = {
+        "Version": "2012-10-17",
+        "Statement": [{**it, "Resource": arn} for it in statements],
+    }

@@ -1,0 +1,126 @@
+"""What the rule packs find in a stage: cdk-nag's three, the CDK's own validation, cfn-lint and checkov.
+
+A pack that finds nothing leaves no trace in the CDK's report, and neither does one that did not run. So beside the
+stage stands a canary, a stack of one resource that breaks a rule of each pack: a pack that misses it has not looked.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aws_cdk import App, Stack, Validations
+from aws_cdk import aws_s3 as s3
+from cdk_nag import AwsSolutionsChecks, HIPAASecurityChecks, NIST80053R5Checks
+
+from infrastructure.accepted import METADATA
+from infrastructure.config import PROJECT_ROOT
+
+PACKS = {
+    "AwsSolutions": AwsSolutionsChecks,
+    "HIPAA.Security": HIPAASecurityChecks,
+    "NIST.800.53.R5": NIST80053R5Checks,
+}
+CANARY = "Canary"
+# Checkov pins what others need otherwise, so it lives apart; `make test` installs it.
+CHECKOV = PROJECT_ROOT / ".venv-checkov" / "bin" / "checkov"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one pack says of one resource."""
+
+    pack: str
+    rule: str
+    where: str
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What the template says was accepted on one resource."""
+
+    resource: str
+    rules: tuple[str, ...]
+    reason: str
+
+
+def watch(app: App) -> None:
+    """Have the packs look at the app as it is synthesised, and give them something to find."""
+    Validations.of(app).add_plugins(*(pack(app) for pack in PACKS.values()))
+    s3.CfnBucket(Stack(app, CANARY), "Bucket")
+
+
+def found(assembly: Path) -> list[Finding]:
+    """What the packs found, as the CDK reports it."""
+    report = json.loads((assembly / "validation-report.json").read_text())
+    return [
+        Finding(pack["pluginName"], violation["ruleName"], construct["constructPath"])
+        for pack in report["pluginReports"]
+        for violation in pack["violations"]
+        for construct in violation["violatingConstructs"]
+    ]
+
+
+def accepted(template: dict[str, Any]) -> Iterable[Accepted]:
+    for name, resource in template["Resources"].items():
+        for entry in resource.get("Metadata", {}).get(METADATA, ()):
+            yield Accepted(name, tuple(entry["rules"]), entry["reason"])
+
+
+def acknowledged(assembly: Path) -> set[tuple[str, str]]:
+    """Resources with the rules that cdk-nag was told to leave there; what is no resource goes by its path."""
+    recorded = json.loads((assembly / "Carefile-test.metadata.json").read_text())
+    pairs = set()
+    for path, entries in recorded.items():
+        ids = [entry["data"] for entry in entries if entry["type"] == "aws:cdk:logicalId"]
+        for entry in entries:
+            if entry["type"] == Validations.ACKNOWLEDGED_RULES_METADATA_KEY:
+                rules = (re.sub("^annotation::", "", rule, flags=re.IGNORECASE) for rule in entry["data"])
+                # The CDK acknowledges some of its own validation for itself.
+                pairs |= {(ids[0] if ids else path, it) for it in rules if it.startswith(tuple(PACKS))}
+    return pairs
+
+
+def cfn_lint(*templates: Path) -> str:
+    """Every line that cfn-lint says; nothing where it finds nothing."""
+    linter = Path(sys.executable).with_name("cfn-lint")
+    done = subprocess.run(
+        [str(linter), "--regions", "eu-west-1", "--", *map(str, templates)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    return done.stdout + done.stderr
+
+
+def checkov(*templates: Path) -> list[dict[str, Any]]:
+    """Checkov's own report on each template."""
+    assert CHECKOV.exists(), "checkov is not installed: make .venv-checkov/.ready"
+    files = [argument for template in templates for argument in ("--file", str(template))]
+    command = [
+        str(CHECKOV),
+        "--skip-download",
+        "--framework",
+        "cloudformation",
+        "--compact",
+        "--output",
+        "json",
+    ]
+    done = subprocess.run(
+        [*command, *files],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(templates[0].parent), "BC_SKIP_MAPPING": "TRUE"},
+    )
+    assert done.stdout, done.stderr
+    report = json.loads(done.stdout)
+    return report if isinstance(report, list) else [report]

@@ -1,0 +1,134 @@
+"""What resources refuse, whatever a role may do: other keys, strangers, and events that are nobody's to publish."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.template.conftest import PROTECTED
+from tests.template.synthesis import Synthesised, listed
+
+BUCKET = "AWS::S3::Bucket"
+
+
+def refusals(stage: Synthesised, bucket: str) -> dict[str, dict[str, Any]]:
+    """The conditions under which a bucket refuses, by name of the statement."""
+    ref = {"Ref": stage.only(BUCKET, named=bucket)[0]}
+    (policy,) = (it for it in stage.properties("AWS::S3::BucketPolicy").values() if it["Bucket"] == ref)
+    statements = policy["PolicyDocument"]["Statement"]
+    return {it["Sid"]: it["Condition"] for it in statements if it["Effect"] == "Deny" and "Sid" in it}
+
+
+def publishing(stage: Synthesised, bus: str) -> dict[str, dict[str, Any]]:
+    """What a bus's policy says of publishing, by name of the statement."""
+    properties = stage.only("AWS::Events::EventBus", named=bus)[1]
+    for statement in properties["Policy"]["Statement"]:
+        assert json.dumps(statement["Resource"]).endswith(f':event-bus/{properties["Name"]}"]]}}')
+    return {it["Sid"]: it for it in properties["Policy"]["Statement"]}
+
+
+@pytest.mark.parametrize("bucket", ["LandingBucket", "ProcessedBucket"])
+def test_a_record_is_written_under_the_records_key_or_not_at_all(stage: Synthesised, bucket: str) -> None:
+    key, _ = stage.only("AWS::KMS::Key", named="Records")
+    header = "s3:x-amz-server-side-encryption"
+    refused = refusals(stage, bucket)
+    # Where an upload says nothing, the bucket's own setting gives it that key: so only what is said is looked at.
+    assert refused["RefuseOtherKeys"] == {
+        "Null": {f"{header}-aws-kms-key-id": "false"},
+        "StringNotEquals": {f"{header}-aws-kms-key-id": {"Fn::GetAtt": [key, "Arn"]}},
+    }
+    assert refused["RefuseOtherEncryption"] == {
+        "Null": {header: "false"},
+        "StringNotEquals": {header: "aws:kms"},
+    }
+    assert refused["RefuseKeysOfUploaders"] == {"Null": {f"{header}-customer-algorithm": "false"}}
+
+
+def test_every_bucket_answers_to_the_organisation_only_where_one_is_named(
+    protected: Synthesised, stage: Synthesised
+) -> None:
+    for bucket in ("LandingBucket", "ProcessedBucket", "AccessLogs"):
+        assert refusals(protected, bucket)["RefuseStrangers"] == {
+            "StringNotEqualsIfExists": {"aws:PrincipalOrgID": PROTECTED["organization_id"]},
+            "BoolIfExists": {"aws:PrincipalIsAWSService": "false"},
+        }
+        assert "RefuseStrangers" not in refusals(stage, bucket)
+
+
+def test_the_intake_bus_takes_exactly_the_events_that_rules_on_it_listen_for(stage: Synthesised) -> None:
+    said = publishing(stage, "IntakeBus")
+    allowed = said["Publishers"]["Condition"]["StringEquals"]
+    bus = {"Ref": stage.only("AWS::Events::EventBus", named="IntakeBus")[0]}
+    heard = {
+        detail_type
+        for rule in stage.properties("AWS::Events::Rule").values()
+        if rule.get("EventBusName") == bus
+        for detail_type in rule["EventPattern"]["detail-type"]
+    }
+    assert "Object Submitted" in heard
+    assert heard <= set(allowed["events:detail-type"]) == {"Object Submitted", "Patient Identified"}
+    assert allowed["events:source"] == "carefile.intake"
+    assert said["RefuseOtherSources"]["Condition"] == {
+        "StringNotEquals": {"events:source": "carefile.intake"}
+    }
+    assert said["RefuseOtherEvents"]["Condition"]["StringNotEquals"]["events:detail-type"] == list(
+        allowed["events:detail-type"]
+    )
+    assert "RefuseOtherPublishers" not in said
+
+
+def test_only_the_publishers_that_are_named_may_publish_on_the_intake_bus(protected: Synthesised) -> None:
+    said = publishing(protected, "IntakeBus")
+    publishers = PROTECTED["intake_publishers"]
+    assert said["Publishers"]["Principal"] == {"AWS": publishers}
+    assert said["RefuseOtherPublishers"]["Condition"] == {"ArnNotEquals": {"aws:PrincipalArn": publishers}}
+
+
+def test_nobody_but_a_role_of_the_stack_announces_anything(stage: Synthesised) -> None:
+    said = publishing(stage, "CatalogBus")
+    assert {it["Effect"] for it in said.values()} == {"Deny"}
+    assert {it["Principal"] for it in said.values()} == {"*"}
+    condition = json.dumps(said["RefuseOtherPublishers"]["Condition"])
+    assert "role/Carefile-test-*" in condition
+    # A role that publishes there gets its name from CloudFormation, which begins it with the stack's.
+    assert not [role for role in stage.properties("AWS::IAM::Role").values() if "RoleName" in role]
+
+
+def test_copies_of_every_bucket_go_to_the_other_region_under_its_key(
+    protected: Synthesised, stage: Synthesised
+) -> None:
+    for name, bucket in protected.properties(BUCKET).items():
+        (rule,) = bucket["ReplicationConfiguration"]["Rules"]
+        assert rule["Status"] == "Enabled"
+        assert rule["DeleteMarkerReplication"] == {"Status": "Enabled"}
+        assert "clinic-replica-" in json.dumps(rule["Destination"]["Bucket"]), name
+        if "AccessLogs" not in name:
+            assert rule["SourceSelectionCriteria"]["SseKmsEncryptedObjects"] == {"Status": "Enabled"}
+            encryption = rule["Destination"]["EncryptionConfiguration"]
+            assert encryption == {"ReplicaKmsKeyID": PROTECTED["replica_key_arn"]}
+    assert not any("ReplicationConfiguration" in it for it in stage.properties(BUCKET).values())
+
+
+def test_the_functions_network_has_no_way_to_the_internet(protected: Synthesised, stage: Synthesised) -> None:
+    for absent in ("InternetGateway", "NatGateway", "EIP"):
+        assert not protected.resources(f"AWS::EC2::{absent}")
+    for name, function in protected.properties("AWS::Lambda::Function").items():
+        assert function["VpcConfig"]["SubnetIds"], name
+        assert function["ReservedConcurrentExecutions"] == PROTECTED["reserved_concurrency"]
+    for endpoint in protected.properties("AWS::EC2::VPCEndpoint").values():
+        for statement in endpoint["PolicyDocument"]["Statement"]:
+            assert statement["Condition"]["StringEquals"] == {
+                "aws:PrincipalAccount": {"Ref": "AWS::AccountId"}
+            }
+    assert not stage.resources("AWS::EC2::VPC")
+
+
+def test_both_tables_are_backed_up_under_the_records_key(protected: Synthesised, stage: Synthesised) -> None:
+    selected = protected.only("AWS::Backup::BackupSelection")[1]["BackupSelection"]["Resources"]
+    assert len(listed(selected)) == len(protected.properties("AWS::DynamoDB::Table"))
+    key, _ = protected.only("AWS::KMS::Key", named="Records")
+    vault = protected.only("AWS::Backup::BackupVault")[1]
+    assert vault["EncryptionKeyArn"] == {"Fn::GetAtt": [key, "Arn"]}
+    assert not stage.resources("AWS::Backup::BackupVault")
