@@ -94,11 +94,17 @@ class Draft:
             self._content.append(Table(tuple(kept), top, page, _short(section)))
 
     def entity(self, type_: str, where: str, attributes: Iterable[tuple[str, str]] = ()) -> None:
-        if self._has_block(len(self._entities)):
-            pairs = tuple((clean(n)[: limits.MAX_CELL], clean(v)[: limits.MAX_CELL]) for n, v in attributes)
-            self._entities.append(
-                Entity(clean(type_)[: limits.MAX_CELL], clean(where)[: limits.MAX_CELL], pairs)
-            )
+        if len(self._entities) >= limits.MAX_BLOCKS:
+            self.cut("records", "The document has more records than are kept.", limits.MAX_BLOCKS)
+            return
+        pairs: list[tuple[str, ...]] = []
+        for name, value in attributes:
+            if len(pairs) == limits.MAX_ATTRIBUTES:
+                self.cut("facts", "A record has more facts than are kept.", limits.MAX_ATTRIBUTES)
+                break
+            pairs.append(self._row((name, value)))
+        type_, where = (clean(text)[: limits.MAX_CELL] for text in (type_, where))
+        self._entities.append(Entity(type_, where, tuple((name, value) for name, value in pairs)))
 
     def candidate(self, candidate: PatientCandidate) -> None:
         """A patient id that the content names. One that cannot be an id is not kept, and not passed over
@@ -180,8 +186,8 @@ class Draft:
     def _no_room(self) -> None:
         self.cut("text", "The document holds more text than is kept.", limits.MAX_TEXT)
 
-    def _has_block(self, count: int | None = None) -> bool:
-        if (len(self._content) if count is None else count) < limits.MAX_BLOCKS:
+    def _has_block(self) -> bool:
+        if len(self._content) < limits.MAX_BLOCKS:
             return True
         self.cut("blocks", "The document has more parts than are kept.", limits.MAX_BLOCKS)
         return False

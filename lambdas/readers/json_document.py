@@ -13,7 +13,7 @@ from lambdas.readers.base import NotThisFormatError, Reader, Source
 from lambdas.readers.draft import Draft
 from lambdas.readers.json_facts import tell_facts
 from lambdas.readers.json_patient import tell_candidates
-from lambdas.readers.json_values import Object, Value, is_too_complex, parse
+from lambdas.readers.json_values import is_too_complex, parse, parse_lines
 from lambdas.readers.media_types import detect_markup
 from lambdas.readers.plain_text import note_text_facts
 
@@ -43,30 +43,19 @@ def _read(source: Source, draft: Draft) -> None:
 
 
 def _read_lines(source: Source, draft: Draft) -> bool:
-    """JSON lines: one value a line, of which the first two parse. False if the document is no such."""
-    lines = [(number, line) for number, line in enumerate(source.text.splitlines(), 1) if line.strip()]
-    if source.text_is_cut:
-        lines.pop()
-    values: list[tuple[int, Value]] = []
-    damaged = 0
-    for position, (number, line) in enumerate(lines):
-        try:
-            values.append((number, parse(line)))
-        except ValueError:
-            if position < 2:
-                return False
-            damaged += 1
-    if len(values) < 2 or not all(isinstance(value, (Object, list)) for _, value in values[:2]):
+    """Whether the document is JSON lines, and so has been read."""
+    lines = parse_lines(source.text, last_is_cut=source.text_is_cut)
+    if lines is None:
         return False
     draft.format, draft.media_type = "ndjson", "application/x-ndjson"
     note_text_facts(source, draft)
-    if damaged or source.text_is_cut:
+    if lines.damaged or source.text_is_cut:
         draft.candidates_complete = False
-    if damaged:
+    if lines.damaged:
         draft.reason = Reason.DAMAGED
-        draft.warn("damaged-lines", f"{damaged} of {len(lines)} lines are no JSON. They are left out.")
-    tell_facts([value for _, value in values], draft)
-    for number, value in values:
+        draft.warn("damaged-lines", lines.complaint)
+    tell_facts([value for _, value in lines.values], draft)
+    for number, value in lines.values:
         tell_candidates(value, draft, f"line {number}: ")
     return True
 

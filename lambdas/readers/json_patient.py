@@ -30,10 +30,10 @@ def tell_candidates(value: Value, draft: Draft, prefix: str = "") -> None:
             for name, member in value.members:
                 if name in _RANKS:
                     _tell_field(name, member, place, draft)
-        stack.append(_containers(value, place))
+        stack.append(containers(value, place))
 
 
-def _containers(value: Value, place: str) -> Iterator[tuple[str, Value]]:
+def containers(value: Value, place: str) -> Iterator[tuple[str, Value]]:
     """What in the value may hold something, with its pointer."""
     if isinstance(value, Object):
         for name, member in value.members:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from lambdas.readers.limits import MAX_JSON_DEPTH, MAX_JSON_VALUES
@@ -67,3 +68,35 @@ def parse(text: str) -> Value:
     except RecursionError:
         raise ValueError("nested too deep") from None
     return value
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """JSON lines: the values, each with the number of its line. `count` is how many lines are not blank."""
+
+    values: list[tuple[int, Value]]
+    count: int
+
+    @property
+    def damaged(self) -> int:
+        return self.count - len(self.values)
+
+    @property
+    def complaint(self) -> str:
+        return f"{self.damaged} of {self.count} lines are no JSON. They are left out."
+
+
+def parse_lines(text: str, *, last_is_cut: bool) -> Lines | None:
+    """One value a line, of which the first two parse and are no scalars. None if the text is no such."""
+    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    del lines[len(lines) - last_is_cut :]
+    values: list[tuple[int, Value]] = []
+    for position, (number, line) in enumerate(lines):
+        try:
+            values.append((number, parse(line)))
+        except ValueError:
+            if position < 2:
+                return None
+    if len(values) < 2 or not all(isinstance(value, (Object, list)) for _, value in values[:2]):
+        return None
+    return Lines(values, len(lines))

@@ -21,7 +21,8 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from lambdas.core.extraction import REPLACEMENT, Block, Extraction, Status, Table, clean
+from lambdas.core.extraction import REPLACEMENT, Block, Extraction, Heading, Status, Table, clean
+from lambdas.readers.page_records import FACTS, MONTHS, come_first, groups
 
 _HERE = Path(__file__).parent
 _STYLE = (_HERE / "page.css").read_text(encoding="utf-8")
@@ -31,12 +32,16 @@ _POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none
 _ALIGNED = re.compile(r"\S(?: {3,}|\t)\S")  # columns made of spaces, which only fixed-width letters show
 _NUMBER = re.compile(r"[-+<>≤≥~]?\s*[\d.,\s]{0,30}\d\s*%?")
 _OVERRIDES = {0x202D: REPLACEMENT, 0x202E: REPLACEMENT}  # by which "ABO" would read "OBA"
-_FACTS = ("Field", "Value")
-_MONTHS = (
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-)
-_FORMATS = {"pdf": "PDF", "csv": "Table (CSV)", "json": "JSON", "ndjson": "JSON lines", "text": "Plain text"}
+_FORMATS = {
+    "pdf": "PDF",
+    "csv": "Table (CSV)",
+    "json": "JSON",
+    "ndjson": "JSON lines",
+    "text": "Plain text",
+    "fhir": "FHIR",
+    "fhir-ndjson": "FHIR (JSON lines)",
+    "hl7v2": "HL7 v2",
+}
 _UNITS = ("kB", "MB", "GB", "TB")
 _READING = {
     Status.READ: "Complete",
@@ -68,6 +73,8 @@ def render(extraction: Extraction, header: PageHeader) -> str:
         format=_FORMATS.get(extraction.document.format, extraction.document.format.upper()),
         reading=_READING[extraction.status],
         pages=list(_pages(extraction.content)),
+        records=list(groups(extraction.entities, extraction.document.format)),
+        records_first=come_first(extraction.document.format),
         style=Markup(_STYLE),  # noqa: S704 the page's own style sheet, nothing of a document
         policy=_POLICY,
     )
@@ -98,18 +105,19 @@ def _shown(value: Any) -> Any:
 
 
 def _pages(content: tuple[Block, ...]) -> Iterator[dict[str, Any]]:
-    """The blocks by page, each with the section that begins with it, if one does."""
+    """The blocks by page, each with the section that begins with it, unless a heading has just named it."""
     for number, blocks in groupby(content, key=lambda block: block.page):
-        section: str | None = None
+        named: str | None = None
         shown = []
         for block in blocks:
-            shown.append({"block": block, "section": block.section if block.section != section else None})
-            section = block.section
+            is_new = block.section != named
+            shown.append({"block": block, "section": block.section if is_new else None})
+            named = block.text if isinstance(block, Heading) else block.section
         yield {"number": number, "blocks": shown}
 
 
 def _is_facts(table: Table) -> bool:
-    return table.header == _FACTS
+    return table.header == FACTS
 
 
 def _numeric_columns(table: Table) -> frozenset[int]:
@@ -132,7 +140,7 @@ def _moment(text: str) -> str:
     if moment.tzinfo is not None:
         moment = moment.astimezone(UTC)
     zone = " UTC" if moment.tzinfo else ""
-    return f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year}, {moment:%H:%M}{zone}"
+    return f"{moment.day} {MONTHS[moment.month - 1]} {moment.year}, {moment:%H:%M}{zone}"
 
 
 def _size(size: int) -> str:

@@ -22,6 +22,16 @@ print(*sys.modules)
 """
 
 
+LIGHT = [
+    b"a note",
+    b"a,b,c\n1,2,3\n4,5,6\n",
+    b'{"a": 1}',
+    b'{"resourceType": "Patient"}',
+    b"MSH|^~\\&|LIS|LAB\rPID|1||4711\r",
+    pdf_of(["x"]),
+]
+
+
 def modules_after_reading(data: bytes) -> set[str]:
     child = subprocess.run(
         [sys.executable, "-c", LOADED], input=data, capture_output=True, check=True, timeout=60
@@ -29,7 +39,7 @@ def modules_after_reading(data: bytes) -> set[str]:
     return set(child.stdout.decode().split())
 
 
-@pytest.mark.parametrize("data", [b"a note", b"a,b,c\n1,2,3\n4,5,6\n", b'{"a": 1}', pdf_of(["x"])], ids=len)
+@pytest.mark.parametrize("data", LIGHT, ids=len)
 def test_reading_loads_no_library_in_the_function_s_own_process(data: bytes) -> None:
     heavy = {"pypdfium2", "jinja2", "boto3", "jsonschema", "jsonschema_rs", "aws_lambda_powertools"}
     assert not modules_after_reading(data) & heavy

@@ -1,0 +1,43 @@
+"""Values that the formats of HL7 and DICOM share: moments, names of people, and what kinds of identifiers mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+_MOMENT = re.compile(r"(\d{4})(\d{2})?(\d{2})?(\d{2})?(\d{2})?(\d{2})?(?:\.\d{1,9})?([+-]\d{4}|Z)?")
+
+# HL7 table 0203: what names a person to a care provider, and what names them to somebody else.
+_RECORD_NUMBERS = {"MR", "MRT", "PI", "PT"}
+_OF_ELSEWHERE = {"SS", "DL", "PPN", "TAX", "SB", "NI", "NNUSA", "AN", "VN", "MC", "MA", "HC", "XX", "U"}
+_NO_LONGER = {"old", "temp"}
+
+
+def moment(text: str) -> str:
+    """A date or time as HL7 and DICOM write it, in ISO 8601 and as precise as it is. What is none stays as it is."""
+    match = _MOMENT.fullmatch(text.strip())
+    if match is None:
+        return text
+    year, month, day, hour, minute, second, offset = match.groups()
+    date = "-".join(part for part in (year, month, day) if part)
+    if hour is None:
+        return date
+    time = ":".join(part for part in (hour, minute or "00", second) if part)
+    zone = f"{offset[:3]}:{offset[3:]}" if offset and offset != "Z" else offset or ""
+    return f"{date}T{time}{zone}"
+
+
+def rank_of(type_: str | None, use: str | None = None) -> int:
+    """Which of several identifiers of one patient speaks: the lowest. A record number before one of no stated kind,
+    that before one of an authority or an account, and all before one that holds no longer.
+    """
+    if use in _NO_LONGER:
+        return 3
+    if type_ in _RECORD_NUMBERS:
+        return 0
+    return 2 if type_ in _OF_ELSEWHERE else 1
+
+
+def joined(parts: Iterable[str], between: str = " ") -> str:
+    """The parts that are not blank."""
+    return between.join(part.strip() for part in parts if part and part.strip())

@@ -1,0 +1,135 @@
+"""HL7 v2 as it is written: messages of segments of fields, with the delimiters that each message declares.
+
+Lenient where senders are: segments end in CR, LF or both; frames of MLLP and batch headers may stand round
+messages; a line that begins no segment goes on with the one before.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+START = re.compile(r"[\x0b\x1c\s]*(?:MSH|BHS|FHS)([^\w\s])[^\w\s]{2,5}\1")
+_LINE_END = re.compile(r"\r\n|[\r\n\x0b\x1c]")
+_SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}(?=[^A-Za-z0-9]|$)")
+_HEADERS = ("MSH", "BHS", "FHS")
+_BATCH = ("BHS", "FHS", "BTS", "FTS")
+_NULL = '""'
+
+
+@dataclass(frozen=True, slots=True)
+class Delimiters:
+    field: str = "|"
+    component: str = "^"
+    repetition: str = "~"
+    escape: str = "\\"
+    subcomponent: str = "&"
+
+    @classmethod
+    def of(cls, header: str) -> Delimiters:
+        """As the header segment declares them; where it declares too few, the usual ones."""
+        field = header[3]
+        usual = cls()
+        named = header[4:].partition(field)[0]
+        characters = named[:4] + "^~\\&"[len(named) :]
+        return cls(field, *characters) if len(set(characters) | {field}) == 5 else usual
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One segment. Fields are counted as HL7 does, from 1; texts come out with escapes resolved."""
+
+    name: str
+    fields: list[str]
+    delimiters: Delimiters
+
+    def raw(self, number: int) -> str:
+        return self.fields[number] if number < len(self.fields) else ""
+
+    def repetitions(self, number: int) -> list[str]:
+        raw = self.raw(number)
+        if self.name in _HEADERS and number <= 2:
+            return [raw]
+        return [part for part in raw.split(self.delimiters.repetition) if part not in ("", _NULL)]
+
+    def components(self, repetition: str) -> list[str]:
+        """The components of one repetition, subcomponents set off by blanks."""
+        return [
+            " ".join(filter(None, map(self.text, part.split(self.delimiters.subcomponent))))
+            for part in repetition.split(self.delimiters.component)
+        ]
+
+    def subcomponents(self, repetition: str, component: int) -> list[str]:
+        parts = repetition.split(self.delimiters.component)
+        if component > len(parts):
+            return []
+        return [self.text(part) for part in parts[component - 1].split(self.delimiters.subcomponent)]
+
+    def text(self, raw: str) -> str:
+        """A text with its escapes resolved. One that says nothing about letters, as bold type, is left out."""
+        escape = self.delimiters.escape
+        if raw == _NULL:
+            return ""
+        if escape not in raw:
+            return raw
+        pattern = re.escape(escape) + "([^" + re.escape(escape) + "]{0,200})" + re.escape(escape)
+        return re.sub(pattern, lambda match: _resolved(match[1], self.delimiters), raw)
+
+
+Message = list[Segment]
+
+
+def messages_of(text: str, most_segments: int) -> tuple[list[Message], bool]:
+    """The messages, and whether these are all there are. What stands before the first is left out."""
+    messages: list[Message] = []
+    delimiters = Delimiters()
+    count = 0
+    for line in _lines(text):
+        count += 1
+        if count > most_segments:
+            return messages, False
+        name = line[:3]
+        if name in _HEADERS and len(line) > 4:
+            delimiters = Delimiters.of(line)
+        if name == "MSH":
+            messages.append([])
+        if name in _BATCH or not messages:
+            continue
+        fields = line.split(delimiters.field)
+        if name == "MSH":
+            fields.insert(1, delimiters.field)
+        messages[-1].append(Segment(name, fields, delimiters))
+    return messages, True
+
+
+def _lines(text: str) -> list[str]:
+    lines: list[list[str]] = []
+    for line in _LINE_END.split(text):
+        if _SEGMENT.match(line):
+            lines.append([line])
+        elif lines and line.strip():
+            lines[-1].append(line)
+    return ["\n".join(parts) for parts in lines]
+
+
+def _resolved(code: str, delimiters: Delimiters) -> str:
+    characters: dict[str, str] = {
+        "F": delimiters.field,
+        "S": delimiters.component,
+        "R": delimiters.repetition,
+        "E": delimiters.escape,
+        "T": delimiters.subcomponent,
+        ".br": "\n",
+        ".sp": "\n",
+        ".ce": "\n",
+    }
+    if code in characters:
+        return characters[code]
+    return _hexadecimal(code[1:]) if code[:1] == "X" else ""
+
+
+def _hexadecimal(digits: str) -> str:
+    try:
+        return bytes.fromhex(digits).decode("utf-8", "replace")
+    except ValueError:
+        return ""

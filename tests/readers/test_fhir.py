@@ -1,0 +1,184 @@
+"""FHIR: which documents are it, how values are told, and whose a document is."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from lambdas.core.extraction import Extraction, TextBlock
+from lambdas.readers.limits import MAX_JSON_VALUES
+from tests.readers.reading import codes, facts_of, found, read_bytes, read_json, speaking
+
+MR = {"coding": [{"code": "MR"}]}
+SS = {"coding": [{"code": "SS"}]}
+
+
+def patient(*identifiers: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"resourceType": "Patient", "identifier": list(identifiers), **more}
+
+
+def bundle(*resources: dict[str, Any]) -> dict[str, Any]:
+    return {"resourceType": "Bundle", "entry": [{"resource": resource} for resource in resources]}
+
+
+def observation(**more: Any) -> dict[str, Any]:
+    return {"resourceType": "Observation", **more}
+
+
+def lines(*resources: Any) -> Extraction:
+    return read_bytes("\n".join(map(json.dumps, resources)).encode())
+
+
+@pytest.mark.parametrize(
+    ("value", "format_"),
+    [
+        (patient(), "fhir"),
+        ([patient(), observation()], "fhir"),
+        ({"note": patient()}, "json"),
+        ({"resourceType": "patient record"}, "json"),
+        ({"resourceType": 7}, "json"),
+        ([patient(), {"mrn": 1}], "json"),
+        ({"resourceType": "Patient", "x": [0] * (MAX_JSON_VALUES + 1)}, "json"),
+    ],
+)
+def test_fhir_is_what_has_a_resource_type_at_its_top(value: Any, format_: str) -> None:
+    assert read_json(value).document.format == format_
+
+
+def test_json_lines_of_resources_are_fhir_and_a_damaged_line_is_told() -> None:
+    assert lines(patient(), observation()).document.format == "fhir-ndjson"
+    extraction = read_bytes(b'{"resourceType":"Patient"}\n{"resourceType":"Patient"}\nno json\n')
+    assert codes(extraction) >= {"damaged-lines"}
+    assert not extraction.candidates_complete
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ({"valueQuantity": {"value": 5.40, "unit": "mmol/L", "comparator": "<"}}, "<5.4 mmol/L"),
+        (
+            {"valueQuantity": {"value": 5, "code": "mm[Hg]", "system": "http://unitsofmeasure.org"}},
+            "5 mm[Hg]",
+        ),
+        ({"valueCodeableConcept": {"coding": [{"code": "1", "display": "Positive"}]}}, "Positive"),
+        ({"valueCodeableConcept": {"coding": [{"code": "1"}], "text": "positive ++"}}, "positive ++"),
+        ({"valueString": "see note"}, "see note"),
+        ({"valueBoolean": True}, "yes"),
+        ({"valueRange": {"low": {"value": 1}, "high": {"value": 2}}}, "1 – 2"),
+        ({"valueRange": {"low": {"value": 1, "unit": "g"}, "high": {"value": 2, "unit": "g"}}}, "1 – 2 g"),
+        ({"valueRatio": {"numerator": {"value": 1}, "denominator": {"value": 128}}}, "1 / 128"),
+        ({"valuePeriod": {"start": "2024-10-28"}}, "from 2024-10-28"),
+        ({"valueSampledData": {"origin": {"value": 0}, "data": "1 2"}}, "origin: 0, data: 1 2"),
+        ({"component": [{"code": {"text": "A"}, "valueInteger": 1}]}, "code: A, valueInteger: 1"),
+        ({"component": [{"code": {"text": "A"}, "valueQuantity": {"value": 1}}]}, "A: 1"),
+    ],
+)
+def test_a_value_is_told_as_people_read_it(value: dict[str, Any], text: str) -> None:
+    assert facts_of(read_json(observation(**value)), "Observation") == [{"value": text}]
+
+
+def test_numbers_keep_the_digits_they_were_written_with() -> None:
+    data = b'{"resourceType":"Observation","valueQuantity":{"value":13.10,"unit":"g"}}'
+    assert facts_of(read_bytes(data), "Observation") == [{"value": "13.10 g"}]
+
+
+def test_a_type_that_nobody_foresaw_is_told_with_all_it_has() -> None:
+    value = {
+        "resourceType": "Sundial",
+        "shadowLength": {"value": 3, "unit": "m"},
+        "part": [{"a": {"b": "c"}}],
+    }
+    assert facts_of(read_json(value), "Sundial") == [{"shadow length": "3 m", "part": "a: b: c"}]
+
+
+def test_resources_are_found_wherever_they_stand() -> None:
+    value = bundle(bundle(observation(contained=[patient({"value": "A-1"})])))
+    value["entry"].append(
+        {"resource": {"resourceType": "Parameters", "parameter": [{"resource": patient()}]}}
+    )
+    assert [entity.type for entity in read_json(value).entities] == ["Observation", "Patient", "Patient"]
+
+
+def test_a_text_attached_is_shown_and_anything_else_is_said_to_be_unread() -> None:
+    form = [
+        {"contentType": "text/plain", "data": "SGVsbG8="},
+        {"contentType": "application/pdf", "data": "JVBE"},
+    ]
+    extraction = read_json({"resourceType": "DiagnosticReport", "presentedForm": form})
+    assert extraction.content == (TextBlock("Hello", section="DiagnosticReport"),)
+    assert codes(extraction) == {"attachment"}
+
+
+def test_a_patient_is_named_by_all_identifiers_with_their_systems() -> None:
+    extraction = read_json(patient({"system": "urn:a", "value": " 1 "}, {"value": "2"}, {"system": "urn:c"}))
+    assert found(extraction) == [("1", "urn:a"), ("2", None)]
+    assert speaking(extraction) == {"1", "2"}
+    assert extraction.candidates_complete
+
+
+@pytest.mark.parametrize(
+    ("identifiers", "who"),
+    [
+        (({"value": "1", "type": SS}, {"value": "2", "type": MR}), {"2"}),
+        (({"value": "1", "type": SS}, {"value": "2"}), {"2"}),
+        (({"value": "1", "use": "old"}, {"value": "2", "type": SS}), {"2"}),
+        (({"value": "1", "type": MR}, {"value": "2", "type": MR}), {"1", "2"}),
+        (({"value": "1", "type": SS},), {"1"}),
+    ],
+)
+def test_a_record_number_speaks_for_an_identifier_of_elsewhere(identifiers: Any, who: set[str]) -> None:
+    assert speaking(read_json(patient(*identifiers))) == who
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        bundle(patient({"value": "1", "type": MR}), patient({"value": "2", "type": SS})),
+        patient({"value": "1", "type": MR}, contained=[patient({"value": "2", "type": SS})]),
+        bundle(patient({"value": "1"}), observation(subject={"identifier": {"value": "2"}})),
+        [patient({"value": "1"}), patient({"value": "2"})],
+        {"resourceType": "Patient", "identifier": {"value": "1"}, "x": patient({"value": "2"})},
+    ],
+)
+def test_two_patients_are_two_wherever_they_stand(value: Any) -> None:
+    assert speaking(read_json(value)) == {"1", "2"}
+
+
+def test_a_member_written_twice_names_both() -> None:
+    data = b'{"resourceType":"Patient","identifier":[{"value":"1"}],"identifier":[{"value":"2"}]}'
+    assert speaking(read_bytes(data)) == {"1", "2"}
+
+
+NAMED = patient({"value": "1"}, id="a")
+
+
+@pytest.mark.parametrize(
+    ("value", "complete"),
+    [
+        (bundle(NAMED, observation(subject={"reference": "Patient/a"})), True),
+        (bundle(NAMED, observation(subject={"reference": "https://x/fhir/Patient/a/_history/3"})), True),
+        (bundle(NAMED, observation(subject={"reference": "Group/b"})), True),
+        (bundle(NAMED, observation(performer=[{"reference": "Practitioner/b"}])), True),
+        (bundle(NAMED, observation(subject={"reference": "Patient/b"})), False),
+        (bundle(NAMED, observation(patient=[{"reference": "urn:uuid:b"}])), False),
+        (bundle(NAMED, patient()), False),
+        (patient(), False),
+        (bundle(observation(subject={"reference": "Patient/b"})), True),
+    ],
+)
+def test_a_patient_spoken_of_but_not_identified_keeps_the_content_from_deciding(
+    value: Any, complete: bool
+) -> None:
+    assert read_json(value).candidates_complete is complete
+
+
+def test_references_by_full_url_are_followed() -> None:
+    value = bundle(NAMED, observation(subject={"reference": "urn:uuid:p"}))
+    value["entry"][0]["fullUrl"] = "urn:uuid:p"
+    assert read_json(value).candidates_complete
+
+
+def test_a_resource_s_own_id_names_nobody() -> None:
+    assert found(read_json({"resourceType": "Patient", "id": "4711"})) == []

@@ -1,0 +1,137 @@
+"""HL7 v2: how messages are taken apart, what is told of them, and whose they are by PID-3."""
+
+from __future__ import annotations
+
+import pytest
+
+from lambdas.core.extraction import Table, TextBlock
+from lambdas.readers.limits import MAX_SEGMENTS
+from tests.readers.reading import codes, facts_of, found, read_bytes, speaking
+
+HEADER = "MSH|^~\\&|LIS|LAB|EMR|CLINIC|20241028||ORU^R01|1|P|2.5"
+
+
+def message(*segments: str, end: str = "\r", header: str = HEADER) -> bytes:
+    return end.join((header, *segments, "")).encode()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        message("PID|1||4711", "OBX|1|ST|a||b"),
+        message("PID|1||4711", "OBX|1|ST|a||b", end="\n"),
+        message("PID|1||4711", "OBX|1|ST|a||b", end="\r\n"),
+        b"\x0b" + message("PID|1||4711", "OBX|1|ST|a||b") + b"\x1c\r",
+        b"\xef\xbb\xbf\r\n" + message("PID|1||4711", "OBX|1|ST|a||b"),
+        b"FHS|^~\\&|x\rBHS|^~\\&|x\r" + message("PID|1||4711", "OBX|1|ST|a||b") + b"BTS|1\rFTS|1\r",
+    ],
+)
+def test_a_message_is_the_same_however_its_lines_end_and_it_is_framed(data: bytes) -> None:
+    extraction = read_bytes(data, "x.txt")
+    assert extraction.document.format == "hl7v2"
+    assert found(extraction) == [("4711", None)]
+    assert facts_of(extraction, "Observation") == [{"what": "a", "value": "b"}]
+
+
+@pytest.mark.parametrize("text", ["MSH", "MSH is short for header", "MSHA|^~\\&|", "MSH|a|b", "PID|1||4711"])
+def test_a_text_without_a_message_header_stays_a_text(text: str) -> None:
+    assert read_bytes(text.encode(), "x.txt").document.format == "text"
+
+
+def test_a_message_declares_its_own_delimiters() -> None:
+    extraction = read_bytes(b"MSH#*!?@#LIS\rPID#1##4711***HOSP@1.2.3@ISO*MR!9***SSA*SS\r")
+    assert found(extraction) == [("4711", "1.2.3"), ("9", "SSA")]
+    assert speaking(extraction) == {"4711"}
+
+
+def test_each_message_of_a_batch_declares_its_own() -> None:
+    extraction = read_bytes(b"MSH|^~\\&|a\rPID|1||A^^^H\rMSH#*!?@#b\rPID#1##B|C***H\r")
+    assert found(extraction) == [("A", "H"), ("B|C", "H")]
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        (r"a \T\ b", "a & b"),
+        (r"a\F\b\S\c\R\d\E\e", "a|b^c~d\\e"),
+        (r"one\.br\two", "one\ntwo"),
+        (r"\H\bold\N\ plain", "bold plain"),
+        (r"caf\XC3A9\ ", "café"),
+        (r"\Xzz\odd", "odd"),
+        (r"lone \ stroke", r"lone \ stroke"),
+        ("a^b&c", "a b c"),
+        ("a~b", "a; b"),
+        ('""', ""),
+    ],
+)
+def test_escapes_are_resolved(written: str, text: str) -> None:
+    (fields,) = facts_of(read_bytes(message(f"OBX|1|ST|x||{written}")), "Observation")
+    assert fields.get("value", "") == text
+
+
+def test_a_line_that_begins_no_segment_goes_on_with_the_one_before() -> None:
+    extraction = read_bytes(message("OBX|1|FT|x||first\nPIDs are fine\n\nthird", "OBX|2|FT|x||fourth"))
+    assert extraction.content[0] == TextBlock("first\nPIDs are fine\nthird\nfourth", section="x")
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "text"),
+    [
+        ("CE", "260385009^Negative^SCT", "Negative"),
+        ("SN", ">^10", ">10"),
+        ("SN", "^1^:^128", "1:128"),
+        ("TS", "20241028143022-0300", "2024-10-28T14:30:22-03:00"),
+        ("DT", "202410", "2024-10"),
+        ("XPN", "Pérez^Juan^Carlos^^Dr.", "Dr. Juan Carlos Pérez"),
+        ("NM", "1.10", "1.10"),
+    ],
+)
+def test_a_value_is_told_by_its_type(type_: str, value: str, text: str) -> None:
+    extraction = read_bytes(message(f"OBX|1|{type_}|x||{value}"))
+    assert facts_of(extraction, "Observation") == [{"what": "x", "value": text}]
+
+
+def test_a_note_stands_with_what_it_is_on() -> None:
+    extraction = read_bytes(message("NTE|1||general", "OBX|1|NM|x||1", "NTE|1||of x", "NTE|2||more"))
+    assert facts_of(extraction, "Message")[0]["note"] == "general"
+    assert facts_of(extraction, "Observation")[0]["note"] == "of x\nmore"
+
+
+def test_an_attachment_is_said_to_be_unread_and_not_shown() -> None:
+    extraction = read_bytes(message("OBX|1|ED|x||a^application^pdf^Base64^JVBERi0x"))
+    assert "attachment" in codes(extraction)
+    assert "JVBERi0x" not in extraction.to_bytes().decode()
+
+
+def test_every_field_stands_in_the_record() -> None:
+    (table,) = read_bytes(message("ZZZ|a|b^c")).content
+    assert isinstance(table, Table)
+    assert table.rows[-2:] == (("ZZZ", "ZZZ-1", "a"), ("ZZZ", "ZZZ-2", "b c"))
+
+
+@pytest.mark.parametrize(
+    ("segments", "who", "complete"),
+    [
+        (("PID|1||A^^^H^MR~B^^^S^SS",), {"A"}, True),
+        (("PID|1||A^^^H~B^^^I",), {"A", "B"}, True),
+        (("PID|1||A^^^H", "PID|2||B^^^H"), {"A", "B"}, True),
+        (("PID|1||A^^^H^MR", HEADER, "PID|1||B^^^S^SS"), {"A", "B"}, True),
+        (("PID|1||A", HEADER, "PID|1||"), {"A"}, False),
+        (('PID|1||""',), set(), False),
+        (("PID|1|X||Y||Z",), set(), False),
+        (("OBX|1|NM|x||1",), set(), True),
+        ((r"PID|1||A\T\B",), {"A&B"}, True),
+    ],
+)
+def test_pid_3_names_the_patient_and_nothing_else_does(
+    segments: tuple[str, ...], who: set[str], complete: bool
+) -> None:
+    extraction = read_bytes(message(*segments))
+    assert speaking(extraction) == who
+    assert extraction.candidates_complete is complete
+
+
+def test_a_file_of_very_many_segments_is_cut_and_cannot_decide_alone() -> None:
+    extraction = read_bytes(message("PID|1||A", *["ZZZ|1"] * MAX_SEGMENTS))
+    assert "segments" in {cut.what for cut in extraction.cuts}
+    assert not extraction.candidates_complete
