@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from carefile.commands.backfill import backfill
 from carefile.commands.catalog import catalog
 from carefile.commands.dlq import dlq
 from carefile.commands.doctor import doctor
@@ -34,6 +35,7 @@ app.command("catalog")(operation(catalog))
 app.command("where")(operation(where))
 app.command("redrive")(operation(redrive))
 app.command("dlq")(operation(dlq))
+app.command("backfill")(operation(backfill))
 app.command("reconcile")(operation(reconcile))
 app.command("doctor")(operation(doctor))
 

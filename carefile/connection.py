@@ -52,6 +52,7 @@ class Connection:
         self.catalog_table = outputs["CatalogTableName"]
         self.intake_bus = outputs["IntakeBusName"]
         self.catalog_bus = outputs["CatalogBusName"]
+        self._outputs = outputs
         self.quotas = Quotas.of_aws() if endpoint is None else Quotas.none()
         self._clients: dict[str, Any] = {}
         self._lock = Lock()
@@ -63,6 +64,15 @@ class Connection:
             return f"{self.stack} on this machine ({self.endpoint.removeprefix('http://')})"
         account, region = self.machine.split(":")[4], self.machine.split(":")[3]
         return f"{self.stack} in account {account}, {region}"
+
+    def output(self, name: str) -> str:
+        """A further output of the stack, which an older deployment may not have."""
+        if name not in self._outputs:
+            raise Problem(
+                f"the stack {self.stack} has no output {name}: it is older than this command",
+                "deploy it again",
+            )
+        return self._outputs[name]
 
     def client(self, service: str) -> Any:
         """A boto3 client; made once, and usable from many threads."""
@@ -95,8 +105,19 @@ class Connection:
     @cached_property
     def layout(self) -> Layout:
         """The layout under the prefix that this deployment's functions are configured with."""
-        found = self.client("lambda").get_function_configuration(FunctionName=self.function("ClassifyObject"))
-        return Layout(found.get("Environment", {}).get("Variables", {}).get("SESSION_PREFIX", "processed/"))
+        return Layout(self._settings.get("SESSION_PREFIX", "processed/"))
+
+    @cached_property
+    def accepted_buckets(self) -> tuple[str, ...]:
+        """The buckets whose objects this deployment takes in, the landing bucket first."""
+        return tuple(self._settings.get("LANDING_BUCKETS", self.landing).split(","))
+
+    @cached_property
+    def _settings(self) -> Mapping[str, str]:
+        function = self.function("ClassifyObject")
+        found = self.client("lambda").get_function_configuration(FunctionName=function)
+        settings: Mapping[str, str] = found.get("Environment", {}).get("Variables", {})
+        return settings
 
     @cached_property
     def _resources(self) -> list[dict[str, Any]]:

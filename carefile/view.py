@@ -109,7 +109,7 @@ class View:
                 if under := below(record):
                     self.out.print(Text(f"  {under}", style="dim"), soft_wrap=True)
             count += 1
-        if not count:
+        if not count and nothing:
             self.note(nothing)
         return count
 

@@ -14,6 +14,8 @@ from carefile.advice import advice_for
 from carefile.connection import Connection
 from carefile.executions import ENDED_BADLY, Described, Executions, Listed
 from carefile.exits import Exit
+from carefile.map_run_view import shown_to_the_end
+from carefile.map_runs import is_of, of_backfill
 from carefile.problem import Problem
 from carefile.redriving import Action, Redriver, Result, to_json
 from carefile.times import since as moment
@@ -50,12 +52,27 @@ def redrive(
     ] = False,
 ) -> Exit:
     """Redrive failed executions; without --yes only show which."""
+    if any(is_of(connection, name) for name in names or ()):
+        return _redrive_backfill(connection, view, names or [], yes=yes)
     executions = Executions(connection)
     choice = _Choice(executions, names or [], moment(since), error, state)
     if not yes:
         return _preview(view, choice)
     redriver = Redriver(connection, executions, rate=rate, resubmit=resubmit, follow=follow)
     return _act(view, choice, redriver, span(timeout), follow=follow)
+
+
+def _redrive_backfill(connection: Connection, view: View, names: list[str], *, yes: bool) -> Exit:
+    """A backfill is gone on with as a whole: its failed objects, and no others."""
+    if len(names) > 1:
+        raise Problem("backfills are re-driven one by one")
+    runs = of_backfill(connection)
+    if yes:
+        return shown_to_the_end(view, runs, runs.redrive(names[0]), "carefile backfill")
+    run = runs.look(names[0])
+    view.note(f"{run.name} ended {run.status}; {run.unwell} of its objects were not taken in.")
+    view.note("[bold]Nothing was done.[/bold] --yes goes on with these.")
+    return Exit.DONE
 
 
 class _Choice:
