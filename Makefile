@@ -9,6 +9,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 STAGE ?= dev
 N ?= 100000
 SEED ?= 1
+# How many tests run at once.
+WORKERS ?= auto
 PY := .venv/bin/python
 # What N is for a command when nobody says it.
 n = $(if $(filter file,$(origin N)),$(1),$(N))
@@ -38,7 +40,7 @@ down: ## stop it; what it holds is kept
 	@if [ -e .venv/.ready ]; then $(PY) -m local down; else echo "Nothing runs."; fi
 
 test: setup node_modules/.ready .venv-checkov/.ready ## run all tests
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 simulate: setup ## run N schedules of uploads, crashes and races (N=100000, SEED=1)
 	@$(PY) -m tests.simulation --schedules $(N) --seed $(SEED)

@@ -1,7 +1,8 @@
-"""Events that reached nobody: the three queues, what lies in them, and sending it again.
+"""Events that reached nobody: the queues, what lies in them, and sending it again.
 
-A message has one of two shapes: what EventBridge could not deliver is the event itself, and says why in the message's
-attributes; what a function failed on is Lambda's record of it, with the event under `requestPayload`.
+A message has one of three shapes: what EventBridge could not deliver is the event itself, and says why in the message's
+attributes; what a function failed on is Lambda's record of it, with the event under `requestPayload`; of a batch of the
+catalog's stream it is Lambda's record without the changes, which are gone a day later.
 
 Invariant: a message is deleted only after what it holds was taken by the one it was meant for.
 """
@@ -27,16 +28,17 @@ _LOOKING = 60
 
 
 class Queue(StrEnum):
-    """`intakes`: uploads that became no execution. `catalog-events`: what the catalog's index missed. `failures`:
-    failed executions that nobody recorded."""
+    """`intakes`: uploads that became no execution. `catalog-events`: what the catalog's index missed.
+    `session-changes`: what the sessions' entries missed. `failures`: failed executions that nobody recorded."""
 
     INTAKES = "intakes"
     CATALOG_EVENTS = "catalog-events"
+    SESSION_CHANGES = "session-changes"
     FAILURES = "failures"
 
     @property
     def construct(self) -> str:
-        return {"intakes": "Intakes", "catalog-events": "CatalogEvents", "failures": "Failures"}[self.value]
+        return "".join(word.capitalize() for word in self.value.split("-"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +181,8 @@ def letter_of(queue: Queue, message: Mapping[str, Any]) -> Letter:
         body = json.loads(message["Body"])
     except ValueError:
         body = None
-    if isinstance(body, dict) and "requestPayload" in body and "requestContext" in body:
-        event, answer = body["requestPayload"], body.get("responsePayload")
+    if isinstance(body, dict) and "requestContext" in body:
+        event, answer = body.get("requestPayload"), body.get("responsePayload")
         answer = answer if isinstance(answer, dict) else {}
         error = answer.get("errorType") or body["requestContext"].get("condition")
         reason = answer.get("errorMessage")

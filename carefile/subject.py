@@ -1,7 +1,7 @@
 """What a person means by a word: an execution, a landing object, or an object of the layout. Never a guess.
 
-An ARN is an execution, `s3://bucket/key` an object. A bare word may be an execution's name or a key: both are looked
-up, and where both are there the person is asked to say which.
+An ARN is an execution, `s3://bucket/key` an object, a folder of the layout (it ends in a slash) a session. A bare word
+may be an execution's name or a key: both are looked up, and where both are there the person is asked to say which.
 """
 
 from __future__ import annotations
@@ -14,15 +14,18 @@ from carefile.executions import Described, Executions
 from carefile.objects import FiledObject, LandingObject, filed_object, landing_object
 from carefile.problem import Problem
 from lambdas.core.model import Source
+from lambdas.core.session_entries import Place
 
 _NAME = re.compile(r"[0-9A-Za-z_-]{1,80}")
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Exactly one of: an execution; a landing key with what it holds now; an object of the layout."""
+    """Exactly one of: an execution; a session's folder; a landing key with what it holds now; an object of the
+    layout."""
 
     execution: Described | None = None
+    session: Place | None = None
     source: Source | None = None
     landed: LandingObject | None = None
     filed: FiledObject | None = None
@@ -49,6 +52,8 @@ def subject(connection: Connection, executions: Executions, word: str) -> Subjec
 
 def _object(connection: Connection, bucket: str, key: str) -> Subject:
     if bucket == connection.processed and connection.layout.holds(key):
+        if key.endswith("/"):
+            return Subject(session=Place(bucket, key))
         filed = filed_object(connection, key)
         if filed is None:
             raise Problem(f"there is no object s3://{bucket}/{key}", "keys are exact, also in case")

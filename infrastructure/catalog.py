@@ -15,19 +15,30 @@ from infrastructure.config import StageConfig
 from infrastructure.encryption import as_it_is, removal_policy
 
 PATIENT_INDEX = "by-patient"
+# What a list of a patient's documents and sessions shows. Every kilobyte more is paid at every change.
+_LISTED = (
+    "reason", "kind", "revision", "session_id", "landing_bucket", "landing_key", "landing_version", "modified",
+    "bucket", "prefix", "key", "size", "objects", "messages", "agents", "first_activity", "last_activity",
+    "execution", "cataloged_at",
+)  # fmt: skip
 
 
 class Catalog(Construct):
-    """`table`: one item a source object. `ledger`: every destination it ever had. `pseudonym_secret`."""
+    """`table`: one item a source object, and one a session. `ledger`: every destination a source ever had.
+    `pseudonym_secret`."""
 
     def __init__(self, scope: Construct, id: str, *, config: StageConfig, key: kms.IKey) -> None:
         super().__init__(scope, id)
-        self.table = self._table("CatalogTable", config, key)
+        # The sessions' entries follow the entries of their objects by the stream.
+        self.table = self._table(
+            "CatalogTable", config, key, stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES
+        )
         self.table.add_global_secondary_index(
             index_name=PATIENT_INDEX,
             partition_key=_text_attribute("patient_ref_key"),
-            sort_key=_text_attribute("cataloged_at"),
-            projection_type=dynamodb.ProjectionType.ALL,
+            sort_key=_text_attribute("listed_at"),
+            projection_type=dynamodb.ProjectionType.INCLUDE,
+            non_key_attributes=list(_LISTED),
         )
         self.ledger = self._table("LedgerTable", config, key)
         # Another value would give every patient another pseudonym in the tags, so it is never rotated.
@@ -48,12 +59,15 @@ class Catalog(Construct):
             "every patient a second pseudonym, and rules and reports by tag would see two patients.",
         )
 
-    def _table(self, id: str, config: StageConfig, key: kms.IKey) -> dynamodb.Table:
+    def _table(
+        self, id: str, config: StageConfig, key: kms.IKey, stream: dynamodb.StreamViewType | None = None
+    ) -> dynamodb.Table:
         table = dynamodb.Table(
             self,
             id,
             partition_key=_text_attribute("source_id"),
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            stream=stream,
             encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
             encryption_key=key,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(

@@ -36,12 +36,14 @@ def as_item_processor(
     *,
     execution_type: ExecutionType = ExecutionType.EXPRESS,
     around: Mapping[str, Any] | None = None,
+    then: str | None = None,
     on_failure: str | None = None,
 ) -> Json:
     """The ItemProcessor of a Distributed Map that does to each item what the machine does to its input.
 
     `around` is the ItemProcessor in another machine's file, with states of its own that stand before or after the
     machine's. A state there that has the name of one of the machine's only keeps its place, and gives way to it.
+    `then` is the one that follows the machine's last state.
 
     `on_failure` is the state that an Express child goes to when a task of the machine has failed for good, with
     `{input, error}`: the child's input and what Step Functions says of the error. It should lead to a Fail state, so
@@ -54,6 +56,8 @@ def as_item_processor(
         states = within_express(states)
     if on_failure:
         states = {name: _caught(state, on_failure) for name, state in states.items()}
+    if then:
+        states = {name: _followed(state, then) for name, state in states.items()}
     own = around or {"StartAt": definition["StartAt"], "States": {}}
     return {
         "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": execution_type.value},
@@ -104,6 +108,12 @@ def delays(retry: Mapping[str, Any]) -> list[float]:
     interval, rate = retry.get("IntervalSeconds", 1), retry.get("BackoffRate", 2.0)
     longest = retry.get("MaxDelaySeconds", float("inf"))
     return [min(interval * rate**tried, longest) for tried in range(retry.get("MaxAttempts", 3))]
+
+
+def _followed(state: Json, then: str) -> Json:
+    if not state.get("End"):
+        return state
+    return {**{name: value for name, value in state.items() if name != "End"}, "Next": then}
 
 
 def _caught(state: Json, on_failure: str) -> Json:

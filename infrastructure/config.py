@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
@@ -81,6 +81,9 @@ class StageConfig(ProtectionConfig):
       stack changes nothing on a bucket it does not own, so its policy and lifecycle rules stay its owner's.
       The upload rule and the functions' permissions refer to it.
     - `landing_bucket_key_arn`: the KMS key of that existing bucket, if it is encrypted with one.
+    - `source_buckets`: further existing buckets whose objects a backfill may take in, each with the ARN of its
+      KMS key, or null: `{"old-records": null}`. Nothing there starts an intake by itself.
+    - `backfill_concurrency`: how many objects a backfill takes in at once; each runs one function at a time.
     - `processed_in_landing_bucket`: file under `session_prefix` of the landing bucket instead of a bucket of
       its own. The upload rule never matches that prefix, so nothing is taken in twice.
     - `session_prefix`: where the layout begins in the processed bucket.
@@ -100,6 +103,8 @@ class StageConfig(ProtectionConfig):
     stage: str
     landing_bucket: str | None = None
     landing_bucket_key_arn: str | None = None
+    source_buckets: Mapping[str, str | None] = field(default_factory=dict)
+    backfill_concurrency: int = 40
     processed_in_landing_bucket: bool = False
     session_prefix: str = "processed/"
     removal_policy: Removal = Removal.RETAIN
@@ -165,7 +170,7 @@ class _Reader:
         self._settings = settings
 
     def read(self, stage: str, project_root: Path) -> StageConfig:
-        known = {field.name: field.default for field in fields(StageConfig) if field.name != "stage"}
+        known = [setting.name for setting in fields(StageConfig) if setting.name != "stage"]
         for key in self._settings:
             if key not in known:
                 raise self._error(key, "is no setting", f"one of {', '.join(known)}")
@@ -173,6 +178,8 @@ class _Reader:
             stage=stage,
             landing_bucket=self._text("landing_bucket", _BUCKET_NAME, "an S3 bucket's name or null"),
             landing_bucket_key_arn=self._text("landing_bucket_key_arn", _KEY_ARN, "a KMS key's ARN or null"),
+            source_buckets=self._source_buckets(),
+            backfill_concurrency=self._bounded("backfill_concurrency", 1, 10_000),
             processed_in_landing_bucket=self._boolean("processed_in_landing_bucket"),
             session_prefix=self._prefix(),
             removal_policy=self._choice("removal_policy", Removal),
@@ -231,6 +238,23 @@ class _Reader:
             return None
         if not isinstance(value, str) or not pattern.fullmatch(value):
             raise self._error(key, f"{value!r} is not allowed", allowed)
+        return value
+
+    def _source_buckets(self) -> Mapping[str, str | None]:
+        buckets = self._settings.get("source_buckets", {})
+        allowed = 'an object of bucket names with their KMS keys\' ARNs or null, e.g. {"old-records": null}'
+        if not isinstance(buckets, Mapping):
+            raise self._error("source_buckets", f"{buckets!r} is not allowed", allowed)
+        for name, arn in buckets.items():
+            known = arn is None or (isinstance(arn, str) and _KEY_ARN.fullmatch(arn))
+            if not known or not _BUCKET_NAME.fullmatch(name):
+                raise self._error("source_buckets", f"{name!r}: {arn!r} is not allowed", allowed)
+        return dict(buckets)
+
+    def _bounded(self, key: str, least: int, most: int) -> int:
+        value = self._value(key)
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise self._error(key, f"{value!r} is not allowed", f"a number from {least} to {most}")
         return value
 
     def _prefix(self) -> str:

@@ -7,14 +7,17 @@ that failed on an event it was given puts its own record into the same queue.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from aws_cdk import Aws, Duration
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_event_sources as event_sources
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
@@ -34,6 +37,8 @@ from infrastructure.operations import ServiceRole
 
 _MAX_EVENT_AGE = Duration.hours(24)
 _RETRY_ATTEMPTS = 185
+# An object's entry may become, or have been, one of a session's object.
+_IMAGES = ("NewImage", "OldImage")
 
 
 class Buses(Construct):
@@ -66,11 +71,12 @@ class DeadLetters(Construct):
         super().__init__(scope, id)
         self.intakes = self._queue("Intakes", config, key)
         self.catalog_events = self._queue("CatalogEvents", config, key)
+        self.session_changes = self._queue("SessionChanges", config, key)
         self.failures = self._queue("Failures", config, key)
 
     @property
     def all(self) -> Sequence[sqs.IQueue]:
-        return (self.intakes, self.catalog_events, self.failures)
+        return (self.intakes, self.catalog_events, self.session_changes, self.failures)
 
     def _queue(self, id: str, config: StageConfig, key: kms.IKey) -> sqs.Queue:
         queue = sqs.Queue(
@@ -184,6 +190,38 @@ class CatalogRules(Construct):
                 },
             ),
             targets=[_invoke(failure_recorder, dead_letters.failures)],
+        )
+
+
+class SessionFollower(Construct):
+    """What keeps the sessions' entries in line with the catalog: batches of the table's stream, retried until taken.
+
+    A session is written in bursts, so a short wait makes one change of many.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        table: dynamodb.Table,
+        indexer: lambda_.IFunction,
+        dead_letters: sqs.IQueue,
+    ) -> None:
+        super().__init__(scope, id)
+        of_a_session = {"kind": {"S": ["session"]}}
+        lambda_.EventSourceMapping(
+            self,
+            "Mapping",
+            target=indexer,
+            event_source_arn=table.table_stream_arn,
+            starting_position=lambda_.StartingPosition.TRIM_HORIZON,
+            batch_size=500,
+            max_batching_window=Duration.seconds(10),
+            filters=[{"pattern": json.dumps({"dynamodb": {image: of_a_session}})} for image in _IMAGES],
+            bisect_batch_on_error=True,
+            retry_attempts=100,
+            on_failure=event_sources.SqsDlq(dead_letters),
         )
 
 

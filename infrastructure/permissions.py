@@ -8,7 +8,7 @@ A statement whose resource has a wildcard says here why AWS lets it be no finer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from aws_cdk import ArnFormat, Aws, Stack
@@ -55,44 +55,83 @@ _LAYOUT = (
     "The folder of a document follows from its patient and its name, which no policy can know: everything under "
     "the layout's prefix in this one bucket, nothing outside of it, and no version can be deleted."
 )
+_RESULTS = (
+    "A Map Run writes its results under its own id, which is not known before it runs: everything under one prefix of "
+    "this one bucket."
+)
+_STREAMS = (
+    "A stream has a label that only DynamoDB knows; listing takes nothing finer than the table's streams."
+)
+_CHILDREN = (
+    "An execution's name is not known before it runs: the executions of this one machine, and no other's."
+)
 _COPY = "S3 copies every object of the bucket, whatever its key, so its role names the bucket's objects as a whole."
 
 
-def read_objects(bucket: s3.IBucket) -> list[Permission]:
-    """Read any version of any object of the bucket, and be told 404 rather than 403 of one that is absent."""
+def read_objects(*buckets: s3.IBucket) -> list[Permission]:
+    """Read any version of any object of the buckets, and be told 404 rather than 403 of one that is absent."""
     return [
-        _allow(
-            "ReadObjects",
-            ["s3:GetObject", "s3:GetObjectVersion"],
-            [bucket.arn_for_objects("*")],
-            wide=_of(bucket, "Read", _EVERY_OBJECT),
+        *(
+            _allow(
+                "ReadObjects",
+                ["s3:GetObject", "s3:GetObjectVersion"],
+                [bucket.arn_for_objects("*")],
+                wide=_of(bucket, "Read", _EVERY_OBJECT),
+            )
+            for bucket in buckets
         ),
-        *tell_absent(bucket),
-        *_use_key(bucket.encryption_key, "DecryptObjects", ["kms:Decrypt"], via="s3"),
+        *tell_absent(*buckets),
+        *_use_keys(
+            [bucket.encryption_key for bucket in buckets], "DecryptObjects", ["kms:Decrypt"], via="s3"
+        ),
     ]
 
 
-def tell_absent(bucket: s3.IBucket) -> list[Permission]:
+def tell_absent(*buckets: s3.IBucket) -> list[Permission]:
     """Be told 404 rather than 403 of an object that is absent: S3 asks for the right to list."""
-    return [_allow("TellAbsentFromForbidden", ["s3:ListBucket"], [bucket.bucket_arn])]
+    return [_allow("TellAbsentFromForbidden", ["s3:ListBucket"], [bucket.bucket_arn for bucket in buckets])]
 
 
-def read_object_tags(bucket: s3.IBucket) -> list[Permission]:
+def list_objects(*buckets: s3.IBucket) -> list[Permission]:
+    return [_allow("ListObjects", ["s3:ListBucket"], [bucket.bucket_arn for bucket in buckets])]
+
+
+def read_object_tags(*buckets: s3.IBucket) -> list[Permission]:
     actions = ["s3:GetObjectTagging", "s3:GetObjectVersionTagging"]
-    wide = _of(bucket, "ReadTagsOf", _EVERY_TAG)
-    return [_allow("ReadTags", actions, [bucket.arn_for_objects("*")], wide=wide)]
+    return [
+        _allow("ReadTags", actions, [bucket.arn_for_objects("*")], wide=_of(bucket, "ReadTagsOf", _EVERY_TAG))
+        for bucket in buckets
+    ]
 
 
-def write_object_tags(bucket: s3.IBucket) -> list[Permission]:
-    """Read and replace the tags of any version of any object of the bucket."""
+def write_object_tags(*buckets: s3.IBucket) -> list[Permission]:
+    """Read and replace the tags of any version of any object of the buckets."""
     actions = [
         "s3:GetObjectTagging",
         "s3:GetObjectVersionTagging",
         "s3:PutObjectTagging",
         "s3:PutObjectVersionTagging",
     ]
-    wide = _of(bucket, "WriteTagsOf", _EVERY_TAG)
-    return [_allow("WriteTags", actions, [bucket.arn_for_objects("*")], wide=wide)]
+    return [
+        _allow(
+            "WriteTags", actions, [bucket.arn_for_objects("*")], wide=_of(bucket, "WriteTagsOf", _EVERY_TAG)
+        )
+        for bucket in buckets
+    ]
+
+
+def write_results(bucket: s3.IBucket, prefix: str) -> list[Permission]:
+    """What the ResultWriter of a Distributed Map needs."""
+    actions = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"]
+    return [
+        _allow(
+            "WriteResults",
+            actions,
+            [bucket.arn_for_objects(f"{prefix}*")],
+            wide=Wide("WriteResults", _RESULTS),
+        ),
+        *_use_key(bucket.encryption_key, "EncryptResults", ["kms:Decrypt", "kms:GenerateDataKey"], via="s3"),
+    ]
 
 
 def write_layout(bucket: s3.IBucket, prefix: str) -> list[Permission]:
@@ -132,6 +171,28 @@ def write_items(table: dynamodb.ITable) -> list[Permission]:
     return [_allow("WriteItems", actions, [table.table_arn]), *_use_table_key(table)]
 
 
+def replace_items(table: dynamodb.ITable) -> list[Permission]:
+    """Read, replace and delete single items; never scan."""
+    actions = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"]
+    return [_allow("ReplaceItems", actions, [table.table_arn]), *_use_table_key(table)]
+
+
+def read_stream(table: dynamodb.Table) -> list[Permission]:
+    """Follow the changes of the table's items."""
+    actions = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"]
+    stream = table.table_stream_arn
+    assert stream is not None  # noqa: S101 - narrows the type: the table has one
+    return [
+        _allow("ReadStream", actions, [stream]),
+        _allow(
+            "ListStreams",
+            ["dynamodb:ListStreams"],
+            [f"{table.table_arn}/stream/*"],
+            wide=Wide("ListStreams", _STREAMS),
+        ),
+    ]
+
+
 def _use_table_key(table: dynamodb.ITable) -> list[Permission]:
     return _use_key(table.encryption_key, "UseTableKey", ["kms:Decrypt", "kms:DescribeKey"], via="dynamodb")
 
@@ -162,6 +223,29 @@ def invoke(functions: list[lambda_.IFunction]) -> list[Permission]:
 
 def start_executions(machine_arn: str) -> list[Permission]:
     return [_allow("StartExecutions", ["states:StartExecution"], [machine_arn])]
+
+
+def run_children(scope: Stack, machine_name: str, label: str) -> list[Permission]:
+    """What a machine needs to run the child executions of its own Distributed Map, and to go on with them."""
+
+    def of(resource: str, name: str) -> str:
+        return scope.format_arn(
+            service="states",
+            resource=resource,
+            resource_name=name,
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+
+    machine, children = of("stateMachine", machine_name), of("execution", f"{machine_name}/{label}:*")
+    return [
+        _allow("StartChildren", ["states:StartExecution"], [machine]),
+        _allow(
+            "RunChildren",
+            ["states:DescribeExecution", "states:RedriveExecution", "states:StopExecution"],
+            [children, of("express", f"{machine_name}/{label}:*")],
+            wide=Wide("RunChildren", _CHILDREN),
+        ),
+    ]
 
 
 def describe_executions(scope: Stack, machine_name: str, key: kms.IKey) -> list[Permission]:
@@ -204,7 +288,8 @@ def _of_machine(scope: Stack, machine_name: str) -> _Conditions:
         resource_name=machine_name,
         arn_format=ArnFormat.COLON_RESOURCE_NAME,
     )
-    return {"StringEquals": {"kms:EncryptionContext:aws:states:stateMachineArn": machine}}
+    # The executions of a Distributed Map are those of the machine with the map's label behind its name.
+    return {"StringLike": {"kms:EncryptionContext:aws:states:stateMachineArn": [machine, f"{machine}/*"]}}
 
 
 def decrypt_environment(key: kms.IKey) -> list[Permission]:
@@ -310,11 +395,14 @@ def trace() -> list[Permission]:
 
 
 def _use_key(key: kms.IKey | None, sid: str, actions: list[str], *, via: str) -> list[Permission]:
-    """The key, through one service only; nothing where that service's own key is used."""
-    if key is None:
-        return []
+    return _use_keys([key], sid, actions, via=via)
+
+
+def _use_keys(keys: Sequence[kms.IKey | None], sid: str, actions: list[str], *, via: str) -> list[Permission]:
+    """The keys, through one service only; nothing where that service's own keys are used."""
+    arns = [key.key_arn for key in keys if key]
     condition = {"StringEquals": {"kms:ViaService": f"{via}.{Aws.REGION}.amazonaws.com"}}
-    return [_allow(sid, actions, [key.key_arn], condition)]
+    return [_allow(sid, actions, arns, condition)] if arns else []
 
 
 def _of(bucket: s3.IBucket, what: str, reason: str) -> Wide:

@@ -26,7 +26,7 @@ DEFINITION = PROJECT_ROOT / "statemachines" / "object_pipeline.asl.json"
 def intake_environment(settings: FunctionSettings, storage: Storage) -> dict[str, str]:
     """What every function of an intake is told of the buckets."""
     return {
-        "LANDING_BUCKETS": storage.landing.bucket_name,
+        "LANDING_BUCKETS": ",".join(bucket.bucket_name for bucket in storage.arrivals),
         "PROCESSED_BUCKET": storage.processed.bucket_name,
         "SESSION_PREFIX": settings.config.session_prefix,
     }
@@ -53,8 +53,8 @@ class TaskFunctions(Construct):
             timeout=Duration.seconds(30),
             environment=with_ledger,
             statements=[
-                *permissions.read_objects(storage.landing),
-                *permissions.write_object_tags(storage.landing),
+                *permissions.read_objects(*storage.arrivals),
+                *permissions.write_object_tags(*storage.arrivals),
                 *permissions.update_items(catalog.ledger),
             ],
         ).function
@@ -70,8 +70,8 @@ class TaskFunctions(Construct):
                 timeout=Duration.minutes(15),
                 environment=to_normalise,
                 statements=[
-                    *permissions.read_objects(storage.landing),
-                    *permissions.read_object_tags(storage.landing),
+                    *permissions.read_objects(*storage.arrivals),
+                    *permissions.read_object_tags(*storage.arrivals),
                     *permissions.write_layout(storage.processed, settings.config.session_prefix),
                     *permissions.update_items(catalog.ledger),
                     *permissions.read_secret(catalog.pseudonym_secret),
@@ -92,8 +92,8 @@ class TaskFunctions(Construct):
             timeout=Duration.seconds(30),
             environment=with_ledger,
             statements=[
-                *permissions.write_object_tags(storage.landing),
-                *permissions.tell_absent(storage.landing),
+                *permissions.write_object_tags(*storage.arrivals),
+                *permissions.tell_absent(*storage.arrivals),
                 *permissions.update_items(catalog.ledger),
             ],
         ).function

@@ -6,12 +6,13 @@ from aws_cdk import CfnOutput, DefaultStackSynthesizer, Duration, Stack
 from constructs import Construct
 
 from infrastructure import permissions
+from infrastructure.backfill import Backfill
 from infrastructure.backup import TableBackups
 from infrastructure.catalog import Catalog
 from infrastructure.config import StageConfig
 from infrastructure.encryption import Keys
 from infrastructure.functions import CarefileFunction, FunctionSettings
-from infrastructure.messaging import Buses, CatalogRules, DeadLetters, IntakeRules
+from infrastructure.messaging import Buses, CatalogRules, DeadLetters, IntakeRules, SessionFollower
 from infrastructure.network import Network
 from infrastructure.observability import Observability
 from infrastructure.package import FunctionPackage
@@ -84,6 +85,28 @@ class CarefileStack(Stack):
             statements=permissions.write_items(catalog.table),
             failures=dead_letters.catalog_events,
         ).function
+        session_indexer = CarefileFunction(
+            self,
+            "IndexSessions",
+            settings=settings,
+            module="index_sessions",
+            description="Keeps each session's entry in line with the entries of its objects",
+            memory_mb=256,
+            timeout=Duration.seconds(120),
+            environment={"CATALOG_TABLE": catalog.table.table_name},
+            statements=[
+                *permissions.replace_items(catalog.table),
+                *permissions.read_stream(catalog.table),
+                *permissions.send_messages(dead_letters.session_changes),
+            ],
+        ).function
+        SessionFollower(
+            self,
+            "Sessions",
+            table=catalog.table,
+            indexer=session_indexer,
+            dead_letters=dead_letters.session_changes,
+        )
         failure_recorder = CarefileFunction(
             self,
             "RecordFailure",
@@ -98,14 +121,24 @@ class CarefileStack(Stack):
                 "CATALOG_BUS": buses.catalog.event_bus_name,
             },
             statements=[
-                *permissions.read_objects(storage.landing),
-                *permissions.write_object_tags(storage.landing),
+                *permissions.read_objects(*storage.arrivals),
+                *permissions.write_object_tags(*storage.arrivals),
                 *permissions.update_items(catalog.ledger),
                 *permissions.put_events(buses.catalog),
                 *permissions.describe_executions(self, pipeline.name, keys.records),
             ],
             failures=dead_letters.failures,
         ).function
+        backfill = Backfill(
+            self,
+            "Backfill",
+            config=config,
+            keys=keys,
+            storage=storage,
+            tasks=tasks,
+            failure_recorder=failure_recorder,
+            catalog_bus=buses.catalog,
+        )
         CatalogRules(
             self,
             "Followers",
@@ -122,7 +155,7 @@ class CarefileStack(Stack):
             key=keys.operations,
             machine=pipeline.machine,
             functions=tasks.all,
-            event_functions=(indexer, failure_recorder),
+            event_functions=(indexer, session_indexer, failure_recorder),
             dead_letters=dead_letters.all,
         )
 
@@ -130,6 +163,8 @@ class CarefileStack(Stack):
             ("LandingBucketName", storage.landing.bucket_name),
             ("ProcessedBucketName", storage.processed.bucket_name),
             ("PipelineStateMachineArn", pipeline.machine.state_machine_arn),
+            ("BackfillStateMachineArn", backfill.machine.state_machine_arn),
+            ("ReportsBucketName", storage.reports.bucket_name),
             ("IntakeBusName", buses.intake.event_bus_name),
             ("CatalogBusName", buses.catalog.event_bus_name),
             ("CatalogTableName", catalog.table.table_name),

@@ -1,9 +1,11 @@
-"""The buckets: where objects arrive, where the layout lives, and who read them (access logs).
+"""The buckets: where objects arrive, where the layout lives, what backfills report, and who read them (access logs).
 
 Invariants: versioned, under the right key, TLS only, nothing public. What was not filed never expires.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from aws_cdk import Duration
 from aws_cdk import aws_kms as kms
@@ -25,7 +27,11 @@ _FILED_TAG = {"pipeline-status": "cataloged"}
 
 
 class Storage(Construct):
-    """`landing` and `processed`; one and the same bucket, or a bucket of someone else's, by configuration."""
+    """`landing` and `processed`; one and the same bucket, or a bucket of someone else's, by configuration.
+
+    `arrivals` are the buckets that intake accepts: the landing bucket, and those whose objects a backfill may take in.
+    `reports` holds what backfills did to each object.
+    """
 
     def __init__(self, scope: Construct, id: str, *, config: StageConfig, key: kms.IKey) -> None:
         super().__init__(scope, id)
@@ -39,6 +45,8 @@ class Storage(Construct):
             self.landing = self._existing_landing_bucket(config.landing_bucket)
         else:
             self.landing = self._landing_bucket()
+        self.arrivals = (self.landing, *self._source_buckets())
+        self.reports = self._bucket("ReportsBucket", [_abandoned_uploads(), _expiring("ExpireReports", 90)])
         if config.processed_in_landing_bucket:
             self.processed = self.landing
         else:
@@ -47,7 +55,12 @@ class Storage(Construct):
 
     def _protect(self) -> None:
         """What holds for each bucket that is the stack's own."""
-        named = {"landing": self.landing, "processed": self.processed, "access-logs": self._access_logs}
+        named = {
+            "landing": self.landing,
+            "processed": self.processed,
+            "reports": self.reports,
+            "access-logs": self._access_logs,
+        }
         own = {name: it for name, it in named.items() if isinstance(it, s3.Bucket)}
         if self.processed is self.landing:
             own.pop("processed", None)
@@ -101,6 +114,13 @@ class Storage(Construct):
             encryption_key=kms.Key.from_key_arn(self, "LandingBucketKey", key_arn) if key_arn else None,
         )
 
+    def _source_buckets(self) -> Iterator[s3.IBucket]:
+        for number, (name, key_arn) in enumerate(self._config.source_buckets.items(), start=1):
+            key = kms.Key.from_key_arn(self, f"SourceKey{number}", key_arn) if key_arn else None
+            yield s3.Bucket.from_bucket_attributes(
+                self, f"SourceBucket{number}", bucket_name=name, encryption_key=key
+            )
+
     def _bucket(self, id: str, rules: list[s3.LifecycleRule]) -> s3.Bucket:
         return s3.Bucket(
             self,
@@ -133,11 +153,7 @@ class Storage(Construct):
                 object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
                 lifecycle_rules=[
                     _abandoned_uploads(),
-                    s3.LifecycleRule(
-                        id="ExpireLogs",
-                        expiration=Duration.days(self._config.log_retention_days),
-                        noncurrent_version_expiration=Duration.days(1),
-                    ),
+                    _expiring("ExpireLogs", self._config.log_retention_days),
                 ],
                 removal_policy=removal_policy(self._config),
             )
@@ -158,4 +174,10 @@ class Storage(Construct):
 def _abandoned_uploads() -> s3.LifecycleRule:
     return s3.LifecycleRule(
         id="AbortAbandonedUploads", abort_incomplete_multipart_upload_after=Duration.days(7)
+    )
+
+
+def _expiring(id: str, days: int) -> s3.LifecycleRule:
+    return s3.LifecycleRule(
+        id=id, expiration=Duration.days(days), noncurrent_version_expiration=Duration.days(1)
     )

@@ -8,6 +8,7 @@ from lambdas.adapters import aws, settings
 from lambdas.adapters.boundary import entry_point, logger
 from lambdas.adapters.catalog import Catalog
 from lambdas.adapters.contracts import conform
+from lambdas.core.catalog import Entry
 
 catalog = Catalog(aws.dynamodb(), settings.named("CATALOG_TABLE"))
 
@@ -16,6 +17,6 @@ catalog = Catalog(aws.dynamodb(), settings.named("CATALOG_TABLE"))
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """`event`: an EventBridge event `Object Cataloged`. Returns {indexed}: False when a newer entry was there."""
     detail = conform("object_cataloged", event["detail"])
-    indexed = catalog.put(detail)
+    indexed = catalog.put(Entry.of_event(detail))
     logger.info("indexed", written=indexed, source_id=detail["source_id"], event_id=detail["event_id"])
     return {"indexed": indexed}

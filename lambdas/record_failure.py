@@ -12,5 +12,8 @@ failures = wiring.failures()
 
 @entry_point
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """`event`: Step Functions' `Execution Status Change`. Returns {recorded}: False when it runs again already."""
-    return {"recorded": failures.record(event["detail"]["executionArn"])}
+    """`event`: Step Functions' `Execution Status Change`, or, of an item of a Distributed Map, which has none,
+    {input, error, cause, execution}. Returns {recorded}: False when it runs again already."""
+    if "detail" in event:
+        return {"recorded": failures.record(event["detail"]["executionArn"])}
+    return {"recorded": failures.record_item(event)}

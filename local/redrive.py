@@ -4,8 +4,8 @@ As on AWS: the same execution ARN; completed states are not entered again; the f
 input, the variables as they were and fresh retry counters; the definition is the one the execution was
 started with. What is recorded for it lives in ministack's own records, so it survives a restart.
 
-Differences that remain: a failed Parallel or Map is run again as a whole, and the executions of a Map Run
-are re-driven one by one instead of through their parent.
+Differences that remain: a failed Parallel or inline Map is run again as a whole. A Map Run is gone on with through
+its parent, see `map_runs.py`.
 
 Like the mends, it replaces functions in ministack's module, which look each other up by name at every call.
 """

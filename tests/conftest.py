@@ -1,8 +1,13 @@
-"""What all tests share: an environment in which the functions can be imported, and no credentials of anybody's."""
+"""What all tests share: an environment in which the functions can be imported, no credentials of anybody's, the order
+in which several workers take them, and a way to say what was measured."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
 
 FUNCTION_ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "test",
@@ -25,3 +30,40 @@ FUNCTION_ENVIRONMENT = {
 os.environ.update(FUNCTION_ENVIRONMENT)
 for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
     os.environ.pop(name, None)
+
+# The longest first, so that no worker ends long after the others.
+LONGEST = ("end_to_end", "simulation", "faults", "local", "operator", "template")
+# They share an embedded AWS or a synthesised template, which is made once for all of a folder's tests.
+SHARING = ("end_to_end", "faults", "local", "operator", "template")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def folder(item: pytest.Item) -> str:
+        return item.path.relative_to(Path(__file__).parent).parts[0]
+
+    ranks = {name: rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(folder(item), len(ranks)))
+    for item in items:
+        group = folder(item) if folder(item) in SHARING else item.path.as_posix()
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.fixture
+def say(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Say in a line what a measurement came to. It is printed after the tests, whichever worker ran this one."""
+    return lambda line: record_property("said", line)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [report for found in terminalreporter.stats.values() for report in found]
+    said = [
+        line
+        for report in reports
+        if isinstance(report, pytest.TestReport) and report.when == "call"
+        for name, line in report.user_properties
+        if name == "said"
+    ]
+    if said:
+        terminalreporter.section("measured")
+        for line in said:
+            terminalreporter.line(str(line))

@@ -10,13 +10,14 @@ from typing import Annotated, Any
 import typer
 
 from carefile.connection import Connection
-from carefile.entries import Entries, Entry
+from carefile.entries import Entries, Entry, SessionSummary, record_of
 from carefile.executions import ENDED_BADLY, Executions
 from carefile.exits import Exit
 from carefile.problem import Problem
 from carefile.times import since as moment
 from carefile.view import Column, View, clock, sized
-from lambdas.core.model import Kind, Source
+from lambdas.core.model import Source
+from lambdas.core.session_entries import Place
 
 
 def catalog(
@@ -29,13 +30,16 @@ def catalog(
     failed: Annotated[
         bool, typer.Option("--failed", help="What failed and has not been filed since.")
     ] = False,
+    sessions: Annotated[
+        bool, typer.Option("--sessions", help="Sessions only, with what is in them.")
+    ] = False,
     objects: Annotated[
         bool, typer.Option("--objects", help="Every object of a session, not only the session.")
     ] = False,
     since: Annotated[str | None, typer.Option(help="Only what was filed or failed since: 2h, 3d.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 200,
 ) -> Exit:
-    """List documents and sessions, newest first; a session once, at its latest object."""
+    """List documents and sessions, newest first; a session once, at the time of its latest object."""
     asked = [bool(key), patient is not None, unknown, failed]
     if sum(asked) != 1:
         raise Problem("what is asked for is not clear", "give one of: KEY, --patient ID, --unknown, --failed")
@@ -48,19 +52,28 @@ def catalog(
             key.removeprefix("s3://").partition("/") if key.startswith("s3://") else ("", "", key)
         )
         entry = entries.get(Source(bucket or connection.landing, path).source_id)
-        found = iter([entry] if entry else [])
+        found: Iterator[Entry | SessionSummary] = iter([entry] if entry else [])
     else:
-        found = entries.of_patient(None if unknown else patient)
-    wanted = islice(_since(found if objects or key else _once(found), after), limit)
-    nothing = f"The catalog holds nothing of {'that key' if key else 'nobody known' if unknown else 'that patient'}."
-    columns = _OF_NOBODY if unknown else _OF_PATIENT
-    count = view.stream(columns, (entry.to_json() for entry in wanted), below=_filed, nothing=nothing)
+        found = _since(entries.of_patient(None if unknown else patient), after)
+    if sessions:
+        found = (item for item in found if isinstance(item, SessionSummary))
+    if objects:
+        found = _each_object(entries, found)
+    what = "that key" if key else "nobody known" if unknown else "that patient"
+    count = view.stream(
+        (_OF_SESSIONS if sessions and not objects else _OF_NOBODY if unknown else _OF_PATIENT),
+        (record_of(item) for item in islice(found, limit)),
+        below=_filed,
+        nothing=f"The catalog holds {'no sessions' if sessions else 'nothing'} of {what}.",
+    )
     if count == limit:
         view.note(f"The first {limit}; --limit shows more.")
     return Exit.DONE if count else Exit.FOUND
 
 
-def _since(entries: Iterator[Entry], after: datetime | None) -> Iterator[Entry]:
+def _since(
+    entries: Iterator[Entry | SessionSummary], after: datetime | None
+) -> Iterator[Entry | SessionSummary]:
     """Newest first, so the first that is older is the end."""
     for entry in entries:
         if after and datetime.fromisoformat(entry.cataloged_at) < after:
@@ -68,14 +81,12 @@ def _since(entries: Iterator[Entry], after: datetime | None) -> Iterator[Entry]:
         yield entry
 
 
-def _once(entries: Iterator[Entry]) -> Iterator[Entry]:
-    """A session at its latest object only."""
-    seen: set[str] = set()
-    for entry in entries:
-        if entry.prefix not in seen:
-            yield entry
-        if entry.kind == Kind.SESSION:
-            seen.add(entry.prefix)
+def _each_object(entries: Entries, found: Iterator[Entry | SessionSummary]) -> Iterator[Entry]:
+    for item in found:
+        if isinstance(item, SessionSummary):
+            yield from entries.in_session(Place(item.bucket, item.prefix))
+        else:
+            yield item
 
 
 def _failed(connection: Connection, view: View, after: datetime | None, limit: int) -> Exit:
@@ -119,23 +130,39 @@ def _filed(record: Any) -> str:
     return str(record["prefix"])
 
 
-def _at(name: str) -> Column:
-    return Column(
-        "Failed" if name == "failed_at" else "Cataloged",
-        lambda r: clock(datetime.fromisoformat(r[name])),
-        width=19,
-    )
+def _named(record: Any) -> str:
+    return str(record["key"] if "key" in record else f"{record['session_id']}  {_in_words(record)}")
 
 
+def _in_words(record: Any) -> str:
+    parts = [f"{record['messages']} messages" if record["messages"] != 1 else "1 message"]
+    parts += [f"by {', '.join(record['agents'])}"] if record["agents"] else []
+    return " ".join(parts)
+
+
+def _at(name: str, heading: str) -> Column:
+    return Column(heading, lambda r: clock(datetime.fromisoformat(r[name])), width=19)
+
+
+_SIZE = Column("Size", lambda r: sized(r["size"]), right=True, width=9)
 _OF_PATIENT = (
-    _at("cataloged_at"),
+    _at("cataloged_at", "Cataloged"),
     Column("Kind", lambda r: r["kind"], width=8),
-    Column("Size", lambda r: sized(r["size"]), right=True, width=9),
-    Column("Object", lambda r: r["key"]),
+    _SIZE,
+    Column("Object", _named),
 )
 _OF_NOBODY = (*_OF_PATIENT[:2], Column("Because", lambda r: r["reason"], width=11), *_OF_PATIENT[2:])
+_OF_SESSIONS = (
+    _at("last_activity", "Last activity"),
+    _at("first_activity", "First activity"),
+    Column("Messages", lambda r: r["messages"], right=True, width=8),
+    Column("Objects", lambda r: r["objects"], right=True, width=7),
+    _SIZE,
+    Column("Session", lambda r: r["session_id"]),
+    Column("Agents", lambda r: ", ".join(r["agents"])),
+)
 _OF_FAILED = (
-    _at("failed_at"),
+    _at("failed_at", "Failed"),
     Column("Error", lambda r: r["error"], width=18),
     Column("Object", lambda r: r["key"]),
 )

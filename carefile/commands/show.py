@@ -1,4 +1,4 @@
-"""`carefile show`: the whole story of one execution or one object, each found from the other.
+"""`carefile show`: the whole story of one execution, one object or one session, each found from the other.
 
 From an execution to its object: its input names it. From an object to its executions: the catalog's entry and the
 stamp on the layout's objects name the one that filed it; what has not been filed is looked for among the executions
@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from carefile.commands.session import show_session
 from carefile.commands.story import print_story, story_of
 from carefile.connection import Connection
 from carefile.entries import Entries, Entry
@@ -30,18 +31,23 @@ def show(
     connection: Connection,
     view: View,
     what: Annotated[
-        str, typer.Argument(help="An execution's name or ARN, a landing key, or a key under processed/.")
+        str,
+        typer.Argument(
+            help="An execution's name or ARN, a landing key, a key under processed/, or a session's folder there."
+        ),
     ],
     *,
     everything: Annotated[
         bool, typer.Option("--all", help="For an object: also list every other execution about it.")
     ] = False,
 ) -> Exit:
-    """Tell the story of an execution or of an object: path, evidence, error, what to do."""
+    """Tell the story of an execution, of an object or of a session: path, evidence, error, what to do."""
     executions, entries = Executions(connection), Entries(connection)
     found = subject(connection, executions, what)
     if found.execution:
         return _show_execution(connection, view, executions, found.execution)
+    if found.session:
+        return show_session(view, entries, found.session)
     if found.filed:
         return _show_filed(connection, view, executions, entries, found.filed)
     if found.source is None:

@@ -13,13 +13,14 @@ import typer
 from rich.console import Console
 
 from carefile.connection import Connection
-from carefile.entries import Entries, Entry
+from carefile.entries import Entries, SessionSummary
 from carefile.exits import Exit
 from carefile.places import session_folder_name
 from carefile.places import where as place_of
 from carefile.problem import Problem
 from carefile.view import View
 from lambdas.core.layout import Owner
+from lambdas.core.session_entries import Place
 
 _SUFFIXES = (8, 16, 32)
 
@@ -55,23 +56,26 @@ def where(
 
 def _folders(connection: Connection, patient: str | None, session: str) -> list[str]:
     """The folders that the catalog shows for this session, the plain one first."""
-    plain = session_folder_name(session)
-    found = {
-        entry.session_id
-        for entry in Entries(connection).of_patient(patient)
-        if entry.session_id and (entry.session_id == plain or _is_second(entry, plain))
-    }
+    plain, entries = session_folder_name(session), Entries(connection)
+    found = [
+        item.session_id
+        for item in entries.sessions_of(patient)
+        if item.session_id == plain or _is_second(entries, item, plain)
+    ]
     return sorted(found, key=lambda name: (len(name), name))
 
 
-def _is_second(entry: Entry, plain: str) -> bool:
+def _is_second(entries: Entries, session: SessionSummary, plain: str) -> bool:
     """True for the folder of another tree with a session of the same id: its suffix is the tree's own digest."""
-    name, _, suffix = (entry.session_id or "").rpartition("-")
+    name, _, suffix = session.session_id.rpartition("-")
     if name != plain or len(suffix) not in _SUFFIXES:
         return False
-    key = entry.landing_key
+    one = next(iter(entries.in_session(Place(session.bucket, session.prefix))), None)
+    if one is None:
+        return False
+    key = one.landing_key
     trees = [key, *(key[: place + 1] for place, letter in enumerate(key) if letter == "/")]
-    return any(Owner(entry.landing_bucket, tree, tree=True).owner_id.startswith(suffix) for tree in trees)
+    return any(Owner(one.landing_bucket, tree, tree=True).owner_id.startswith(suffix) for tree in trees)
 
 
 def _print(path: str, out: Console) -> None:

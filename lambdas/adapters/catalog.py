@@ -1,46 +1,23 @@
-"""The catalog: one DynamoDB item a source, the one with the highest revision.
+"""The catalog's table: one item a source, the one with the highest revision, and beside them one item a session.
 
-Item: `source_id` (key), `patient_ref_key` and `cataloged_at` (the index `by-patient`, all of one patient's or of
-nobody's, by time), and what a reader asks for. It is small on purpose: DynamoDB bills by the kilobyte written.
+A session's item is replaced as a whole, on condition that nobody replaced it since it was read.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from lambdas.core.catalog import KEY, Entry, Item
+from lambdas.core.errors import StillChanging
+from lambdas.core.session_entries import Change, Place, entry_at
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-UNKNOWN = "UNKNOWN"
-
-
-def patient_ref_key(patient: dict[str, Any]) -> str:
-    return f"PATIENT#{patient['id']}" if patient["status"] == "known" else UNKNOWN
-
-
-def item_of(detail: dict[str, Any]) -> dict[str, Any]:
-    """The catalog's item for the detail of an event `Object Cataloged`, in DynamoDB's own form."""
-    source, location = detail["source"], detail["location"]
-    texts = {
-        "source_id": detail["source_id"],
-        "event_id": detail["event_id"],
-        "patient_ref_key": patient_ref_key(detail["patient"]),
-        "reason": detail["patient"].get("reason"),
-        "kind": detail["kind"],
-        "session_id": detail["session_info"].get("session_id"),
-        "landing_bucket": source["bucket"],
-        "landing_key": source["key"],
-        "landing_version": source.get("version_id"),
-        "bucket": location["bucket"],
-        "prefix": location["prefix"],
-        "key": location["objects"][0]["key"],
-        "execution": detail["execution"],
-        "cataloged_at": detail["cataloged_at"],
-    }
-    item: dict[str, Any] = {name: {"S": value} for name, value in texts.items() if value}
-    return item | {"revision": {"N": str(detail["revision"])}, "size": {"N": str(source["size"])}}
+_TRIES = 8  # several shards of the stream may hold objects of one session
 
 
 class Catalog:
@@ -48,15 +25,52 @@ class Catalog:
         self._dynamodb = dynamodb
         self._table = table
 
-    def put(self, detail: dict[str, Any]) -> bool:
+    def put(self, entry: Entry) -> bool:
         """Write the entry unless one of the same or a higher revision is there. True when it was written."""
+        return self._put(
+            entry.to_item(), f"attribute_not_exists({KEY}) OR revision < :known", {"N": str(entry.revision)}
+        )
+
+    def change_session(self, place: Place, changes: Sequence[Change]) -> bool:
+        """Merge changes of a session's objects into its item. True when that changed it."""
+        for _ in range(_TRIES):
+            item = self._get(place.key)
+            known = entry_at(place, item)
+            entry = known.merged(changes)
+            if entry.seen == known.seen:
+                return False
+            if self._replace(place.key, item, entry.to_item()):
+                return True
+        raise StillChanging(
+            f"still-changing: the session's entry changed in each of {_TRIES} tries; it is tried again"
+        )
+
+    def _get(self, key: str) -> Item:
+        found = self._dynamodb.get_item(TableName=self._table, Key={KEY: {"S": key}}, ConsistentRead=True)
+        return dict(found.get("Item", {}))
+
+    def _replace(self, key: str, known: Item, item: Item | None) -> bool:
+        """False when the item is no longer the one that was read."""
+        if item is not None and not known:
+            return self._put(item, f"attribute_not_exists({KEY})", None)
+        if item is not None:
+            return self._put(item, "seen = :known", known["seen"])
+        return self._conditionally(
+            self._dynamodb.delete_item,
+            Key={KEY: {"S": key}},
+            ConditionExpression="seen = :known",
+            ExpressionAttributeValues={":known": known["seen"]},
+        )
+
+    def _put(self, item: Item, condition: str, known: dict[str, Any] | None) -> bool:
+        values = {"ExpressionAttributeValues": {":known": known}} if known else {}
+        return self._conditionally(
+            self._dynamodb.put_item, Item=item, ConditionExpression=condition, **values
+        )
+
+    def _conditionally(self, request: Any, **arguments: Any) -> bool:
         try:
-            self._dynamodb.put_item(
-                TableName=self._table,
-                Item=item_of(detail),
-                ConditionExpression="attribute_not_exists(source_id) OR revision < :revision",
-                ExpressionAttributeValues={":revision": {"N": str(detail["revision"])}},
-            )
+            request(TableName=self._table, **arguments)
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
                 return False

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from lambdas.adapters.boundary import logger
 from lambdas.adapters.contracts import accept_input, conform
@@ -33,7 +35,15 @@ class Failures:
 
     def record(self, arn: str) -> bool:
         """Record the failure of an execution. False when it has been re-driven since, so that nothing is recorded."""
-        execution = self.executions.describe(arn)
+        return self._record(self.executions.describe(arn), arn)
+
+    def record_item(self, reported: Mapping[str, Any]) -> bool:
+        """Record the failure of an item of a Distributed Map. Its execution is an Express one: nobody could ask about
+        it, so it tells itself {input, error, cause, execution}."""
+        execution = Execution("FAILED", reported["input"], {}, reported["error"], reported.get("cause"), None)
+        return self._record(execution, reported["execution"])
+
+    def _record(self, execution: Execution, arn: str) -> bool:
         failed, request = execution.status in _FAILED, _request_in(execution)
         if request and self._may_mark(request.source):
             self._mark(request, failed)

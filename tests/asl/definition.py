@@ -56,6 +56,8 @@ def next_of(state: dict[str, Any], **states: Any) -> str | None:
     for choice in state["Choices"]:
         if evaluated(choice["Condition"], **states) is True:
             return str(choice["Next"])
+    if "Default" in state:
+        return str(state["Default"])
     raise AssertionError("States.NoChoiceMatched")
 
 

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -150,17 +149,6 @@ class Pipeline:
     def _named(data: dict[str, Any]) -> str | None:
         detail = data.get("detail", data)
         return detail.get("key") or detail.get("object", {}).get("key")
-
-
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    """Print a line that is seen whatever pytest captures: what a measurement came to."""
-
-    def say(line: str) -> None:
-        with capsys.disabled():
-            print(f"\n  {line}")  # noqa: T201
-
-    return say
 
 
 @pytest.fixture(scope="session")

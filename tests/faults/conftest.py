@@ -19,9 +19,8 @@ import pytest
 
 from local import deployment
 from tests.embedded import EmbeddedAws, free_port, running
-from tests.end_to_end.conftest import Pipeline, listen, say
+from tests.end_to_end.conftest import Pipeline, listen
 
-__all__ = ["say"]
 REPOSITORY = Path(__file__).parents[2]
 Rule = dict[str, Any]
 

@@ -6,6 +6,7 @@ import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from tests.simulation import sessions
 from tests.simulation.aws.store import Version
 from tests.simulation.oracle import PREFIX, Place, Uploaded, place_of
 from tests.simulation.outside import SCANNER_TAG, UPLOADERS_TAGS
@@ -28,7 +29,7 @@ def violations(world: World) -> list[str]:
         found += _Key(world, key).check()
     for execution in world.executions.values():
         found += _ended(execution)
-    return found + _event_ids(world) + _contradictions(world) + _leaks(world)
+    return found + sessions.violations(world) + _event_ids(world) + _contradictions(world) + _leaks(world)
 
 
 class _Key:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -16,17 +17,16 @@ PROCESSES = 2
 
 @pytest.mark.timeout(2 * SECONDS)
 def test_ten_thousand_schedules_leave_nothing_lost_mixed_or_rolled_back(
-    capsys: pytest.CaptureFixture[str],
+    say: Callable[[str], None],
 ) -> None:
     campaign = Campaign(range(1, SCHEDULES + 1), PROCESSES)
     begun = time.monotonic()
     campaign.run()
     took = time.monotonic() - begun
-    with capsys.disabled():
-        print(  # noqa: T201 - the numbers belong into the log of the tests
-            f"\nsimulation: {campaign.done:,} schedules, {campaign.uploads:,} uploads, {campaign.steps:,} steps, "
-            f"{campaign.faults:,} faults, {took:.0f} s, {len(campaign.broken)} broken"
-        )
+    say(
+        f"simulation: {campaign.done:,} schedules, {campaign.uploads:,} uploads, {campaign.steps:,} steps, "
+        f"{campaign.faults:,} faults, {took:.0f} s, {len(campaign.broken)} broken"
+    )
     shown = "\n".join(
         f"{violation}\n  python -m tests.simulation --seed {seed}" for seed, violation in campaign.broken[:5]
     )

@@ -11,11 +11,13 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
+from lambdas import index_sessions
 from lambdas.adapters import aws
-from lambdas.adapters.catalog import Catalog, item_of
+from lambdas.adapters.catalog import Catalog
 from lambdas.adapters.ledger import Ledger, LedgerEntry
 from lambdas.adapters.processed import Processed, VersionGone
 from lambdas.core import events, layout
+from lambdas.core.catalog import Entry
 from lambdas.core.model import Disposition, Observation, Source, Stamp, StoredObject, digest
 from lambdas.core.tagging import STATUS_TAG, PipelineStatus, with_status
 from lambdas.intake import marks
@@ -134,8 +136,8 @@ def check_before_retiring() -> Patches:
 
 
 def last_delivered_event_wins() -> Patches:
-    def put(self: Catalog, detail: dict[str, Any]) -> bool:
-        self._dynamodb.put_item(TableName=self._table, Item=item_of(detail))
+    def put(self: Catalog, entry: Entry) -> bool:
+        self._dynamodb.put_item(TableName=self._table, Item=entry.to_item())
         return True
 
     return [(Catalog, "put", put)]
@@ -178,6 +180,11 @@ def failure_marked_blindly() -> Patches:
     return [(Marks, "failed", failed)]
 
 
+def session_left_untold() -> Patches:
+    real = index_sessions.changes_between
+    return [(index_sessions, "changes_between", lambda _, new: real(None, new))]
+
+
 def _written(intake: Intake, upload: Upload, plan: Plan, folder: str, revision: int) -> events.Place | None:
     stamp = Stamp(plan.source.source_id, plan.observed.version, revision, upload.execution_name)
     try:
@@ -208,6 +215,7 @@ FOUND_WITHIN: dict[Callable[[], Patches], int] = {
     latest_decision_to_arrive_holds: 2000,
     failure_marked_blindly: 2000,
     assignment_left_out_of_the_check: 1000,
+    session_left_untold: 200,
 }
 
 

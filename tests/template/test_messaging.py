@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ def pattern(stage: Synthesised, rule: str) -> dict[str, Any]:
 
 
 def machine(stage: Synthesised) -> str:
-    return stage.only("AWS::StepFunctions::StateMachine")[0]
+    return stage.only("AWS::StepFunctions::StateMachine", named="Pipeline")[0]
 
 
 def test_an_upload_starts_an_execution_but_neither_filed_objects_nor_folder_markers_do(
@@ -104,7 +105,7 @@ def test_every_rule_may_send_to_its_queue_and_nobody_without_tls(stage: Synthesi
 def test_dead_letters_are_encrypted_and_kept_for_two_weeks(stage: Synthesised) -> None:
     key, _ = stage.only("AWS::KMS::Key", named="Records")
     queues = stage.properties("AWS::SQS::Queue")
-    assert len(queues) == 3
+    assert len(queues) == 4
     for queue in queues.values():
         assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
         assert queue["KmsMasterKeyId"] == {"Fn::GetAtt": [key, "Arn"]}
@@ -120,6 +121,27 @@ def test_what_a_function_cannot_process_of_an_event_is_kept(
     queue_id, _ = stage.only("AWS::SQS::Queue", named=queue)
     assert configured["MaximumRetryAttempts"] == 2
     assert configured["DestinationConfig"]["OnFailure"]["Destination"] == {"Fn::GetAtt": [queue_id, "Arn"]}
+
+
+def test_the_sessions_follow_the_catalog_by_its_stream_in_batches(stage: Synthesised) -> None:
+    table, properties = stage.only("AWS::DynamoDB::Table", named="CatalogTable")
+    assert properties["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+    mapping = stage.only("AWS::Lambda::EventSourceMapping")[1]
+    indexer, _ = stage.only("AWS::Lambda::Function", named="IndexSessions")
+    queue, _ = stage.only("AWS::SQS::Queue", named="SessionChanges")
+    assert mapping["FunctionName"] == {"Ref": indexer}
+    assert mapping["EventSourceArn"] == {"Fn::GetAtt": [table, "StreamArn"]}
+    assert mapping["StartingPosition"] == "TRIM_HORIZON"
+    assert mapping["MaximumBatchingWindowInSeconds"] == 10
+    assert mapping["BisectBatchOnFunctionError"] is True
+    assert mapping["DestinationConfig"]["OnFailure"]["Destination"] == {"Fn::GetAtt": [queue, "Arn"]}
+
+
+def test_what_is_no_session_s_change_costs_no_invocation(stage: Synthesised) -> None:
+    mapping = stage.only("AWS::Lambda::EventSourceMapping")[1]
+    patterns = [json.loads(found["Pattern"]) for found in mapping["FilterCriteria"]["Filters"]]
+    of_a_session = {"kind": {"S": ["session"]}}
+    assert patterns == [{"dynamodb": {"NewImage": of_a_session}}, {"dynamodb": {"OldImage": of_a_session}}]
 
 
 def test_both_buses_are_under_the_records_key(stage: Synthesised) -> None:

@@ -25,6 +25,7 @@ SETTINGS = {
     ),
     "TagObject": (256, 30, {"LANDING_BUCKETS", "PROCESSED_BUCKET", "SESSION_PREFIX", "LEDGER_TABLE"}),
     "IndexCatalog": (256, 30, {"CATALOG_TABLE"}),
+    "IndexSessions": (256, 120, {"CATALOG_TABLE"}),
     "RecordFailure": (
         256,
         60,
@@ -35,7 +36,7 @@ COMMON = {"LOG_LEVEL", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"
 
 
 def test_the_definition_is_the_file_as_it_stands(stage: Synthesised, project: Path) -> None:
-    machine = stage.only("AWS::StepFunctions::StateMachine")[1]
+    machine = stage.only("AWS::StepFunctions::StateMachine", named="Pipeline")[1]
     text = (project / "statemachines" / "object_pipeline.asl.json").read_text(encoding="utf-8")
     assert machine["DefinitionString"] == text
     json.loads(text)
@@ -44,20 +45,22 @@ def test_the_definition_is_the_file_as_it_stands(stage: Synthesised, project: Pa
 def test_every_placeholder_of_the_definition_has_a_value_and_every_value_a_placeholder(
     stage: Synthesised,
 ) -> None:
-    machine = stage.only("AWS::StepFunctions::StateMachine")[1]
+    machine = stage.only("AWS::StepFunctions::StateMachine", named="Pipeline")[1]
     placeholders = set(re.findall(r"\$\{([^}]*)\}", machine["DefinitionString"]))
     assert placeholders == set(machine["DefinitionSubstitutions"])
 
 
 def test_each_task_state_runs_its_own_function(stage: Synthesised) -> None:
-    substitutions = stage.only("AWS::StepFunctions::StateMachine")[1]["DefinitionSubstitutions"]
+    substitutions = stage.only("AWS::StepFunctions::StateMachine", named="Pipeline")[1][
+        "DefinitionSubstitutions"
+    ]
     for state in ("ClassifyObject", "NormaliseDocument", "NormaliseSession", "TagObject"):
         function, _ = stage.only(FUNCTION, named=state)
         assert substitutions[f"{state}Arn"] == {"Fn::GetAtt": [function, "Arn"]}
 
 
 def test_the_machine_is_standard_traced_logged_without_data_and_encrypted(stage: Synthesised) -> None:
-    machine = stage.only("AWS::StepFunctions::StateMachine")[1]
+    machine = stage.only("AWS::StepFunctions::StateMachine", named="Pipeline")[1]
     key, _ = stage.only("AWS::KMS::Key", named="Records")
     assert machine["StateMachineName"] == "Carefile-test-ObjectPipeline"
     assert machine["StateMachineType"] == "STANDARD"

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
+from pathlib import Path
 
+from lambdas.core.catalog import INDEX_KEYS, KEY, Entry
+from lambdas.core.session_entries import SessionSummary
 from tests.template.synthesis import Synthesised, listed
 
 BUCKET = "AWS::S3::Bucket"
+DOCUMENT = Path(__file__).parents[1] / "golden/events/cataloged_document.expected.json"
 DATA = {
     "AWS::S3::Bucket",
     "AWS::DynamoDB::Table",
@@ -19,7 +24,7 @@ DATA = {
 
 def test_every_bucket_is_versioned(stage: Synthesised) -> None:
     buckets = stage.properties(BUCKET)
-    assert len(buckets) == 3
+    assert len(buckets) == 4
     assert all(bucket["VersioningConfiguration"] == {"Status": "Enabled"} for bucket in buckets.values())
 
 
@@ -49,7 +54,7 @@ def test_every_bucket_refuses_what_is_not_tls_1_2(stage: Synthesised) -> None:
 
 def test_landing_and_processed_bucket_are_under_the_records_key(stage: Synthesised) -> None:
     key, _ = stage.only("AWS::KMS::Key", named="Records")
-    for name in ("LandingBucket", "ProcessedBucket"):
+    for name in ("LandingBucket", "ProcessedBucket", "ReportsBucket"):
         bucket = stage.only(BUCKET, named=name)[1]
         (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
         assert rule["ServerSideEncryptionByDefault"] == {
@@ -61,7 +66,7 @@ def test_landing_and_processed_bucket_are_under_the_records_key(stage: Synthesis
 
 def test_reads_of_landing_and_processed_bucket_are_logged(stage: Synthesised) -> None:
     logs, _ = stage.only(BUCKET, named="AccessLogs")
-    for name in ("LandingBucket", "ProcessedBucket"):
+    for name in ("LandingBucket", "ProcessedBucket", "ReportsBucket"):
         logging = stage.only(BUCKET, named=name)[1]["LoggingConfiguration"]
         assert logging == {"DestinationBucketName": {"Ref": logs}, "LogFilePrefix": f"{name}/"}
 
@@ -108,7 +113,7 @@ def test_the_functions_may_read_an_existing_landing_bucket_and_decrypt_it(
 def test_landing_and_processed_bucket_may_be_one(one_bucket: Synthesised) -> None:
     outputs = one_bucket.outputs()
     assert outputs["LandingBucketName"] == outputs["ProcessedBucketName"]
-    assert len(one_bucket.properties(BUCKET)) == 2  # and the access logs
+    assert len(one_bucket.properties(BUCKET)) == 3  # and reports, and the access logs
     variables = one_bucket.function("NormaliseSession")["Environment"]["Variables"]
     assert variables["LANDING_BUCKETS"] == variables["PROCESSED_BUCKET"]
     assert variables["SESSION_PREFIX"] == "filed/processed/"
@@ -131,9 +136,16 @@ def test_the_catalog_is_found_by_patient_in_order_of_time(stage: Synthesised) ->
     assert index["IndexName"] == "by-patient"
     assert index["KeySchema"] == [
         {"AttributeName": "patient_ref_key", "KeyType": "HASH"},
-        {"AttributeName": "cataloged_at", "KeyType": "RANGE"},
+        {"AttributeName": "listed_at", "KeyType": "RANGE"},
     ]
-    assert index["Projection"] == {"ProjectionType": "ALL"}
+    projected = index["Projection"]
+    assert projected["ProjectionType"] == "INCLUDE"
+    # What is not projected costs nothing in the index: what a session's entry remembers of its objects, above all.
+    assert not {"seen", "event_id"} & set(projected["NonKeyAttributes"])
+    shown = {*projected["NonKeyAttributes"], *INDEX_KEYS, KEY}
+    document = Entry.of_event(json.loads(DOCUMENT.read_text())["detail"]).to_item()
+    assert document.keys() - {"event_id"} <= shown
+    assert {field.name for field in fields(SessionSummary)} - {"patient"} <= shown
 
 
 def test_the_secret_of_the_pseudonyms_is_made_by_aws_and_seen_by_nobody(stage: Synthesised) -> None:

@@ -190,3 +190,30 @@ def test_one_failure_told_twice_has_one_event_id(world: World) -> None:
         world.record_failure(stopped(data=event))
     first, second = world.bus.published
     assert first == second
+
+
+def test_an_item_of_a_distributed_map_tells_its_failure_itself(world: World) -> None:
+    version = world.upload(KEY)
+    cause = json.dumps(
+        {"errorMessage": "empty-object: the object holds no bytes", "errorType": "RejectedObject"}
+    )
+    told = {"input": {"bucket": LANDING, "key": KEY}, "error": "RejectedObject", "cause": cause}
+    arn = "arn:aws:states:eu-west-1:1:express:machine/Objects:name:uuid"
+    assert record_failure.handler({**told, "execution": arn}, None) == {"recorded": True}
+    assert status(world, version) == "failed"
+    (event,) = world.bus.published
+    assert event.detail["source"]["key"] == KEY
+    assert (event.detail["error"], event.detail["execution"]) == ("RejectedObject", arn)
+    assert event.detail["cause"] == "empty-object: the object holds no bytes"
+
+
+def test_an_item_whose_cause_is_missing_is_recorded_too(world: World) -> None:
+    world.upload(KEY)
+    told = {
+        "input": {"bucket": LANDING, "key": KEY},
+        "error": "States.Timeout",
+        "cause": "",
+        "execution": "arn:e",
+    }
+    assert record_failure.handler(told, None) == {"recorded": True}
+    assert world.bus.published[0].detail["cause"] == "see the execution in the Step Functions console"

@@ -39,11 +39,13 @@ def test_the_entry_says_whose_and_where(world: World) -> None:
         "landing_bucket": LANDING,
         "landing_key": "documents/P/x.txt",
         "landing_version": detail["source"]["version_id"],
+        "modified": detail["source"]["last_modified"],
         "bucket": "processed-bucket",
         "prefix": "processed/P_x/",
         "key": "processed/P_x/original.txt",
         "execution": detail["execution"],
         "cataloged_at": detail["cataloged_at"],
+        "listed_at": detail["cataloged_at"],
         "revision": "1",
         "size": "5",
     }

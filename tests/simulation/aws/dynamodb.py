@@ -19,11 +19,12 @@ _TERM = re.compile(
 
 
 class DynamoDB:
-    """The client. `tables` may be looked at freely."""
+    """The client. `tables` may be looked at freely, and `changes`, what the catalog's stream tells: (old, new)."""
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
         self.tables: dict[str, dict[str, Item]] = {}
+        self.changes: list[tuple[Item | None, Item]] = []
 
     def get_item(self, **arguments: Any) -> dict[str, Any]:
         return self._gate.call("dynamodb", "GetItem", arguments, self._get)
@@ -67,6 +68,8 @@ class DynamoDB:
         old = self._table(TableName).get(key, {})
         _require("PutItem", ConditionExpression, old, ExpressionAttributeNames, ExpressionAttributeValues)
         self._table(TableName)[key] = _copied(Item)
+        if TableName == "catalog":
+            self.changes.append((_copied(old) if old else None, _copied(Item)))
         return {}
 
     def _update(

@@ -1,0 +1,28 @@
+"""The machines' definitions as they are deployed: their files, and what is composed of them, with `${…}` in it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from infrastructure.composition import as_item_processor, with_item_processors
+from infrastructure.config import PROJECT_ROOT
+
+STATE_MACHINES = PROJECT_ROOT / "statemachines"
+
+
+def in_file(name: str) -> dict[str, Any]:
+    definition: dict[str, Any] = json.loads((STATE_MACHINES / f"{name}.asl.json").read_text(encoding="utf-8"))
+    return definition
+
+
+def backfill() -> dict[str, Any]:
+    """The backfill with the object pipeline's states in its items' way."""
+    machine, state = in_file("backfill"), "TakeInEachObject"
+    processor = as_item_processor(
+        in_file("object_pipeline"),
+        around=machine["States"][state]["ItemProcessor"],
+        then="KeepTheResult",
+        on_failure="RecordFailure",
+    )
+    return with_item_processors(machine, {state: processor})

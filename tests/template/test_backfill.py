@@ -1,0 +1,73 @@
+"""The backfill as it is deployed: the pipeline's states, Express children, and no more rights than it needs."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from tests.asl.definition import STATES
+from tests.template.synthesis import Synthesised
+
+MACHINE = "AWS::StepFunctions::StateMachine"
+
+
+def machine(stage: Synthesised) -> dict[str, Any]:
+    return stage.only(MACHINE, named="Backfill")[1]
+
+
+def test_each_object_takes_the_way_of_the_pipelines_own_states(stage: Synthesised) -> None:
+    (state,) = json.loads(machine(stage)["DefinitionString"])["States"].values()
+    processor = state["ItemProcessor"]
+    assert processor["ProcessorConfig"] == {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"}
+    assert processor["States"].keys() > STATES.keys()
+    for name, own in STATES.items():
+        assert processor["States"][name].get("Arguments") == own.get("Arguments"), name
+        assert processor["States"][name].get("Choices") == own.get("Choices"), name
+
+
+def test_every_placeholder_has_a_value_and_every_value_a_placeholder(stage: Synthesised) -> None:
+    deployed = machine(stage)
+    placeholders = set(re.findall(r"\$\{([^}]*)\}", deployed["DefinitionString"]))
+    assert placeholders == set(deployed["DefinitionSubstitutions"])
+    assert deployed["DefinitionSubstitutions"]["Concurrency"] == "40"
+
+
+def test_the_run_itself_is_standard_logged_without_data_and_encrypted(stage: Synthesised) -> None:
+    deployed = machine(stage)
+    assert deployed["StateMachineName"] == "Carefile-test-Backfill"
+    assert deployed["StateMachineType"] == "STANDARD"
+    assert deployed["LoggingConfiguration"]["IncludeExecutionData"] is False
+    assert "KmsKeyId" in deployed["EncryptionConfiguration"]
+
+
+def test_results_go_to_the_reports_bucket_only(stage: Synthesised) -> None:
+    bucket, _ = stage.only("AWS::S3::Bucket", named="ReportsBucket")
+    (statement,) = [s for _, s in stage.role_statements() if s["Sid"] == "WriteResults"]
+    assert bucket in json.dumps(statement["Resource"])
+    assert json.dumps(statement["Resource"]).endswith('/backfill/*"]]}')
+
+
+def test_children_are_the_machines_own(stage: Synthesised) -> None:
+    for sid in ("StartChildren", "RunChildren"):
+        (statement,) = [s for _, s in stage.role_statements() if s["Sid"] == sid]
+        assert "Carefile-test-Backfill" in json.dumps(statement["Resource"])
+
+
+def test_further_buckets_are_accepted_read_and_listed(synthesise: Any) -> None:
+    key = "arn:aws:kms:eu-west-1:111122223333:key/old"
+    further = synthesise(source_buckets={"old-records": key, "older-records": None})
+    for name in ("ClassifyObject", "NormaliseSession", "TagObject", "RecordFailure"):
+        accepted = further.function(name)["Environment"]["Variables"]["LANDING_BUCKETS"]["Fn::Join"][1]
+        assert accepted[-1] == ",old-records,older-records", name
+    for sid, role in (
+        ("ReadObjects", "NormaliseSession"),
+        ("WriteTags", "TagObject"),
+        ("ListObjects", "Backfill"),
+    ):
+        text = json.dumps([it for it in further.statements_of(f"{role}Role") if it["Sid"] == sid])
+        assert "old-records" in text, sid
+        assert "older-records" in text, sid
+    assert key in json.dumps(further.statements_of("ClassifyObjectRole"))
+    rule = json.dumps(further.only("AWS::Events::Rule", named="UploadRule")[1]["EventPattern"])
+    assert "old-records" not in rule

@@ -1,0 +1,146 @@
+"""IndexSessions: one entry a session, in line with the entries of its objects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lambdas import index_sessions
+from lambdas.core.catalog import Entry
+from lambdas.core.errors import StillChanging
+from lambdas.core.session_entries import Place, SessionSummary
+from tests.unit.world import PROCESSED, World, submitted_event
+
+Json = dict[str, Any]
+TREE = "sessions/Ana_7/session_1/"
+ANA = Place(PROCESSED, "processed/Ana_7_medical_notes/session_1/")
+BEN = Place(PROCESSED, "processed/Ben_8_medical_notes/session_1/")
+
+
+class Stream:
+    """What DynamoDB's stream tells: each change of an entry since it was last asked."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._known: dict[str, Json] = {}
+
+    def records(self) -> list[Json]:
+        now = {item["source_id"]["S"]: item for item in self._world.catalog() if "kind" in item}
+        told: list[Json] = []
+        for key in now.keys() | self._known.keys():
+            images = {"OldImage": self._known.get(key), "NewImage": now.get(key)}
+            if images["OldImage"] != images["NewImage"]:
+                told.append({"dynamodb": {name: image for name, image in images.items() if image}})
+        self._known = now
+        return told
+
+
+def index(records: list[Json]) -> int:
+    return int(index_sessions.handler({"Records": records}, None)["sessions"])
+
+
+def summary(world: World, place: Place) -> SessionSummary | None:
+    found = world.dynamodb.get_item(TableName="catalog", Key={"source_id": {"S": place.key}})
+    return SessionSummary.of_item(found["Item"]) if "Item" in found else None
+
+
+def write_session(world: World, tree: str = TREE) -> None:
+    world.file(f"{tree}session.json", b"{}")
+    world.file(f"{tree}agents/agent_guide/agent.json", b"{}")
+    for number in range(3):
+        world.file(f"{tree}agents/agent_guide/messages/message_{number}.json", b"12345")
+
+
+def test_a_session_of_many_objects_has_one_entry(world: World) -> None:
+    write_session(world)
+    assert index(Stream(world).records()) == 1
+    found = summary(world, ANA)
+    assert found is not None
+    assert (found.patient, found.session_id, found.prefix) == ("Ana_7", "session_1", ANA.prefix)
+    assert (found.messages, found.agents, found.objects, found.size) == (3, ("guide",), 5, 19)
+    entries = [Entry.of_item(item) for item in world.catalog() if "kind" in item]
+    assert found.first_activity[:19] == min(entry.modified for entry in entries)[:19]
+    assert found.last_activity[:19] == max(entry.modified for entry in entries)[:19]
+    assert found.cataloged_at == max(entry.cataloged_at for entry in entries)
+
+
+def test_the_patient_s_index_holds_the_session_and_not_its_objects(world: World) -> None:
+    write_session(world)
+    world.file("documents/Ana_7/x.txt")
+    index(Stream(world).records())
+    indexed = [item["source_id"]["S"] for item in world.catalog() if "listed_at" in item]
+    assert sorted(indexed) == sorted(
+        [ANA.key, *(i["source_id"]["S"] for i in world.catalog() if _is_document(i))]
+    )
+
+
+def _is_document(item: Json) -> bool:
+    return item.get("kind") == {"S": "document"}
+
+
+def test_a_rewritten_object_counts_once_and_with_its_newest_size(world: World) -> None:
+    write_session(world)
+    stream = Stream(world)
+    index(stream.records())
+    world.file(f"{TREE}session.json", b"much longer")
+    index(stream.records())
+    found = summary(world, ANA)
+    assert found is not None
+    assert (found.objects, found.size) == (5, 19 - 2 + 11)
+
+
+def test_a_batch_that_comes_again_writes_nothing(world: World) -> None:
+    write_session(world)
+    records = Stream(world).records()
+    assert (index(records), index(records), index(records[:2])) == (1, 0, 0)
+
+
+def test_a_session_that_goes_to_another_patient_leaves_nothing_to_be_read(world: World) -> None:
+    write_session(world)
+    stream = Stream(world)
+    before = stream.records()
+    index(before)
+    for item in [item for item in world.catalog() if "kind" in item]:
+        world.run(submitted_event(item["landing_key"]["S"], {"patient_id": "Ben_8"}), "e2")
+    index(stream.records())
+    index(before)
+    assert summary(world, ANA) is None
+    found = summary(world, BEN)
+    assert found is not None
+    assert (found.patient, found.objects, found.messages) == ("Ben_8", 5, 3)
+
+
+def test_an_object_that_becomes_a_document_leaves_its_session(world: World) -> None:
+    write_session(world)
+    stream = Stream(world)
+    index(stream.records())
+    world.run(submitted_event(f"{TREE}session.json", {"kind": "document"}), "e2")
+    index(stream.records())
+    found = summary(world, ANA)
+    assert found is not None
+    assert found.objects == 4
+
+
+def test_deleted_entries_take_their_session_along(world: World) -> None:
+    write_session(world)
+    stream = Stream(world)
+    index(stream.records())
+    for item in [item for item in world.catalog() if "kind" in item]:
+        world.dynamodb.delete_item(TableName="catalog", Key={"source_id": item["source_id"]})
+    index(stream.records())
+    assert world.catalog() == []
+
+
+def test_a_session_that_others_keep_changing_is_tried_again_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_session(world)
+    monkeypatch.setattr(index_sessions.catalog, "_replace", lambda *_: False)
+    with pytest.raises(StillChanging, match=r"^still-changing: "):
+        index(Stream(world).records())
+
+
+def test_documents_are_nobody_s_session(world: World) -> None:
+    world.file("documents/Ana_7/x.txt")
+    assert index(Stream(world).records()) == 0
