@@ -116,6 +116,7 @@ class CarefileFunction(Construct):
                 "LOG_LEVEL": config.log_level.value,
                 "POWERTOOLS_SERVICE_NAME": f"carefile-{module.replace('_', '-')}",
                 "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
+                "STAGE": config.stage,
                 **environment,
             },
             environment_encryption=as_it_is(self, settings.log_key),

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_lambda_powertools.metrics import MetricUnit
-
-from lambdas.adapters.boundary import entry_point, logger, metrics
+from lambdas.adapters.boundary import entry_point, logger
+from lambdas.adapters.measures import Metric, measure
 from lambdas.core.model import Disposition, Source
 from lambdas.core.tagging import status_of
 from lambdas.intake import wiring
@@ -24,15 +23,13 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     # Without a version the upload was gone before it was ever seen: what is there now is another's.
     tagged = marks.ended(source, version, version_id, status) if version else False
     _count(disposition, event.get("kind") or "none", event.get("patient") or {})
-    logger.info("tagged", status=status.value, written=tagged, source_id=source.source_id)
+    logger.info("tagged", status=status.value, written=tagged)
     return {"status": status.value, "tagged": tagged}
 
 
 def _count(disposition: Disposition, kind: str, patient: dict[str, str]) -> None:
-    metrics.add_dimension("disposition", disposition.value)
-    metrics.add_dimension("kind", kind)
-    metrics.add_metric("Intakes", MetricUnit.Count, 1)
+    counted = {Metric.INTAKES: 1}
     if patient.get("status") == "unknown":
         conflicting = patient.get("reason") == "conflict"
-        metrics.add_metric("ConflictingPatients" if conflicting else "UnknownPatients", MetricUnit.Count, 1)
-    metrics.flush_metrics()
+        counted[Metric.CONFLICTING_PATIENTS if conflicting else Metric.UNKNOWN_PATIENTS] = 1
+    measure(counted, disposition=disposition.value, kind=kind)

@@ -25,6 +25,7 @@ FUNCTION_ENVIRONMENT = {
     "CATALOG_BUS": "catalog-bus",
     "PSEUDONYM_SECRET_ARN": "pseudonym-key",
     "LOG_LEVEL": "INFO",
+    "STAGE": "test",
 }
 
 os.environ.update(FUNCTION_ENVIRONMENT)

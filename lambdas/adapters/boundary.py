@@ -1,4 +1,4 @@
-"""The edge of every function: logging without PHI, metrics, and errors under the names that the machine knows.
+"""The edge of every function: its log, and errors under the names that the machine knows.
 
 Whatever leaves a handler as an exception is a `CarefileError` with a text that holds no PHI. The texts of other
 exceptions may, so they are never passed on: what remains of them is their type and the line they came from.
@@ -11,11 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
+from lambdas.adapters.masking import MaskingFormatter, mask_libraries
 from lambdas.adapters.settings import ROOT
 from lambdas.core.errors import (
     CarefileError,
@@ -25,8 +26,8 @@ from lambdas.core.errors import (
     StorageThrottled,
 )
 
-logger = Logger()
-metrics = Metrics()
+logger = Logger(logger_formatter=MaskingFormatter())
+mask_libraries()
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 _TRANSIENT_CODES = frozenset(
@@ -86,12 +87,10 @@ def entry_point(handler: Handler) -> Handler:
         logger.set_correlation_id(_execution_in(event).rpartition(":")[2])
         try:
             return handler(event, context)
-        except CarefileError as error:
-            logger.error("failed", error=type(error).__name__, reason=str(error).partition(":")[0])
-            raise
         except Exception as error:
-            typed = translated(error)
-            logger.error("failed", error=type(typed).__name__, reason=str(typed))
+            typed = error if isinstance(error, CarefileError) else translated(error)
+            logger.error("failed", error=type(typed).__name__, reason=str(typed).partition(": ")[0])
+            # What it came from may speak of the patient, and a traceback would show that too.
             raise typed from None
 
     return wrapped

@@ -1,11 +1,13 @@
 """The published schemas at run time: what comes in and what goes out is held against them.
 
-Reports name the place and the rule that was broken, never the value, which may be a patient's.
+Reports name the place and the rule that was broken, never the value, which may be a patient's, nor a member's name that
+the schema leaves open, which a document may have chosen.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -18,16 +20,35 @@ from lambdas.core.rules import RuleTable
 
 
 @cache
+def _schema(name: str) -> dict[str, Any]:
+    schema: dict[str, Any] = json.loads((ROOT / "schemas" / f"{name}.v1.json").read_bytes())
+    return schema
+
+
+@cache
 def _validator(name: str, definition: str | None = None) -> Any:
-    schema = json.loads((ROOT / "schemas" / f"{name}.v1.json").read_bytes())
+    schema = _schema(name)
     if definition:
         schema = {"$schema": schema["$schema"], "$defs": schema["$defs"], "$ref": f"#/$defs/{definition}"}
     return jsonschema_rs.Draft202012Validator(schema)
 
 
-def _fault(validator: Any, instance: object) -> str | None:
-    for error in validator.iter_errors(instance):
-        place = "/".join(str(part) for part in error.instance_path) or "the top"
+def _members(part: object) -> Iterator[str]:
+    """The names of all members that a schema, or a part of one, speaks of."""
+    if isinstance(part, dict):
+        yield from part.get("properties", ())
+        for value in part.values():
+            yield from _members(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from _members(value)
+
+
+def _fault(name: str, instance: object, definition: str | None = None) -> str | None:
+    for error in _validator(name, definition).iter_errors(instance):
+        known = set(_members(_schema(name)))
+        steps = (str(step) if isinstance(step, int) or step in known else "*" for step in error.instance_path)
+        place = "/".join(steps) or "the top"
         if isinstance(error.kind, jsonschema_rs.ValidationErrorKind.Required):
             return f"at {place}: the member '{error.kind.property}' is missing"
         keyword = "/".join(str(part) for part in error.schema_path[-1:])
@@ -49,7 +70,7 @@ def accept_input(instance: object) -> None:
     shape = shape_of(instance)
     if not _is_unicode(instance):
         raise RejectedEvent("malformed-input: the input holds text that is no valid Unicode")
-    if fault := _fault(_validator("pipeline_input", shape.value), instance):
+    if fault := _fault("pipeline_input", instance, shape.value):
         raise RejectedEvent(
             f"malformed-input: the input is no valid {shape.value}, {fault}; see schemas/pipeline_input.v1.json"
         )
@@ -57,7 +78,7 @@ def accept_input(instance: object) -> None:
 
 def conform(name: str, instance: dict[str, Any]) -> dict[str, Any]:
     """The instance itself, when it is what the schema of that name publishes. ContractViolation otherwise."""
-    if fault := _fault(_validator(name), instance):
+    if fault := _fault(name, instance):
         raise ContractViolation(
             f"contract-broken: the data made for schemas/{name}.v1.json is invalid, {fault}"
         )

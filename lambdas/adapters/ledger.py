@@ -156,7 +156,7 @@ class Ledger:
             }
         )
         if found.get("UnprocessedKeys"):
-            raise StorageThrottled("BatchGetItem: the ledger did not answer for every item")
+            raise StorageThrottled("Unprocessed from BatchGetItem: the ledger did not answer for every item")
         return {item["source_id"]["S"]: dict(item) for item in found["Responses"].get(self._table, [])}
 
     def _take_revision(

@@ -30,4 +30,4 @@ class Publisher:
             ]
         )
         if done["FailedEntryCount"]:
-            raise StorageThrottled("PutEvents: the catalog bus did not take the event")
+            raise StorageThrottled("FailedEntry from PutEvents: the catalog bus did not take the event")

@@ -12,6 +12,7 @@ from lambdas.adapters.boundary import logger
 from lambdas.adapters.contracts import accept_input, conform
 from lambdas.adapters.executions import Execution, Executions
 from lambdas.adapters.landing import Landing
+from lambdas.adapters.measures import Metric, measure
 from lambdas.adapters.publisher import Publisher
 from lambdas.core import events
 from lambdas.core.errors import CarefileError, RejectedEvent
@@ -59,7 +60,9 @@ class Failures:
         )
         conform(event.type.schema, event.detail)
         self.publisher.publish(event)
-        logger.info("failure recorded", error=event.detail["error"], source_id=event.detail.get("source_id"))
+        error = str(event.detail["error"])
+        logger.info("failure recorded", error=error)
+        measure({Metric.FAILURES: 1}, error=error)
         return True
 
     def _may_mark(self, source: Source) -> bool:

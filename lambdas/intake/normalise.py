@@ -18,7 +18,7 @@ def normalise(intake: Intake, event: dict[str, Any]) -> dict[str, Any]:
     outcome = intake.run(upload)
     for item in outcome.events:
         conform(item.type.schema, item.detail)
-    logger.info("normalised", disposition=outcome.disposition.value, source_id=source.source_id)
+    logger.info("normalised", disposition=outcome.disposition.value)
     result: dict[str, Any] = {
         "upload": asked,
         "disposition": outcome.disposition.value,

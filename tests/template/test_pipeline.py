@@ -32,7 +32,7 @@ SETTINGS = {
         {"LANDING_BUCKETS", "PROCESSED_BUCKET", "SESSION_PREFIX", "LEDGER_TABLE", "CATALOG_BUS"},
     ),
 }
-COMMON = {"LOG_LEVEL", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"}
+COMMON = {"LOG_LEVEL", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "STAGE"}
 
 
 def test_the_definition_is_the_file_as_it_stands(stage: Synthesised, project: Path) -> None:

@@ -1,0 +1,229 @@
+"""Logging masks by default: whatever a developer hands to the log, nothing of a patient comes out of it."""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import logging
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from lambdas.adapters.boundary import entry_point, logger
+from lambdas.adapters.masking import FIELDS, MESSAGES, LibraryFormatter, mask_libraries
+from lambdas.adapters.measures import DIMENSIONS, Metric, measure
+from lambdas.adapters.settings import ROOT
+from lambdas.core.errors import CarefileError, RejectedObject
+
+MARK = "Zyxwvut_Patient_Mark"
+KEY = f"documents/{MARK}/{MARK}.txt"
+SOURCES = sorted((ROOT / "lambdas").rglob("*.py"))
+# What a text of ours may take in: numbers and names of the program's own, and a deployment's settings.
+IN_A_TEXT = {
+    "MAX_ROUNDS",
+    "_line(error)",
+    "code",
+    "error.operation_name",
+    "fault",
+    "name",
+    "self.layout.prefix",
+    "shape.value",
+    "text",
+    "type(error).__name__",
+}
+
+
+def _raised() -> None:
+    try:
+        raise KeyError(KEY)
+    except KeyError:
+        logger.exception(KEY)
+
+
+CARELESS: dict[str, Callable[[], object]] = {
+    "the key as the message": lambda: logger.info(KEY),
+    "the key in the message": lambda: logger.info(f"filed {KEY}"),
+    "the key as an argument": lambda: logger.info("filed %s", KEY),
+    "an id that looks like a word": lambda: logger.info("maria"),
+    "the event": lambda: logger.info({"input": {"key": KEY}}),
+    "the event as JSON": lambda: logger.info(json.dumps({"key": KEY})),
+    "a field nobody knows": lambda: logger.info("tagged", key=KEY),
+    "a field of a patient's name": lambda: logger.info("tagged", **{MARK: True}),
+    "a number that is an id": lambda: logger.info("tagged", patient_id=4711_0815),
+    "a known field with another value": lambda: logger.info("tagged", status=KEY, written=MARK, reason=MARK),
+    "a list": lambda: logger.info("tagged", status=[KEY]),
+    "the standard library's extra": lambda: logger.info("tagged", extra={"key": KEY}),
+    "an exception": _raised,
+    "an exception as a field": lambda: logger.error("failed", exception=KEY, exception_notes=[KEY]),
+    "a key that stays": lambda: (logger.append_keys(key=KEY), logger.info("tagged")),
+    "a correlation id that is none": lambda: (logger.set_correlation_id(KEY), logger.info("tagged")),
+}
+
+
+@pytest.fixture(autouse=True)
+def _afterwards() -> Iterator[None]:
+    yield
+    logger.clear_state()
+
+
+@pytest.mark.parametrize("careless", CARELESS.values(), ids=CARELESS)
+def test_a_careless_log_line_says_nothing_of_the_patient(
+    careless: Callable[[], object], log: io.StringIO
+) -> None:
+    careless()
+    line = log.getvalue()
+    assert '"level":' in line
+    for word in (MARK, "maria", "47110815", "documents/"):
+        assert word not in line
+
+
+def test_what_is_hidden_is_counted_so_that_its_author_sees_it(log: io.StringIO) -> None:
+    logger.info("tagged", key=KEY, other=1, status="cataloged", written=True)
+    line = json.loads(log.getvalue())
+    assert (line["message"], line["status"], line["written"]) == ("tagged", "cataloged", True)
+    assert line["masked_fields"] == 2
+
+
+def test_an_error_logs_its_class_its_reason_and_its_place(log: io.StringIO) -> None:
+    @entry_point
+    def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+        raise RejectedObject("empty-object: the object holds no bytes") if event else ValueError(KEY)
+
+    for event in ({}, {"a": 1}):
+        with pytest.raises(CarefileError):
+            handler(event, None)
+    defect, rejected = map(json.loads, log.getvalue().splitlines())
+    assert (rejected["error"], rejected["reason"]) == ("RejectedObject", "empty-object")
+    assert defect["error"] == "InternalError"
+    assert re.fullmatch(r"ValueError at lambdas/adapters/boundary\.py:\d+", defect["reason"])
+
+
+def test_an_error_forgets_what_it_came_from() -> None:
+    """The embedded AWS writes the whole traceback into the function's log, AWS the exception's text."""
+
+    @entry_point
+    def handler(_event: dict[str, Any], _context: Any) -> dict[str, Any]:
+        try:
+            raise KeyError(KEY)
+        except KeyError:
+            raise RejectedObject("empty-object: the object holds no bytes")  # noqa: B904
+
+    with pytest.raises(RejectedObject) as caught:
+        handler({}, None)
+    assert caught.value.__suppress_context__
+
+
+def test_a_library_s_words_are_masked_and_its_name_and_place_stay() -> None:
+    seen, root = io.StringIO(), logging.getLogger()
+    handler = logging.StreamHandler(seen)
+    root.addHandler(handler)
+    before = {other: other.formatter for other in root.handlers}
+    try:
+        mask_libraries()
+        logging.getLogger("urllib3.connectionpool").warning("Failed to parse headers (url=%s)", KEY)
+        try:
+            raise KeyError(KEY)
+        except KeyError:
+            logging.getLogger("pydicom").exception(KEY)
+        with warnings.catch_warnings():
+            logging.captureWarnings(False)
+            logging.captureWarnings(True)
+            warnings.simplefilter("always")
+            warnings.warn(f"Invalid value for VR UI: {KEY}", stacklevel=1)
+    finally:
+        logging.captureWarnings(False)
+        root.removeHandler(handler)
+        for other, formatter in before.items():
+            other.setFormatter(formatter)
+    lines = [json.loads(line) for line in seen.getvalue().splitlines()]
+    assert [line["library"] for line in lines] == ["urllib3", "pydicom", "py"]
+    assert lines[1]["exception_name"] == "KeyError"
+    assert MARK not in seen.getvalue()
+
+
+def test_a_record_of_a_library_without_an_exception_is_one_line() -> None:
+    record = logging.LogRecord("boto", logging.WARNING, "/x/session.py", 7, "%s\n%s", (KEY, KEY), None)
+    assert json.loads(LibraryFormatter().format(record)) == {
+        "level": "WARNING",
+        "library": "boto",
+        "place": "session:7",
+        "message": "(masked)",
+    }
+
+
+def test_a_dimension_that_is_no_known_word_becomes_other(capsys: pytest.CaptureFixture[str]) -> None:
+    measure({Metric.INTAKES: 1}, disposition=MARK, kind="document")
+    measure({Metric.FAILURES: 1}, error=f"{MARK}.Exception")
+    measure({Metric.FAILURES: 1}, error="S3.NoSuchBucketException")
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (lines[0]["disposition"], lines[0]["kind"], lines[0]["stage"]) == ("other", "document", "test")
+    assert [line["error"] for line in lines[1:]] == ["other", "S3.NoSuchBucketException"]
+
+
+def test_a_metric_has_the_dimensions_that_the_dashboard_looks_for_or_none_is_written(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(ValueError, match="Intakes has the dimensions"):
+        measure({Metric.INTAKES: 1}, kind="document")
+    measure({Metric.UPLOAD_TO_CATALOG: 1})
+    (line,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert line["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["stage"]]
+    assert all(name in FIELDS for names in DIMENSIONS.values() for name in names)
+
+
+def calls_of_the_logger() -> Iterator[ast.Call]:
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("logger."):
+                yield node
+
+
+def test_every_message_and_field_that_the_functions_log_may_be_seen() -> None:
+    said = set()
+    for call in calls_of_the_logger():
+        if ast.unparse(call.func).rpartition(".")[2] in ("info", "error", "warning", "debug"):
+            (message,) = call.args
+            assert isinstance(message, ast.Constant), ast.unparse(call)
+            said.add(message.value)
+            assert {word.arg for word in call.keywords} <= set(FIELDS), ast.unparse(call)
+    assert said == MESSAGES
+
+
+def raised_errors(tree: ast.AST) -> Iterator[tuple[str, str, set[str]]]:
+    """Each error of ours that is made: its class, what its text begins with, what its text takes in."""
+    names = {kind.__name__ for kind in CarefileError.__subclasses__()}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in names:
+            (text,) = node.args
+            parts = text.values if isinstance(text, ast.JoinedStr) else [text]
+            words = [str(part.value) for part in parts if isinstance(part, ast.Constant)]
+            others = [part for part in parts if not isinstance(part, ast.Constant)]
+            taken = {ast.unparse(p.value if isinstance(p, ast.FormattedValue) else p) for p in others}
+            yield ast.unparse(node.func), "".join(words[:1]), taken
+
+
+def test_no_text_of_an_error_takes_in_what_may_be_a_patient_s() -> None:
+    """The text becomes the cause of an execution; its first word goes into the log."""
+    found = 0
+    for path in SOURCES:
+        for name, begins, taken in raised_errors(ast.parse(path.read_text(encoding="utf-8"))):
+            assert taken <= IN_A_TEXT, f"{path.name}: {name} says {taken - IN_A_TEXT}"
+            own = path.name == "boundary.py"
+            assert own or re.match(r"[a-z]+(-[a-z]+){1,4}: |[A-Za-z]+ from [A-Z][A-Za-z]+: ", begins), (
+                f"{path.name}: {name} begins with {begins!r}"
+            )
+            found += 1
+    assert found > 15
+
+
+@pytest.mark.parametrize(
+    "careless",
+    ['RejectedObject(f"gone: {key}")', "RejectedObject(key)", 'errors.InternalError("x: " + str(key))'],
+)
+def test_the_check_on_texts_would_see_a_key(careless: str) -> None:
+    ((_, _, taken),) = raised_errors(ast.parse(careless))
+    assert not taken <= IN_A_TEXT
