@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.embedded import EmbeddedAws, deployed_aws, eventually
+from local import deployment, processes
+from tests.embedded import EmbeddedAws, deployed_aws, eventually, running
 
 __all__ = ["deployed_aws"]
 
@@ -149,6 +151,16 @@ class Pipeline:
     def _named(data: dict[str, Any]) -> str | None:
         detail = data.get("detail", data)
         return detail.get("key") or detail.get("object", {}).get("key")
+
+
+@pytest.fixture(scope="session")
+def breakable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    """The pipeline on an embedded AWS of its own, so that breaking it disturbs nobody."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(processes.MODULES, "aws", "tests.local.refusing_server")
+        with running(tmp_path_factory.mktemp("breakable")) as aws:
+            deployment.bring_up_to_date(aws.settings)
+            yield Pipeline(aws, listen(aws))
 
 
 @pytest.fixture(scope="session")

@@ -3,61 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
 
-from local import deployment, processes
-from tests.embedded import eventually, running
-from tests.end_to_end.conftest import Pipeline, listen
+from local import processes
+from tests.embedded import eventually
+from tests.end_to_end.breaking import refused_events, wrong_setting
+from tests.end_to_end.conftest import Pipeline
 
 pytestmark = pytest.mark.timeout(180)
-
-
-@pytest.fixture(scope="module")
-def breakable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    """The pipeline on an embedded AWS of its own, so that breaking it disturbs nobody."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(processes.MODULES, "aws", "tests.local.refusing_server")
-        with running(tmp_path_factory.mktemp("breakable")) as aws:
-            deployment.bring_up_to_date(aws.settings)
-            yield Pipeline(aws, listen(aws))
-
-
-@contextmanager
-def wrong_setting(pipeline: Pipeline, module: str, name: str, value: str = "not-there") -> Iterator[None]:
-    """A function whose environment names what is not there, as after a botched change."""
-    client = pipeline.aws.client("lambda")
-    (function,) = [
-        found
-        for page in client.get_paginator("list_functions").paginate()
-        for found in page["Functions"]
-        if found["Handler"] == f"lambdas.{module}.handler"
-    ]
-    settings = function["Environment"]["Variables"]
-
-    def update(variables: dict[str, str]) -> None:
-        client.update_function_configuration(
-            FunctionName=function["FunctionName"], Environment={"Variables": variables}
-        )
-
-    update({**settings, name: value})
-    try:
-        yield
-    finally:
-        update(settings)
-
-
-@contextmanager
-def refused_events(pipeline: Pipeline) -> Iterator[None]:
-    """A machine that may not put events on the catalog bus."""
-    mark = pipeline.aws.settings.home / "refuse-events"
-    mark.touch()
-    try:
-        yield
-    finally:
-        mark.unlink()
 
 
 DOCUMENT = "documents/Nora_Gil_4/{name}.txt"

@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
+from lambdas.adapters import contracts
 from lambdas.adapters.boundary import entry_point, logger
 from lambdas.adapters.masking import FIELDS, MESSAGES, LibraryFormatter, mask_libraries
 from lambdas.adapters.measures import DIMENSIONS, Metric, measure
 from lambdas.adapters.settings import ROOT
-from lambdas.core.errors import CarefileError, RejectedObject
+from lambdas.core.errors import CarefileError, ContractViolation, RejectedObject
 
 MARK = "Zyxwvut_Patient_Mark"
 KEY = f"documents/{MARK}/{MARK}.txt"
@@ -227,3 +228,16 @@ def test_no_text_of_an_error_takes_in_what_may_be_a_patient_s() -> None:
 def test_the_check_on_texts_would_see_a_key(careless: str) -> None:
     ((_, _, taken),) = raised_errors(ast.parse(careless))
     assert not taken <= IN_A_TEXT
+
+
+def test_a_broken_contract_names_no_member_that_a_document_chose(monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = {"type": "object", "additionalProperties": {"type": "string"}}
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "properties": {"facts": facts}}
+    monkeypatch.setattr(contracts, "_schema", lambda _name: schema)
+    contracts._validator.cache_clear()
+    try:
+        with pytest.raises(ContractViolation) as caught:
+            contracts.conform("made_up", {"facts": {MARK: 1}})
+    finally:
+        contracts._validator.cache_clear()
+    assert str(caught.value).endswith("at facts/*: breaks the rule 'type'")
