@@ -3,7 +3,7 @@
 Everything else is masked, so a developer who logs a key, a document's text or an exception by mistake leaks nothing. To
 log something new, give its message a line in MESSAGES, or its field a line in FIELDS.
 
-Invariant: no shape admits free text. What is admitted by shape alone is made by AWS or by the program, never by a clinic.
+Invariant: no shape admits free text. What is admitted by its shape is made by AWS or the program, never by a clinic.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ MESSAGES = frozenset(
         "failed",
         "failure recorded",
         "indexed",
+        "indexed sessions",
         "normalised",
         "tagged",
     }
@@ -64,6 +65,9 @@ FIELDS: Mapping[str, re.Pattern[str] | type[bool] | type[int]] = {
     "status": _words(PipelineStatus),
     "patient": _words(PatientStatus, UnknownReason),
     "written": bool,
+    "records": int,
+    "sessions": int,
+    "changed": int,
 }
 
 
@@ -91,7 +95,7 @@ class MaskingFormatter(LambdaPowertoolsFormatter):
         }
         if hidden := len(log) - len(known):
             seen["masked_fields"] = hidden
-        return super().serialize(seen)  # type: ignore[arg-type]
+        return super().serialize(seen)
 
 
 class LibraryFormatter(logging.Formatter):

@@ -1,7 +1,7 @@
 """What is counted and timed, as CloudWatch's embedded metrics: one line of log, no request.
 
-Every metric has the dimension `stage` and those its table names, and no other: an alarm and the dashboard find a series by
-exactly these. A dimension's value is one of few known words, or it becomes `other`: a metric names no patient.
+Every metric has the dimension `stage` and those its table names, and no other: an alarm and the dashboard find a series
+by exactly these. A dimension's value is one of few known words, or it becomes `other`: a metric names no patient.
 """
 
 from __future__ import annotations
@@ -48,6 +48,6 @@ def measure(values: Mapping[Metric, float], **dimensions: str) -> None:
     _metrics.add_dimension("stage", settings.named("STAGE"))
     for name, value in dimensions.items():
         _metrics.add_dimension(name, value if may_be_seen(name, value) else OTHER)
-    for metric, value in values.items():
-        _metrics.add_metric(metric.value, _UNITS.get(metric, MetricUnit.Count), value)
+    for metric, measured in values.items():
+        _metrics.add_metric(metric.value, _UNITS.get(metric, MetricUnit.Count), measured)
     _metrics.flush_metrics()

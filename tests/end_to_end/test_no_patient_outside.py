@@ -1,7 +1,8 @@
 """Nothing of a patient is where it does not belong, whatever goes wrong.
 
-Marked documents and sessions are filed, and made to fail in every way. Then everything is read that people see who may not
-read records: logs, metrics, the pipeline's tags, names and causes of executions, alarms, topics, attributes of messages.
+Marked documents and sessions are filed, and made to fail in every way. Then everything is read that people see who may
+not read records: logs, metrics, the pipeline's tags, names and causes of executions, alarms, topics, attributes of
+messages.
 """
 
 from __future__ import annotations
