@@ -44,17 +44,21 @@ class Processed:
     ) -> str:
         """The first folder of the list that belongs to the owner, taking possession of it if it is nobody's.
 
-        `likely_new` saves the look before the first claim. Ownership is never released, so what was once read here
-        is remembered for the life of the process.
+        A folder that holds something and no manifest is somebody else's who wrote there without us. `likely_new` saves
+        the look for a manifest before the first claim. Ownership is never released, so what was once read here is
+        remembered for the life of the process.
         """
         for folder in folders:
-            if likely_new or self._owner(folder) is None:
+            if (likely_new or self._owner(folder) is None) and self._is_vacant(folder):
                 self._try_claim(folder, manifest, tags)
             if self._owner(folder) == owner.owner_id:
                 return folder
         raise FolderContended(
             "folder-contended: every name of the destination folder belongs to another source"
         )
+
+    def _is_vacant(self, folder: str) -> bool:
+        return not self._s3.list_objects_v2(Bucket=self.bucket, Prefix=folder, MaxKeys=1).get("Contents")
 
     def _owner(self, folder: str) -> str | None:
         known = self._owners.get(folder)

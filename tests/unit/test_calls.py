@@ -48,12 +48,13 @@ def test_a_sessions_object_costs_one_copy_one_tagging_and_no_listing(world: Worl
     }
 
 
-def test_a_document_costs_four_puts_one_copy_and_one_tagging(world: World) -> None:
+def test_a_new_document_costs_four_puts_one_copy_one_listing_and_one_tagging(world: World) -> None:
     world.file("documents/Ana/first.txt", name="warms-up")
     event = created_event("documents/Ana/second.txt", world.upload("documents/Ana/second.txt"))
 
     assert calls_during(lambda: world.run(event, "e2")) == {
         "HeadObject": 3,
+        "ListObjectsV2": 1,  # is the folder vacant?
         "GetObject": 1,
         "GetObjectTagging": 2,
         "CopyObject": 1,

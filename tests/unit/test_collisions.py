@@ -121,3 +121,32 @@ def test_content_names_the_patient_where_nothing_else_does(world: World) -> None
 def test_the_record_and_the_manifest_show_the_same_classification(world: World) -> None:
     result = world.file("lab.json", b'{"patient_id": "Ana_7"}')
     assert world.json("processed/Ana_7_lab/_manifest.json")["classification"] == result["classification"]
+
+
+@pytest.mark.parametrize(
+    ("foreign", "key", "name"),
+    [
+        ("processed/P_lab/by_hand.pdf", "documents/P/lab.pdf", "P_lab"),
+        ("processed/P_lab/original.pdf", "documents/P/lab.pdf", "P_lab"),
+        (
+            "processed/P_medical_notes/session_1/session.json",
+            "sessions/P/session_1/session.json",
+            "P_medical_notes/session_1",
+        ),
+        (
+            "processed/P_medical_notes/session_1/agents/agent_a/agent.json",
+            "sessions/P/session_1/session.json",
+            "P_medical_notes/session_1",
+        ),
+    ],
+)
+def test_what_others_wrote_into_a_folder_is_never_overwritten_nor_joined(
+    world: World, foreign: str, key: str, name: str
+) -> None:
+    world.s3.put_object(Bucket=PROCESSED, Key=foreign, Body=b"theirs")
+    prefix = prefix_of(world.file(key, b"ours"))
+    assert prefix.startswith(f"processed/{name}-")
+    assert world.body(foreign) == b"theirs"
+    assert world.filed(f"processed/{name}/") == [foreign]
+    # And what comes later goes where the first one went.
+    assert prefix_of(world.file(key, b"ours again", name="e2")) == prefix

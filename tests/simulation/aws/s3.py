@@ -54,6 +54,11 @@ class S3:
     def put_object_tagging(self, **arguments: Any) -> dict[str, Any]:
         return self._gate.call("s3", "PutObjectTagging", arguments, self._put_tags)
 
+    def list_objects_v2(self, **arguments: Any) -> dict[str, Any]:
+        limit = arguments.pop("MaxKeys")
+        found = self._gate.call("s3", "ListObjectsV2", arguments | {"after": ""}, self._list)[:limit]
+        return {"KeyCount": len(found)} | ({"Contents": found} if found else {})
+
     def get_paginator(self, name: str) -> _Listing:
         if name != "list_objects_v2":
             raise NotImplementedError(name)
