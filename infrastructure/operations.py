@@ -69,7 +69,11 @@ def _shared(scope: Construct, permission: Permission) -> iam.IManagedPolicy:
             statements=[permission.statement],
         )
         _accept(found, permission)
-    return cast(iam.ManagedPolicy, found)
+    policy = cast(iam.ManagedPolicy, found)
+    here, there = (stack.resolve(it) for it in (permission.statement.to_json(), policy.document.to_json()))
+    if there["Statement"] != [here]:
+        raise ValueError(f"two different permissions share the name {permission.wide.name!r}")
+    return policy
 
 
 def _accept(policy: Construct, permission: Permission) -> None:

@@ -243,7 +243,7 @@ def run_children(scope: Stack, machine_name: str, label: str) -> list[Permission
             "RunChildren",
             ["states:DescribeExecution", "states:RedriveExecution", "states:StopExecution"],
             [children, of("express", f"{machine_name}/{label}:*")],
-            wide=Wide("RunChildren", _CHILDREN),
+            wide=Wide(f"RunChildrenOf{machine_name.rpartition('-')[2]}", _CHILDREN),
         ),
     ]
 
