@@ -1,5 +1,5 @@
-"""Bytes to text: the encoding by byte order mark, by UTF-8's own redundancy, by the zeros of UTF-16, else
-Windows-1252.
+"""Bytes to text: the encoding by byte order mark, by UTF-8's own redundancy, by the zeros of UTF-16, by what an XML
+declaration says, else Windows-1252.
 
 No statistics: a wrong guess among single-byte encodings is worse than an honest warning.
 """
@@ -7,6 +7,7 @@ No statistics: a wrong guess among single-byte encodings is worse than an honest
 from __future__ import annotations
 
 import codecs
+import re
 from dataclasses import dataclass
 
 from lambdas.readers.limits import SAMPLE
@@ -18,6 +19,11 @@ _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_XML_DECLARATION = re.compile(
+    rb"""\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']((?:iso-?8859-\d{1,2}|windows-12\d\d|koi8-[ru]|gb2312|gbk|gb18030|big5|"""
+    rb"""shift_jis|euc-jp|euc-kr))["']""",
+    re.IGNORECASE,
 )
 _TEXT_CONTROLS = b"\t\n\r\f\x0b\x1b\x1c"  # what text, terminals' logs and HL7 messages may hold
 _CONTROLS = bytes(byte for byte in range(32) if byte not in _TEXT_CONTROLS) + b"\x7f"
@@ -52,6 +58,8 @@ def decode(data: bytes, *, is_cut: bool) -> Decoded | None:
     decoded = _decode_as("utf-8", data, is_cut)
     if not decoded.damaged:
         return Decoded(decoded.text, "ascii" if decoded.text.isascii() else "utf-8")
+    if declared := _declared(data):
+        return _decode_as(declared, data, is_cut)
     text = data.decode("cp1252", errors="replace")
     return Decoded(text, "windows-1252", assumed=True, damaged="\ufffd" in text)
 
@@ -62,6 +70,14 @@ def _decode_as(encoding: str, data: bytes, is_cut: bool) -> Decoded:
         return Decoded(decoder("strict").decode(data, final=not is_cut), encoding)
     except UnicodeDecodeError:
         return Decoded(decoder("replace").decode(data, final=not is_cut), encoding, damaged=True)
+
+
+def _declared(data: bytes) -> str | None:
+    match = _XML_DECLARATION.match(data[:400])
+    try:
+        return codecs.lookup(match[1].decode("ascii")).name if match else None
+    except LookupError:
+        return None
 
 
 def _wide(sample: bytes) -> str | None:

@@ -54,15 +54,10 @@ def _tell_identifiers(owner: Object, scope: str, draft: Draft) -> bool:
             continue
         named = True
         type_ = identifier_type(identifier)
-        draft.candidate(
-            PatientCandidate(
-                value.strip(),
-                f"{scope}{below}/value",
-                system=word(identifier, "system"),
-                rank=rank_of(type_, word(identifier, "use")),
-                scope=place,
-            )
-        )
+        system = word(identifier, "system")
+        rank = rank_of(type_, word(identifier, "use"), system)
+        where = f"{scope}{below}/value"
+        draft.candidate(PatientCandidate(value.strip(), where, system, rank, place))
     return named
 
 

@@ -10,6 +10,8 @@ from lambdas.readers.draft import Draft
 from lambdas.readers.fhir_values import each, first, told, told_of, word
 from lambdas.readers.json_values import Object, Value
 from lambdas.readers.limits import MAX_TEXT
+from lambdas.readers.xml_narrative import Rows, blocks_of
+from lambdas.readers.xml_tree import XmlRefusedError, parse_xml
 
 _WRAPPERS = {"Bundle", "Parameters"}
 _UNTOLD = {
@@ -129,6 +131,8 @@ def tell_resource(resource: Object, place: str, draft: Draft) -> None:
     columns = _COLUMNS.get(type_)
     pairs = list(_in_columns(resource, columns) if columns else _all_members(resource))
     draft.entity(type_, place.rstrip(": ") or "/", pairs)
+    if type_ == "Composition":
+        _tell_sections(resource, 1, draft)
     for _, form in each(resource, "presentedForm"):
         _tell_attachment(form, type_, draft)
     for _, content in each(resource, "content"):
@@ -156,6 +160,27 @@ def _all_members(resource: Object) -> Iterator[tuple[str, str]]:
 
 def _in_words(name: str) -> str:
     return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name)
+
+
+def _tell_sections(owner: Value, level: int, draft: Draft) -> None:
+    for _, section in each(owner, "section"):
+        title = told_of(section, "title") or told_of(section, "code") or "Section"
+        draft.heading(title, level)
+        for block in _blocks(word(first(section, "text"), "div") or ""):
+            if isinstance(block, str):
+                draft.text(block, section=title)
+            else:
+                draft.table(block.rows, block.header, section=title)
+        _tell_sections(section, level + 1, draft)
+
+
+def _blocks(div: str) -> Iterator[str | Rows]:
+    """XHTML as blocks; what is none, as FHIR's XML has it here, is a text already."""
+    try:
+        document = parse_xml(div) if div.lstrip().startswith("<") else None
+    except XmlRefusedError:
+        document = None
+    return blocks_of(document.root) if document else iter([div])
 
 
 def _tell_attachment(attachment: Value, type_: str, draft: Draft) -> None:

@@ -10,6 +10,11 @@ _MOMENT = re.compile(r"(\d{4})(\d{2})?(\d{2})?(\d{2})?(\d{2})?(\d{2})?(?:\.\d{1,
 # HL7 table 0203: what names a person to a care provider, and what names them to somebody else.
 _RECORD_NUMBERS = {"MR", "MRT", "PI", "PT"}
 _OF_ELSEWHERE = {"SS", "DL", "PPN", "TAX", "SB", "NI", "NNUSA", "AN", "VN", "MC", "MA", "HC", "XX", "U"}
+_SOCIAL_SECURITY = {
+    "2.16.840.1.113883.4.1",
+    "urn:oid:2.16.840.1.113883.4.1",
+    "http://hl7.org/fhir/sid/us-ssn",
+}
 _NO_LONGER = {"old", "temp"}
 
 
@@ -27,7 +32,7 @@ def moment(text: str) -> str:
     return f"{date}T{time}{zone}"
 
 
-def rank_of(type_: str | None, use: str | None = None) -> int:
+def rank_of(type_: str | None, use: str | None = None, system: str | None = None) -> int:
     """Which of several identifiers of one patient speaks: the lowest. A record number before one of no stated kind,
     that before one of an authority or an account, and all before one that holds no longer.
     """
@@ -35,7 +40,7 @@ def rank_of(type_: str | None, use: str | None = None) -> int:
         return 3
     if type_ in _RECORD_NUMBERS:
         return 0
-    return 2 if type_ in _OF_ELSEWHERE else 1
+    return 2 if type_ in _OF_ELSEWHERE or system in _SOCIAL_SECURITY else 1
 
 
 def joined(parts: Iterable[str], between: str = " ") -> str:

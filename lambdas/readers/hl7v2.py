@@ -64,7 +64,9 @@ def _tell_patients(message: Message, place: str, draft: Draft) -> None:
             named = True
             where = f"{scope}-3[{repetition}]"
             system = _authority(segment, identifier)
-            draft.candidate(PatientCandidate(value.strip(), where, system, rank_of(type_), scope))
+            draft.candidate(
+                PatientCandidate(value.strip(), where, system, rank_of(type_, system=system), scope)
+            )
         if not named:
             draft.candidates_complete = False
             draft.warn("unnamed-patient", "A patient in this document carries no identifier.")

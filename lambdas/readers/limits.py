@@ -21,6 +21,8 @@ MAX_NAME = 1_024
 
 MAX_JSON_VALUES = 400_000  # some 60 MB once parsed
 MAX_JSON_DEPTH = 100
+MAX_XML_NODES = 400_000  # elements, their ends and attributes
+MAX_XML_DEPTH = 100
 MAX_SEGMENTS = 100_000  # of an HL7 v2 file
 MAX_ATTRIBUTES = 200  # of one entity
 MAX_CANDIDATES = 100  # patient ids in one record; further ones only if they name someone new

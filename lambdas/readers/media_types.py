@@ -69,7 +69,7 @@ _OPEN_XML = (
 
 # Atomic and possessive, so that no text takes more than one pass.
 _XML = re.compile(
-    r"(?:<\?xml\b[^>]*+>\s*+)?+(?:<!--(?>.*?-->)\s*+|<!DOCTYPE\b[^>\[]*+(?:\[[^\]]*+\][^>]*+)?+>\s*+)*+"
+    r"(?:<\?(?>.*?\?>)\s*+|<!--(?>.*?-->)\s*+|<!DOCTYPE\b[^>\[]*+(?:\[[^\]]*+\][^>]*+)?+>\s*+)*+"
     r"<([A-Za-z_][\w:.-]*+)[\s/>]",
     re.DOTALL,
 )

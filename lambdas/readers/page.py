@@ -41,6 +41,8 @@ _FORMATS = {
     "fhir": "FHIR",
     "fhir-ndjson": "FHIR (JSON lines)",
     "hl7v2": "HL7 v2",
+    "cda": "Clinical document (CDA)",
+    "dicom": "DICOM",
 }
 _UNITS = ("kB", "MB", "GB", "TB")
 _READING = {

@@ -7,7 +7,7 @@ reads is recorded as not read, with the media type that its content shows.
 from __future__ import annotations
 
 from lambdas.core.extraction import Extraction, Reason
-from lambdas.readers import csv_table, fhir, hl7v2, json_document, pdf, plain_text
+from lambdas.readers import cda, csv_table, fhir, hl7v2, json_document, pdf, plain_text, xml_document
 from lambdas.readers.base import Content, NotThisFormatError, Reader, Source
 from lambdas.readers.draft import Draft
 from lambdas.readers.isolation import read_isolated
@@ -17,6 +17,8 @@ READERS: tuple[Reader, ...] = (
     pdf.READER,
     fhir.READER,
     hl7v2.READER,
+    cda.READER,
+    xml_document.READER,
     json_document.READER,
     csv_table.READER,
     plain_text.READER,

@@ -28,6 +28,7 @@ LIGHT = [
     b'{"a": 1}',
     b'{"resourceType": "Patient"}',
     b"MSH|^~\\&|LIS|LAB\rPID|1||4711\r",
+    b'<ClinicalDocument xmlns="urn:hl7-org:v3"/>',
     pdf_of(["x"]),
 ]
 
@@ -41,7 +42,16 @@ def modules_after_reading(data: bytes) -> set[str]:
 
 @pytest.mark.parametrize("data", LIGHT, ids=len)
 def test_reading_loads_no_library_in_the_function_s_own_process(data: bytes) -> None:
-    heavy = {"pypdfium2", "jinja2", "boto3", "jsonschema", "jsonschema_rs", "aws_lambda_powertools"}
+    heavy = {
+        "pypdfium2",
+        "pydicom",
+        "lxml",
+        "jinja2",
+        "boto3",
+        "jsonschema",
+        "jsonschema_rs",
+        "aws_lambda_powertools",
+    }
     assert not modules_after_reading(data) & heavy
 
 

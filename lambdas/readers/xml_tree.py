@@ -1,0 +1,124 @@
+"""XML as a tree, by the parser of the standard library, in bounded memory, and deaf to all that XML can be made to do.
+
+Nothing is fetched, no entity that a document declares is resolved (one that declares any is not parsed at all), and
+depth and size are limited. A damaged or cut document gives the part of its tree that there is.
+
+Elements are called as they are written, without the prefix of the outermost one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+from xml.parsers import expat
+
+from lambdas.readers.limits import MAX_XML_DEPTH, MAX_XML_NODES
+
+
+class XmlRefusedError(Exception):
+    """The document is not parsed: it declares entities, or is too large or too deep."""
+
+
+class Element:
+    """Children are elements and texts, in the document's order."""
+
+    __slots__ = ("attributes", "children", "name")
+
+    def __init__(self, name: str, attributes: dict[str, str]) -> None:
+        self.name = name
+        self.attributes = attributes
+        self.children: list[Node] = []
+
+    def get(self, attribute: str) -> str:
+        return self.attributes.get(attribute, "")
+
+    @property
+    def elements(self) -> Iterator[Element]:
+        return (child for child in self.children if isinstance(child, Element))
+
+    def all(self, *path: str) -> Iterator[Element]:
+        """The elements at this path below."""
+        if not path:
+            yield self
+            return
+        for child in self.elements:
+            if child.name == path[0]:
+                yield from child.all(*path[1:])
+
+    def one(self, *path: str) -> Element | None:
+        return next(self.all(*path), None)
+
+    @property
+    def text(self) -> str:
+        """All the text inside, white space as it stands."""
+        return "".join(child if isinstance(child, str) else child.text for child in self.children)
+
+
+Node: TypeAlias = Element | str
+
+
+@dataclass(frozen=True, slots=True)
+class XmlDocument:
+    root: Element
+    namespace: str
+    is_whole: bool
+
+
+def parse_xml(text: str) -> XmlDocument | None:
+    """The document; None if there is no element. Raises XmlRefusedError."""
+    if text.count("<") + text.count("=") > MAX_XML_NODES:
+        raise XmlRefusedError
+    builder = _Builder()
+    parser = expat.ParserCreate(encoding="utf-8")
+    parser.buffer_text = True
+    parser.StartElementHandler = builder.start
+    parser.EndElementHandler = builder.end
+    parser.CharacterDataHandler = builder.data
+    parser.SkippedEntityHandler = builder.skipped
+    parser.EntityDeclHandler = builder.declared
+    try:
+        parser.Parse(text.encode("utf-8", "replace"), True)
+    except expat.ExpatError:
+        parser.buffer_text = False  # gives out the text it holds back
+        return builder.document(is_whole=False)
+    return builder.document(is_whole=True)
+
+
+class _Builder:
+    def __init__(self) -> None:
+        self._stack: list[Element] = []
+        self._root: Element | None = None
+        self._prefix = ""
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        if len(self._stack) >= MAX_XML_DEPTH:
+            raise XmlRefusedError
+        if self._root is None:
+            self._prefix = f"{name.rpartition(':')[0]}:" if ":" in name else ""
+        element = Element(name.removeprefix(self._prefix), attributes)
+        if self._stack:
+            self._stack[-1].children.append(element)
+        else:
+            self._root = element
+        self._stack.append(element)
+
+    def end(self, _: str) -> None:
+        self._stack.pop()
+
+    def data(self, text: str) -> None:
+        self._stack[-1].children.append(text)
+
+    def skipped(self, name: str, is_parameter: bool) -> None:
+        if not is_parameter and self._stack:
+            self._stack[-1].children.append(f"&{name};")
+
+    def declared(self, *_: object) -> None:
+        raise XmlRefusedError
+
+    def document(self, *, is_whole: bool) -> XmlDocument | None:
+        if self._root is None:
+            return None
+        prefix = self._prefix.rstrip(":")
+        namespace = self._root.get(f"xmlns:{prefix}" if prefix else "xmlns")
+        return XmlDocument(self._root, namespace, is_whole)

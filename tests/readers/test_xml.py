@@ -1,0 +1,91 @@
+"""XML: nothing is fetched or unfolded, nothing nests without end; what is no clinical document is shown as facts."""
+
+from __future__ import annotations
+
+import pytest
+
+from lambdas.core.extraction import Table, TextBlock
+from lambdas.readers.limits import MAX_XML_DEPTH, MAX_XML_NODES
+from tests.readers.reading import codes, found, read_bytes
+
+LAUGHS = b'<!DOCTYPE a [<!ENTITY a "ha">' + b"".join(
+    b'<!ENTITY %c "%s">' % (98 + n, b"&%c;" % (97 + n) * 10) for n in range(20)
+)
+
+IN_A_SECTION = (
+    '<ClinicalDocument xmlns="urn:hl7-org:v3"><component><structuredBody><component><section><text>{}'
+)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        LAUGHS + b"]><a>&u;</a>",
+        LAUGHS + b']><ClinicalDocument xmlns="urn:hl7-org:v3"><title>&u;</title></ClinicalDocument>',
+        b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/hostname">]><a>&x;</a>',
+        b'<!DOCTYPE a [<!ENTITY % x SYSTEM "http://x.invalid/"> %x;]><a/>',
+        b"<a>" * (MAX_XML_DEPTH + 1) + b"</a>" * (MAX_XML_DEPTH + 1),
+        b"<a>" * 500_000,
+        b"<a " + b" ".join(b"a%d=''" % n for n in range(MAX_XML_NODES)) + b"/>",
+        b"<a>" + b"<b/>" * MAX_XML_NODES + b"</a>",
+    ],
+    ids=lambda data: f"{data[:40]!r}…{len(data)}",
+)
+def test_a_hostile_document_is_shown_as_the_text_that_it_is(data: bytes) -> None:
+    extraction = read_bytes(data, "x.xml")
+    assert extraction.reason == "too-complex"
+    assert not extraction.candidates_complete
+    (block,) = extraction.content
+    assert isinstance(block, TextBlock)
+    assert data.decode().startswith(block.text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<a>" + "<b> </b>" * 60_000 + "x</a>",
+        "<a>" + "<b>\n</b>" * 60_000 + "x</a>",
+        "<a" + " " * 1_000_000 + ">x</a>",
+        "<a>" + " " * 4_000_000 + "x</a>",
+        "<!--" + "-" * 1_000_000,
+        "<?" * 500_000,
+        "<" * 300_000,
+    ],
+    ids=lambda text: f"{text[:12]!r}…{len(text)}",
+)
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("frame", ["{}", IN_A_SECTION])
+def test_no_text_takes_more_than_one_pass(text: str, frame: str) -> None:
+    read_bytes(frame.replace("{}", text).encode())
+
+
+def test_an_entity_that_nobody_declared_is_shown_as_it_is_written() -> None:
+    extraction = read_bytes(b'<!DOCTYPE a SYSTEM "http://x.invalid/a.dtd"><a>L&oacute;pez</a>')
+    (table,) = extraction.content
+    assert isinstance(table, Table)
+    assert table.rows == (("a", "L&oacute;pez"),)
+
+
+def test_any_other_xml_is_facts_with_their_paths() -> None:
+    extraction = read_bytes(b'<a x="1" xmlns="u"><b>2</b><c><d>3</d></c><c y="4"/>5<!-- no --> 6</a>')
+    (table,) = extraction.content
+    assert isinstance(table, Table)
+    assert table.rows == (("@x", "1"), ("a", "5 6"), ("b", "2"), ("c[1].d", "3"), ("c[2]@y", "4"))
+    assert (extraction.document.format, extraction.status) == ("xml", "read")
+
+
+def test_fhir_in_xml_is_read_as_fhir() -> None:
+    text = (
+        '<Bundle xmlns="http://hl7.org/fhir"><entry><resource><Patient><identifier><system value="urn:a"/>'
+        '<value value="1"/></identifier><contained><Patient><identifier><value value="2"/></identifier></Patient>'
+        "</contained></Patient></resource></entry></Bundle>"
+    )
+    extraction = read_bytes(text.encode())
+    assert extraction.document.media_type == "application/fhir+xml"
+    assert found(extraction) == [("1", "urn:a"), ("2", None)]
+
+
+def test_what_only_looks_like_xml_is_shown_as_text() -> None:
+    extraction = read_bytes(b"<?xml version='1.0'?> nothing follows")
+    assert codes(extraction) == {"shown-as-text"}
+    assert extraction.reason == "damaged"
