@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import typer
+from typer.core import TyperGroup
 
 from carefile.commands.backfill import backfill
 from carefile.commands.catalog import catalog
 from carefile.commands.dlq import dlq
 from carefile.commands.doctor import doctor
 from carefile.commands.put import put
+from carefile.commands.rebuild import rebuild
 from carefile.commands.reconcile import reconcile
 from carefile.commands.redrive import redrive
 from carefile.commands.runs import runs
@@ -16,8 +20,18 @@ from carefile.commands.show import show
 from carefile.commands.where import where
 from carefile.operation import operation
 
+
+class _TwoWords(TyperGroup):
+    """Knows commands of two words beside those of one: `catalog rebuild` and `catalog`."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        words = " ".join(args[:2])
+        return super().resolve_command(ctx, [words, *args[2:]] if words in self.commands else args)
+
+
 app = typer.Typer(
     name="carefile",
+    cls=_TwoWords,
     help="See what the pipeline did, put things right, and know where everything is.",
     no_args_is_help=True,
     add_completion=False,
@@ -32,6 +46,7 @@ app.command("put")(operation(put))
 app.command("runs")(operation(runs))
 app.command("show")(operation(show))
 app.command("catalog")(operation(catalog))
+app.command("catalog rebuild")(operation(rebuild))
 app.command("where")(operation(where))
 app.command("redrive")(operation(redrive))
 app.command("dlq")(operation(dlq))

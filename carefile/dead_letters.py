@@ -122,6 +122,10 @@ class DeadLetters:
 
     def send(self, letter: Letter) -> str:
         """Hand the event to the one it was meant for; what became of it, in a word. NotTaken where it was not taken."""
+        if letter.queue is Queue.SESSION_CHANGES:
+            raise NotTaken(
+                "it holds no changes: `carefile catalog rebuild --yes` puts the sessions right; delete it by hand then"
+            )
         if letter.event is None:
             raise NotTaken("it holds no event; look at it, and delete it by hand if nobody needs it")
         if letter.queue is Queue.INTAKES:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from carefile.connection import Connection
-from lambdas.core.catalog import INDEX_KEYS, KEY, PATIENT_INDEX, Entry, patient_ref_key
+from lambdas.core.catalog import INDEX_KEYS, KEY, PATIENT_INDEX, Entry, Item, patient_ref_key
 from lambdas.core.model import Kind
 from lambdas.core.session_entries import Place, SessionSummary, entry_at, is_session_key
 
@@ -26,18 +26,20 @@ class Entries:
 
     def get_many(self, source_ids: Sequence[str]) -> dict[str, Entry]:
         """The entries that there are, by source."""
-        entries: dict[str, Entry] = {}
-        each = list(dict.fromkeys(source_ids))
+        return {key: Entry.of_item(item) for key, item in self.items(source_ids).items()}
+
+    def items(self, keys: Sequence[str]) -> dict[str, Item]:
+        """The items that there are, of sources and of sessions."""
+        items: dict[str, Item] = {}
+        each = list(dict.fromkeys(keys))
         for start in range(0, len(each), _BATCH):
-            keys = [{KEY: {"S": item}} for item in each[start : start + _BATCH]]
-            asked: Any = {self._table: {"Keys": keys, "ConsistentRead": True}}
+            batch = [{KEY: {"S": key}} for key in each[start : start + _BATCH]]
+            asked: Any = {self._table: {"Keys": batch, "ConsistentRead": True}}
             while asked:
                 found = self._client.batch_get_item(RequestItems=asked)
-                for item in found["Responses"].get(self._table, ()):
-                    entry = Entry.of_item(item)
-                    entries[entry.source_id] = entry
+                items |= {item[KEY]["S"]: item for item in found["Responses"].get(self._table, ())}
                 asked = found.get("UnprocessedKeys")
-        return entries
+        return items
 
     def of_patient(self, patient: str | None) -> Iterator[Entry | SessionSummary]:
         """All of a patient's documents and sessions, or of nobody known (None), newest first, page by page."""
@@ -72,10 +74,15 @@ class Entries:
 
     def all(self) -> Iterator[Entry]:
         """Every entry of a source, in no order, page by page."""
-        for page in self._client.get_paginator("scan").paginate(TableName=self._table):
-            for item in page["Items"]:
+        for items in self.pages():
+            for item in items:
                 if not is_session_key(item[KEY]["S"]):
                     yield Entry.of_item(item)
+
+    def pages(self) -> Iterator[list[Item]]:
+        """Every item, of sources and of sessions, in no order."""
+        for page in self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True):
+            yield page["Items"]
 
     def _get(self, key: str) -> dict[str, Any] | None:
         found = self._client.get_item(TableName=self._table, Key={KEY: {"S": key}}, ConsistentRead=True)

@@ -41,7 +41,7 @@ class FiledObject:
 def landing_object(connection: Connection, key: str, bucket: str | None = None) -> LandingObject | None:
     """What a landing key holds now; None for nothing."""
     bucket = bucket or connection.landing
-    found = _head(connection, bucket, key)
+    found = head(connection, bucket, key)
     if found is None:
         return None
     version_id = found.get("VersionId")
@@ -55,7 +55,7 @@ def landing_object(connection: Connection, key: str, bucket: str | None = None) 
 
 def filed_object(connection: Connection, key: str) -> FiledObject | None:
     """An object of the processed bucket; None for nothing."""
-    found = _head(connection, connection.processed, key)
+    found = head(connection, connection.processed, key)
     if found is None:
         return None
     stamp = found.get("Metadata", {})
@@ -78,7 +78,7 @@ def tags(
     try:
         found = connection.client("s3").get_object_tagging(Bucket=bucket, Key=key, **version)
     except ClientError as error:
-        if _is_gone(error):
+        if is_gone(error):
             return None
         raise
     return {tag["Key"]: tag["Value"] for tag in found["TagSet"]}
@@ -90,15 +90,17 @@ def pipeline_status(connection: Connection, landed: LandingObject) -> str | None
     return (found or {}).get(STATUS_TAG)
 
 
-def _head(connection: Connection, bucket: str, key: str) -> dict[str, Any] | None:
+def head(connection: Connection, bucket: str, key: str) -> dict[str, Any] | None:
+    """HEAD of an object; None for nothing."""
     try:
         found: dict[str, Any] = connection.client("s3").head_object(Bucket=bucket, Key=key)
     except ClientError as error:
-        if _is_gone(error):
+        if is_gone(error):
             return None
         raise
     return found
 
 
-def _is_gone(error: ClientError) -> bool:
+def is_gone(error: ClientError) -> bool:
+    """True when S3 says that the key, or this version of it, is not there."""
     return str(error.response.get("Error", {}).get("Code")) in _GONE

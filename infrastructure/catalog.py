@@ -1,6 +1,7 @@
 """What Carefile remembers: the catalog, the ledger of destinations, and the secret behind pseudonyms.
 
-The catalog can be rebuilt from the processed bucket; the ledger cannot, and neither can the secret.
+The catalog can be made again from the processed bucket (`carefile catalog rebuild`); the ledger cannot, and neither
+can the secret.
 """
 
 from __future__ import annotations

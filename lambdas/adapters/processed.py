@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from lambdas.adapters.landing import etag_condition, is_gone, version_argument
+from lambdas.core import stamps
 from lambdas.core.errors import FolderContended
 from lambdas.core.events import owner_in
 from lambdas.core.layout import Owner, manifest_key
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 MAX_SINGLE_COPY = 5 * 1024**3  # S3, CopyObject: up to 5 GB in one request
 MAX_USER_METADATA = 2048  # S3, "User-defined object metadata": 2 KB of names and values
 _MOST_REMEMBERED = 10_000  # owners of folders, some megabytes
-_PREFIX = "carefile-"
-_ROLE = f"{_PREFIX}role"
 
 
 class VersionGone(Exception):
@@ -96,22 +95,16 @@ class Processed:
                 return None
             raise
         metadata = found.get("Metadata", {})
-        revision = metadata.get(f"{_PREFIX}revision", "")
-        if not revision.isdecimal():
+        stamp = stamps.stamp_in(metadata)
+        if stamp is None:
             return None
         stored = StoredObject(
             key,
-            metadata.get(_ROLE, "other"),
+            metadata.get(stamps.ROLE, "other"),
             found.get("VersionId"),
             found["ETag"].strip('"'),
             found["ContentLength"],
             found.get("ContentType", "binary/octet-stream"),
-        )
-        stamp = Stamp(
-            metadata.get(f"{_PREFIX}source", ""),
-            metadata.get(f"{_PREFIX}version", ""),
-            int(revision),
-            metadata.get(f"{_PREFIX}execution", ""),
         )
         return stored, stamp
 
@@ -124,7 +117,7 @@ class Processed:
             Key=key,
             Body=body,
             ContentType=content_type,
-            Metadata=_stamped(stamp, role),
+            Metadata=stamps.metadata_of(stamp, role),
             Tagging=encoded(tags),
         )
         return StoredObject(
@@ -145,7 +138,7 @@ class Processed:
         arguments: dict[str, Any] = {
             "ContentType": observed.content_type,
             **dict(observed.headers),
-            "Metadata": _with_uploaders(_stamped(stamp, role), observed.metadata),
+            "Metadata": _with_uploaders(stamps.metadata_of(stamp, role), observed.metadata),
             "MetadataDirective": "REPLACE",
             "Tagging": encoded(tags),
             "TaggingDirective": "REPLACE",
@@ -200,21 +193,11 @@ class Processed:
         )
 
 
-def _stamped(stamp: Stamp, role: str) -> dict[str, str]:
-    return {
-        f"{_PREFIX}source": stamp.source_id,
-        f"{_PREFIX}version": stamp.version,
-        f"{_PREFIX}revision": str(stamp.revision),
-        f"{_PREFIX}execution": stamp.execution,
-        _ROLE: role,
-    }
-
-
 def _with_uploaders(ours: dict[str, str], theirs: Iterable[tuple[str, str]]) -> dict[str, str]:
     merged, room = dict(ours), MAX_USER_METADATA - sum(len(name) + len(value) for name, value in ours.items())
     for name, value in theirs:
         size = len(name) + len(value)
-        if size <= room and not name.startswith(_PREFIX) and value.isascii():
+        if size <= room and not name.startswith(stamps.PREFIX) and value.isascii():
             merged[name] = value
             room -= size
     return merged

@@ -86,7 +86,7 @@ def object_cataloged(
         EventType.CATALOGED,
         {
             "schema_version": SCHEMA_VERSION,
-            "event_id": _event_id(EventType.CATALOGED, observed.source, observed.version),
+            "event_id": cataloged_event_id(observed.source, observed.version),
             "source_id": observed.source.source_id,
             "revision": place.revision,
             "layout_version": LAYOUT_VERSION,
@@ -226,6 +226,10 @@ def owner_in(manifest: Mapping[str, object]) -> str | None:
     owner = manifest.get("owner")
     found = owner.get("id") if isinstance(owner, Mapping) else None
     return found if isinstance(found, str) else None
+
+
+def cataloged_event_id(source: Source, version: str) -> str:
+    return _event_id(EventType.CATALOGED, source, version)
 
 
 def _event_id(kind: EventType, source: Source, *fact: str) -> str:

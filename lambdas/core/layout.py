@@ -70,6 +70,13 @@ class Layout:
         for name in _with_suffixes(plain, owner.owner_id):
             yield f"{self.session_prefix(patient)}{name}/"
 
+    def session_folder_of(self, key: str) -> str | None:
+        """The session's folder that a key is in; None for one that is in none."""
+        parts = key.removeprefix(self.prefix).split("/", 2)
+        if not self.holds(key) or len(parts) < 3 or not parts[0].endswith(f"_{_SESSIONS}"):
+            return None
+        return f"{self.prefix}{parts[0]}/{parts[1]}/"
+
     def folders(self, classification: Classification, source: Source) -> Iterator[str]:
         """The folders for what was classified, best first."""
         session = classification.session
@@ -106,6 +113,11 @@ def manifest_key(folder: str) -> str:
 def session_object_key(folder: str, session: SessionPart) -> str:
     """Where a session's object goes: its own sub-path in the session's folder."""
     return cut_key(folder + encode_sub_path(session.sub_path))
+
+
+def tells_sub_path(folder: str, session: SessionPart) -> bool:
+    """Whether the key of a session's object shows its sub-path whole: it does unless it had to be cut."""
+    return session_object_key(folder, session) == folder + encode_sub_path(session.sub_path)
 
 
 def _who(patient: Patient) -> str:

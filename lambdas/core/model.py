@@ -241,9 +241,16 @@ class StoredObject:
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What every artifact carries in its metadata: whose it is, of which version, written in which round by whom."""
+    """What every artifact carries in its metadata: whose it is, of which version, written in which round by whom.
+
+    A session's object also carries when its landing object was written, why its patient is unknown, and its landing
+    key where its own does not tell it.
+    """
 
     source_id: str
     version: str
     revision: int
     execution: str
+    modified: str | None = None
+    reason: str | None = None
+    key: str | None = None

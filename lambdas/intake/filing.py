@@ -6,7 +6,7 @@ A document becomes a folder of four artifacts, the manifest last; a session's ob
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from lambdas.adapters.landing import Landing
@@ -51,6 +51,18 @@ class Plan:
             layout.extracted_key(folder),
             layout.result_key(folder),
             layout.manifest_key(folder),
+        )
+
+    def stamp(self, folder: str, stamp: Stamp) -> Stamp:
+        """The stamp with what the catalog needs of a session's object. Of a document its manifest tells it."""
+        session = self.classification.session
+        if session is None:
+            return stamp
+        return replace(
+            stamp,
+            modified=self.observed.last_modified,
+            reason=self.classification.patient.reason,
+            key=None if layout.tells_sub_path(folder, session) else self.source.key,
         )
 
 
@@ -140,7 +152,7 @@ class Filing:
         tags = tagging.with_uploaders_tags(self._tags(plan), theirs)
         if plan.extraction is None:
             (key,) = plan.artifact_keys(folder)
-            objects = [self.processed.copy(plan.observed, key, "session", stamp, tags)]
+            objects = [self.processed.copy(plan.observed, key, "session", plan.stamp(folder, stamp), tags)]
         else:
             objects = self._write_document(plan, plan.extraction, folder, stamp, tags, execution)
         return events.Place(self.processed.bucket, folder, tuple(objects), stamp.revision)
