@@ -1,43 +1,57 @@
-"""Sessions that the Strands Agents SDK wrote can be loaded again, by the same SDK, from where they were filed."""
+"""A session that the Strands Agents SDK wrote loads again, by the same SDK, from where it was filed."""
 
 from __future__ import annotations
 
-import boto3
-import pytest
-from strands.session.s3_session_manager import S3SessionManager
-from strands.types.session import SessionAgent, SessionMessage
+import os
+import subprocess
+import sys
 
+import pytest
+
+from lambdas.adapters.settings import ROOT
+from tests.embedded import eventually
 from tests.end_to_end.conftest import Pipeline
 
-WORDS = ["Where does it hurt?", "Aquí — señala la rodilla.", "Since when?"]
+OBJECTS = 8  # the session, its agent, six messages
 
 
-def manager(pipeline: Pipeline, session_id: str, bucket: str, prefix: str) -> S3SessionManager:
-    session = boto3.session.Session(aws_access_key_id="test", aws_secret_access_key="test")
-    endpoint = pipeline.aws.settings.endpoint
-    return S3SessionManager(
-        session_id, bucket, prefix, session, region_name="us-east-1", endpoint_url=endpoint
+def example(pipeline: Pipeline, what: str, session: str, patient: str | None) -> tuple[int, str]:
+    """Run the example as its users do; how it ended and what it printed."""
+    words = [what, "--session", session, *(["--patient", patient] if patient else [])]
+    environment = {"PATH": os.environ["PATH"], "CAREFILE_HOME": str(pipeline.aws.settings.home)}
+    done = subprocess.run(
+        [sys.executable, "examples/assistant.py", *words],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
+    return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(
-    ("owner", "patient"), [("sessions/Marta_Rey_8", "Marta_Rey_8"), ("sessions", "unknown")]
-)
-def test_a_filed_session_loads_again_from_the_processed_prefix(
-    pipeline: Pipeline, owner: str, patient: str
+@pytest.mark.parametrize("patient", ["Marta_Rey_8", None])
+def test_an_assistants_conversation_loads_again_from_the_processed_layout(
+    pipeline: Pipeline, patient: str | None
 ) -> None:
-    writer = manager(pipeline, "visit-1", pipeline.landing, owner)
-    writer.create_agent("visit-1", SessionAgent("guide", {"topic": "knee"}, {}))
-    for number, words in enumerate(WORDS):
-        role = "user" if number % 2 else "assistant"
-        writer.create_message(
-            "visit-1", "guide", SessionMessage({"role": role, "content": [{"text": words}]}, number)
-        )
-    tree = pipeline.s3.list_objects_v2(Bucket=pipeline.landing, Prefix=f"{owner}/session_visit-1/")
-    for item in tree["Contents"]:
-        assert pipeline.execution_of(item["Key"])["status"] == "SUCCEEDED"
+    session = f"visit-of-{patient or 'nobody'}"
+    told, said = example(pipeline, "talk", session, patient)
+    folder = f"processed/{patient or 'unknown'}_medical_notes/session_{session}/"
+    eventually(lambda: len(pipeline.keys(folder)) == OBJECTS + 1)
+    before = pipeline.keys(folder)
 
-    reader = manager(pipeline, "visit-1", pipeline.processed, f"processed/{patient}_medical_notes/")
+    again, loaded = example(pipeline, "read", session, patient)
 
-    assert reader.read_agent("visit-1", "guide").state == {"topic": "knee"}
-    assert [item.message["content"][0]["text"] for item in reader.list_messages("visit-1", "guide")] == WORDS
+    assert (told, again) == (0, 0), loaded
+    assert loaded == said
+    assert said.count("user: ") == said.count("assistant: ") == 3
+    assert "«como un clavo»" in said
+    assert pipeline.keys(folder) == before
+
+
+def test_a_session_that_is_not_filed_is_not_begun_in_the_layout(pipeline: Pipeline) -> None:
+    code, said = example(pipeline, "read", "never-held", "Marta_Rey_8")
+    assert code == 2
+    assert said.startswith("no session never-held is filed under processed/Marta_Rey_8_medical_notes/")
+    assert not pipeline.keys("processed/Marta_Rey_8_medical_notes/session_never-held/")

@@ -1,0 +1,125 @@
+"""An assistant that keeps its conversation in the landing bucket, and a reader that loads it from where it was filed.
+
+    python examples/assistant.py talk --session visit-1 [--patient Juan_Perez_123]
+    python examples/assistant.py read --session visit-1 [--patient Juan_Perez_123]
+
+Built on the Strands Agents SDK. `talk` lets the SDK's own S3SessionManager write the session to `sessions/…` of the
+landing bucket, as an assistant in production would, and Carefile files each object as it arrives. `read`, another
+process, restores the agent from the processed layout, through an S3SessionManager whose prefix is the one that
+`carefile.where` names. The model is a script: it needs no network and no account. Works on the embedded AWS
+(`make up`), or on AWS by the usual credentials.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+from botocore.exceptions import ClientError
+from strands import Agent
+from strands.models import Model
+from strands.session.s3_session_manager import S3SessionManager
+
+import carefile
+from carefile.connection import Connection, connect
+from carefile.problem import Problem
+
+AGENT = "guide"
+SAID = (
+    "Good morning.",
+    "It is my knee: it hurts when I walk down stairs.",
+    "Since March. Cold days are the worst — «como un clavo».",
+)
+REPLIED = (
+    "Good morning. What brings you here?",
+    "Since when does it hurt, and what makes it worse?",
+    "Thank you. I have written it down for the doctor.",
+)
+
+
+class Script(Model):
+    """A model that says its lines, whatever it hears: the number of answers it was given is its place in the script."""
+
+    def update_config(self, **model_config: Any) -> None:
+        """There is nothing to configure."""
+
+    def get_config(self) -> dict[str, Any]:
+        return {}
+
+    def structured_output(self, *_: Any, **__: Any) -> Any:
+        raise NotImplementedError("a script has no structure")
+
+    async def stream(self, messages: Any, *_: Any, **__: Any) -> AsyncIterator[Any]:
+        heard = sum(message["role"] == "user" for message in messages)
+        yield {"messageStart": {"role": "assistant"}}
+        yield {"contentBlockStart": {"start": {}}}
+        yield {"contentBlockDelta": {"delta": {"text": REPLIED[(heard - 1) % len(REPLIED)]}}}
+        yield {"contentBlockStop": {}}
+        yield {"messageStop": {"stopReason": "end_turn"}}
+
+
+def assistant(deployed: Connection, session: str, bucket: str, prefix: str) -> Agent:
+    """The agent with its conversation so far, kept under a prefix of a bucket."""
+    kept = S3SessionManager(
+        session,
+        bucket,
+        prefix,
+        deployed.session,
+        endpoint_url=deployed.endpoint,
+        region_name=deployed.session.region_name,
+    )
+    return Agent(Script(), agent_id=AGENT, session_manager=kept, callback_handler=None)
+
+
+def talk(deployed: Connection, session: str, patient: str | None) -> Agent:
+    prefix = f"sessions/{patient}" if patient else "sessions"
+    agent = assistant(deployed, session, deployed.landing, prefix)
+    agent.state.set("topic", "knee")
+    for words in SAID:
+        agent(words)
+    return agent
+
+
+def read(deployed: Connection, session: str, patient: str | None) -> Agent:
+    prefix = carefile.where(patient, prefix=deployed.layout.prefix)["patient_context"]["session_prefix"]
+    # A session manager would begin a session that is not there, and nobody but Carefile writes to the layout.
+    try:
+        for name in ("session.json", f"agents/agent_{AGENT}/agent.json"):
+            deployed.client("s3").head_object(
+                Bucket=deployed.processed, Key=f"{prefix}session_{session}/{name}"
+            )
+    except ClientError:
+        raise Problem(
+            f"no session {session} is filed under {prefix}", "`carefile catalog` shows what is"
+        ) from None
+    return assistant(deployed, session, deployed.processed, prefix)
+
+
+def lines(agent: Agent) -> Iterable[str]:
+    """The conversation as text: who said what."""
+    for message in agent.messages:
+        for block in message["content"]:
+            yield f"{message['role']}: {block.get('text', '')}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="An assistant whose conversation Carefile files.")
+    parser.add_argument(
+        "what", choices=("talk", "read"), help="hold the conversation, or load it from where it was filed"
+    )
+    parser.add_argument("--session", required=True, help="the session's id")
+    parser.add_argument("--patient", help="whose it is; nobody known without")
+    asked = parser.parse_args()
+    try:
+        agent = (talk if asked.what == "talk" else read)(connect(), asked.session, asked.patient)
+    except Problem as problem:
+        print(f"{problem.what}; {problem.to_do}", file=sys.stderr)
+        return 2
+    print("\n".join(lines(agent)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
