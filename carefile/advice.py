@@ -63,6 +63,30 @@ ADVICE = (
         Then.REDRIVE,
     ),
     Advice(
+        "RejectedAssignment",
+        "An assignment names no patient, or nothing that could be assigned: not there, ambiguous, not filed.",
+        "The cause says which. Name the patient and the session or document exactly.",
+        Then.NEITHER,
+    ),
+    Advice(
+        "AssignmentConflict",
+        "The session or document is another patient's already, and the assignment does not take it from him.",
+        "Look whose it is and why (carefile show KEY). If it is wrongly his, assign it again with --from.",
+        Then.NEITHER,
+    ),
+    Advice(
+        "LeftBehind",
+        "Objects of an assigned session or document are still where they were.",
+        "See which, and whether their landing objects are still there or their intakes failed.",
+        Then.REDRIVE,
+    ),
+    Advice(
+        "States.ExceedToleratedFailureThreshold",
+        "More objects failed than a run over many of them tolerates.",
+        "See which failed, and with which errors: carefile backfill --run NAME, or the Map Run in the console.",
+        Then.REDRIVE,
+    ),
+    Advice(
         "ContractViolation",
         "Carefile made data that its own schema refuses; nothing was announced. A defect.",
         "Report it with the cause. Once the mended functions are deployed the execution can go on.",

@@ -7,6 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from carefile.commands.assign import assign
 from carefile.commands.backfill import backfill
 from carefile.commands.catalog import catalog
 from carefile.commands.dlq import dlq
@@ -48,6 +49,7 @@ app.command("show")(operation(show))
 app.command("catalog")(operation(catalog))
 app.command("catalog rebuild")(operation(rebuild))
 app.command("where")(operation(where))
+app.command("assign")(operation(assign))
 app.command("redrive")(operation(redrive))
 app.command("dlq")(operation(dlq))
 app.command("backfill")(operation(backfill))

@@ -49,6 +49,7 @@ class Connection:
         self.landing = outputs["LandingBucketName"]
         self.processed = outputs["ProcessedBucketName"]
         self.machine = outputs["PipelineStateMachineArn"]
+        self.reassignment = outputs.get("ReassignPatientStateMachineArn")
         self.catalog_table = outputs["CatalogTableName"]
         self.intake_bus = outputs["IntakeBusName"]
         self.catalog_bus = outputs["CatalogBusName"]

@@ -29,12 +29,14 @@ _LOOKING = 60
 
 class Queue(StrEnum):
     """`intakes`: uploads that became no execution. `catalog-events`: what the catalog's index missed.
-    `session-changes`: what the sessions' entries missed. `failures`: failed executions that nobody recorded."""
+    `session-changes`: what the sessions' entries missed. `failures`: failed executions that nobody recorded.
+    `assignments`: `Patient Identified` that became no reassignment."""
 
     INTAKES = "intakes"
     CATALOG_EVENTS = "catalog-events"
     SESSION_CHANGES = "session-changes"
     FAILURES = "failures"
+    ASSIGNMENTS = "assignments"
 
     @property
     def construct(self) -> str:
@@ -129,7 +131,9 @@ class DeadLetters:
         if letter.event is None:
             raise NotTaken("it holds no event; look at it, and delete it by hand if nobody needs it")
         if letter.queue is Queue.INTAKES:
-            return self._start(letter.event)
+            return self._start(letter.event, self._connection.machine)
+        if letter.queue is Queue.ASSIGNMENTS:
+            return self._start(letter.event, self._connection.reassignment or "")
         name = "IndexCatalog" if letter.queue is Queue.CATALOG_EVENTS else "RecordFailure"
         done = self._connection.client("lambda").invoke(
             FunctionName=self._connection.function(name), Payload=json.dumps(letter.event).encode()
@@ -148,14 +152,14 @@ class DeadLetters:
                 QueueUrl=self._urls[letter.queue], ReceiptHandle=letter.receipt, VisibilityTimeout=0
             )
 
-    def _start(self, event: Mapping[str, Any]) -> str:
+    def _start(self, event: Mapping[str, Any], machine: str) -> str:
         """An execution with the event as its input, under a name made of it: sending it twice starts one only."""
         text = json.dumps(event, ensure_ascii=False)
         name = f"dead-letter-{digest('dead-letter', str(event.get('id') or text))}"
         self._connection.quotas.start.take()
         try:
             self._connection.client("stepfunctions").start_execution(
-                stateMachineArn=self._connection.machine, name=name, input=text
+                stateMachineArn=machine, name=name, input=text
             )
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from infrastructure.composition import as_item_processor, with_item_processors
+from infrastructure.composition import ExecutionType, as_item_processor, with_item_processors
 from infrastructure.config import PROJECT_ROOT
 
 STATE_MACHINES = PROJECT_ROOT / "statemachines"
@@ -14,6 +14,18 @@ STATE_MACHINES = PROJECT_ROOT / "statemachines"
 def in_file(name: str) -> dict[str, Any]:
     definition: dict[str, Any] = json.loads((STATE_MACHINES / f"{name}.asl.json").read_text(encoding="utf-8"))
     return definition
+
+
+def reassign_patient() -> dict[str, Any]:
+    """The reassignment with the object pipeline's states in its objects' way, each of which can be re-driven."""
+    machine, state = in_file("reassign_patient"), "MoveObjects"
+    processor = as_item_processor(
+        in_file("object_pipeline"),
+        execution_type=ExecutionType.STANDARD,
+        around=machine["States"][state]["ItemProcessor"],
+        then="KeepTheDisposition",
+    )
+    return with_item_processors(machine, {state: processor})
 
 
 def backfill() -> dict[str, Any]:

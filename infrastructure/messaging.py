@@ -50,7 +50,7 @@ class Buses(Construct):
             self,
             "IntakeBus",
             event_bus_name=f"carefile-{config.stage}-intake",
-            description="Object Submitted: a person or a system asks for an intake",
+            description="Object Submitted, Patient Identified: what a person or a system asks for",
             kms_key=key,
         )
         self.catalog = events.EventBus(
@@ -73,10 +73,11 @@ class DeadLetters(Construct):
         self.catalog_events = self._queue("CatalogEvents", config, key)
         self.session_changes = self._queue("SessionChanges", config, key)
         self.failures = self._queue("Failures", config, key)
+        self.assignments = self._queue("Assignments", config, key)
 
     @property
     def all(self) -> Sequence[sqs.IQueue]:
-        return (self.intakes, self.catalog_events, self.session_changes, self.failures)
+        return (self.intakes, self.catalog_events, self.session_changes, self.failures, self.assignments)
 
     def _queue(self, id: str, config: StageConfig, key: kms.IKey) -> sqs.Queue:
         queue = sqs.Queue(
@@ -112,14 +113,6 @@ class IntakeRules(Construct):
         dead_letters: sqs.IQueue,
     ) -> None:
         super().__init__(scope, id)
-        role = ServiceRole(
-            self,
-            "Role",
-            principal=iam.ServicePrincipal(
-                "events.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
-            ),
-            statements=permissions.start_executions(machine.state_machine_arn),
-        )
         upload = events.Rule(
             self,
             "UploadRule",
@@ -141,17 +134,55 @@ class IntakeRules(Construct):
             event_bus=intake_bus,
             event_pattern=events.EventPattern(source=[INTAKE_SOURCE], detail_type=["Object Submitted"]),
         )
-        for rule in (upload, submission):
-            rule.add_target(
-                targets.SfnStateMachine(
-                    machine,
-                    role=role.fixed,
-                    dead_letter_queue=dead_letters,
-                    max_event_age=_MAX_EVENT_AGE,
-                    retry_attempts=_RETRY_ATTEMPTS,
-                )
+        start_executions(self, machine=machine, dead_letters=dead_letters, rules=(upload, submission))
+
+
+def start_executions(
+    scope: Construct, *, machine: sfn.IStateMachine, dead_letters: sqs.IQueue, rules: Sequence[events.Rule]
+) -> None:
+    """Let these rules start executions of the machine, by one role, each with the whole event as its input."""
+    role = ServiceRole(
+        scope,
+        "Role",
+        principal=iam.ServicePrincipal(
+            "events.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
+        ),
+        statements=permissions.start_executions(machine.state_machine_arn),
+    )
+    for rule in rules:
+        rule.add_target(
+            targets.SfnStateMachine(
+                machine,
+                role=role.fixed,
+                dead_letter_queue=dead_letters,
+                max_event_age=_MAX_EVENT_AGE,
+                retry_attempts=_RETRY_ATTEMPTS,
             )
-            role.must_be_ready_for(rule)
+        )
+        role.must_be_ready_for(rule)
+
+
+class AssignmentRule(Construct):
+    """What starts a reassignment: `Patient Identified`."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        intake_bus: events.IEventBus,
+        machine: sfn.IStateMachine,
+        dead_letters: sqs.IQueue,
+    ) -> None:
+        super().__init__(scope, id)
+        rule = events.Rule(
+            self,
+            "AssignmentRule",
+            description="Someone found out whose a session or a document is",
+            event_bus=intake_bus,
+            event_pattern=events.EventPattern(source=[INTAKE_SOURCE], detail_type=["Patient Identified"]),
+        )
+        start_executions(self, machine=machine, dead_letters=dead_letters, rules=(rule,))
 
 
 class CatalogRules(Construct):

@@ -38,6 +38,7 @@ class Observability(Construct):
         config: StageConfig,
         key: kms.IKey,
         machine: sfn.StateMachine,
+        reassignment: sfn.StateMachine,
         functions: Sequence[lambda_.IFunction],
         event_functions: Sequence[lambda_.IFunction],
         dead_letters: Sequence[sqs.IQueue],
@@ -61,13 +62,16 @@ class Observability(Construct):
         if config.alarm_email:
             self.topic.add_subscription(subscriptions.EmailSubscription(config.alarm_email))
 
-        ended_badly = {
-            "Failed": machine.metric_failed(period=_PERIOD, statistic="Sum"),
-            "TimedOut": machine.metric_timed_out(period=_PERIOD, statistic="Sum"),
-            "Aborted": machine.metric_aborted(period=_PERIOD, statistic="Sum"),
-        }
+        ended_badly = _ended_badly(machine)
         for name, metric in ended_badly.items():
             self._alarm(f"Executions{name}", metric, "Executions to mend and redrive in Step Functions.")
+        for name, metric in _ended_badly(reassignment).items():
+            self._alarm(
+                f"Reassignments{name}",
+                metric,
+                "A session or a document is not, or not wholly, at the patient it was assigned to.",
+                "#reassignments",
+            )
         for queue in dead_letters:
             waiting = queue.metric_approximate_number_of_messages_visible(period=_PERIOD, statistic="Maximum")
             self._alarm(
@@ -152,6 +156,14 @@ class Observability(Construct):
                 ],
             ),
         )
+
+
+def _ended_badly(machine: sfn.StateMachine) -> dict[str, cloudwatch.Metric]:
+    return {
+        "Failed": machine.metric_failed(period=_PERIOD, statistic="Sum"),
+        "TimedOut": machine.metric_timed_out(period=_PERIOD, statistic="Sum"),
+        "Aborted": machine.metric_aborted(period=_PERIOD, statistic="Sum"),
+    }
 
 
 def _state_name(function: lambda_.IFunction) -> str:

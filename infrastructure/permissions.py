@@ -165,6 +165,29 @@ def update_items(table: dynamodb.ITable) -> list[Permission]:
     return [_allow("UpdateItems", actions, [table.table_arn]), *_use_table_key(table)]
 
 
+def get_items(table: dynamodb.ITable) -> list[Permission]:
+    """Read items by their keys; never scan."""
+    return [_allow("GetItems", ["dynamodb:BatchGetItem"], [table.table_arn])]
+
+
+def list_versions(*buckets: s3.IBucket) -> list[Permission]:
+    return [_allow("ListVersions", ["s3:ListBucketVersions"], [bucket.bucket_arn for bucket in buckets])]
+
+
+def read_layout(bucket: s3.IBucket, prefix: str) -> list[Permission]:
+    """Read and list the processed layout, and nowhere else."""
+    return [
+        _allow(
+            "ReadLayout",
+            ["s3:GetObject"],
+            [bucket.arn_for_objects(f"{prefix}*")],
+            wide=Wide("ReadLayout", _LAYOUT),
+        ),
+        _list_layout(bucket, prefix),
+        *_use_key(bucket.encryption_key, "DecryptLayout", ["kms:Decrypt"], via="s3"),
+    ]
+
+
 def write_items(table: dynamodb.ITable) -> list[Permission]:
     """Write single items without reading them."""
     actions = ["dynamodb:PutItem", "dynamodb:UpdateItem"]

@@ -12,11 +12,19 @@ from infrastructure.catalog import Catalog
 from infrastructure.config import StageConfig
 from infrastructure.encryption import Keys
 from infrastructure.functions import CarefileFunction, FunctionSettings
-from infrastructure.messaging import Buses, CatalogRules, DeadLetters, IntakeRules, SessionFollower
+from infrastructure.messaging import (
+    AssignmentRule,
+    Buses,
+    CatalogRules,
+    DeadLetters,
+    IntakeRules,
+    SessionFollower,
+)
 from infrastructure.network import Network
 from infrastructure.observability import Observability
 from infrastructure.package import FunctionPackage
 from infrastructure.pipeline import ObjectPipeline, TaskFunctions, intake_environment
+from infrastructure.reassignment import Reassignment
 from infrastructure.storage import Storage
 
 
@@ -139,6 +147,23 @@ class CarefileStack(Stack):
             failure_recorder=failure_recorder,
             catalog_bus=buses.catalog,
         )
+        reassignment = Reassignment(
+            self,
+            "Reassignment",
+            settings=settings,
+            keys=keys,
+            storage=storage,
+            catalog=catalog,
+            tasks=tasks,
+            catalog_bus=buses.catalog,
+        )
+        AssignmentRule(
+            self,
+            "Assignments",
+            intake_bus=buses.intake,
+            machine=reassignment.machine,
+            dead_letters=dead_letters.assignments,
+        )
         CatalogRules(
             self,
             "Followers",
@@ -154,7 +179,8 @@ class CarefileStack(Stack):
             config=config,
             key=keys.operations,
             machine=pipeline.machine,
-            functions=tasks.all,
+            reassignment=reassignment.machine,
+            functions=(*tasks.all, *reassignment.functions),
             event_functions=(indexer, session_indexer, failure_recorder),
             dead_letters=dead_letters.all,
         )
@@ -164,6 +190,7 @@ class CarefileStack(Stack):
             ("ProcessedBucketName", storage.processed.bucket_name),
             ("PipelineStateMachineArn", pipeline.machine.state_machine_arn),
             ("BackfillStateMachineArn", backfill.machine.state_machine_arn),
+            ("ReassignPatientStateMachineArn", reassignment.machine.state_machine_arn),
             ("ReportsBucketName", storage.reports.bucket_name),
             ("IntakeBusName", buses.intake.event_bus_name),
             ("CatalogBusName", buses.catalog.event_bus_name),

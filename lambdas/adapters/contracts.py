@@ -14,8 +14,8 @@ from typing import Any
 import jsonschema_rs
 
 from lambdas.adapters.settings import ROOT
+from lambdas.core import assignment_request, intake_request
 from lambdas.core.errors import ContractViolation, RejectedEvent
-from lambdas.core.intake_request import shape_of
 from lambdas.core.rules import RuleTable
 
 
@@ -67,12 +67,20 @@ def _is_unicode(instance: object) -> bool:
 
 def accept_input(instance: object) -> None:
     """Hold the machine's input against the shape it claims to have. RejectedEvent names what is wrong with it."""
-    shape = shape_of(instance)
+    _accept("pipeline_input", intake_request.shape_of(instance).value, instance)
+
+
+def accept_assignment(instance: object) -> None:
+    """The same for what asks for an assignment."""
+    _accept("patient_identified", assignment_request.shape_of(instance), instance)
+
+
+def _accept(name: str, shape: str, instance: object) -> None:
     if not _is_unicode(instance):
         raise RejectedEvent("malformed-input: the input holds text that is no valid Unicode")
-    if fault := _fault("pipeline_input", instance, shape.value):
+    if fault := _fault(name, instance, shape):
         raise RejectedEvent(
-            f"malformed-input: the input is no valid {shape.value}, {fault}; see schemas/pipeline_input.v1.json"
+            f"malformed-input: the input is no valid {shape}, {fault}; see schemas/{name}.v1.json"
         )
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain, groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -83,6 +86,33 @@ class Landing:
                 return None
             raise
         return found["Body"].read()
+
+    def uploads(self, bucket: str, prefix: str, after: str = "") -> Iterator[dict[str, str]]:
+        """Every key under a prefix that has, or had, something to be filed, in the order of keys, from one on: deleted
+        ones too, as long as the bucket holds a version. Where the current version is empty, the one before it."""
+        entries = chain.from_iterable(
+            sorted([*page.get("Versions", ()), *page.get("DeleteMarkers", ())], key=itemgetter("Key"))
+            for page in self._version_pages(bucket, prefix, after)
+        )
+        for key, group in groupby(entries, key=itemgetter("Key")):
+            found = list(group)
+            versions = [entry for entry in found if entry.get("Size")]
+            if key > after and versions:
+                asked = {"bucket": bucket, "key": key}
+                emptied = any(entry["IsLatest"] and entry.get("Size") == 0 for entry in found)
+                yield asked | ({"version_id": versions[0]["VersionId"]} if emptied else {})
+
+    def _version_pages(self, bucket: str, prefix: str, after: str) -> Iterator[Any]:
+        """boto3's paginator takes no key to begin after."""
+        marker: Any = {"KeyMarker": after} if after else {}
+        while True:
+            page = self._s3.list_object_versions(Bucket=bucket, Prefix=prefix, **marker)
+            yield page
+            if not page["IsTruncated"]:
+                return
+            marker = {"KeyMarker": page["NextKeyMarker"]}
+            if page.get("NextVersionIdMarker"):
+                marker["VersionIdMarker"] = page["NextVersionIdMarker"]
 
     def tags(self, source: Source, version_id: str | None) -> dict[str, str] | None:
         """The tags of a version (of the current one, without an id); None when it is gone."""

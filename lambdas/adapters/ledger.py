@@ -99,16 +99,18 @@ class Ledger:
             ExpressionAttributeNames={"#hints": _of(_HINTS, version), "#decided": _of(_DECIDED, version)},
         )
 
-    def assign(self, session: Owner, patient_id: str, replacing: str | None, at: str) -> None:
+    def assign(self, session: Owner, patient_id: str, replacing: frozenset[str], at: str) -> None:
         """Record that a session is a patient's, decided at a moment (ISO 8601). AssignmentConflict where it is assigned
-        to another one, unless that is whom it is taken from, and not by a later decision."""
+        to another one, unless it is taken from that one, and the decision about him is no later one."""
         update = "SET assigned = :patient, assigned_at = :at"
         condition = "attribute_not_exists(assigned) OR assigned = :patient"
         values: dict[str, Any] = {":patient": {"S": patient_id}, ":at": {"S": at}}
-        if replacing is not None and replacing != patient_id:
+        if replacing:
             update += " ADD replaced :replaced"
-            condition += " OR assigned = :from AND assigned_at <= :at"
-            values |= {":from": {"S": replacing}, ":replaced": {"SS": [replacing]}}
+            values[":replaced"] = {"SS": sorted(replacing)}
+        for number, patient in enumerate(sorted(replacing)):
+            condition += f" OR assigned = :from{number} AND assigned_at <= :at"
+            values[f":from{number}"] = {"S": patient}
         if self._update(session.owner_id, update, values, ConditionExpression=condition) is None:
             raise AssignmentConflict(
                 "assigned-otherwise: the session is assigned to another patient already, or was by a later decision; "

@@ -24,6 +24,7 @@ from lambdas.core.tagging import PipelineStatus
 MASKED = "(masked)"
 MESSAGES = frozenset(
     {
+        "assigned",
         "classified",
         "failed",
         "failure recorded",

@@ -27,8 +27,16 @@ class FolderContended(CarefileError):
     """All names of a destination folder belong to others, or a claim stayed undecided. Retried."""
 
 
+class RejectedAssignment(CarefileError):
+    """An assignment that names no patient, or nothing that could be assigned: not there, ambiguous, not filed."""
+
+
 class AssignmentConflict(CarefileError):
     """A session or document is another patient's already, and the assignment does not take it from that one."""
+
+
+class LeftBehind(CarefileError):
+    """Objects of an assigned session or document are still where they were. A later look may find them moved."""
 
 
 class ContractViolation(CarefileError):

@@ -62,7 +62,7 @@ def decided_at(data: Mapping[str, Any], started: object) -> datetime | None:
 
     A sender's clock that is ahead does not put its decision before those that come later.
     """
-    texts = (data.get("time") if shape_of(data) is Shape.OBJECT_SUBMITTED else None, started)
+    texts = (data.get("time") if "detail-type" in data else None, started)
     return min(filter(None, map(_moment, texts)), default=None)
 
 

@@ -66,9 +66,12 @@ class Layout:
 
     def session_folders(self, patient: Patient, session_id: str, owner: Owner) -> Iterator[str]:
         """The folders a session may have, best first."""
-        plain = encode_name(session_id if session_id.startswith("session_") else f"session_{session_id}")
-        for name in _with_suffixes(plain, owner.owner_id):
-            yield f"{self.session_prefix(patient)}{name}/"
+        for name in _with_suffixes(self.session_stem(patient, session_id), owner.owner_id):
+            yield f"{name}/"
+
+    def session_stem(self, patient: Patient, session_id: str) -> str:
+        """What the name of every folder of a session of this id begins with."""
+        return self.session_prefix(patient) + encode_name(with_session_prefix(session_id))
 
     def session_folder_of(self, key: str) -> str | None:
         """The session's folder that a key is in; None for one that is in none."""
@@ -85,6 +88,10 @@ class Layout:
         return self.session_folders(
             classification.patient, session.session_id, owner_of(classification, source)
         )
+
+
+def with_session_prefix(session_id: str) -> str:
+    return session_id if session_id.startswith("session_") else f"session_{session_id}"
 
 
 def owner_of(classification: Classification, source: Source) -> Owner:

@@ -6,13 +6,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from lambdas.adapters import aws, contracts, settings
+from lambdas.adapters.catalog import Catalog
 from lambdas.adapters.executions import Executions
+from lambdas.adapters.folders import Folders
 from lambdas.adapters.landing import Landing
 from lambdas.adapters.ledger import Ledger
 from lambdas.adapters.processed import Processed
 from lambdas.adapters.publisher import Publisher
 from lambdas.core.events import iso_8601
 from lambdas.intake.admission import Admission
+from lambdas.intake.assigning import Assigning
 from lambdas.intake.convergence import Intake
 from lambdas.intake.documents import Documents
 from lambdas.intake.failures import Failures
@@ -64,6 +67,19 @@ def intake() -> Intake:
 
 def marks() -> Marks:
     return Marks(landing(), ledger())
+
+
+def assigning() -> Assigning:
+    return Assigning(
+        landing(),
+        ledger(),
+        Folders(aws.s3(), settings.named("PROCESSED_BUCKET")),
+        Catalog(aws.dynamodb(), settings.named("CATALOG_TABLE")),
+        settings.layout(),
+        contracts.rules(),
+        settings.landing_buckets(),
+        moment,
+    )
 
 
 def failures() -> Failures:

@@ -101,6 +101,33 @@ def filed(pipeline: Pipeline, key: str) -> dict[str, object]:
     }
 
 
+def test_a_reassignment_that_failed_in_between_goes_on_where_it_was(breakable: Pipeline) -> None:
+    pipeline, keys = breakable, [f"sessions/session_halfway/{number}.json" for number in range(4)]
+    unknown, noras = (f"processed/{who}_medical_notes/session_halfway/" for who in ("unknown", "Nora_Gil_4"))
+    for key in keys:
+        pipeline.filed(key, key.encode())
+    functions = pipeline.aws.client("stepfunctions")
+    asked = json.dumps({"session_id": "halfway", "patient_id": "Nora_Gil_4"})
+    with wrong_setting(pipeline, "normalise_session", "PROCESSED_BUCKET"):
+        arn = functions.start_execution(
+            stateMachineArn=pipeline.aws.outputs["ReassignPatientStateMachineArn"], input=asked
+        )["executionArn"]
+        failed = pipeline.aws.finished(arn)
+    assert failed["status"] == "FAILED"
+    assert failed["error"] == "States.ExceedToleratedFailureThreshold"
+    assert len(pipeline.keys(unknown)) == len(keys) + 1
+    # The decision holds already.
+    pipeline.filed(f"{keys[0]}.later", b"{}")
+    assert pipeline.keys(noras) == [f"{noras}0.json.later", f"{noras}_manifest.json"]
+
+    pipeline.command_line("stepfunctions", "redrive-execution", "--execution-arn", arn)
+    ended = pipeline.aws.finished(arn)
+
+    assert (ended["status"], ended["redriveCount"]) == ("SUCCEEDED", 1)
+    assert pipeline.keys(unknown) == [f"{unknown}_manifest.json"]
+    assert [pipeline.read(f"{noras}{number}.json").decode() for number in range(4)] == keys
+
+
 def test_an_execution_that_a_stop_interrupted_is_marked_and_can_be_redriven(breakable: Pipeline) -> None:
     pipeline, key = breakable, "documents/Nora_Gil_4/interrupted.txt"
     settings = pipeline.aws.settings

@@ -38,6 +38,8 @@ def good(name: str) -> list[Json]:
             return [json.loads((ROOT / "rules" / "default.json").read_bytes())]
         case "pipeline_input":
             return list(_inputs())
+        case "patient_identified":
+            return list(_assignments())
         case "extracted_data":
             return [
                 json.loads(path.read_bytes())
@@ -100,6 +102,13 @@ def _manifests() -> Iterator[Json]:
         ]
         yield events.claim(owner)
         yield events.document_manifest(owner, seen, found, 1, kept, "execution")
+
+
+def _assignments() -> Iterator[Json]:
+    yield {"patient_id": "P", "session_id": "s", "from": ["Q", "R"]}
+    yield {"patient_id": "P", "prefix": "processed/unknown_x/", "from": "Q"}
+    asked = {"patient_id": "P", "key": "documents/x.txt", "bucket": "landing"}
+    yield {"source": "carefile.intake", "detail-type": "Patient Identified", "detail": asked}
 
 
 def _inputs() -> Iterator[Json]:

@@ -51,7 +51,7 @@ def test_the_link_of_an_advice_leads_to_its_section(advice: Advice) -> None:
 
 
 def test_no_section_is_about_a_name_that_does_not_exist() -> None:
-    assert set(SECTIONS) == {advice.name for advice in ALL} | {"Dead letters"}
+    assert set(SECTIONS) == {advice.name for advice in ALL} | {"Dead letters", "Reassignments"}
 
 
 def test_the_runbook_explains_every_reason_of_a_rejection() -> None:

@@ -30,7 +30,7 @@ def test_every_fault_is_described(fault: Fault) -> None:
 def test_every_command_line_that_is_shown_exists(page: str) -> None:
     text = (DOCS / page).read_text()
     for line in re.findall(
-        r"carefile ((?:put|runs|show|catalog|where|redrive|dlq|reconcile|doctor)\b[^`\n]*)", text
+        r"carefile ((?:put|runs|show|catalog|where|assign|redrive|dlq|reconcile|doctor)\b[^`\n]*)", text
     ):
         name, *words = line.split()
         known = {option for item in COMMANDS[name].params for option in (*item.opts, *item.secondary_opts)}

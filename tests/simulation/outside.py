@@ -138,7 +138,8 @@ class Outside:
         world.note(f"-- {step.name}: {tree} is {step.patient}'s, not {step.replacing}'s: {holds}")
         session, at = Owner("landing", tree, tree=True), f"{world.now():%Y-%m-%dT%H:%M:%S.%fZ}"
         try:
-            Ledger(world.clients.dynamodb, "ledger").assign(session, step.patient, step.replacing, at)
+            replaced = frozenset({step.replacing} if step.replacing else ()) - {step.patient}
+            Ledger(world.clients.dynamodb, "ledger").assign(session, step.patient, replaced, at)
         except AssignmentConflict:
             if holds:
                 world.violations.append(f"{step.name} is refused")

@@ -50,7 +50,7 @@ def test_results_go_to_the_reports_bucket_only(stage: Synthesised) -> None:
 
 def test_children_are_the_machines_own(stage: Synthesised) -> None:
     for sid in ("StartChildren", "RunChildren"):
-        (statement,) = [s for _, s in stage.role_statements() if s["Sid"] == sid]
+        (statement,) = [s for name, s in stage.role_statements() if s["Sid"] == sid and "Backfill" in name]
         assert "Carefile-test-Backfill" in json.dumps(statement["Resource"])
 
 

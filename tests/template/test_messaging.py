@@ -47,6 +47,16 @@ def test_a_submission_on_the_intake_bus_starts_an_execution(stage: Synthesised) 
     assert rule["EventPattern"] == {"source": ["carefile.intake"], "detail-type": ["Object Submitted"]}
 
 
+def test_patient_identified_on_the_intake_bus_starts_a_reassignment(stage: Synthesised) -> None:
+    bus, _ = stage.only("AWS::Events::EventBus", named="IntakeBus")
+    rule = stage.only(RULE, named="AssignmentRule")[1]
+    assert rule["EventBusName"] == {"Ref": bus}
+    assert rule["EventPattern"] == {"source": ["carefile.intake"], "detail-type": ["Patient Identified"]}
+    (target,) = rule["Targets"]
+    assert target["Arn"] == {"Ref": stage.only("AWS::StepFunctions::StateMachine", named="Reassignment")[0]}
+    assert not {"Input", "InputPath", "InputTransformer"} & set(target)
+
+
 @pytest.mark.parametrize("rule", ["UploadRule", "SubmissionRule"])
 def test_the_input_of_an_execution_is_the_whole_event(stage: Synthesised, rule: str) -> None:
     (target,) = stage.only(RULE, named=rule)[1]["Targets"]
@@ -80,7 +90,7 @@ def test_a_failed_execution_of_this_machine_is_recorded(stage: Synthesised) -> N
 def test_every_target_is_retried_and_then_its_event_is_kept(stage: Synthesised) -> None:
     queues = stage.properties("AWS::SQS::Queue")
     targets = [target for rule in stage.properties(RULE).values() for target in rule["Targets"]]
-    assert len(targets) == 4
+    assert len(targets) == 5
     for target in targets:
         assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 86400, "MaximumRetryAttempts": 185}
         assert target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0] in queues
@@ -105,7 +115,7 @@ def test_every_rule_may_send_to_its_queue_and_nobody_without_tls(stage: Synthesi
 def test_dead_letters_are_encrypted_and_kept_for_two_weeks(stage: Synthesised) -> None:
     key, _ = stage.only("AWS::KMS::Key", named="Records")
     queues = stage.properties("AWS::SQS::Queue")
-    assert len(queues) == 4
+    assert len(queues) == 5
     for queue in queues.values():
         assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
         assert queue["KmsMasterKeyId"] == {"Fn::GetAtt": [key, "Arn"]}

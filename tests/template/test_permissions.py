@@ -56,6 +56,18 @@ MACHINE = {
     "logs:UpdateLogDelivery",
     *TRACES,
 }
+CHILDREN = {
+    "states:StartExecution",
+    "states:DescribeExecution",
+    "states:StopExecution",
+    "states:RedriveExecution",
+}
+ASSIGN = {
+    *{"s3:ListBucketVersions", "s3:ListBucket", "s3:GetObject"},
+    *USE_LEDGER,
+    *LOGS,
+    *TRACES,
+}
 ALLOWED = {
     "ClassifyObject": {*READ_LANDING, *TAG_LANDING, *USE_LEDGER, *LOGS, *TRACES},
     "NormaliseDocument": {*NORMALISE, *LOGS, *TRACES},
@@ -87,12 +99,7 @@ ALLOWED = {
     "Pipeline": MACHINE,
     "Backfill": {
         *MACHINE,
-        *{
-            "states:StartExecution",
-            "states:DescribeExecution",
-            "states:StopExecution",
-            "states:RedriveExecution",
-        },
+        *CHILDREN,
         *{
             "s3:ListBucket",
             "s3:PutObject",
@@ -101,6 +108,11 @@ ALLOWED = {
             "s3:AbortMultipartUpload",
         },
     },
+    "ReassignmentAssignPatient": ASSIGN,
+    "ReassignmentListObjects": ASSIGN,
+    "ReassignmentVerifyMove": ASSIGN,
+    "Reassignment": {*MACHINE, *CHILDREN},
+    "Assignments": {"states:StartExecution"},
     "Intake": {"states:StartExecution"},
 }
 # Actions for which AWS knows no resource.

@@ -11,6 +11,7 @@ import pytest
 from tests.template.synthesis import Synthesised
 
 FUNCTION = "AWS::Lambda::Function"
+ASSIGN = {"LANDING_BUCKETS", "PROCESSED_BUCKET", "SESSION_PREFIX", "LEDGER_TABLE", "CATALOG_TABLE"}
 SETTINGS = {
     "ClassifyObject": (256, 30, {"LANDING_BUCKETS", "PROCESSED_BUCKET", "SESSION_PREFIX", "LEDGER_TABLE"}),
     "NormaliseDocument": (
@@ -26,6 +27,9 @@ SETTINGS = {
     "TagObject": (256, 30, {"LANDING_BUCKETS", "PROCESSED_BUCKET", "SESSION_PREFIX", "LEDGER_TABLE"}),
     "IndexCatalog": (256, 30, {"CATALOG_TABLE"}),
     "IndexSessions": (256, 120, {"CATALOG_TABLE"}),
+    "AssignPatient": (256, 120, ASSIGN),
+    "ListObjects": (256, 120, ASSIGN),
+    "VerifyMove": (256, 120, ASSIGN),
     "RecordFailure": (
         256,
         60,

@@ -15,6 +15,7 @@ def test_the_outputs_are_there_by_name(stage: Synthesised) -> None:
         "ProcessedBucketName",
         "PipelineStateMachineArn",
         "BackfillStateMachineArn",
+        "ReassignPatientStateMachineArn",
         "ReportsBucketName",
         "CatalogBusName",
         "CatalogTableName",
@@ -27,7 +28,7 @@ def test_there_is_no_custom_resource_and_no_function_of_the_cdk_s_own(stage: Syn
     types = {resource["Type"] for resource in stage.template["Resources"].values()}
     assert not [name for name in types if name.startswith("Custom::") or "CustomResource" in name]
     assert "AWS::CDK::Metadata" not in types
-    assert len(stage.properties("AWS::Lambda::Function")) == 7
+    assert len(stage.properties("AWS::Lambda::Function")) == 10
 
 
 def test_the_template_asks_for_no_parameters(stage: Synthesised) -> None:
@@ -44,12 +45,13 @@ def test_an_alarm_goes_off_for_each_way_an_execution_ends_badly_and_each_queue(s
         ("ApproximateNumberOfMessagesVisible", 1),
         ("ApproximateNumberOfMessagesVisible", 1),
         ("ApproximateNumberOfMessagesVisible", 1),
+        ("ApproximateNumberOfMessagesVisible", 1),
         ("Errors", 1),
         ("Errors", 1),
         ("Errors", 1),
-        ("ExecutionsAborted", 1),
-        ("ExecutionsFailed", 1),
-        ("ExecutionsTimedOut", 1),
+        *[("ExecutionsAborted", 1)] * 2,
+        *[("ExecutionsFailed", 1)] * 2,
+        *[("ExecutionsTimedOut", 1)] * 2,
     ]
 
 

@@ -17,7 +17,8 @@ UNKNOWN = "processed/unknown_medical_notes/session_7/"
 def assign(
     world: World, patient: str, replacing: str | None = None, at: str = "2026-11-20T12:00:00.000Z"
 ) -> None:
-    world.intake.ledger.assign(Owner(LANDING, TREE, tree=True), patient, replacing, at)
+    replaced = frozenset({replacing} if replacing else ())
+    world.intake.ledger.assign(Owner(LANDING, TREE, tree=True), patient, replaced, at)
 
 
 def again(world: World, number: int, name: str = "e9") -> Json:

@@ -29,9 +29,12 @@ IN_A_TEXT = {
     "code",
     "error.operation_name",
     "fault",
+    "left.total()",
+    "len(found)",
+    "len(left)",
     "name",
     "self.layout.prefix",
-    "shape.value",
+    "shape",
     "text",
     "type(error).__name__",
 }

@@ -1,0 +1,48 @@
+"""What stands in the layout's folders, told without changing anything: manifests, and how many objects there are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from lambdas.adapters.landing import is_gone
+from lambdas.core.layout import manifest_key
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+class Folders:
+    def __init__(self, s3: S3Client, bucket: str) -> None:
+        self._s3 = s3
+        self._bucket = bucket
+
+    def manifest(self, folder: str) -> dict[str, Any] | None:
+        """The manifest of a folder; None where there is none, or one that is no manifest."""
+        try:
+            body = self._s3.get_object(Bucket=self._bucket, Key=manifest_key(folder))["Body"].read()
+        except ClientError as error:
+            if is_gone(error):
+                return None
+            raise
+        try:
+            found = json.loads(body)
+        except ValueError:
+            return None
+        return found if isinstance(found, dict) else None
+
+    def beginning(self, stem: str) -> Iterator[str]:
+        """The folders whose path begins so."""
+        pages = self._s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=stem, Delimiter="/"
+        )
+        for page in pages:
+            yield from (item["Prefix"] for item in page.get("CommonPrefixes", ()))
+
+    def objects(self, folder: str) -> int:
+        """How many objects are in a folder, beside its manifest."""
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=folder)
+        return sum(item["Key"] != manifest_key(folder) for page in pages for item in page.get("Contents", ()))

@@ -1,0 +1,21 @@
+"""AssignPatient: record whose a session or document is, and say what is to be moved."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lambdas.adapters.boundary import entry_point, logger
+from lambdas.intake import wiring
+
+assigning = wiring.assigning()
+
+
+@entry_point
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """`event`: {input, execution?, started?, only_plan?}. Returns {subject, patient_id, from, filed, to,
+    nothing_to_move}."""
+    plan = bool(event.get("only_plan"))
+    found = assigning.assign(event["input"], event.get("started"), only_plan=plan)
+    if not plan:
+        logger.info("assigned")
+    return found

@@ -1,0 +1,217 @@
+"""Whose a session or a document is, by a person's word: record it, list what is to be moved, see that nothing stayed.
+
+The decision is recorded before anything is listed. So an object that an intake filed without knowing it is there, in
+its old folder and in the landing bucket, when the listing is made; any other intake follows the decision by itself
+(docs/convergence.md). Moving is the pipeline's own work.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from lambdas.adapters.catalog import Catalog
+from lambdas.adapters.contracts import accept_assignment
+from lambdas.adapters.folders import Folders
+from lambdas.adapters.landing import Landing
+from lambdas.adapters.ledger import Ledger
+from lambdas.core import events
+from lambdas.core.assignment_request import AssignmentRequest, Subject, parse
+from lambdas.core.classification import classify, session_tree
+from lambdas.core.errors import AssignmentConflict, LeftBehind, RejectedAssignment
+from lambdas.core.intake_request import decided_at
+from lambdas.core.layout import Layout, with_session_prefix
+from lambdas.core.model import Hints, Patient, Source
+from lambdas.core.rules import RuleTable
+
+PAGE = 500  # objects; their keys and results stay below what a state may put out, 256 KiB
+_PAGE_BYTES = 150_000
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Assigning:
+    landing: Landing
+    ledger: Ledger
+    folders: Folders
+    catalog: Catalog
+    layout: Layout
+    rules: RuleTable
+    allowed_buckets: frozenset[str]
+    now: Callable[[], datetime]
+
+    def assign(self, data: Mapping[str, Any], started: object = None, *, only_plan: bool = False) -> Json:
+        """Accept an assignment and record it, or raise; and say what is to be moved. A plan records nothing."""
+        accept_assignment(data)
+        request = parse(data, self.rules)
+        subject = self._subject(request)
+        present = self._present(subject)
+        if present.keys() - {None, request.patient_id, *request.replacing}:
+            raise AssignmentConflict(
+                "filed-otherwise: it is filed under a patient already whom the assignment does not name; look at it, "
+                "and name the patient it is to be taken from"
+            )
+        if not only_plan:
+            self._record(request, subject, events.iso_8601(decided_at(data, started) or self.now()))
+        cleared = subject.folder is not None or not self._left(subject, request.replacing)
+        return {
+            "subject": subject.to_json(),
+            "patient_id": request.patient_id,
+            "from": sorted(request.replacing),
+            "filed": [
+                Patient(who).to_json() | {"objects": count}
+                for who, count in sorted(present.items(), key=lambda item: item[0] or "")
+            ],
+            "to": self._target(subject, Patient(request.patient_id)),
+            "nothing_to_move": cleared and present.keys() <= {request.patient_id},
+        }
+
+    def page(self, subject: Subject, after: str = "") -> Json:
+        """What is to be taken in again, as the pipeline's input, in pages; `next` is where the next one begins."""
+        if subject.session_id is None:
+            return {"items": [{"bucket": subject.bucket, "key": subject.path}], "next": ""}
+        items: list[Json] = []
+        size = 0
+        for item in self._uploads(subject, after):
+            if len(items) == PAGE or size > _PAGE_BYTES:
+                return {"items": items, "next": items[-1]["key"]}
+            items.append(item)
+            size += len(item["key"].encode()) + 100
+        return {"items": items, "next": ""}
+
+    def verify(self, subject: Subject, replacing: frozenset[str]) -> None:
+        """LeftBehind where something of it still is where it was."""
+        left = self._left(subject, replacing)
+        if left:
+            raise LeftBehind(
+                f"left-behind: {left.total()} objects are still in {len(left)} folders where they were; their landing "
+                "objects may be gone for good, or an intake of theirs failed"
+            )
+
+    # What is meant
+
+    def _subject(self, request: AssignmentRequest) -> Subject:
+        if request.session_id is not None:
+            return self._session(request, with_session_prefix(request.session_id))
+        if request.prefix is not None:
+            return self._at(request.prefix.rstrip("/") + "/")
+        return self._of_key(request.bucket or self._only_bucket(), request.key or "")
+
+    def _session(self, request: AssignmentRequest, session_id: str) -> Subject:
+        """The one session of that id among those of the patients it is taken from, then of nobody, then of the patient
+        it is given to."""
+        places: list[list[str | None]] = [[*sorted(request.replacing)], [None], [request.patient_id]]
+        for patients in places:
+            found = {
+                subject
+                for patient in patients
+                for folder in self.folders.beginning(self.layout.session_stem(Patient(patient), session_id))
+                if (subject := self._session_at(folder, session_id)) and self.folders.objects(folder)
+            }
+            if len(found) > 1:
+                raise RejectedAssignment(
+                    f"ambiguous-session: {len(found)} sessions of different origin have this id there; name one by "
+                    "the landing key of one of its objects, or by its folder"
+                )
+            if found:
+                return found.pop()
+        raise RejectedAssignment(
+            "session-not-found: no session of that id is filed, neither as unknown nor under a patient it is taken from"
+        )
+
+    def _session_at(self, folder: str, session_id: str) -> Subject | None:
+        manifest = self.folders.manifest(folder) or {}
+        if manifest.get("state") != "session" or manifest.get("session_id") != session_id:
+            return None
+        owner = manifest["owner"]
+        return Subject(owner["bucket"], owner["tree"], session_id)
+
+    def _at(self, folder: str) -> Subject:
+        manifest = (self.folders.manifest(folder) if self.layout.holds(folder) else None) or {}
+        if manifest.get("state") == "session":
+            return Subject(manifest["owner"]["bucket"], manifest["owner"]["tree"], manifest["session_id"])
+        if manifest.get("state") != "filed":
+            raise RejectedAssignment(
+                f"nothing-filed: no document or session is filed in a folder of that name under {self.layout.prefix}"
+            )
+        source = manifest["source"]
+        version = source.get("version_id") or f"{source['etag']}@{source['last_modified']}"
+        return Subject(source["bucket"], source["key"], folder=folder, version=version)
+
+    def _of_key(self, bucket: str, key: str) -> Subject:
+        if bucket not in self.allowed_buckets:
+            raise RejectedAssignment("bucket-not-allowed: that is no landing bucket of this deployment")
+        tree = session_tree(key, self.rules)
+        if tree is not None:
+            session = classify(key, (), self.rules).session
+            return Subject(bucket, tree, session.session_id if session else "")
+        source = Source(bucket, key)
+        for folder in sorted(self.ledger.read(source).destinations):
+            manifest = (self.folders.manifest(folder) if folder.endswith("/") else None) or {}
+            if manifest.get("state") == "filed" and manifest["source"]["key"] == key:
+                return self._at(folder)
+        raise RejectedAssignment(
+            "nothing-filed: nothing of that landing key is filed as a document; keys are exact"
+        )
+
+    def _only_bucket(self) -> str:
+        if len(self.allowed_buckets) > 1:
+            raise RejectedAssignment(
+                "ambiguous-bucket: there are several landing buckets; name one as `bucket`"
+            )
+        return next(iter(self.allowed_buckets))
+
+    # What is there
+
+    def _present(self, subject: Subject) -> Counter[str | None]:
+        """Under whom it is filed, and how many objects of it."""
+        if subject.folder is not None:
+            manifest = self.folders.manifest(subject.folder) or {}
+            return Counter({manifest.get("classification", {}).get("patient", {}).get("id"): 1})
+        uploads = self._uploads(subject)
+        return self.catalog.patients([Source(item["bucket"], item["key"]).source_id for item in uploads])
+
+    def _uploads(self, subject: Subject, after: str = "") -> Iterator[Json]:
+        for item in self.landing.uploads(subject.bucket, subject.path, after):
+            if session_tree(item["key"], self.rules) == subject.path:
+                yield item
+
+    def _left(self, subject: Subject, replacing: frozenset[str]) -> Counter[str]:
+        """The objects in the folders where it was, or may have been: nobody's, and those of whom it is taken from."""
+        if subject.folder is not None:
+            now = self.folders.manifest(subject.folder) or {}
+            same = now.get("state") == "filed" and self._at(subject.folder) == subject
+            return Counter({subject.folder: 1} if same else {})
+        found: Counter[str] = Counter()
+        for patient in (None, *sorted(replacing)):
+            stem = self.layout.session_stem(Patient(patient), subject.session_id or "")
+            for folder in self.folders.beginning(stem):
+                if self._session_at(folder, subject.session_id or "") == subject:
+                    found[folder] = self.folders.objects(folder)
+        return +found
+
+    def _target(self, subject: Subject, patient: Patient) -> str:
+        if subject.session_id is not None:
+            return self.layout.session_stem(patient, subject.session_id) + "/"
+        name = classify(subject.path, (), self.rules).document_name
+        return next(self.layout.document_folders(patient, name, Source(subject.bucket, subject.path)))
+
+    # What is decided
+
+    def _record(self, request: AssignmentRequest, subject: Subject, at: str) -> None:
+        """A session's assignment holds for all its objects, those to come included; a document's for this version, like
+        any hint, since tomorrow's file of the same name may be somebody else's."""
+        if subject.version is None:
+            self.ledger.assign(subject.owner, request.patient_id, request.replacing, at)
+            return
+        source = Source(subject.bucket, subject.path)
+        hints = self.ledger.read(source).hints_for(subject.version) or Hints()
+        wanted = replace(hints, patient_id=request.patient_id)
+        self.ledger.decide(source, subject.version, wanted, at)
+        if self.ledger.read(source).hints_for(subject.version) != wanted:
+            raise AssignmentConflict(
+                "decided-otherwise: a later decision about the document is there; look at it"
+            )
