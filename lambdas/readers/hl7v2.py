@@ -31,7 +31,7 @@ def _read(source: Source, draft: Draft) -> None:
     note_text_facts(source, draft)
     if not are_all:
         draft.cut("segments", "The file has more segments than are read.", MAX_SEGMENTS)
-    if not are_all or source.text_is_cut:
+    if not are_all or source.text_is_cut or _ends_in_an_identifier(messages, source.text):
         draft.candidates_complete = False
     _tell_facts(messages, draft)
     for number, message in enumerate(messages, 1):
@@ -42,6 +42,12 @@ def _read(source: Source, draft: Draft) -> None:
             draft.text("-")  # one character too many: the draft says what it leaves out
         else:
             _tell_fields(message, place, draft)
+
+
+def _ends_in_an_identifier(messages: list[Message], text: str) -> bool:
+    """Whether the file ends within PID-3. It may have been cut there, and half a number is another patient's."""
+    last = messages[-1][-1]
+    return last.name == "PID" and len(last.fields) <= 4 and not text.endswith(("\r", "\n", "\x1c"))
 
 
 def _tell_facts(messages: list[Message], draft: Draft) -> None:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lambdas.core.extraction import Status
-from lambdas.readers import Content, pdf, read
+from lambdas.readers import Content, dicom, pdf, read
 from lambdas.readers.base import NotThisFormatError, Source
 from lambdas.readers.page import PageHeader, render
 from lambdas.readers.registry import read_with
@@ -42,7 +42,9 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(FIELD_NAMES, inner, max_size=5),
     max_leaves=40,
 )
-UNMUTATED = [path for path in documents() if path.suffix != ".pdf"]
+ISOLATED = (".pdf", ".dcm")  # a process for each is for tests of their own
+UNMUTATED = [path for path in documents() if path.suffix not in ISOLATED]
+DICOMS = [path for path in documents() if path.suffix == ".dcm"]
 PDFS = [path for path in documents() if path.suffix == ".pdf" and path.stat().st_size]
 
 
@@ -112,6 +114,18 @@ def test_any_mutation_of_a_pdf_gives_a_fit_record(data: st.DataObject) -> None:
     except NotThisFormatError:
         return
     assert_is_fit(extraction)
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_any_mutation_of_a_dicom_file_gives_a_fit_record(data: st.DataObject) -> None:
+    content = mutated(data.draw(st.sampled_from(DICOMS)).read_bytes(), data.draw)
+    try:
+        extraction = read_with(dicom.READER, Source(Content(content, len(content)), "x.dcm", None))
+    except NotThisFormatError:
+        return
+    assert_is_fit(extraction)
+    assert "reader-failed" not in {warning.code for warning in extraction.warnings}, "the reader broke down"
 
 
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])

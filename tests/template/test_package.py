@@ -101,6 +101,7 @@ def test_the_package_holds_code_schemas_rules_and_dependencies(assembly: Assembl
     assert {path.name for path in assembly.package.iterdir()} >= {
         "aws_lambda_powertools",
         "jsonschema_rs",
+        "pydicom",
         "pypdfium2",
     }
 
@@ -109,7 +110,8 @@ def test_the_package_holds_nothing_that_no_function_reads(assembly: Assembly) ->
     held = list(files_of(assembly.package))
     assert not [name for name in held if name.endswith((".pyc", ".pyi", ".lock", ".in", ".md"))]
     folders = {name for path in held for name in path.split("/")[:-1]}
-    assert not [name for name in folders if name.endswith(".dist-info") or name in ("__pycache__", "bin")]
+    assert not [name for name in folders if name in ("__pycache__", "bin", "test_files")]
+    assert [name for name in held if ".dist-info/" in name] == ["pydicom-3.0.2.dist-info/METADATA"]
     roots = {name.split("/")[0] for name in held}
     assert not roots & {"infrastructure", "local", "tests", "samples", "docs", "boto3", "botocore", "aws_cdk"}
 
