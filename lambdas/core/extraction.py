@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from lambdas.core.picture import Picture
+
 SCHEMA_VERSION = "1.0"
 
 # Lone surrogates, control characters but tab and line feed, and the two code points that are never
@@ -166,6 +168,7 @@ class Extraction:
     candidates_complete: bool = True
     warnings: tuple[ReadingWarning, ...] = ()
     cuts: tuple[Cut, ...] = ()
+    picture: Picture | None = None
 
     def __post_init__(self) -> None:
         if (self.status is Status.READ) != (self.reason is None):

@@ -5,6 +5,7 @@ A format is one module with a `READER` and one line in `registry.py`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +15,11 @@ from lambdas.readers.encoding import Decoded, decode
 from lambdas.readers.limits import MAX_READ, MAX_TEXT_BYTES, SAMPLE
 
 if TYPE_CHECKING:
+    from lambdas.core.picture import Picture
     from lambdas.readers.draft import Draft
+
+# As a content type says it, an HTML document's <meta>, and an XML declaration.
+_CHARSET = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9._:-]{1,40})""", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,8 @@ class Source:
         self.data = content.data[:MAX_READ]
         self.size = max(content.size, len(content.data))
         self.name = name
-        self.declared_type = (declared_type or "").partition(";")[0].strip().lower()
+        self.declared = declared_type or ""
+        self.declared_type = self.declared.partition(";")[0].strip().lower()
         stem, dot, extension = name.rpartition(".")
         self.extension = extension.lower() if dot and stem else ""
 
@@ -59,7 +65,11 @@ class Source:
     @cached_property
     def decoded(self) -> Decoded | None:
         """The text, or None if this is no text. Of a large document only the first `MAX_TEXT_BYTES`."""
-        return decode(self.data[:MAX_TEXT_BYTES], is_cut=self.text_is_cut)
+        declared = _CHARSET.search(self.declared.encode("utf-8", "replace")[:200]) or (
+            _CHARSET.search(self.data[:1024]) if self.data.lstrip()[:1] == b"<" else None
+        )
+        encoding = declared[1].decode("ascii") if declared else ""
+        return decode(self.data[:MAX_TEXT_BYTES], is_cut=self.text_is_cut, declared=encoding)
 
     @property
     def text(self) -> str:
@@ -81,7 +91,8 @@ class Reader:
 
     An `isolated` reader works in a process of its own, with limits on memory and time: for libraries in C,
     whose appetite for a hostile file nothing in this process could stop. One that `needs_whole` is not asked
-    to read the beginning of a document.
+    to read the beginning of a document. A `picture` is made by isolated readers only, after all is read, so that
+    nothing that happens to it takes away what was read.
     """
 
     format: str
@@ -90,3 +101,4 @@ class Reader:
     read: Callable[[Source, Draft], None]
     isolated: bool = False
     needs_whole: bool = False
+    picture: Callable[[Source], Picture | None] | None = None

@@ -28,6 +28,8 @@ from lambdas.core.extraction import (
 from lambdas.readers import limits
 from lambdas.readers.base import Source
 
+FACTS = ("Field", "Value")  # the header of a table that holds names and what they stand for
+
 
 @dataclass(slots=True)
 class Draft:

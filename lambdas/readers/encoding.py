@@ -1,5 +1,5 @@
-"""Bytes to text: the encoding by byte order mark, by UTF-8's own redundancy, by the zeros of UTF-16, by what an XML
-declaration says, else Windows-1252.
+"""Bytes to text: the encoding by byte order mark, by UTF-8's own redundancy, by the zeros of UTF-16, by what the
+document or its upload declares, else Windows-1252.
 
 No statistics: a wrong guess among single-byte encodings is worse than an honest warning.
 """
@@ -20,14 +20,14 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_XML_DECLARATION = re.compile(
-    rb"""\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']((?:iso-?8859-\d{1,2}|windows-12\d\d|koi8-[ru]|gb2312|gbk|gb18030|big5|"""
-    rb"""shift_jis|euc-jp|euc-kr))["']""",
-    re.IGNORECASE,
-)
 _TEXT_CONTROLS = b"\t\n\r\f\x0b\x1b\x1c"  # what text, terminals' logs and HL7 messages may hold
 _CONTROLS = bytes(byte for byte in range(32) if byte not in _TEXT_CONTROLS) + b"\x7f"
 _MOST_CONTROLS = 0.005  # share of control characters in what still counts as text
+# What may be declared, by Python's names: encodings of the web that hold ASCII. Of two, browsers take the larger.
+_DECLARABLE = re.compile(
+    r"iso8859-\d\d?|cp125\d|cp(?:437|85[0258]|866|874)|koi8-[ru]|mac-roman|shift_jis|euc_(?:jp|kr)|gb18030|big5"
+)
+_LARGER = {"iso8859-1": "cp1252", "ascii": "cp1252", "gb2312": "gb18030", "gbk": "gb18030"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,9 @@ class Decoded:
     damaged: bool = False
 
 
-def decode(data: bytes, *, is_cut: bool) -> Decoded | None:
+def decode(data: bytes, *, is_cut: bool, declared: str = "") -> Decoded | None:
     """The text that the bytes are, or None if they are no text. `is_cut` allows a last character to be
-    incomplete.
+    incomplete; what is `declared` is believed where the bytes neither prove nor contradict it.
     """
     for mark, encoding in _MARKS:
         if data.startswith(mark):
@@ -58,10 +58,24 @@ def decode(data: bytes, *, is_cut: bool) -> Decoded | None:
     decoded = _decode_as("utf-8", data, is_cut)
     if not decoded.damaged:
         return Decoded(decoded.text, "ascii" if decoded.text.isascii() else "utf-8")
-    if declared := _declared(data):
-        return _decode_as(declared, data, is_cut)
+    if name := known_encoding(declared):
+        decoded = _decode_as(name, data, is_cut)
+        if not decoded.damaged:
+            return decoded
     text = data.decode("cp1252", errors="replace")
     return Decoded(text, "windows-1252", assumed=True, damaged="\ufffd" in text)
+
+
+def known_encoding(declared: str) -> str | None:
+    """The encoding that goes by this name, if it is one for documents: Python knows many that are not."""
+    try:
+        name = codecs.lookup(declared[:40]).name
+    except (LookupError, ValueError):
+        return None
+    name = _LARGER.get(name, name)
+    if not _DECLARABLE.fullmatch(name):
+        return None
+    return name.replace("cp125", "windows-125").replace("iso8859", "iso-8859").replace("euc_", "euc-")
 
 
 def _decode_as(encoding: str, data: bytes, is_cut: bool) -> Decoded:
@@ -70,14 +84,6 @@ def _decode_as(encoding: str, data: bytes, is_cut: bool) -> Decoded:
         return Decoded(decoder("strict").decode(data, final=not is_cut), encoding)
     except UnicodeDecodeError:
         return Decoded(decoder("replace").decode(data, final=not is_cut), encoding, damaged=True)
-
-
-def _declared(data: bytes) -> str | None:
-    match = _XML_DECLARATION.match(data[:400])
-    try:
-        return codecs.lookup(match[1].decode("ascii")).name if match else None
-    except LookupError:
-        return None
 
 
 def _wide(sample: bytes) -> str | None:

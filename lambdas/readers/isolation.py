@@ -1,7 +1,9 @@
 """A reader in a process of its own: bounded in memory and time, no credentials, and a crash harms nobody.
 
-The document goes in through standard input, what is known of it through one environment variable; the record
-comes back as JSON. Run as `python -m lambdas.readers.isolation`, this module is the child.
+The document goes in through standard input, what is known of it through one environment variable. Back comes the
+record as JSON, and then, for formats that have one, the picture: facts as JSON, and its bytes. Each but the bytes ends
+with a NUL, which JSON cannot hold: a child that dies over the picture has given its record. Run as
+`python -m lambdas.readers.isolation`, this module is the child.
 """
 
 from __future__ import annotations
@@ -10,14 +12,17 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict, replace
 
-from lambdas.core.extraction import Extraction, Reason
+from lambdas.core.extraction import Extraction, ReadingWarning, Reason
+from lambdas.core.picture import Picture
 from lambdas.readers.base import Content, NotThisFormatError, Reader, Source
 from lambdas.readers.draft import Draft
-from lambdas.readers.limits import CHILD_MEMORY, CHILD_SECONDS, MAX_NAME
+from lambdas.readers.limits import CHILD_MEMORY, CHILD_SECONDS, MAX_NAME, PICTURE_SECONDS
 
 _DOCUMENT = "CAREFILE_DOCUMENT"  # not an argument: others may see those
-_NOT_THIS_FORMAT = b"null"
+_NOTHING = b"null"  # in place of a record: not this format; in place of a picture: there is none to be made
+_END = b"\0"
 _KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
 
 
@@ -26,7 +31,7 @@ def read_isolated(reader: Reader, source: Source) -> Extraction:
     document = {
         "format": reader.format,
         "name": source.name[:MAX_NAME],
-        "declared_type": source.declared_type[:MAX_NAME],
+        "declared_type": source.declared[:MAX_NAME],
         "size": source.size,
     }
     try:
@@ -40,17 +45,34 @@ def read_isolated(reader: Reader, source: Source) -> Extraction:
             | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), _DOCUMENT: json.dumps(document)},
             check=False,
         )
-        if child.returncode == 0 and child.stdout.strip() == _NOT_THIS_FORMAT:
-            raise NotThisFormatError
-        if child.returncode == 0:
-            return Extraction.from_json(json.loads(child.stdout))
-    except subprocess.TimeoutExpired:
-        return _gave_up(reader, source, Reason.TOO_SLOW, "Reading the document took too long.")
-    except (OSError, ValueError, KeyError, TypeError):
+        answer, reason = child.stdout, Reason.DAMAGED
+        message = "The document is damaged or too demanding. It cannot be read."
+    except subprocess.TimeoutExpired as error:
+        answer, reason = error.output or b"", Reason.TOO_SLOW
+        message = "Reading the document took too long."
+    except OSError:
         return _gave_up(reader, source, Reason.FAILED, "The document could not be read.")
-    return _gave_up(
-        reader, source, Reason.DAMAGED, "The document is damaged or too demanding. It cannot be read."
-    )
+    try:
+        return _understood(answer, reader) or _gave_up(reader, source, reason, message)
+    except (ValueError, KeyError, TypeError):
+        return _gave_up(reader, source, Reason.FAILED, "The document could not be read.")
+
+
+def _understood(answer: bytes, reader: Reader) -> Extraction | None:
+    """What the child said, None if it was stopped before it said anything."""
+    record, end, rest = answer.partition(_END)
+    if not end:
+        return None
+    if record == _NOTHING:
+        raise NotThisFormatError
+    extraction = Extraction.from_json(json.loads(record))
+    facts, end, data = rest.partition(_END)
+    if reader.picture is None or facts == _NOTHING:
+        return extraction
+    if not end:
+        warning = ReadingWarning("no-picture", "A picture of the document could not be made.")
+        return replace(extraction, warnings=(*extraction.warnings, warning))
+    return replace(extraction, picture=Picture(data, **json.loads(facts)))
 
 
 def _gave_up(reader: Reader, source: Source, reason: Reason, message: str) -> Extraction:
@@ -70,6 +92,15 @@ def _limit_this_process() -> None:
         pass  # no such limits on this system; the parent's limit on time holds
 
 
+def _stop_after(seconds: int) -> None:
+    try:
+        import signal
+
+        signal.alarm(seconds)  # whose default is the end of the process, also in the middle of a library in C
+    except (ImportError, AttributeError):
+        pass  # no such clock on this system; the parent's limit on time holds
+
+
 def _main() -> None:
     from lambdas.readers.registry import READERS, read_with
 
@@ -79,12 +110,27 @@ def _main() -> None:
     source = Source(content, document["name"], document["declared_type"])
     reader = next(reader for reader in READERS if reader.format == document["format"])
     try:
-        answer = read_with(reader, source).to_bytes()
+        _say(read_with(reader, source).to_bytes())
+        if reader.picture is not None:
+            _stop_after(PICTURE_SECONDS)
+            _say_picture(reader.picture(source))
     except NotThisFormatError:
-        answer = _NOT_THIS_FORMAT
-    sys.stdout.buffer.write(answer)
+        _say(_NOTHING)
+    finally:
+        os._exit(0)  # nothing of the library's clean-up can fail or hang any more
+
+
+def _say_picture(picture: Picture | None) -> None:
+    if picture is None:
+        _say(_NOTHING)
+    else:
+        facts = {name: value for name, value in asdict(picture).items() if name != "data"}
+        _say(json.dumps(facts).encode(), picture.data)
+
+
+def _say(words: bytes, data: bytes = b"") -> None:
+    sys.stdout.buffer.write(words + _END + data)
     sys.stdout.flush()
-    os._exit(0)  # nothing of the library's clean-up can fail or hang any more
 
 
 if __name__ == "__main__":

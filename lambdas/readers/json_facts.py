@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lambdas.readers.draft import Draft
+from lambdas.readers.draft import FACTS, Draft
 from lambdas.readers.json_values import Object, Value, scalars, shown
 from lambdas.readers.limits import MAX_CELL
 
-_HEADER = ("Field", "Value")
 _MOST_FACTS = 1_000  # in one table
 _MOST_COLUMNS = 12  # of a list of records; wider ones are easier to read as facts
 _RECORD_DEPTH = 3  # of objects in a record that still is a row
@@ -70,7 +69,7 @@ def _children(value: Object | list[Value], path: str) -> Iterator[tuple[str, Val
 
 def _flush(facts: _Facts, draft: Draft, section: str | None) -> None:
     if facts:
-        draft.table(facts, _HEADER, section=section)
+        draft.table(facts, FACTS, section=section)
         facts.clear()
 
 

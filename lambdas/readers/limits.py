@@ -28,5 +28,12 @@ MAX_ATTRIBUTES = 200  # of one entity
 MAX_CANDIDATES = 100  # patient ids in one record; further ones only if they name someone new
 MAX_CANDIDATE = 256  # characters of one patient id
 
+MAX_PICTURE_SIDE = 1_200  # pixels of the picture on the page
+MAX_PICTURE = 256 * 1024  # bytes of it
+MAX_DECODED = (
+    96 * MIB
+)  # of an image in memory: 33 megapixels in colour, far more of a JPEG, which is scaled on the way
+PICTURE_SECONDS = 15  # of the child's time
+
 CHILD_SECONDS = 45  # of a reader that runs in a process of its own
 CHILD_MEMORY = 256 * MIB  # of data; beside the function's own, within its 512 MB

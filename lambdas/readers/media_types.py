@@ -45,7 +45,7 @@ _SIGNATURES: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"BZh", "bzip2", "application/x-bzip2"),
     (0, b"\xfd7zXZ\x00", "xz", "application/x-xz"),
     (0, b"\x28\xb5\x2f\xfd", "zstd", "application/zstd"),
-    (0, b"7z\xbc\xaf\x27\x1c", "7z", "application/x-7z-compressed"),
+    (0, b"7z\xbc\xaf\x27\x1c", "seven-zip", "application/x-7z-compressed"),
     (0, b"Rar!\x1a\x07", "rar", "application/vnd.rar"),
     (257, b"ustar", "tar", "application/x-tar"),
     (0, b"SQLite format 3\x00", "sqlite", "application/vnd.sqlite3"),

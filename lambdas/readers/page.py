@@ -1,8 +1,8 @@
 """`result.html`: an extraction as one page that a person reads in any browser, or prints.
 
 Invariants: the page is self-contained and can run nothing, whatever the document contains: no script, no
-link, no address from the document, a Content-Security-Policy that allows only the page's own style sheet, and
-every value escaped. Equal input gives an equal page.
+link, no address from the document, a Content-Security-Policy that allows only the page's own style sheet and, where
+there is one, the picture that was made here, and every value escaped. Equal input gives an equal page.
 """
 
 from __future__ import annotations
@@ -21,19 +21,20 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from lambdas.core.extraction import REPLACEMENT, Block, Extraction, Heading, Status, Table, clean
-from lambdas.readers.page_records import FACTS, MONTHS, come_first, groups
+from lambdas.core.extraction import REPLACEMENT, Block, Extraction, Heading, Reason, Status, Table, clean
+from lambdas.readers.draft import FACTS
+from lambdas.readers.page_records import MONTHS, come_first, groups
 
 _HERE = Path(__file__).parent
 _STYLE = (_HERE / "page.css").read_text(encoding="utf-8")
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 _POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'"
+_POLICY_WITH_PICTURE = f"{_POLICY}; img-src data:"
 
 _ALIGNED = re.compile(r"\S(?: {3,}|\t)\S")  # columns made of spaces, which only fixed-width letters show
 _NUMBER = re.compile(r"[-+<>≤≥~]?\s*[\d.,\s]{0,30}\d\s*%?")
 _OVERRIDES = {0x202D: REPLACEMENT, 0x202E: REPLACEMENT}  # by which "ABO" would read "OBA"
 _FORMATS = {
-    "pdf": "PDF",
     "csv": "Table (CSV)",
     "json": "JSON",
     "ndjson": "JSON lines",
@@ -73,12 +74,13 @@ def render(extraction: Extraction, header: PageHeader) -> str:
         received=_moment(header.received),
         size=_size(extraction.document.size),
         format=_FORMATS.get(extraction.document.format, extraction.document.format.upper()),
-        reading=_READING[extraction.status],
+        reading=_reading(extraction),
+        picture=extraction.picture and base64.b64encode(extraction.picture.data).decode(),
         pages=list(_pages(extraction.content)),
         records=list(groups(extraction.entities, extraction.document.format)),
         records_first=come_first(extraction.document.format),
         style=Markup(_STYLE),  # noqa: S704 the page's own style sheet, nothing of a document
-        policy=_POLICY,
+        policy=_POLICY_WITH_PICTURE if extraction.picture else _POLICY,
     )
 
 
@@ -104,6 +106,12 @@ def _template() -> jinja2.Template:
 def _shown(value: Any) -> Any:
     """A text as it may stand on the page: keys from outside come in uncleaned, and no text may turn itself round."""
     return clean(value).translate(_OVERRIDES) if type(value) is str else value
+
+
+def _reading(extraction: Extraction) -> str:
+    if extraction.picture and extraction.reason == Reason.NO_TEXT:
+        return "As a picture"
+    return _READING[extraction.status]
 
 
 def _pages(content: tuple[Block, ...]) -> Iterator[dict[str, Any]]:

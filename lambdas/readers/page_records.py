@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from lambdas.core.extraction import Entity, Table
+from lambdas.readers.draft import FACTS
 
-FACTS = ("Field", "Value")
 _MOST_COLUMNS = 8
 _IN_ANY_ORDER = {"fhir", "fhir-ndjson"}  # formats in which it says nothing which record follows which
 _COME_FIRST = {*_IN_ANY_ORDER, "hl7v2", "cda", "dicom"}

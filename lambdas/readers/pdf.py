@@ -1,4 +1,7 @@
-"""PDF: the text of each page, and metadata, through PDFium. Encrypted and scanned documents are named as such."""
+"""PDF: the text of each page, form fields, metadata and the first page as a picture, through PDFium.
+
+Encrypted and scanned documents are named as such.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,13 @@ import re
 from typing import TYPE_CHECKING
 
 from lambdas.core.extraction import Reason
+from lambdas.core.picture import Picture
 from lambdas.readers.base import NotThisFormatError, Reader, Source
-from lambdas.readers.draft import Draft
-from lambdas.readers.limits import MAX_PAGES
+from lambdas.readers.draft import FACTS, Draft
+from lambdas.readers.limits import MAX_PAGES, MAX_PICTURE_SIDE
+from lambdas.readers.pdf_fields import fields_of
 from lambdas.readers.pdf_layout import page_text
+from lambdas.readers.pictures import picture_of
 
 if TYPE_CHECKING:
     import pypdfium2
@@ -46,7 +52,7 @@ def _read(source: Source, draft: Draft) -> None:
     for name, value in document.get_metadata_dict(skip_empty=True).items():
         draft.fact(_METADATA.get(name, name), _date(value) if name.endswith("Date") else value)
     if document.get_formtype():
-        draft.warn("form", "The document is a form. What was typed into its fields is not read.")
+        document.init_forms()
     _read_pages(document, draft)
 
 
@@ -73,8 +79,11 @@ def _read_pages(document: pypdfium2.PdfDocument, draft: Draft) -> None:
         try:
             page = document[index]
             text = page_text(page.get_textpage(), is_turned=bool(page.get_rotation()))
-            if text.strip():
+            fields = fields_of(document, page)
+            if text.strip() or fields:
                 draft.text(text, page=index + 1)
+                if fields:
+                    draft.table(fields, FACTS, page=index + 1, section="Form fields")
             elif _has_picture(page):
                 pictured += 1
             else:
@@ -117,4 +126,22 @@ def _date(value: str) -> str:
     return f"{date}T{hour}:{minute}:{second or '00'}{zone}"
 
 
-READER = Reader("pdf", "application/pdf", _recognises, _read, isolated=True, needs_whole=True)
+def _picture(source: Source) -> Picture | None:
+    """The first page, None of a document that does not open."""
+    import pypdfium2
+
+    try:
+        document = pypdfium2.PdfDocument(source.data)
+        if document.get_formtype():
+            document.init_forms()
+        page = document[0]
+    except pypdfium2.PdfiumError:
+        return None
+    longest = max(*page.get_size(), 1)
+    image = page.render(scale=MAX_PICTURE_SIDE / longest).to_pil()
+    return picture_of(image, "The first page" if len(document) > 1 else "The page")
+
+
+READER = Reader(
+    "pdf", "application/pdf", _recognises, _read, isolated=True, needs_whole=True, picture=_picture
+)

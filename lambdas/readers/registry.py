@@ -7,7 +7,19 @@ reads is recorded as not read, with the media type that its content shows.
 from __future__ import annotations
 
 from lambdas.core.extraction import Extraction, Reason
-from lambdas.readers import cda, csv_table, dicom, fhir, hl7v2, json_document, pdf, plain_text, xml_document
+from lambdas.readers import (
+    cda,
+    csv_table,
+    dicom,
+    fhir,
+    hl7v2,
+    html,
+    images,
+    json_document,
+    pdf,
+    plain_text,
+    xml_document,
+)
 from lambdas.readers.base import Content, NotThisFormatError, Reader, Source
 from lambdas.readers.draft import Draft
 from lambdas.readers.isolation import read_isolated
@@ -16,6 +28,8 @@ from lambdas.readers.media_types import detect
 READERS: tuple[Reader, ...] = (
     pdf.READER,
     dicom.READER,
+    *images.READERS,
+    html.READER,
     fhir.READER,
     hl7v2.READER,
     cda.READER,

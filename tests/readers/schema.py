@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -16,7 +17,7 @@ _VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 
 def assert_is_fit(extraction: Extraction) -> None:
-    """Valid against the schema as it is written to the file, and read back as the same."""
+    """Valid against the schema as it is written to the file, and read back as the same, save the picture."""
     written = json.loads(extraction.to_bytes().decode("utf-8"))
     _VALIDATOR.validate(written)
-    assert Extraction.from_json(written) == extraction
+    assert Extraction.from_json(written) == replace(extraction, picture=None)

@@ -26,6 +26,7 @@ from lambdas.core.extraction import (
     TextBlock,
     clean,
 )
+from lambdas.core.picture import Picture
 from lambdas.readers.page import PageHeader, render
 from tests.readers.golden_files import documents, read_file
 
@@ -49,17 +50,18 @@ ELEMENTS = frozenset(
     (
         "html", "head", "meta", "title", "style", "body", "header", "main", "footer", "section",
         "aside", "p", "h1", "h2", "h3", "h4", "h5", "h6", "dl", "div", "dt", "dd", "bdi", "time",
-        "ul", "li", "span", "table", "caption", "thead", "tbody", "tr", "th", "td",
+        "figure", "img", "figcaption", "ul", "li", "span", "table", "caption", "thead", "tbody", "tr", "th", "td",
     )
 )
 ATTRIBUTES = frozenset(
     (
         "lang", "charset", "http-equiv", "content", "name", "class", "dir", "datetime", "id",
-        "aria-labelledby", "aria-label", "role", "tabindex", "scope",
+        "aria-labelledby", "aria-label", "role", "tabindex", "scope", "src", "width", "height", "alt",
     )
 )
 # fmt: on
-VOID = {"meta"}
+VOID = {"meta", "img"}
+PIXEL = Picture(b"\xff\xd8\xff", "image/jpeg", 30, 20, "The first page")
 
 
 class Page(HTMLParser):
@@ -96,6 +98,9 @@ def assert_nothing_can_run(html: str) -> Page:
     assert [tag for tag, _ in page.elements].count("style") == 1
     policies = [attributes["content"] for _, attributes in page.elements if "http-equiv" in attributes]
     assert len(policies) == 1
+    sources = [attributes["src"] or "" for _, attributes in page.elements if "src" in attributes]
+    assert all(source.startswith("data:image/jpeg;base64,/9j/") for source in sources)
+    assert ("img-src" in (policies[0] or "")) == bool(sources)
     return page
 
 
@@ -154,6 +159,24 @@ def test_the_policy_allows_the_page_s_own_style_sheet_and_nothing_else() -> None
     assert policy in contents
     assert "url(" not in style[1]
     assert "@import" not in style[1]
+
+
+def test_the_policy_allows_a_picture_only_on_a_page_that_has_one() -> None:
+    html = render(replace(page_with("x"), picture=PIXEL), HEADER)
+    page = assert_nothing_can_run(html)
+    policies = [attributes["content"] for _, attributes in page.elements if "http-equiv" in attributes]
+    assert [policy and policy.endswith("; form-action 'none'; img-src data:") for policy in policies] == [
+        True
+    ]
+    (picture,) = (attributes for tag, attributes in page.elements if tag == "img")
+    assert picture["src"] == f"data:image/jpeg;base64,{base64.b64encode(PIXEL.data).decode()}"
+    assert (picture["alt"], picture["width"], picture["height"]) == ("The first page", "30", "20")
+
+
+def test_a_picture_of_a_damaged_file_says_that_some_is_missing() -> None:
+    picture = replace(PIXEL, is_partial=True)
+    texts = " ".join(Page(render(replace(page_with("x"), picture=picture), HEADER)).texts)
+    assert "The file is damaged: some of it is missing here." in texts
 
 
 @pytest.mark.parametrize("document", documents(), ids=lambda path: path.name)
