@@ -90,6 +90,8 @@ class StageConfig(ProtectionConfig):
     - `removal_policy`: `retain` also protects the tables from deletion. `destroy` deletes what it can: a
       bucket that still holds objects has to be emptied first.
     - `alarm_email`: who is told when an alarm goes off; nobody by default (the topic is there anyway).
+    - `unfiled_alarm_minutes`: how long an upload may wait, or a failed one stay unfiled, before an alarm goes off.
+    - `silence_alarm_hours`: where uploads are expected round the clock, so many hours without one are an alarm.
     - `runbook_url`: where your people read `docs/runbook.md`; every alarm's text and the dashboard lead there.
     - `rules_file`: the classification rule table, relative to the project.
     - `filed_expiry_days`: a landing object expires this long after it was uploaded, if it was filed. Objects
@@ -109,6 +111,8 @@ class StageConfig(ProtectionConfig):
     session_prefix: str = "processed/"
     removal_policy: Removal = Removal.RETAIN
     alarm_email: str | None = None
+    unfiled_alarm_minutes: int = 60
+    silence_alarm_hours: int | None = None
     runbook_url: str = "docs/runbook.md"
     rules_file: str = "rules/default.json"
     filed_expiry_days: int | None = 90
@@ -120,6 +124,11 @@ class StageConfig(ProtectionConfig):
     @property
     def stack_name(self) -> str:
         return f"Carefile-{self.stage}"
+
+    @property
+    def embedded(self) -> bool:
+        """For the embedded AWS, which knows neither archives and schemas of events nor saved queries."""
+        return self.function_platform is FunctionPlatform.HOST
 
     @property
     def retains(self) -> bool:
@@ -184,6 +193,8 @@ class _Reader:
             session_prefix=self._prefix(),
             removal_policy=self._choice("removal_policy", Removal),
             alarm_email=self._text("alarm_email", _EMAIL, "an e-mail address or null"),
+            unfiled_alarm_minutes=self._bounded("unfiled_alarm_minutes", 1, 14 * 24 * 60),
+            silence_alarm_hours=self._number("silence_alarm_hours", 24, "hours, or null"),
             runbook_url=self._text("runbook_url", _PLACE, "an address or a path without spaces") or "",
             rules_file=self._rules_file(project_root),
             filed_expiry_days=self._number("filed_expiry_days", 36_500, "days, or null"),

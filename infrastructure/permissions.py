@@ -293,6 +293,10 @@ def describe_executions(scope: Stack, machine_name: str, key: kms.IKey) -> list[
     ]
 
 
+def list_executions(machine_arn: str) -> list[Permission]:
+    return [_allow("ListExecutions", ["states:ListExecutions"], [machine_arn])]
+
+
 def encrypt_executions(scope: Stack, machine_name: str, key: kms.IKey) -> list[Permission]:
     """What the machine itself needs to keep its definition and history under the key, and its log."""
     actions = ["kms:Decrypt", "kms:GenerateDataKey"]

@@ -6,6 +6,7 @@ from aws_cdk import CfnOutput, DefaultStackSynthesizer, Duration, Stack
 from constructs import Construct
 
 from infrastructure import permissions
+from infrastructure.alarms import Watched, Work
 from infrastructure.backfill import Backfill
 from infrastructure.backup import TableBackups
 from infrastructure.catalog import Catalog
@@ -173,16 +174,50 @@ class CarefileStack(Stack):
             failure_recorder=failure_recorder,
             dead_letters=dead_letters,
         )
+        backlog = CarefileFunction(
+            self,
+            "MeasureBacklog",
+            settings=settings,
+            module="measure_backlog",
+            description="Measures how old the oldest upload is that is not filed",
+            memory_mb=256,
+            timeout=Duration.seconds(60),
+            environment={"PIPELINE_ARN": pipeline.machine.state_machine_arn},
+            statements=[
+                *permissions.list_executions(pipeline.machine.state_machine_arn),
+                *permissions.describe_executions(self, pipeline.name, keys.records),
+                *permissions.read_objects(*storage.arrivals),
+                *permissions.read_object_tags(*storage.arrivals),
+            ],
+        ).function
         Observability(
             self,
             "Observability",
             config=config,
             key=keys.operations,
-            machine=pipeline.machine,
-            reassignment=reassignment.machine,
-            functions=(*tasks.all, *reassignment.functions),
-            event_functions=(indexer, session_indexer, failure_recorder),
-            dead_letters=dead_letters.all,
+            watched=Watched(
+                machine=pipeline.machine,
+                express=None,
+                works=(
+                    Work(
+                        name="Reassignments",
+                        machine=reassignment.machine,
+                        says="A session or a document is not, or not wholly, at the patient it was assigned to.",
+                        section="reassignments",
+                    ),
+                    Work(
+                        name="Backfills",
+                        machine=backfill.machine,
+                        says="A backfill ended with more failures than it was allowed.",
+                        section="statesexceedtoleratedfailurethreshold",
+                    ),
+                ),
+                functions=tasks.all,
+                event_functions=(indexer, session_indexer, failure_recorder),
+                dead_letters=dead_letters.all,
+            ),
+            backlog=backlog,
+            tables=(catalog.table, catalog.ledger),
         )
 
         for name, value in (

@@ -26,6 +26,7 @@ FUNCTION_ENVIRONMENT = {
     "PSEUDONYM_SECRET_ARN": "pseudonym-key",
     "LOG_LEVEL": "INFO",
     "STAGE": "test",
+    "PIPELINE_ARN": "arn:aws:states:us-east-1:123456789012:stateMachine:object-pipeline",
 }
 
 os.environ.update(FUNCTION_ENVIRONMENT)

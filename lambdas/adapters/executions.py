@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
+    from mypy_boto3_stepfunctions.literals import ExecutionStatusType
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,14 @@ class Execution:
     error: str | None
     cause: str | None
     stopped: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What a list of executions says of one of them."""
+
+    arn: str
+    started: datetime
 
 
 class Executions:
@@ -39,3 +50,12 @@ class Executions:
             found.get("cause"),
             found.get("stopDate"),
         )
+
+    def listed(self, machine: str, status: ExecutionStatusType, most: int) -> Iterator[Listed]:
+        """The machine's executions of this status, the newest first."""
+        pages = self._step_functions.get_paginator("list_executions").paginate(
+            stateMachineArn=machine, statusFilter=status
+        )
+        found = (item for page in pages for item in page["executions"])
+        for item in islice(found, most):
+            yield Listed(item["executionArn"], item["startDate"])

@@ -24,6 +24,8 @@ class Metric(StrEnum):
     CONFLICTING_PATIENTS = "ConflictingPatients"
     FAILURES = "Failures"
     UPLOAD_TO_CATALOG = "UploadToCatalog"
+    RUNNING_INTAKES = "RunningIntakes"
+    OLDEST_UNFILED = "OldestUnfiled"
 
 
 _BY_KIND = ("disposition", "kind")
@@ -33,8 +35,10 @@ DIMENSIONS: Mapping[Metric, tuple[str, ...]] = {
     Metric.CONFLICTING_PATIENTS: _BY_KIND,
     Metric.FAILURES: ("error",),
     Metric.UPLOAD_TO_CATALOG: (),
+    Metric.RUNNING_INTAKES: (),
+    Metric.OLDEST_UNFILED: (),
 }
-_UNITS = {Metric.UPLOAD_TO_CATALOG: MetricUnit.Milliseconds}
+_UNITS = {Metric.UPLOAD_TO_CATALOG: MetricUnit.Milliseconds, Metric.OLDEST_UNFILED: MetricUnit.Seconds}
 
 # Without a service: the name of a metric says which function it comes from.
 _metrics = Metrics(service="")

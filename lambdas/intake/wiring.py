@@ -16,6 +16,7 @@ from lambdas.adapters.publisher import Publisher
 from lambdas.core.events import iso_8601
 from lambdas.intake.admission import Admission
 from lambdas.intake.assigning import Assigning
+from lambdas.intake.backlog import Backlog
 from lambdas.intake.convergence import Intake
 from lambdas.intake.documents import Documents
 from lambdas.intake.failures import Failures
@@ -91,3 +92,7 @@ def failures() -> Failures:
         Publisher(aws.events(), settings.named("CATALOG_BUS")),
         settings.landing_buckets(),
     )
+
+
+def backlog() -> Backlog:
+    return Backlog(Executions(aws.step_functions()), landing(), settings.named("PIPELINE_ARN"), moment)

@@ -104,3 +104,15 @@ def one_bucket(synthesise: Synthesise) -> Synthesised:
 def throwaway(synthesise: Synthesise) -> Synthesised:
     """Nothing is kept, nothing expires, somebody is told of alarms."""
     return synthesise(removal_policy="destroy", filed_expiry_days=None, alarm_email="ops@clinic.example")
+
+
+@pytest.fixture(scope="session")
+def watchful(synthesise: Synthesise) -> Synthesised:
+    """Uploads are expected round the clock, and none may wait for long."""
+    return synthesise(unfiled_alarm_minutes=15, silence_alarm_hours=6)
+
+
+@pytest.fixture(scope="session")
+def embedded(synthesise: Synthesise) -> Synthesised:
+    """The embedded AWS of one machine."""
+    return synthesise(function_platform="host", removal_policy="destroy")

@@ -87,6 +87,15 @@ ALLOWED = {
         *LOGS,
         *TRACES,
     },
+    "MeasureBacklog": {
+        *READ_LANDING,
+        "s3:GetObjectTagging",
+        "s3:GetObjectVersionTagging",
+        "states:DescribeExecution",
+        "states:ListExecutions",
+        *LOGS,
+        *TRACES,
+    },
     "RecordFailure": {
         *READ_LANDING,
         *TAG_LANDING,

@@ -30,6 +30,7 @@ SETTINGS = {
     "AssignPatient": (256, 120, ASSIGN),
     "ListObjects": (256, 120, ASSIGN),
     "VerifyMove": (256, 120, ASSIGN),
+    "MeasureBacklog": (256, 60, {"PIPELINE_ARN"}),
     "RecordFailure": (
         256,
         60,

@@ -39,19 +39,18 @@ def test_it_is_standard_logged_without_data_and_encrypted(stage: Synthesised) ->
     assert "KmsKeyId" in deployed["EncryptionConfiguration"]
 
 
-def test_what_ends_badly_has_its_alarms_and_they_lead_to_the_runbook(stage: Synthesised) -> None:
+def test_what_ends_badly_in_any_way_is_an_alarm_that_leads_to_the_runbook(stage: Synthesised) -> None:
     arn = stage.only(MACHINE, named="Reassignment")[0]
-    alarms = [
-        alarm
-        for alarm in stage.properties("AWS::CloudWatch::Alarm").values()
-        if {"Name": "StateMachineArn", "Value": {"Ref": arn}} in alarm.get("Dimensions", ())
-    ]
-    assert {alarm["MetricName"] for alarm in alarms} == {
+    alarm = stage.only("AWS::CloudWatch::Alarm", named="ReassignmentsFailed")[1]
+    looked_at = [it["MetricStat"]["Metric"] for it in alarm["Metrics"] if "MetricStat" in it]
+    assert {it["MetricName"] for it in looked_at} == {
         "ExecutionsFailed",
         "ExecutionsTimedOut",
         "ExecutionsAborted",
     }
-    assert all("#reassignments" in alarm["AlarmDescription"] for alarm in alarms)
+    assert all(it["Dimensions"] == [{"Name": "StateMachineArn", "Value": {"Ref": arn}}] for it in looked_at)
+    assert alarm["Threshold"] == 1
+    assert alarm["AlarmDescription"].endswith("docs/runbook.md#reassignments")
 
 
 def test_its_own_functions_change_nothing_but_the_ledger(stage: Synthesised) -> None:

@@ -1,0 +1,47 @@
+"""Saved queries of CloudWatch Logs Insights: the five questions that people ask of the logs.
+
+A log line names no object. The way to one is the execution's name, which is the line's `correlation_id`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+QUERIES: Mapping[str, str] = {
+    "1 What happened in one execution": """\
+fields @timestamp, service, level, message, kind, disposition, status, error, reason, xray_trace_id
+| filter correlation_id = "EXECUTION-NAME"
+| sort @timestamp asc""",
+    "2 What fails, by error and function": """\
+filter message = "failed"
+| stats count(*) as failures, latest(@timestamp) as last, latest(correlation_id) as execution by error, reason, service
+| sort failures desc""",
+    "3 How intakes ended, hour by hour": """\
+filter message = "normalised"
+| stats count(*) as intakes by disposition, bin(1h) as hour
+| sort hour desc""",
+    "4 How slow and how large the functions are": """\
+filter @type = "REPORT"
+| stats count(*) as calls, pct(@duration, 50) as p50, pct(@duration, 95) as p95, pct(@duration, 99) as p99,
+    max(@maxMemoryUsed / 1000000) as megabytes, count(@initDuration) as starts by @log
+| sort p95 desc""",
+    "5 What libraries warn of, and what was masked": """\
+filter ispresent(library) or ispresent(masked_fields) or message = "(masked)"
+| stats count(*) as lines, latest(@timestamp) as last by library, place, service, location
+| sort lines desc""",
+}
+
+
+def save_queries(scope: Construct, *, stage: str, groups: Sequence[logs.ILogGroup]) -> None:
+    """Save the queries over these log groups, in a folder of the stage's."""
+    for number, (name, query) in enumerate(QUERIES.items(), start=1):
+        logs.CfnQueryDefinition(
+            scope,
+            f"Query{number}",
+            name=f"Carefile-{stage}/{name}",
+            query_string=query,
+            log_group_names=[group.log_group_name for group in groups],
+        )
