@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 MAX_SINGLE_COPY = 5 * 1024**3  # S3, CopyObject: up to 5 GB in one request
 MAX_USER_METADATA = 2048  # S3, "User-defined object metadata": 2 KB of names and values
 _MOST_REMEMBERED = 10_000  # owners of folders, some megabytes
+# Ownership is released only when a patient is forgotten, and that not before a day after the folder was emptied.
+_REMEMBERED_SECONDS = 3600
 
 
 class VersionGone(Exception):
@@ -37,6 +40,7 @@ class Processed:
         self._s3 = s3
         self.bucket = bucket
         self._owners: dict[str, str] = {}
+        self._since = monotonic()
 
     def claim(
         self, folders: Iterable[str], owner: Owner, manifest: dict[str, Any], tags: Tags, *, likely_new: bool
@@ -60,6 +64,9 @@ class Processed:
         return not self._s3.list_objects_v2(Bucket=self.bucket, Prefix=folder, MaxKeys=1).get("Contents")
 
     def _owner(self, folder: str) -> str | None:
+        if monotonic() - self._since > _REMEMBERED_SECONDS:
+            self._owners.clear()
+            self._since = monotonic()
         known = self._owners.get(folder)
         if known is None:
             try:

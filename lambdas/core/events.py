@@ -176,11 +176,15 @@ def object_failed(
 
 def claim(owner: Owner) -> Json:
     """The manifest that takes possession of a document's folder, and all that stays of it when it is retired."""
+    return bare_claim(owner.owner_id)
+
+
+def bare_claim(owner_id: str) -> Json:
     return {
         "schema_version": SCHEMA_VERSION,
         "layout_version": LAYOUT_VERSION,
         "state": "claimed",
-        "owner": {"id": owner.owner_id},
+        "owner": {"id": owner_id},
     }
 
 

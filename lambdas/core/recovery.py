@@ -64,7 +64,7 @@ def entry_of_session_object(standing: Standing, folder: str, manifest: Mapping[s
     """
     stamp = standing.stamp
     source = next(
-        (one for one in _sources(standing, folder, manifest) if one.source_id == stamp.source_id), None
+        (one for one in sources_of(standing, folder, manifest) if one.source_id == stamp.source_id), None
     )
     if source is None or stamp.modified is None:
         return None
@@ -92,7 +92,7 @@ def entry_of_session_object(standing: Standing, folder: str, manifest: Mapping[s
     )
 
 
-def _sources(standing: Standing, folder: str, manifest: Mapping[str, Any]) -> Iterator[Source]:
+def sources_of(standing: Standing, folder: str, manifest: Mapping[str, Any]) -> Iterator[Source]:
     """Which landing objects may be filed as this one; the digest in the stamp tells which one is."""
     owner = manifest.get("owner", {})
     bucket, tree = owner.get("bucket"), owner.get("tree")

@@ -1,0 +1,63 @@
+"""`carefile forget` against a running pipeline: first the plan, then nothing is left of the patient."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.embedded import EmbeddedAws, eventually
+from tests.operator.conftest import Carefile
+
+MakeFile = Callable[..., Path]
+
+
+def keys_of_versions(aws: EmbeddedAws, name: str) -> list[str]:
+    """Every key of either bucket, deleted ones included, that holds this name."""
+    found = []
+    for output in ("LandingBucketName", "ProcessedBucketName"):
+        pages = aws.client("s3").get_paginator("list_object_versions").paginate(Bucket=aws.outputs[output])
+        for page in pages:
+            found += [item["Key"] for kind in ("Versions", "DeleteMarkers") for item in page.get(kind, ())]
+    return [key for key in found if name in key]
+
+
+def items_of(aws: EmbeddedAws, name: str) -> list[str]:
+    tables = [aws.outputs[output] for output in ("CatalogTableName", "LedgerTableName")]
+    items = [item for table in tables for item in aws.client("dynamodb").scan(TableName=table)["Items"]]
+    return [repr(item) for item in items if name in repr(item)]
+
+
+def test_a_patient_is_forgotten_only_when_asked_and_then_completely(
+    carefile: Carefile, file: MakeFile, deployed_aws: EmbeddedAws, tmp_path: Path
+) -> None:
+    for body in (b"one", b"two"):
+        carefile("put", file("knee.txt", body), "--patient", "Forget_1", "--wait")
+    folder = file("session_1/session.json", b"{}").parent
+    file("session_1/agents/agent_a/messages/message_0.json", b"{}")
+    carefile("put", folder, "--patient", "Forget_1", "--wait")
+    eventually(lambda: carefile("catalog", "--sessions", "--patient", "Forget_1", "--json").rows)
+    before = (keys_of_versions(deployed_aws, "Forget_1"), items_of(deployed_aws, "Forget_1"))
+
+    planned = carefile("forget", "--patient", "Forget_1")
+    assert planned.code == 0
+    assert "Nothing was deleted." in planned.err
+    assert "4 versions and delete markers in the landing bucket" in planned.out
+    assert (keys_of_versions(deployed_aws, "Forget_1"), items_of(deployed_aws, "Forget_1")) == before
+
+    report = tmp_path / "report.json"
+    ran = carefile("forget", "--patient", "Forget_1", "--yes", "--rest", "0s", "--report", report)
+    assert ran.code == 0, ran.err
+    assert keys_of_versions(deployed_aws, "Forget_1") == []
+    eventually(lambda: not items_of(deployed_aws, "Forget_1"))
+    told = json.loads(report.read_text())
+    assert told["counts"]["landing_versions"] == 4
+    assert not any(told["second_look"].values())
+    assert "Forget_1" not in report.read_text()
+    assert carefile("forget", "--patient", "Forget_1", "--json").thing["counts"]["landing_versions"] == 0
+
+
+def test_a_placeholder_is_a_clear_line_and_nothing_happens(carefile: Carefile) -> None:
+    ran = carefile("forget", "--patient", "Unknown", "--yes")
+    assert (ran.code, ran.out) == (2, "")
+    assert "'Unknown' is a placeholder and names nobody" in ran.err
