@@ -165,11 +165,6 @@ def update_items(table: dynamodb.ITable) -> list[Permission]:
     return [_allow("UpdateItems", actions, [table.table_arn]), *_use_table_key(table)]
 
 
-def get_items(table: dynamodb.ITable) -> list[Permission]:
-    """Read items by their keys; never scan."""
-    return [_allow("GetItems", ["dynamodb:BatchGetItem"], [table.table_arn])]
-
-
 def list_versions(*buckets: s3.IBucket) -> list[Permission]:
     return [_allow("ListVersions", ["s3:ListBucketVersions"], [bucket.bucket_arn for bucket in buckets])]
 

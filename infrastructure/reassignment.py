@@ -57,13 +57,11 @@ class Reassignment(Construct):
                 environment={
                     **intake_environment(settings, storage),
                     "LEDGER_TABLE": catalog.ledger.table_name,
-                    "CATALOG_TABLE": catalog.table.table_name,
                 },
                 statements=[
                     *permissions.list_versions(*storage.arrivals),
                     *permissions.read_layout(storage.processed, config.session_prefix),
                     *permissions.update_items(catalog.ledger),
-                    *permissions.get_items(catalog.table),
                 ],
             ).function
             for id, module, description in _FUNCTIONS

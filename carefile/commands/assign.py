@@ -87,9 +87,8 @@ def _show(plan: dict[str, Any], out: Console) -> None:
         soft_wrap=True,
     )
     for place in plan["filed"]:
-        who = place.get("id") or "unknown"
         objects = f"{place['objects']} object" + ("s" if place["objects"] != 1 else "")
-        out.print(f"  {objects} under {plain(who)}", soft_wrap=True)
+        out.print(f"  {objects} in {plain(place['folder'])}", soft_wrap=True)
     if plan["nothing_to_move"]:
         out.print("  All of it is there already.")
     else:

@@ -5,13 +5,12 @@ A session's item is replaced as a whole, on condition that nobody replaced it si
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from lambdas.core.catalog import KEY, Entry, Item, patient_in
+from lambdas.core.catalog import KEY, Entry, Item
 from lambdas.core.errors import StillChanging
 from lambdas.core.session_entries import Change, Place, entry_at
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _TRIES = 8  # several shards of the stream may hold objects of one session
-_BATCH = 100  # DynamoDB, BatchGetItem: up to 100 items
 
 
 class Catalog:
@@ -78,21 +76,3 @@ class Catalog:
                 return False
             raise
         return True
-
-    def patients(self, source_ids: Sequence[str]) -> Counter[str | None]:
-        """Under whom how many of these sources are filed."""
-        counted: Counter[str | None] = Counter()
-        for start in range(0, len(source_ids), _BATCH):
-            keys: list[Any] = [{KEY: {"S": one}} for one in source_ids[start : start + _BATCH]]
-            asked: Any = {
-                self._table: {
-                    "Keys": keys,
-                    "ConsistentRead": True,
-                    "ProjectionExpression": "patient_ref_key",
-                }
-            }
-            while asked:
-                found = self._dynamodb.batch_get_item(RequestItems=asked)
-                counted.update(patient_in(item) for item in found["Responses"].get(self._table, ()))
-                asked = found.get("UnprocessedKeys")
-        return counted

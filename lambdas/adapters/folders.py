@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from lambdas.adapters.landing import is_gone
 from lambdas.core.layout import manifest_key
+from lambdas.core.stamps import stamp_in
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -33,6 +34,18 @@ class Folders:
         except ValueError:
             return None
         return found if isinstance(found, dict) else None
+
+    def shows(self, destination: str, source_id: str) -> bool:
+        """Whether a destination, a document's folder or the key of a session's object, shows something of a source."""
+        key = manifest_key(destination) if destination.endswith("/") else destination
+        try:
+            found = self._s3.head_object(Bucket=self._bucket, Key=key)
+        except ClientError as error:
+            if is_gone(error):
+                return False
+            raise
+        stamp = stamp_in(found.get("Metadata", {}))
+        return stamp is not None and stamp.source_id == source_id
 
     def beginning(self, stem: str) -> Iterator[str]:
         """The folders whose path begins so."""

@@ -12,7 +12,7 @@ the `status` that the Tag state wrote since.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _HINTS, _DECIDED = "hints", "decided"
 _CONTENDED = {"S": "contended"}
+_BATCH = 100  # DynamoDB, BatchGetItem: up to 100 items
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,15 @@ class Ledger:
         items = self._get_all(source.source_id, session.owner_id)
         assignment = _assignment(items.get(session.owner_id, {}))
         return replace(_entry(items.get(source.source_id, {})), assignment=assignment)
+
+    def destinations(self, sources: Sequence[Source]) -> Iterator[tuple[Source, frozenset[str]]]:
+        """Every destination that each of these sources, of which something was filed, ever had."""
+        for start in range(0, len(sources), _BATCH):
+            batch = sources[start : start + _BATCH]
+            items = self._get_all(*(source.source_id for source in batch))
+            for source in batch:
+                if found := _entry(items.get(source.source_id, {})).destinations:
+                    yield source, found
 
     def write_ahead(self, observed: Observation, destination: str, known: LedgerEntry) -> LedgerEntry | None:
         """Add a destination and take the next revision for this version, in one atomic step.

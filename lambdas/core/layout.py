@@ -80,6 +80,12 @@ class Layout:
             return None
         return f"{self.prefix}{parts[0]}/{parts[1]}/"
 
+    def folder_of(self, destination: str) -> str:
+        """The folder of what the ledger calls a destination: a document's folder, or the key of a session's object."""
+        if destination.endswith("/"):
+            return destination
+        return self.prefix + "".join(f"{name}/" for name in destination[len(self.prefix) :].split("/")[:2])
+
     def folders(self, classification: Classification, source: Source) -> Iterator[str]:
         """The folders for what was classified, best first."""
         session = classification.session

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from lambdas.adapters.catalog import Catalog
 from lambdas.adapters.contracts import accept_assignment
 from lambdas.adapters.folders import Folders
 from lambdas.adapters.landing import Landing
@@ -26,6 +25,7 @@ from lambdas.core.intake_request import decided_at
 from lambdas.core.layout import Layout, with_session_prefix
 from lambdas.core.model import Hints, Patient, Source
 from lambdas.core.rules import RuleTable
+from lambdas.intake.whereabouts import Whereabouts
 
 PAGE = 500  # objects; their keys and results stay below what a state may put out, 256 KiB
 _PAGE_BYTES = 150_000
@@ -37,7 +37,7 @@ class Assigning:
     landing: Landing
     ledger: Ledger
     folders: Folders
-    catalog: Catalog
+    where: Whereabouts
     layout: Layout
     rules: RuleTable
     allowed_buckets: frozenset[str]
@@ -48,25 +48,24 @@ class Assigning:
         accept_assignment(data)
         request = parse(data, self.rules)
         subject = self._subject(request)
-        present = self._present(subject)
-        if present.keys() - {None, request.patient_id, *request.replacing}:
+        filed = self._filed(subject)
+        allowed = (None, request.patient_id, *sorted(request.replacing))
+        if not all(any(self.where.is_of(folder, one) for one in allowed) for folder in filed):
             raise AssignmentConflict(
                 "filed-otherwise: it is filed under a patient already whom the assignment does not name; look at it, "
                 "and name the patient it is to be taken from"
             )
         if not only_plan:
             self._record(request, subject, events.iso_8601(decided_at(data, started) or self.now()))
-        cleared = subject.folder is not None or not self._left(subject, request.replacing)
+        there = all(self.where.is_of(folder, request.patient_id) for folder in filed)
         return {
             "subject": subject.to_json(),
             "patient_id": request.patient_id,
             "from": sorted(request.replacing),
-            "filed": [
-                Patient(who).to_json() | {"objects": count}
-                for who, count in sorted(present.items(), key=lambda item: item[0] or "")
-            ],
+            "filed": [{"folder": folder, "objects": count} for folder, count in sorted(filed.items())],
             "to": self._target(subject, Patient(request.patient_id)),
-            "nothing_to_move": cleared and present.keys() <= {request.patient_id},
+            "nothing_to_move": there
+            and (subject.folder is not None or not self._left(subject, request.replacing)),
         }
 
     def page(self, subject: Subject, after: str = "") -> Json:
@@ -109,7 +108,7 @@ class Assigning:
                 subject
                 for patient in patients
                 for folder in self.folders.beginning(self.layout.session_stem(Patient(patient), session_id))
-                if (subject := self._session_at(folder, session_id)) and self.folders.objects(folder)
+                if (subject := self.where.session_at(folder, session_id)) and self.folders.objects(folder)
             }
             if len(found) > 1:
                 raise RejectedAssignment(
@@ -121,13 +120,6 @@ class Assigning:
         raise RejectedAssignment(
             "session-not-found: no session of that id is filed, neither as unknown nor under a patient it is taken from"
         )
-
-    def _session_at(self, folder: str, session_id: str) -> Subject | None:
-        manifest = self.folders.manifest(folder) or {}
-        if manifest.get("state") != "session" or manifest.get("session_id") != session_id:
-            return None
-        owner = manifest["owner"]
-        return Subject(owner["bucket"], owner["tree"], session_id)
 
     def _at(self, folder: str) -> Subject:
         manifest = (self.folders.manifest(folder) if self.layout.holds(folder) else None) or {}
@@ -166,13 +158,11 @@ class Assigning:
 
     # What is there
 
-    def _present(self, subject: Subject) -> Counter[str | None]:
-        """Under whom it is filed, and how many objects of it."""
+    def _filed(self, subject: Subject) -> Counter[str]:
+        """In which folders it is, and how many objects of it."""
         if subject.folder is not None:
-            manifest = self.folders.manifest(subject.folder) or {}
-            return Counter({manifest.get("classification", {}).get("patient", {}).get("id"): 1})
-        uploads = self._uploads(subject)
-        return self.catalog.patients([Source(item["bucket"], item["key"]).source_id for item in uploads])
+            return Counter({subject.folder: 1})
+        return self.where.filed(Source(item["bucket"], item["key"]) for item in self._uploads(subject))
 
     def _uploads(self, subject: Subject, after: str = "") -> Iterator[Json]:
         for item in self.landing.uploads(subject.bucket, subject.path, after):
@@ -185,13 +175,7 @@ class Assigning:
             now = self.folders.manifest(subject.folder) or {}
             same = now.get("state") == "filed" and self._at(subject.folder) == subject
             return Counter({subject.folder: 1} if same else {})
-        found: Counter[str] = Counter()
-        for patient in (None, *sorted(replacing)):
-            stem = self.layout.session_stem(Patient(patient), subject.session_id or "")
-            for folder in self.folders.beginning(stem):
-                if self._session_at(folder, subject.session_id or "") == subject:
-                    found[folder] = self.folders.objects(folder)
-        return +found
+        return self.where.left(subject, (None, *sorted(replacing)))
 
     def _target(self, subject: Subject, patient: Patient) -> str:
         if subject.session_id is not None:

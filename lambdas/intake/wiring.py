@@ -6,7 +6,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from lambdas.adapters import aws, contracts, settings
-from lambdas.adapters.catalog import Catalog
 from lambdas.adapters.executions import Executions
 from lambdas.adapters.folders import Folders
 from lambdas.adapters.landing import Landing
@@ -22,6 +21,7 @@ from lambdas.intake.documents import Documents
 from lambdas.intake.failures import Failures
 from lambdas.intake.filing import Filing
 from lambdas.intake.marks import Marks
+from lambdas.intake.whereabouts import Whereabouts
 
 
 def moment() -> datetime:
@@ -71,11 +71,12 @@ def marks() -> Marks:
 
 
 def assigning() -> Assigning:
+    known, folders = ledger(), Folders(aws.s3(), settings.named("PROCESSED_BUCKET"))
     return Assigning(
         landing(),
-        ledger(),
-        Folders(aws.s3(), settings.named("PROCESSED_BUCKET")),
-        Catalog(aws.dynamodb(), settings.named("CATALOG_TABLE")),
+        known,
+        folders,
+        Whereabouts(known, folders, settings.layout()),
         settings.layout(),
         contracts.rules(),
         settings.landing_buckets(),

@@ -32,7 +32,7 @@ def test_without_yes_it_only_shows_what_would_be_moved(
     for words in (("--dry-run",), (), ("--dry-run", "--yes")):
         ran = carefile("assign", "--document", folder, "--patient", "Ana_7", *words)
         assert ran.code == 0
-        assert "1 object under unknown" in ran.out
+        assert f"1 object in {folder}" in ran.out
         assert "→ processed/Ana_7_assign-plan/" in ran.out
         assert "Nothing was done." in ran.err
     assert carefile("catalog", "assign-plan.txt", "--json").rows[0]["patient"] is None

@@ -11,7 +11,7 @@ import pytest
 from tests.template.synthesis import Synthesised
 
 FUNCTION = "AWS::Lambda::Function"
-ASSIGN = {"LANDING_BUCKETS", "PROCESSED_BUCKET", "SESSION_PREFIX", "LEDGER_TABLE", "CATALOG_TABLE"}
+ASSIGN = {"LANDING_BUCKETS", "PROCESSED_BUCKET", "SESSION_PREFIX", "LEDGER_TABLE"}
 SETTINGS = {
     "ClassifyObject": (256, 30, {"LANDING_BUCKETS", "PROCESSED_BUCKET", "SESSION_PREFIX", "LEDGER_TABLE"}),
     "NormaliseDocument": (

@@ -55,7 +55,7 @@ def session(world: World) -> World:
 
 def test_a_session_moves_whole_and_its_later_objects_follow(session: World) -> None:
     decided = reassign(session, SESSION)
-    assert decided["filed"] == [{"status": "unknown", "objects": 4}]
+    assert decided["filed"] == [{"folder": UNKNOWN, "objects": 4}]
     assert (decided["to"], decided["nothing_to_move"]) == (ANAS, False)
     assert session.filed(UNKNOWN) == [UNKNOWN + "_manifest.json"]
     assert session.filed(ANAS) == sorted(
@@ -67,7 +67,7 @@ def test_a_session_moves_whole_and_its_later_objects_follow(session: World) -> N
 
 def test_a_plan_says_the_same_and_records_nothing(session: World) -> None:
     assert plan(SESSION) == plan(SESSION)
-    assert plan(SESSION)["filed"] == [{"status": "unknown", "objects": 4}]
+    assert plan(SESSION)["filed"] == [{"folder": UNKNOWN, "objects": 4}]
     assert prefix_of(session.file("sessions/session_7/m/3.json", b"later", name="l")) == UNKNOWN
 
 
@@ -83,7 +83,7 @@ def test_the_same_again_finds_nothing_to_move_and_says_so(session: World) -> Non
     reassign(session, SESSION)
     again = assign(SESSION)
     assert again["nothing_to_move"]
-    assert again["filed"] == [{"status": "known", "id": "Ana_7", "objects": 4}]
+    assert again["filed"] == [{"folder": ANAS, "objects": 4}]
 
 
 def test_a_second_assignment_is_refused_also_before_the_first_has_moved_anything(session: World) -> None:
@@ -158,14 +158,14 @@ def test_a_session_id_that_several_trees_have_is_refused_with_what_would_tell_th
     session.file(other, b"{}", name="o")
     with pytest.raises(RejectedAssignment, match=r"^ambiguous-session: .*landing key"):
         plan(SESSION)
-    assert plan({"key": other, "patient_id": "Ana_7"})["filed"] == [{"status": "unknown", "objects": 1}]
+    assert [one["objects"] for one in plan({"key": other, "patient_id": "Ana_7"})["filed"]] == [1]
 
 
 def test_a_session_of_that_id_of_another_patient_is_no_ambiguity(session: World) -> None:
     session.file("sessions/Ben_8/session_7/session.json", b"{}", name="o")
-    assert plan(SESSION)["filed"] == [{"status": "unknown", "objects": 4}]
+    assert plan(SESSION)["filed"] == [{"folder": UNKNOWN, "objects": 4}]
     bens = plan(SESSION | {"from": "Ben_8"})
-    assert bens["filed"] == [{"status": "known", "id": "Ben_8", "objects": 1}]
+    assert [one["objects"] for one in bens["filed"]] == [1]
 
 
 @pytest.mark.parametrize("named", [{"key": "scan.txt"}, {"prefix": "processed/unknown_scan/"}])
@@ -256,3 +256,22 @@ def test_an_upload_that_arrives_between_the_decision_and_the_listing_is_listed_a
     assert prefix_of(session.run(created_event(key, session.upload(key)), "n")) == ANAS
     again = session.run(next(item for item in listed(decided) if item["key"] == key), "r")
     assert again["disposition"] == "duplicate"
+
+
+def test_a_patient_is_not_overridden_because_the_catalog_is_behind(session: World) -> None:
+    key = "sessions/session_7/m/8.json"
+    event = created_event(key, session.upload(key, Metadata={"patient-id": "Ben_8"}))
+    session.normalise(session.classify(event, "b"), "b")  # filed, and not yet announced
+    with pytest.raises(AssignmentConflict, match=r"^filed-otherwise: "):
+        assign(SESSION)
+
+
+def test_an_object_of_the_session_that_was_filed_as_a_document_belongs_to_somebody_too(
+    session: World,
+) -> None:
+    session.run(submitted_event(KEYS[1], {"kind": "document", "patient_id": "Ben_8"}), "d")
+    with pytest.raises(AssignmentConflict, match=r"^filed-otherwise: "):
+        assign(SESSION)
+    reassign(session, SESSION | {"from": "Ben_8"})
+    assert session.filed("processed/Ben_8_1/") == ["processed/Ben_8_1/_manifest.json"]
+    assert len(session.filed("processed/Ana_7_1/")) == 4
