@@ -5,7 +5,9 @@ way is composed of its states at synthesis and never holds a second copy of them
 retried in another way is so everywhere.
 
 Step Functions ends an Express execution after five minutes. So what becomes one is told to wait and to try for less
-long: one attempt with all the waits of its longest retry fits, with some seconds left for the other states.
+long. For the items of a Map, which tells of those that failed, one attempt with all the waits of its longest retry
+fits, with some seconds left for the other states. For the high-volume lane, which promotes what fails, every try of
+every state fits, and the promotion too.
 """
 
 from __future__ import annotations
@@ -22,6 +24,10 @@ EXPRESS_SECONDS = 300  # Step Functions: "Express workflows can run for up to fi
 ATTEMPT_SECONDS = 180
 WAIT_SECONDS = 100
 LONGEST_DELAY_SECONDS = 10
+TRY_SECONDS = 45
+SHORT_TRY_SECONDS = 8  # of a state that has a minute at most
+SPARE_SECONDS = 20  # what Step Functions itself may take between the states
+_OUT_OF_TIME = ("States.Timeout", "Sandbox.Timedout")
 
 
 class ExecutionType(StrEnum):
@@ -84,6 +90,63 @@ def with_item_processors(definition: Mapping[str, Any], processors: Mapping[str,
     if missing:
         raise ValueError(f"the machine has no state {', '.join(sorted(missing))}")
     return {**definition, "States": states}
+
+
+def express_first(frame: Mapping[str, Any], definition: Mapping[str, Any]) -> Json:
+    """The machine of the high-volume lane: the frame, with the machine's states in the one branch of its Parallel.
+
+    They are tried briefly, so that whatever happens in them the frame can still promote the object.
+    """
+    branch = {
+        "StartAt": definition["StartAt"],
+        "States": {name: _tried_briefly(state) for name, state in definition["States"].items()},
+    }
+    states = {
+        name: {**state, "Branches": [branch]} if state["Type"] == "Parallel" else state
+        for name, state in frame["States"].items()
+    }
+    machine = {**frame, "States": states}
+    if (seconds := longest(machine)) > EXPRESS_SECONDS - SPARE_SECONDS:
+        raise ValueError(
+            f"an Express execution of these states could take {seconds:.0f} s; make their tries shorter"
+        )
+    return machine
+
+
+def longest(machine: Mapping[str, Any]) -> float:
+    """The seconds that an execution may take, when every try of every state takes all its time and fails."""
+
+    def onward(state: Mapping[str, Any]) -> float:
+        named = [state, *state.get("Choices", ()), *state.get("Catch", ()), {"Next": state.get("Default")}]
+        return max((way(one["Next"]) for one in named if one.get("Next")), default=0)
+
+    def way(name: str) -> float:
+        state = machine["States"][name]
+        waits = [wait for retry in state.get("Retry", ()) for wait in delays(retry)]
+        tries = (1 + len(waits)) * state.get("TimeoutSeconds", 0)
+        return tries + sum(waits) + max(map(longest, state.get("Branches", ())), default=0) + onward(state)
+
+    return way(machine["StartAt"])
+
+
+def _tried_briefly(state: Mapping[str, Any]) -> Json:
+    """The state with two more tries where it has some; what was out of time once is not tried again."""
+    brief = copy.deepcopy(dict(state))
+    if own := brief.get("TimeoutSeconds"):
+        brief["TimeoutSeconds"] = min(own, SHORT_TRY_SECONDS if own <= 60 else TRY_SECONDS)
+    if "Retry" in brief:
+        errors = [error for retry in brief["Retry"] for error in retry["ErrorEquals"]]
+        brief["Retry"] = [
+            {
+                "ErrorEquals": [error for error in errors if error not in _OUT_OF_TIME],
+                "Comment": "A moment's trouble. What lasts longer is promoted.",
+                "IntervalSeconds": 2,
+                "MaxAttempts": 2,
+                "BackoffRate": 2.0,
+                "JitterStrategy": "FULL",
+            }
+        ]
+    return brief
 
 
 def _shortened(state: Mapping[str, Any]) -> Json:

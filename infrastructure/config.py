@@ -54,6 +54,13 @@ class FunctionPlatform(StrEnum):
     HOST = "host"
 
 
+class Lane(StrEnum):
+    """What an upload starts: an execution of the object pipeline, or an Express one that promotes what fails."""
+
+    STANDARD = "standard"
+    EXPRESS_FIRST = "express-first"
+
+
 class ExecutionLogLevel(StrEnum):
     """Which steps of an execution Step Functions writes to its log group (never their data)."""
 
@@ -96,6 +103,8 @@ class StageConfig(ProtectionConfig):
     - `rules_file`: the classification rule table, relative to the project.
     - `filed_expiry_days`: a landing object expires this long after it was uploaded, if it was filed. Objects
       that were not filed never expire. `null` keeps everything.
+    - `lane`: `standard` shows every upload as an execution in the Step Functions console. `express-first` costs a
+      sixth, and shows there only what did not go well at the first try (docs/decisions/0009-two-lanes.md).
     - `function_platform`: `arm64` or `x86_64` on AWS (Python 3.14); `host` is this machine and its Python,
       for the embedded AWS.
     - `log_retention_days`, `log_level`: of the functions' logs.
@@ -116,6 +125,7 @@ class StageConfig(ProtectionConfig):
     runbook_url: str = "docs/runbook.md"
     rules_file: str = "rules/default.json"
     filed_expiry_days: int | None = 90
+    lane: Lane = Lane.STANDARD
     function_platform: FunctionPlatform = FunctionPlatform.ARM64
     log_retention_days: int = 365
     log_level: LogLevel = LogLevel.INFO
@@ -198,6 +208,7 @@ class _Reader:
             runbook_url=self._text("runbook_url", _PLACE, "an address or a path without spaces") or "",
             rules_file=self._rules_file(project_root),
             filed_expiry_days=self._number("filed_expiry_days", 36_500, "days, or null"),
+            lane=self._choice("lane", Lane),
             function_platform=self._choice("function_platform", FunctionPlatform),
             log_retention_days=self._log_retention(),
             log_level=self._choice("log_level", LogLevel),

@@ -5,7 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from infrastructure.composition import ExecutionType, as_item_processor, with_item_processors
+from infrastructure.composition import (
+    ExecutionType,
+    as_item_processor,
+    express_first,
+    with_item_processors,
+)
 from infrastructure.config import PROJECT_ROOT
 
 STATE_MACHINES = PROJECT_ROOT / "statemachines"
@@ -38,3 +43,8 @@ def backfill() -> dict[str, Any]:
         on_failure="RecordFailure",
     )
     return with_item_processors(machine, {state: processor})
+
+
+def express_lane() -> dict[str, Any]:
+    """The high-volume lane: the object pipeline's states, tried briefly, and a promotion of what fails in them."""
+    return express_first(in_file("express_lane"), in_file("object_pipeline"))

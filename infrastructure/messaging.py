@@ -99,7 +99,11 @@ class DeadLetters(Construct):
 
 
 class IntakeRules(Construct):
-    """What starts an execution: an upload, or `Object Submitted`. The whole event is its input."""
+    """What starts an execution: an upload, or `Object Submitted`. The whole event is its input.
+
+    `express` takes the uploads in where there is that lane. A submission is somebody's decision, and always seen in the
+    console.
+    """
 
     def __init__(
         self,
@@ -110,6 +114,7 @@ class IntakeRules(Construct):
         landing: s3.IBucket,
         intake_bus: events.IEventBus,
         machine: sfn.IStateMachine,
+        express: sfn.IStateMachine | None,
         dead_letters: sqs.IQueue,
     ) -> None:
         super().__init__(scope, id)
@@ -134,16 +139,26 @@ class IntakeRules(Construct):
             event_bus=intake_bus,
             event_pattern=events.EventPattern(source=[INTAKE_SOURCE], detail_type=["Object Submitted"]),
         )
-        start_executions(self, machine=machine, dead_letters=dead_letters, rules=(upload, submission))
+        if express:
+            start_executions(
+                self, machine=express, dead_letters=dead_letters, rules=(upload,), role="ExpressRole"
+            )
+        rules = (submission,) if express else (upload, submission)
+        start_executions(self, machine=machine, dead_letters=dead_letters, rules=rules)
 
 
 def start_executions(
-    scope: Construct, *, machine: sfn.IStateMachine, dead_letters: sqs.IQueue, rules: Sequence[events.Rule]
+    scope: Construct,
+    *,
+    machine: sfn.IStateMachine,
+    dead_letters: sqs.IQueue,
+    rules: Sequence[events.Rule],
+    role: str = "Role",
 ) -> None:
     """Let these rules start executions of the machine, by one role, each with the whole event as its input."""
-    role = ServiceRole(
+    allowed = ServiceRole(
         scope,
-        "Role",
+        role,
         principal=iam.ServicePrincipal(
             "events.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
         ),
@@ -153,13 +168,13 @@ def start_executions(
         rule.add_target(
             targets.SfnStateMachine(
                 machine,
-                role=role.fixed,
+                role=allowed.fixed,
                 dead_letter_queue=dead_letters,
                 max_event_age=_MAX_EVENT_AGE,
                 retry_attempts=_RETRY_ATTEMPTS,
             )
         )
-        role.must_be_ready_for(rule)
+        allowed.must_be_ready_for(rule)
 
 
 class AssignmentRule(Construct):

@@ -10,8 +10,9 @@ from infrastructure.alarms import Watched, Work
 from infrastructure.backfill import Backfill
 from infrastructure.backup import TableBackups
 from infrastructure.catalog import Catalog
-from infrastructure.config import StageConfig
+from infrastructure.config import Lane, StageConfig
 from infrastructure.encryption import Keys
+from infrastructure.express_lane import ExpressLane
 from infrastructure.functions import CarefileFunction, FunctionSettings
 from infrastructure.messaging import (
     AssignmentRule,
@@ -72,6 +73,19 @@ class CarefileStack(Stack):
             catalog_bus=buses.catalog,
             keys=keys,
         )
+        express = (
+            ExpressLane(
+                self,
+                "ExpressLane",
+                config=config,
+                tasks=tasks,
+                catalog_bus=buses.catalog,
+                pipeline=pipeline.machine,
+                keys=keys,
+            )
+            if config.lane is Lane.EXPRESS_FIRST
+            else None
+        )
         IntakeRules(
             self,
             "Intake",
@@ -79,6 +93,7 @@ class CarefileStack(Stack):
             landing=storage.landing,
             intake_bus=buses.intake,
             machine=pipeline.machine,
+            express=express.machine if express else None,
             dead_letters=dead_letters.intakes,
         )
 
@@ -197,7 +212,7 @@ class CarefileStack(Stack):
             key=keys.operations,
             watched=Watched(
                 machine=pipeline.machine,
-                express=None,
+                express=express.machine if express else None,
                 works=(
                     Work(
                         name="Reassignments",
@@ -231,5 +246,6 @@ class CarefileStack(Stack):
             ("CatalogBusName", buses.catalog.event_bus_name),
             ("CatalogTableName", catalog.table.table_name),
             ("LedgerTableName", catalog.ledger.table_name),
+            *([("ExpressStateMachineArn", express.machine.state_machine_arn)] if express else []),
         ):
             CfnOutput(self, name, value=value)

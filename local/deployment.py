@@ -22,7 +22,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, WaiterError
 
 from local.problem import Problem
-from local.settings import ACCOUNT, REGION, REPOSITORY, STACK_NAME, Settings
+from local.settings import ACCOUNT, REGION, REPOSITORY, Settings
 
 # What the template and the packages are made of.
 SOURCES = (
@@ -70,15 +70,16 @@ def source_digest(root: Path = REPOSITORY) -> str:
 
 
 def synthesise(settings: Settings) -> Path:
-    """Run the CDK app for the local stage and give the cloud assembly's folder."""
+    """Run the CDK app for the stage and give the cloud assembly's folder."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))}
     env |= {"CDK_DEFAULT_ACCOUNT": ACCOUNT, "CDK_DEFAULT_REGION": REGION}
+    arguments = ["-c", f"stage={settings.stage}", "-o", settings.cloud_assembly]
     log = settings.logs / "synth.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as output:
         # This Python has the project's packages, whatever `python` the app command in cdk.json would find.
         done = subprocess.run(
-            [sys.executable, "-m", "infrastructure.app", "-c", "stage=local", "-o", settings.cloud_assembly],
+            [sys.executable, "-m", "infrastructure.app", *arguments],
             cwd=REPOSITORY,
             env=env,
             stdin=subprocess.DEVNULL,
@@ -105,7 +106,7 @@ def deploy(settings: Settings, assembly: Path) -> None:
 def stack_outputs(settings: Settings) -> dict[str, str] | None:
     """The stack's outputs, or None while there is no stack that works."""
     try:
-        stack = client(settings, "cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
+        stack = client(settings, "cloudformation").describe_stacks(StackName=settings.stack_name)["Stacks"][0]
     except ClientError:
         return None
     if not stack["StackStatus"].endswith(("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")):
@@ -186,23 +187,25 @@ def _satisfy_bootstrap_check(settings: Settings, template: dict[str, Any]) -> No
 def _apply_stack(settings: Settings, template_url: str) -> None:
     cloudformation = client(settings, "cloudformation")
     arguments = {
-        "StackName": STACK_NAME,
+        "StackName": settings.stack_name,
         "TemplateURL": template_url,
         "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
     }
     try:
-        status = cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"][0]["StackStatus"]
+        status = cloudformation.describe_stacks(StackName=settings.stack_name)["Stacks"][0]["StackStatus"]
     except ClientError:
         status = None
     if status == "ROLLBACK_COMPLETE":  # its creation failed: nothing is in it, and it cannot be updated
-        cloudformation.delete_stack(StackName=STACK_NAME)
-        cloudformation.get_waiter("stack_delete_complete").wait(StackName=STACK_NAME, WaiterConfig=_PATIENCE)
+        cloudformation.delete_stack(StackName=settings.stack_name)
+        cloudformation.get_waiter("stack_delete_complete").wait(
+            StackName=settings.stack_name, WaiterConfig=_PATIENCE
+        )
         status = None
     action = "create" if status is None else "update"
     try:
         getattr(cloudformation, f"{action}_stack")(**arguments)
         cloudformation.get_waiter(f"stack_{action}_complete").wait(
-            StackName=STACK_NAME, WaiterConfig=_PATIENCE
+            StackName=settings.stack_name, WaiterConfig=_PATIENCE
         )
     except ClientError as error:
         if "No updates are to be performed" not in str(error):
@@ -211,13 +214,13 @@ def _apply_stack(settings: Settings, template_url: str) -> None:
             ) from None
     except WaiterError:
         raise Problem(
-            f"the stack could not be deployed: {_first_failure(cloudformation)}",
+            f"the stack could not be deployed: {_first_failure(cloudformation, settings.stack_name)}",
             "mend infrastructure/, then `make up`; `make clean` starts from nothing",
         ) from None
 
 
-def _first_failure(cloudformation: Any) -> str:
-    events = cloudformation.describe_stack_events(StackName=STACK_NAME)["StackEvents"]
+def _first_failure(cloudformation: Any, stack_name: str) -> str:
+    events = cloudformation.describe_stack_events(StackName=stack_name)["StackEvents"]
     failed = [e for e in events if e["ResourceStatus"].endswith("FAILED") and e.get("ResourceStatusReason")]
     if not failed:
         return "CloudFormation gives no reason"

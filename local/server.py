@@ -18,12 +18,12 @@ from hypercorn.config import Config
 from ministack import app as ministack
 from ministack.core.persistence import save_all
 
-from local import map_runs, mends, redrive, redrive_reports
+from local import express, map_runs, mends, redrive, redrive_reports
 
 
 def main() -> None:
     if "CAREFILE_UNMENDED" not in os.environ:
-        for mend in (mends, map_runs, redrive, redrive_reports):
+        for mend in (mends, map_runs, redrive, redrive_reports, express):
             mend.apply()
     config = Config()
     config.bind = [f"{os.environ['BIND_HOST']}:{os.environ['GATEWAY_PORT']}"]

@@ -17,7 +17,8 @@ REGION = "us-east-1"
 ACCOUNT = "000000000000"
 # Never the wildcard address: anyone who reaches the port can read every record in it.
 HOST = "127.0.0.1"
-STACK_NAME = "Carefile-local"
+STAGE = "local"
+STACK_NAME = f"Carefile-{STAGE}"
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Settings:
     home: Path
     port: int
     console_port: int
+    stage: str = STAGE
 
     @classmethod
     def from_environment(cls, environ: dict[str, str] | None = None) -> Settings:
@@ -35,6 +37,10 @@ class Settings:
             port=_port(env, "CAREFILE_PORT", 4566),
             console_port=_port(env, "CAREFILE_CONSOLE_PORT", 4580),
         )
+
+    @property
+    def stack_name(self) -> str:
+        return f"Carefile-{self.stage}"
 
     @property
     def endpoint(self) -> str:
@@ -54,11 +60,11 @@ class Settings:
 
     @property
     def deployed_file(self) -> Path:
-        return self.home / "deployed.json"
+        return self.home / ("deployed.json" if self.stage == STAGE else f"deployed.{self.stage}.json")
 
     @property
     def cloud_assembly(self) -> Path:
-        return self.home / "cdk.out"
+        return self.home / ("cdk.out" if self.stage == STAGE else f"cdk.out.{self.stage}")
 
     @property
     def state(self) -> Path:

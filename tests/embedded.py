@@ -2,12 +2,14 @@
 
 Fixtures to import into a conftest:
     deployed_aws   the whole stack, as `make up` deploys it; shared by a session
+    express_aws    on the same AWS, a stack of the lane express-first beside it; shared by a session
     bare_aws       the same emulator with nothing in it; shared by a session
     unmended_aws   ministack as it comes, for the canaries of the mends; shared by a session
 """
 
 from __future__ import annotations
 
+import dataclasses
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -108,3 +110,10 @@ def deployed_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedA
     with running(tmp_path_factory.mktemp("deployed")) as aws:
         deployment.bring_up_to_date(aws.settings)
         yield aws
+
+
+@pytest.fixture(scope="session")
+def express_aws(deployed_aws: EmbeddedAws) -> EmbeddedAws:
+    aws = EmbeddedAws(dataclasses.replace(deployed_aws.settings, stage="local-express"))
+    deployment.bring_up_to_date(aws.settings)
+    return aws

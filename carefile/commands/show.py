@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from carefile.commands.session import show_session
 from carefile.commands.story import print_story, story_of
@@ -22,6 +23,7 @@ from carefile.objects import FiledObject, LandingObject, pipeline_status
 from carefile.problem import Problem
 from carefile.subject import subject
 from carefile.view import View, ago, plain, sized
+from lambdas.core.execution_names import PROMOTED, intake_name, is_express
 from lambdas.core.model import Source
 
 _BEFORE = timedelta(minutes=5)  # clocks differ; an execution never begins before its upload
@@ -72,6 +74,8 @@ def _show_filed(
             "it is the claim of a folder, or something else wrote it there",
         )
     entry = entries.get(filed.source_id or "")
+    if entry and is_express(entry.execution) and intake_name(entry.execution) == filed.execution:
+        return _show_entry(view, entry)
     of = f" for s3://{plain(entry.landing_bucket)}/{plain(entry.landing_key)}" if entry else ""
     view.note(f"Written by {filed.execution}{of}")
     return _show_execution(connection, view, executions, _kept(executions, filed.execution))
@@ -94,6 +98,8 @@ def _show_landed(
     view.note(_standing(source, landed, entry, status))
     if landed is None or (entry and _current(entry, landed) and not everything):
         assert entry is not None  # noqa: S101 - one of the two is there
+        if is_express(entry.execution):
+            return _show_entry(view, entry)
         return _show_execution(connection, view, executions, _kept(executions, entry.execution))
     with view.busy("Looking through the executions since the upload …"):
         about = list(executions.about(source.bucket, source.key, landed.modified - _BEFORE))
@@ -109,12 +115,28 @@ def _show_landed(
     return _show_execution(connection, view, executions, about[0])
 
 
+def _show_entry(view: View, entry: Entry) -> Exit:
+    """What went well on the express lane is known by its result only."""
+    view.note("It went well on the express lane, and Step Functions keeps nothing of an Express execution.")
+    record = entry.to_json()
+
+    def show(out: Console) -> None:
+        for name, value in record.items():
+            if value is not None:
+                out.print(f"{name:<16}{plain(str(value))}", soft_wrap=True)
+
+    view.thing(record, show)
+    return Exit.DONE
+
+
 def _kept(executions: Executions, name: str) -> Described:
-    found = executions.describe(name)
+    """The execution of this name; or, of an intake that was promoted, the one that was promoted."""
+    found = executions.describe(name) or executions.describe(PROMOTED + intake_name(name))
     if found is None:
         raise Problem(
-            f"the execution {name.rpartition(':')[2]} is no longer kept",
-            "Step Functions keeps executions for 90 days after they ended; `carefile catalog KEY` shows the result",
+            f"the execution {name.rpartition(':')[2]} is not kept",
+            "Step Functions keeps executions for 90 days after they ended, and Express ones not at all; "
+            "`carefile catalog KEY` shows the result",
         )
     return found
 

@@ -31,6 +31,7 @@ from lambdas.adapters.processed import VersionGone
 from lambdas.core import events
 from lambdas.core.errors import RejectedObject, StillChanging
 from lambdas.core.events import Event, Place
+from lambdas.core.execution_names import intake_name
 from lambdas.core.model import Classification, Deleted, Disposition, Observation, Source, Stamp
 from lambdas.intake.filing import Filing, Plan
 
@@ -50,8 +51,8 @@ class Upload:
 
     @property
     def execution_name(self) -> str:
-        """In ASCII, as an object's metadata must be."""
-        return quote(self.execution.rpartition(":")[2])
+        """The intake's name, in ASCII, as an object's metadata must be."""
+        return quote(intake_name(self.execution))
 
 
 @dataclass(frozen=True, slots=True)

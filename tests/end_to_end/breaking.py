@@ -17,6 +17,7 @@ def wrong_setting(pipeline: Pipeline, module: str, name: str, value: str = "not-
         for page in client.get_paginator("list_functions").paginate()
         for found in page["Functions"]
         if found["Handler"] == f"lambdas.{module}.handler"
+        and found["Environment"]["Variables"]["LANDING_BUCKETS"] == pipeline.landing
     ]
     settings = function["Environment"]["Variables"]
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from local import deployment, processes
-from tests.embedded import EmbeddedAws, deployed_aws, eventually, running
+from tests.embedded import EmbeddedAws, deployed_aws, eventually, express_aws, running
 
-__all__ = ["deployed_aws"]
+__all__ = ["deployed_aws", "express_aws"]
 
 
 class Pipeline:
@@ -153,6 +153,38 @@ class Pipeline:
         return detail.get("key") or detail.get("object", {}).get("key")
 
 
+class ExpressPipeline(Pipeline):
+    """The pipeline of the lane express-first. Nothing can be asked of an Express execution, so what one did is told
+    by what it left: the landing version's tag and the catalog event. Whatever did not go well is an execution of the
+    Standard machine, as on the other lane."""
+
+    def execution_of(self, key: str, version_id: str | None = None) -> dict[str, Any]:
+        named = {"VersionId": version_id} if version_id else {}
+
+        def ended() -> dict[str, Any] | None:
+            status = self.tags(self.landing, key, **named).get("pipeline-status")
+            if status == "cataloged":
+                return self._as_execution(key, version_id)
+            promoted = self.executions_of(key)
+            return self.aws.finished(promoted[0]["executionArn"]) if promoted else None
+
+        return eventually(ended)
+
+    def _as_execution(self, key: str, version_id: str | None) -> dict[str, Any] | None:
+        about = [event for event in self.heard() if event["source"]["key"] == key]
+        found = [event for event in about if version_id in (None, event["source"]["version_id"])]
+        if not found:
+            return None
+        event = found[0]
+        classification = {name: event[name] for name in ("kind", "data_type", "patient", "rule", "evidence")}
+        output = {
+            "disposition": event["disposition"],
+            "classification": classification,
+            "location": event["location"],
+        }
+        return {"status": "SUCCEEDED", "executionArn": event["execution"], "output": json.dumps(output)}
+
+
 @pytest.fixture(scope="session")
 def breakable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     """The pipeline on an embedded AWS of its own, so that breaking it disturbs nobody."""
@@ -167,6 +199,21 @@ def breakable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
 def pipeline(deployed_aws: EmbeddedAws) -> Pipeline:
     """The deployed pipeline, with a queue that hears everything on the catalog bus."""
     return Pipeline(deployed_aws, listen(deployed_aws))
+
+
+@pytest.fixture(scope="session")
+def express_pipeline(express_aws: EmbeddedAws) -> ExpressPipeline:
+    """The same on the lane express-first, in a stack of its own."""
+    return ExpressPipeline(express_aws, listen(express_aws))
+
+
+@pytest.fixture(params=["standard", "express-first"])
+def either_lane(request: pytest.FixtureRequest) -> Pipeline:
+    """A test that gets this one holds on both lanes."""
+    found: Pipeline = request.getfixturevalue(
+        "pipeline" if request.param == "standard" else "express_pipeline"
+    )
+    return found
 
 
 def listen(aws: EmbeddedAws) -> str:

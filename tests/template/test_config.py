@@ -12,6 +12,7 @@ from infrastructure.config import (
     PROJECT_ROOT,
     ConfigError,
     FunctionPlatform,
+    Lane,
     Removal,
     StageConfig,
     load_context,
@@ -23,7 +24,7 @@ def configured(**settings: Any) -> StageConfig:
     return stage_config({"stage": "dev", "stages": {"dev": settings}})
 
 
-@pytest.mark.parametrize("stage", ["dev", "prod", "local"])
+@pytest.mark.parametrize("stage", ["dev", "prod", "local", "local-express"])
 def test_every_stage_of_the_project_is_usable(stage: str) -> None:
     assert stage_config(load_context() | {"stage": stage}).stack_name == f"Carefile-{stage}"
 
@@ -32,7 +33,7 @@ def test_production_keeps_its_data() -> None:
     assert stage_config(load_context() | {"stage": "prod"}).removal_policy is Removal.RETAIN
 
 
-def test_only_the_local_stage_is_built_for_this_machine() -> None:
+def test_only_the_local_stages_are_built_for_this_machine() -> None:
     platforms = {
         stage: stage_config(load_context() | {"stage": stage}).function_platform
         for stage in load_context()["stages"]
@@ -41,7 +42,17 @@ def test_only_the_local_stage_is_built_for_this_machine() -> None:
         "dev": FunctionPlatform.ARM64,
         "prod": FunctionPlatform.ARM64,
         "local": FunctionPlatform.HOST,
+        "local-express": FunctionPlatform.HOST,
     }
+
+
+def test_uploads_take_the_standard_lane_unless_the_stage_says_otherwise() -> None:
+    assert configured().lane is Lane.STANDARD
+    assert configured(lane="express-first").lane is Lane.EXPRESS_FIRST
+    with pytest.raises(
+        ConfigError, match=r"stages.dev.lane: 'fast' is not allowed; allowed: standard, express-first"
+    ):
+        configured(lane="fast")
 
 
 def test_a_stage_without_settings_keeps_its_data_and_files_in_a_bucket_of_its_own() -> None:

@@ -1,0 +1,76 @@
+"""The lane express-first: what goes well is in no list of executions, and what does not is promoted to where it is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from carefile.app import app
+from tests.embedded import eventually
+from tests.end_to_end.breaking import wrong_setting
+from tests.end_to_end.conftest import ExpressPipeline
+
+KEY = "documents/Nora_Gil_4/{}.txt"
+
+
+def test_an_upload_that_goes_well_starts_no_standard_execution_and_is_a_duplicate_when_typed(
+    express_pipeline: ExpressPipeline,
+) -> None:
+    pipeline, key = express_pipeline, KEY.format("well")
+
+    ended = pipeline.execution_of(key, pipeline.upload(key, b"well"))
+
+    assert f":express:{pipeline.aws.settings.stack_name}-ExpressLane:" in ended["executionArn"]
+    assert pipeline.executions_of(key) == []
+    typed = pipeline.start({"bucket": pipeline.landing, "key": key})
+    assert json.loads(typed["output"])["disposition"] == "duplicate"
+
+
+def test_what_fails_after_filing_is_promoted_redriven_and_cataloged_once(
+    express_pipeline: ExpressPipeline,
+) -> None:
+    pipeline, key = express_pipeline, KEY.format("promoted")
+    nowhere = f"{pipeline.aws.settings.endpoint}/not-there"
+    with wrong_setting(pipeline, "tag_object", "AWS_ENDPOINT_URL_S3", nowhere):
+        failed = pipeline.execution_of(key, pipeline.upload(key, b"the same bytes"))
+        (told,) = pipeline.events_of(key, "Object Failed")
+    arn = failed["executionArn"]
+
+    assert (failed["status"], failed["error"]) == ("FAILED", "StorageFailed")
+    assert arn.rpartition(":")[2].startswith("promoted-")
+    assert pipeline.states_of(arn)[-1] == "TagObject"
+    assert told["execution"] == arn
+    assert eventually(lambda: pipeline.tags(pipeline.landing, key)) == {"pipeline-status": "failed"}
+    assert [event for event in pipeline.heard() if event["source"]["key"] == key] == []
+
+    pipeline.aws.client("stepfunctions").redrive_execution(executionArn=arn)
+    ended = pipeline.aws.finished(arn)
+
+    # What the Express execution had filed is this intake's own work, and no duplicate's.
+    assert json.loads(ended["output"])["disposition"] == "cataloged"
+    (event,) = pipeline.events_of(key)
+    assert (event["disposition"], event["execution"]) == ("cataloged", arn)
+    assert event["revision"] == 1
+    assert pipeline.tags(pipeline.landing, key) == {"pipeline-status": "cataloged"}
+
+
+def test_the_operators_command_follows_an_upload_and_shows_what_is_known_of_it(
+    express_pipeline: ExpressPipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pipeline = express_pipeline
+    for name, value in pipeline.aws.settings.credentials.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("CAREFILE_STACK", pipeline.aws.settings.stack_name)
+    file = tmp_path / "shown.txt"
+    file.write_bytes(b"shown")
+
+    put = CliRunner().invoke(app, ["put", str(file), "--patient", "Nora_Gil_4", "--wait", "--json"])
+    assert put.stdout, put.output
+    assert json.loads(put.stdout)["status"] == "cataloged"
+    for what in (KEY.format("shown"), "processed/Nora_Gil_4_shown/original.txt"):
+        shown = CliRunner().invoke(app, ["show", what, "--json"])
+        assert shown.exit_code == 0, shown.output
+        assert json.loads(shown.stdout)["prefix"] == "processed/Nora_Gil_4_shown/"
