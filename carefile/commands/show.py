@@ -16,7 +16,7 @@ from rich.console import Console
 from carefile.commands.session import show_session
 from carefile.commands.story import print_story, story_of
 from carefile.connection import Connection
-from carefile.entries import Entries, Entry
+from carefile.entries import Entries, Entry, record_of
 from carefile.executions import Described, Executions
 from carefile.exits import Exit
 from carefile.objects import FiledObject, LandingObject, pipeline_status
@@ -118,7 +118,7 @@ def _show_landed(
 def _show_entry(view: View, entry: Entry) -> Exit:
     """What went well on the express lane is known by its result only."""
     view.note("It went well on the express lane, and Step Functions keeps nothing of an Express execution.")
-    record = entry.to_json()
+    record = record_of(entry)
 
     def show(out: Console) -> None:
         for name, value in record.items():
