@@ -9,23 +9,30 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.simulation.aws.gate import Fault
 from tests.simulation.invocation import Died, Invocation, Raised, Returned
-from tests.simulation.machine import PUT_EVENTS, Next, Progress, Succeeded, Task
+from tests.simulation.machine import LAMBDA, PUT_EVENTS, Next, Progress, Succeeded, Task
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
 MACHINE_ARN = "arn:aws:states:us-east-1:111122223333:stateMachine:carefile"
+EXPRESS_ARN = "arn:aws:states:us-east-1:111122223333:express:carefile-express"
 _REJECTIONS = ("RejectedObject", "RejectedEvent")
 _MOST_REDRIVES = 12
 
 
 class Execution:
     """`asked` is what it was started with. `final` tells that it failed for good: what was rejected is re-driven once,
-    or by nobody; whatever else failed, until it ends well."""
+    or by nobody; whatever else failed, until it ends well.
 
-    def __init__(self, name: str, data: dict[str, Any], world: World) -> None:
+    An `express` one tells nobody how it ended: it succeeds, is PROMOTED, or fails unheard, and then somebody finds out
+    by reconciling.
+    """
+
+    def __init__(self, name: str, data: dict[str, Any], world: World, *, express: bool = False) -> None:
         self.name = name
-        self.arn = f"{MACHINE_ARN.replace('stateMachine', 'execution')}:{name}"
+        self.express = express
+        standard = f"{MACHINE_ARN.replace('stateMachine', 'execution')}:{name}"
+        self.arn = f"{EXPRESS_ARN}:{name}:{name}" if express else standard
         self.asked = data
         about = {
             "Id": self.arn,
@@ -33,7 +40,9 @@ class Execution:
             "Input": data,
             "StartTime": f"{world.now():%Y-%m-%dT%H:%M:%S.%fZ}",
         }
-        self.progress = Progress(world.machine, {"Execution": about}, data)
+        self.progress = Progress(
+            world.express_machine if express else world.machine, {"Execution": about}, data
+        )
         self.status = "RUNNING"
         self.error = self.cause = ""
         self.output: dict[str, Any] = {}
@@ -53,10 +62,17 @@ class Execution:
             if invocation.outcome is None:
                 invocation.execution, invocation.storm = self, self.storm
         elif isinstance(following, Succeeded):
-            self.status, self.output = "SUCCEEDED", following.output
-            self._world.note(f"== SUCCEEDED {following.output.get('disposition')}")
+            self._succeeded(following.output)
         else:
             self._fail("FAILED", following.error, following.cause)
+
+    def _succeeded(self, output: Any) -> None:
+        if self.express and isinstance(output, list):
+            (output,) = output
+        self.status, self.output = "SUCCEEDED", output
+        if self.express and "disposition" not in output:
+            self.status, self.output = "PROMOTED", {}
+        self._world.note(f"== {self.status} {self.output.get('disposition', '')}")
 
     def leave(self, invocation: Invocation, *, aborted: bool) -> None:
         """Step Functions does not wait for this invocation any more, which goes on alone."""
@@ -82,17 +98,17 @@ class Execution:
         return found | ({"error": self.error, "cause": self.cause} if self.error else {})
 
     def _done(self, outcome: Any) -> None:
+        resource = self.progress.machine.states[self.progress.state]["Resource"]
         if isinstance(outcome, Returned):
-            state = self.progress.machine.states[self.progress.state]
-            emitted = state["Resource"] == PUT_EVENTS
-            self.advance(self.progress.succeed(outcome.value if emitted else {"Payload": outcome.value}))
+            invoked = resource == LAMBDA
+            self.advance(self.progress.succeed({"Payload": outcome.value} if invoked else outcome.value))
             return
         if isinstance(outcome, Died):
             error, text = outcome.error, "the function ended without an answer"
         else:
             error, text = outcome.error, outcome.text
-        if self.progress.machine.states[self.progress.state]["Resource"] == PUT_EVENTS:
-            error = _bus_error(outcome)
+        if resource != LAMBDA:
+            error = _service_error(outcome, "EventBridge" if resource == PUT_EVENTS else "StepFunctions")
         cause = json.dumps({"errorMessage": text, "errorType": error})
         self._world.causes.append(cause)
         self.advance(self.progress.fail(error, cause))
@@ -103,6 +119,9 @@ class Execution:
         self._failures += 1
         self._stopped = world.now()
         world.note(f"== {status} {error} in {self.progress.state}")
+        if self.express:
+            world.runnable[f"reconcile {self.name}"] = self._reconcile
+            return
         name = f"failure {self.name}.{self._failures}"
         if not world.decisions.lost(name):
             world.deliver(
@@ -116,6 +135,15 @@ class Execution:
             world.violations.append(f"I4 {self.name} fails however often it is re-driven: {error}")
         elif not self.final:
             world.runnable[f"redrive {self.name}"] = self._redrive
+
+    def _reconcile(self) -> None:
+        """What `carefile reconcile --repair` does about an upload that nothing was heard of."""
+        world = self._world
+        del world.runnable[f"reconcile {self.name}"]
+        detail = self.asked["detail"]
+        world.start(
+            f"repair-{self.name}", {"bucket": detail["bucket"]["name"], "key": detail["object"]["key"]}
+        )
 
     def _redrive(self) -> None:
         del self._world.runnable[f"redrive {self.name}"]
@@ -138,11 +166,11 @@ class Execution:
         }
 
 
-def _bus_error(outcome: Any) -> str:
-    """What Step Functions calls an error of its own call to EventBridge."""
+def _service_error(outcome: Any, service: str) -> str:
+    """What Step Functions calls an error of a call that it makes itself."""
     if isinstance(outcome, Raised) and isinstance(outcome.exception, ClientError):
         code = outcome.exception.response["Error"]["Code"]
-        return f"EventBridge.{code.removesuffix('Exception')}Exception"
+        return f"{service}.{code.removesuffix('Exception')}Exception"
     if isinstance(outcome, Raised) and not isinstance(outcome.exception, BotoCoreError):
         raise outcome.exception
     return "States.Timeout"

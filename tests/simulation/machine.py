@@ -1,4 +1,4 @@
-"""The state machine as its file describes it: an interpreter of exactly those features of ASL that the file uses.
+"""The state machines as their files describe them: an interpreter of exactly those features of ASL that they use.
 
 Anything else in the file is refused when it is loaded, so a new feature cannot pass unnoticed. There is no I/O here:
 a `Progress` says which task is to be done next, and is told how it went.
@@ -15,9 +15,24 @@ from typing import Any
 from tests.simulation.expressions import QueryEvaluationError, compiled, evaluate, expressions_in
 
 LAMBDA, PUT_EVENTS = "arn:aws:states:::lambda:invoke", "arn:aws:states:::events:putEvents"
+START = "arn:aws:states:::states:startExecution"
 
 _MACHINE = {"Comment", "QueryLanguage", "StartAt", "TimeoutSeconds", "States"}
-_TASK = {"Comment", "Type", "Resource", "Arguments", "TimeoutSeconds", "Retry", "Output", "Next", "End"}
+_TASK = {
+    "Comment",
+    "Type",
+    "Resource",
+    "Arguments",
+    "TimeoutSeconds",
+    "Retry",
+    "Catch",
+    "Output",
+    "Next",
+    "End",
+}
+_PARALLEL = {"Comment", "Type", "Branches", "Catch", "Next", "End"}
+_SUCCEED = {"Comment", "Type"}
+_CATCH = {"Comment", "ErrorEquals", "Next"}
 _CHOICE = {"Comment", "Type", "Choices", "Default"}
 _RULE = {"Comment", "Condition", "Next"}
 _RETRY = {
@@ -61,14 +76,29 @@ class Machine:
         if definition.get("QueryLanguage") != "JSONata":
             raise UnknownFeatureError("a query language other than JSONata")
         self.start: str = definition["StartAt"]
-        self.states: dict[str, dict[str, Any]] = definition["States"]
-        for name, state in self.states.items():
-            _check(name, state, self.states)
+        self.states: dict[str, dict[str, Any]] = {}
+        self.around: dict[str, str] = {}  # the Parallel state that a branch's state is in
+        self._take(definition, None)
+
+    def _take(self, machine: dict[str, Any], around: str | None) -> None:
+        """A Parallel has one branch, which runs as it would without: only where it ends and fails differs."""
+        for name, state in machine["States"].items():
+            if name in self.states:
+                raise UnknownFeatureError(f"two states named {name}")
+            _check(name, state, machine["States"])
+            self.states[name] = state
+            if around:
+                self.around[name] = around
+            for branch in state.get("Branches", ()):
+                self._take(branch, name)
 
     @classmethod
     def from_file(cls, path: Path, names: dict[str, str]) -> Machine:
         """The machine with its placeholders filled in."""
-        text = path.read_text(encoding="utf-8")
+        return cls.from_text(path.read_text(encoding="utf-8"), names)
+
+    @classmethod
+    def from_text(cls, text: str, names: dict[str, str]) -> Machine:
         for name, value in names.items():
             text = text.replace("${" + name + "}", value)
         if left := re.search(r"\$\{\w+\}", text):
@@ -100,8 +130,15 @@ class Progress:
             if "Output" in state:
                 output = evaluate(state["Output"], self._states() | {"result": result})
         except QueryEvaluationError:
-            return Failed("States.QueryEvaluationError", "an expression of Output has no value")
-        return Succeeded(output) if state.get("End") else self._enter(state["Next"], output)
+            return self._caught("States.QueryEvaluationError", "an expression of Output has no value")
+        return self._leave(self.state, output)
+
+    def _leave(self, name: str, output: Any) -> Next:
+        state = self.machine.states[name]
+        if not state.get("End"):
+            return self._enter(state["Next"], output)
+        around = self.machine.around.get(name)
+        return self._leave(around, [output]) if around else Succeeded(output)
 
     def fail(self, error: str, cause: str) -> Next:
         """The task failed: again, if a retrier of the state says so, and the end if none does."""
@@ -112,11 +149,25 @@ class Progress:
                     break
                 self._tries[index] = tried + 1
                 return self._task()
+        return self._caught(error, cause)
+
+    def _caught(self, error: str, cause: str) -> Next:
+        """To where a catcher of the state leads, or of the Parallel that it is in; the end if there is none."""
+        name: str | None = self.state
+        while name:
+            for catcher in self.machine.states[name].get("Catch", ()):
+                if _matches(catcher["ErrorEquals"], error):
+                    return self._enter(catcher["Next"], {"Error": error, "Cause": cause})
+            name = self.machine.around.get(name)
         return Failed(error, cause)
 
     def _enter(self, name: str, data: Any) -> Next:
         self.state, self.input, self._tries = name, data, {}
         state = self.machine.states[name]
+        if state["Type"] == "Parallel":
+            return self._enter(state["Branches"][0]["StartAt"], data)
+        if state["Type"] == "Succeed":
+            return Succeeded(data)
         return self._task() if state["Type"] == "Task" else self._choose(state)
 
     def _task(self) -> Next:
@@ -124,7 +175,7 @@ class Progress:
         try:
             return Task(self.state, state["Resource"], evaluate(state["Arguments"], self._states()))
         except QueryEvaluationError:
-            return Failed("States.QueryEvaluationError", "an expression of Arguments has no value")
+            return self._caught("States.QueryEvaluationError", "an expression of Arguments has no value")
 
     def _choose(self, state: dict[str, Any]) -> Next:
         for rule in state["Choices"]:
@@ -132,10 +183,10 @@ class Progress:
                 if evaluate(rule["Condition"], self._states()) is True:
                     return self._enter(rule["Next"], self.input)
             except QueryEvaluationError:
-                return Failed("States.QueryEvaluationError", "a Condition has no value")
+                return self._caught("States.QueryEvaluationError", "a Condition has no value")
         if "Default" in state:
             return self._enter(state["Default"], self.input)
-        return Failed("States.NoChoiceMatched", "no rule of the choice matches")
+        return self._caught("States.NoChoiceMatched", "no rule of the choice matches")
 
     def _states(self) -> dict[str, Any]:
         return {"input": self.input, "context": self.context}
@@ -157,7 +208,7 @@ def _known(data: dict[str, Any], members: set[str], where: str) -> None:
 def _check(name: str, state: dict[str, Any], states: dict[str, Any]) -> None:
     if state["Type"] == "Task":
         _known(state, _TASK, name)
-        if state["Resource"] not in (LAMBDA, PUT_EVENTS):
+        if state["Resource"] not in (LAMBDA, PUT_EVENTS, START):
             raise UnknownFeatureError(f"the resource {state['Resource']} in {name}")
         if state["Resource"] == LAMBDA:
             _known(state["Arguments"], {"FunctionName", "Payload"}, f"the arguments of {name}")
@@ -169,10 +220,21 @@ def _check(name: str, state: dict[str, Any], states: dict[str, Any]) -> None:
         for rule in state["Choices"]:
             _known(rule, _RULE, f"a rule of {name}")
         following = [rule["Next"] for rule in state["Choices"]] + [*filter(None, [state.get("Default")])]
+    elif state["Type"] == "Parallel":
+        _known(state, _PARALLEL, name)
+        if len(state["Branches"]) != 1:
+            raise UnknownFeatureError(f"the branches of {name}, more than one,")
+        following = [] if state.get("End") else [state["Next"]]
+    elif state["Type"] == "Succeed":
+        _known(state, _SUCCEED, name)
+        following = []
     else:
         raise UnknownFeatureError(f"the type {state['Type']} of {name}")
+    for catcher in state.get("Catch", ()):
+        _known(catcher, _CATCH, f"a catcher of {name}")
+        following.append(catcher["Next"])
     for after in following:
         if after not in states:
             raise UnknownFeatureError(f"{name} goes on to {after}, which is no state")
-    for text in expressions_in(state):
+    for text in expressions_in({key: value for key, value in state.items() if key != "Branches"}):
         compiled(text)

@@ -162,7 +162,8 @@ class Outside:
         def arrive() -> None:
             del world.runnable[name]
             world.note("   starts")
-            world.start(name, event)
+            uploaded = event["detail-type"] == "Object Created"
+            world.start(name, event, express=world.scenario.express and uploaded)
 
         world.runnable[name] = arrive
         if not name.endswith("'") and world.decisions.twice(name):

@@ -28,7 +28,7 @@ def violations(world: World) -> list[str]:
     for key in world.scenario.keys:
         found += _Key(world, key).check()
     for execution in world.executions.values():
-        found += _ended(execution)
+        found += _ended(world, execution)
     return found + sessions.violations(world) + _event_ids(world) + _contradictions(world) + _leaks(world)
 
 
@@ -204,15 +204,21 @@ class _Key:
             for name, _ in UPLOADERS_TAGS
             if name not in version.tags
         ]
+        # An Express execution that failed after it had filed and tagged the upload, and before it announced it: the
+        # promoted one begins anew, and may find it overtaken. The newer version is announced; the tag stays.
+        begun_anew = any(e.express and e.status != "SUCCEEDED" for e in executions)
         if not ended:
             return found + (
                 [f"I3 {upload.name} failed for good but is tagged {tag}"]
                 if tag not in (None, "failed")
+                and not any(e.express and e.status == "ABORTED" for e in executions)
                 else []
             )
         allowed = {_STATUS_OF.get(disposition, disposition) for disposition in ended}
         if upload is self.uploads[-1] and self.world.landing.live(self.key.key) and upload.body:
             allowed = {"cataloged"}
+        if begun_anew and "superseded" in ended:
+            return found if tag in allowed | {"cataloged"} else [*found, f"I3 {upload.name} is tagged {tag}"]
         if tag not in allowed:
             found.append(f"I3 {upload.name} is tagged {tag}; its executions ended {sorted(ended)}")
         if tag == "cataloged" and not any(self._upload(event.detail) == upload for event in self.cataloged):
@@ -229,12 +235,27 @@ def _asked(execution: Execution) -> str | None:
     return upload.get("version") or version
 
 
-def _ended(execution: Execution) -> list[str]:
+def _ended(world: World, execution: Execution) -> list[str]:
+    if execution.express and execution.status != "SUCCEEDED":
+        return _handed_on(world, execution)
     if execution.status == "SUCCEEDED" and execution.output.get("disposition") in (
         "cataloged", "duplicate", "superseded", "withdrawn",
     ):  # fmt: skip
         return []
     return [] if execution.final else [f"I3 {execution.name} ended {execution.status} {execution.error}"]
+
+
+def _handed_on(world: World, execution: Execution) -> list[str]:
+    """What did not go well on the express lane went on: promoted, or, where not even that could be done, found by a
+    reconciliation."""
+    names = {other.name for other in world.executions.values()}
+    if execution.status == "PROMOTED":
+        if f"promoted-{execution.name}" in names:
+            return []
+        return [f"I3 {execution.name} was promoted, and nothing began"]
+    if execution.progress.state == "PromoteObject" and f"repair-{execution.name}" in names:
+        return []
+    return [f"I3 {execution.name} ended {execution.status} {execution.error}, and nobody was told"]
 
 
 def _event_ids(world: World) -> list[str]:

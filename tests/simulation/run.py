@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,8 +26,10 @@ class Result:
 
 
 def run_seed(seed: int, *, tracing: bool = False) -> Result:
+    """Two of three schedules are of the standard lane."""
     rng = random.Random(seed)
-    return _run(generate(rng), Chance(rng), tracing=tracing)
+    scenario = dataclasses.replace(generate(rng), express=seed % 3 == 0)
+    return _run(scenario, Chance(rng), tracing=tracing)
 
 
 def run_script(scenario: Scenario, script: Script, *, tracing: bool = False) -> Result:

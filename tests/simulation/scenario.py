@@ -6,6 +6,7 @@ names of patients carry MARK, so that it shows where one leaks.
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from dataclasses import dataclass
 
@@ -95,6 +96,7 @@ class Scenario:
     versioned: bool = True
     real_documents: bool = False
     warm: bool = True
+    express: bool = False  # uploads take the lane express-first
 
     def without(self, step: Step) -> Scenario:
         """The same without a step, and without those that speak of it."""
@@ -106,7 +108,7 @@ class Scenario:
                 gone.add(other.name)
             else:
                 kept.append(other)
-        return Scenario(self.keys, tuple(kept), self.versioned, self.real_documents, self.warm)
+        return dataclasses.replace(self, steps=tuple(kept))
 
 
 def _document(key: str, patient: str | None = None) -> LandingKey:

@@ -12,7 +12,7 @@ from tests.simulation import expressions, machine
 from tests.simulation.machine import LAMBDA, Failed, Machine, Progress, Succeeded, Task, UnknownFeatureError
 from tests.simulation.run import run_seed
 from tests.simulation.twins import TWINS
-from tests.simulation.world import real_machine
+from tests.simulation.world import real_express_machine, real_machine
 
 ONE = {
     "QueryLanguage": "JSONata",
@@ -47,7 +47,8 @@ def started(definition: dict[str, Any] = ONE, data: Any = None) -> tuple[Progres
 @pytest.mark.parametrize(
     "definition",
     [
-        changed(Catch=[]),
+        changed(HeartbeatSeconds=5),
+        changed(Catch=[{"ErrorEquals": ["x"], "Next": "A", "Output": {}}]),
         changed(Assign={}),
         changed(Type="Map"),
         changed(Type="Wait"),
@@ -79,6 +80,45 @@ def test_retriers_count_for_themselves_and_a_redrive_starts_them_over() -> None:
     assert isinstance(progress.fail("Busy", ""), Task)
 
 
+WITHIN = {
+    "QueryLanguage": "JSONata",
+    "StartAt": "P",
+    "States": {
+        "P": {
+            "Type": "Parallel",
+            "Branches": [{"StartAt": "A", "States": ONE["States"]}],
+            "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "B"}],
+            "End": True,
+        },
+        "B": {"Type": "Succeed"},
+    },
+}
+
+
+def test_a_branch_that_ends_ends_its_parallel_with_a_list() -> None:
+    progress, first = started(WITHIN)
+    assert isinstance(first, Task)
+    assert progress.succeed({"Payload": {"y": 2}}) == Succeeded([{"y": 2}])
+
+
+def test_what_fails_in_a_branch_is_caught_by_its_parallel_after_the_retries() -> None:
+    progress, _ = started(WITHIN)
+    assert [type(progress.fail("Busy", "")) for _ in range(3)] == [Task, Task, Succeeded]
+    assert progress.state == "B"
+
+
+def test_two_branches_and_two_states_of_one_name_are_refused() -> None:
+    branches = WITHIN["States"]["P"]["Branches"] * 2  # type: ignore[index]
+    for state in (
+        {"Branches": branches},
+        {"Branches": [{"StartAt": "B", "States": {"B": {"Type": "Succeed"}}}]},
+    ):
+        definition = copy.deepcopy(WITHIN)
+        definition["States"]["P"].update(state)  # type: ignore[index]
+        with pytest.raises(UnknownFeatureError):
+            Machine(definition)
+
+
 def test_task_failed_matches_everything_but_a_timeout_and_nothing_matches_a_runtime_error() -> None:
     progress, _ = started()
     assert isinstance(progress.fail("States.Timeout", ""), Failed)
@@ -108,6 +148,10 @@ def test_the_real_machine_retries_what_its_file_says_and_no_more() -> None:
     assert isinstance(progress.fail("RejectedObject", ""), Failed)
 
 
+def without_branches(state: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in state.items() if name != "Branches"}
+
+
 def test_paths_looked_up_directly_have_the_value_that_jsonata_gives(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every expression of the file, with the data of real runs."""
     seen: set[str] = set()
@@ -124,6 +168,8 @@ def test_paths_looked_up_directly_have_the_value_that_jsonata_gives(monkeypatch:
     for seed in range(30):
         run_seed(seed)
     written = {text for state in real_machine().states.values() for text in expressions.expressions_in(state)}
+    lane = real_express_machine().states.values()
+    written |= {text for state in lane for text in expressions.expressions_in(without_branches(state))}
     assert seen == written
     assert written >= TWINS.keys(), "the file says it otherwise now: write the twin anew, or take it away"
 

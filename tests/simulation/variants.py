@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
+from infrastructure import definitions
 from lambdas import index_sessions
 from lambdas.adapters import aws
 from lambdas.adapters.catalog import Catalog
@@ -20,10 +21,11 @@ from lambdas.core import events, layout
 from lambdas.core.catalog import Entry
 from lambdas.core.model import Disposition, Observation, Source, Stamp, StoredObject, digest
 from lambdas.core.tagging import STATUS_TAG, PipelineStatus, with_status
-from lambdas.intake import marks
+from lambdas.intake import convergence, marks
 from lambdas.intake.convergence import Filed, Intake, Upload
 from lambdas.intake.filing import Filing, Plan
 from lambdas.intake.marks import Marks
+from tests.simulation import world
 
 Patches = list[tuple[Any, str, Any]]
 
@@ -185,6 +187,18 @@ def session_left_untold() -> Patches:
     return [(index_sessions, "changes_between", lambda _, new: real(None, new))]
 
 
+def promoted_as_another_intake() -> Patches:
+    """The promoted execution does not know that its Express execution's work is its own."""
+    return [(convergence, "intake_name", lambda arn: arn.rpartition(":")[2])]
+
+
+def failure_not_promoted() -> Patches:
+    definition = definitions.express_lane()
+    del definition["States"]["TryObject"]["Catch"]
+    machine = world.composed(definition)
+    return [(world, "real_express_machine", lambda: machine)]
+
+
 def _written(intake: Intake, upload: Upload, plan: Plan, folder: str, revision: int) -> events.Place | None:
     stamp = Stamp(plan.source.source_id, plan.observed.version, revision, upload.execution_name)
     try:
@@ -214,6 +228,8 @@ FOUND_WITHIN: dict[Callable[[], Patches], int] = {
     revision_taken_blindly: 2000,
     latest_decision_to_arrive_holds: 2000,
     failure_marked_blindly: 2000,
+    promoted_as_another_intake: 1000,
+    failure_not_promoted: 100,
     assignment_left_out_of_the_check: 1000,
     session_left_untold: 200,
 }

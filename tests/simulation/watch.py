@@ -3,6 +3,7 @@
 I1  nothing is written under a patient that no evidence names for that version; a folder has one owner for good
 I5  tags hold nothing of a patient
 I7  the functions write nothing into the landing bucket but tags, and wipe no tag that they could have seen
+I3  no intake calls a duplicate what nobody else ever filed
 what an event says is filed is there when the event is published
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from tests.simulation.aws.gate import Call, Fault
 from tests.simulation.oracle import PREFIX, Place, Uploaded
@@ -29,6 +31,9 @@ class Watch:
         self._users: dict[str, str] = {}  # folder: whose objects are in it
         self._seen_tags: dict[tuple[str, str], frozenset[str]] = {}
         self.stamped: dict[str, Uploaded] = {}  # source id: any version of that source
+        self._writers: dict[
+            tuple[str, str], set[str]
+        ] = {}  # source id and version: the intakes that wrote it
         self.filed: dict[
             str, set[str]
         ] = {}  # landing key: every folder or session object it was ever written to
@@ -50,6 +55,11 @@ class Watch:
         if event.type != "Object Cataloged":
             return
         source, location = event.detail["source"], event.detail["location"]
+        # On the express lane an upload may have two executions, which are one intake.
+        intake = event.detail["execution"].rpartition(":")[2].removeprefix("promoted-")
+        wrote = self._writers.get((event.detail["source_id"], source.get("version_id", "")))
+        if event.detail["disposition"] == "duplicate" and wrote == {intake}:
+            self._fail(f"I3 {event.detail['execution']} calls a duplicate what nobody but itself ever filed")
         for item in location["objects"]:
             found = self._world.processed.find(item["key"], item.get("version_id"))
             if found is None or found.body is None or found.etag.strip('"') != item["etag"]:
@@ -94,6 +104,8 @@ class Watch:
             self._fail(f"I1 {key} is stamped with a version that was never uploaded")
             return
         self.stamped[stamp["carefile-source"]] = upload
+        written = (stamp["carefile-source"], stamp["carefile-version"])
+        self._writers.setdefault(written, set()).add(unquote(stamp["carefile-execution"]))
         places = self._world.known.possible(upload)
         fitting = [place for place in places if (folder := folder_in(place, key)) and place.has(folder)]
         if not fitting:

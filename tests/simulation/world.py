@@ -10,15 +10,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from infrastructure import definitions
 from tests.simulation.aws.dynamodb import DynamoDB
 from tests.simulation.aws.gate import Fault, Gate
 from tests.simulation.aws.s3 import S3
 from tests.simulation.aws.services import Events, Secrets, StepFunctions
 from tests.simulation.aws.store import Bucket, epoch
-from tests.simulation.execution import Execution
+from tests.simulation.execution import MACHINE_ARN, Execution
 from tests.simulation.functions import Clients, Recorder, Sandbox, installed
 from tests.simulation.invocation import Died, Invocation, Raised, Returned
-from tests.simulation.machine import LAMBDA, Machine, Task
+from tests.simulation.machine import LAMBDA, PUT_EVENTS, Machine, Task
 from tests.simulation.oracle import Known
 from tests.simulation.outside import Outside
 from tests.simulation.scenario import Scenario
@@ -31,13 +32,22 @@ _MACHINE_FILE = Path(__file__).resolve().parents[2] / "statemachines" / "object_
 # What a function may end with here; anything else is a defect, of the function or of this simulation.
 _EXPECTED = ("RejectedObject", "StillChanging", "FolderContended", "StorageThrottled", "StorageDenied")
 _FUNCTIONS = ("ClassifyObject", "NormaliseDocument", "NormaliseSession", "TagObject")
+_NAMES = {f"{name}Arn": name for name in _FUNCTIONS} | {"CatalogBusName": BUS}
 
 
 @cache
 def real_machine() -> Machine:
-    return Machine.from_file(
-        _MACHINE_FILE, {f"{name}Arn": name for name in _FUNCTIONS} | {"CatalogBusName": BUS}
-    )
+    return Machine.from_file(_MACHINE_FILE, _NAMES)
+
+
+@cache
+def real_express_machine() -> Machine:
+    """The same states in the frame of the express lane, composed as they are when the stack is synthesised."""
+    return composed(definitions.express_lane())
+
+
+def composed(definition: dict[str, Any]) -> Machine:
+    return Machine.from_text(json.dumps(definition), _NAMES | {"ObjectPipelineArn": MACHINE_ARN})
 
 
 @dataclass
@@ -58,6 +68,7 @@ class World:
     decisions: Decisions
     tracing: bool = False
     machine: Machine = field(default_factory=real_machine)
+    express_machine: Machine = field(default_factory=lambda: real_express_machine())
     runnable: dict[str, Callable[[], None]] = field(default_factory=dict)
     executions: dict[str, Execution] = field(default_factory=dict)
     published: list[Published] = field(default_factory=list)
@@ -66,6 +77,7 @@ class World:
     trace: list[tuple[str, str]] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     causes: list[str] = field(default_factory=list)
+    promotions: dict[str, Any] = field(default_factory=dict)
     steps: int = 0
     actor: str = ""
 
@@ -80,7 +92,7 @@ class World:
             self.dynamodb,
             Events(self.gate, self._accept),
             Secrets(self.gate),
-            StepFunctions(self.gate, self._describe),
+            StepFunctions(self.gate, self._describe, self._promote),
             self.now,
         )
         self.watch = Watch(self)
@@ -115,19 +127,34 @@ class World:
 
     # Executions
 
-    def start(self, name: str, data: dict[str, Any]) -> None:
-        """StartExecution."""
-        execution = Execution(name, data, self)
+    def start(self, name: str, data: dict[str, Any], *, express: bool = False) -> None:
+        """StartExecution, of the pipeline or of the express lane's machine."""
+        execution = Execution(name, data, self, express=express)
         self.executions[execution.arn] = execution
         execution.advance(execution.progress.begin())
+
+    def _promote(self, name: str, data: Any) -> bool:
+        """StartExecution from a state: the execution begins at some time after. False where the name is taken."""
+        known = self.promotions.setdefault(name, data)
+        if known is not data:
+            execution = self.executions.get(f"{MACHINE_ARN.replace('stateMachine', 'execution')}:{name}")
+            return execution is None or (execution.status == "RUNNING" and known == data)
+
+        def begin() -> None:
+            del self.runnable[f"start {name}"]
+            self.start(name, data)
+
+        self.runnable[f"start {name}"] = begin
+        return True
 
     def perform(self, task: Task, actor: str, then: Callable[[Any], None]) -> Invocation:
         """Begin the task of a state, as far as its first call."""
         if task.resource == LAMBDA:
             return self.invoke(task.arguments["FunctionName"], task.arguments["Payload"], actor, then)
         invocation = Invocation(actor, None, then)
-        entries = task.arguments["Entries"]
-        return self._began(invocation, lambda: self.clients.events.put_events(Entries=entries))
+        emits, clients = task.resource == PUT_EVENTS, self.clients
+        call = clients.events.put_events if emits else clients.step_functions.start_execution
+        return self._began(invocation, lambda: call(**task.arguments))
 
     def invoke(
         self, function: str, event: dict[str, Any], actor: str, then: Callable[[Any], None]
@@ -154,7 +181,9 @@ class World:
             fault = self.decisions.fault(invocation.actor, invocation.count())
         if fault in (Fault.ABANDONED, Fault.ABORTED) and invocation.execution:
             self.note(f"!! {fault}")
-            invocation.execution.leave(invocation, aborted=fault is Fault.ABORTED)
+            # Nobody can abort an Express execution.
+            aborted = fault is Fault.ABORTED and not invocation.execution.express
+            invocation.execution.leave(invocation, aborted=aborted)
             return
         verdict = Fault.THROTTLED if fault in (Fault.STORM, Fault.ABANDONED, Fault.ABORTED) else fault
         call = invocation.call

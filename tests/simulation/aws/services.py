@@ -43,11 +43,22 @@ class Secrets:
 
 
 class StepFunctions:
-    """`describe` knows the executions by their ARN."""
+    """`describe` knows the executions by their ARN; `start` starts one of the pipeline, and says whether it could."""
 
-    def __init__(self, gate: Gate, describe: Callable[[str], dict[str, Any]]) -> None:
+    def __init__(
+        self, gate: Gate, describe: Callable[[str], dict[str, Any]], start: Callable[[str, Any], bool]
+    ) -> None:
         self._gate = gate
         self._describe = describe
+        self._start = start
+
+    def start_execution(self, **arguments: Any) -> dict[str, Any]:
+        return self._gate.call("states", "StartExecution", arguments, self._started)
+
+    def _started(self, StateMachineArn: str, Name: str, Input: Any) -> dict[str, Any]:
+        if not self._start(Name, Input):
+            raise client_error("StartExecution", "ExecutionAlreadyExists", 400)
+        return {"ExecutionArn": f"{StateMachineArn}:{Name}"}
 
     def describe_execution(self, **arguments: Any) -> dict[str, Any]:
         return self._gate.call(
