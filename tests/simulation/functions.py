@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from lambdas.adapters import aws, boundary
+from lambdas.adapters import aws, boundary, measures
 from lambdas.adapters.landing import Landing
 from lambdas.core.extraction import DocumentFacts, Extraction, PatientCandidate, Status
 from lambdas.core.model import Classification, Observation
@@ -57,9 +57,7 @@ def _recording() -> tuple[tuple[Any, str], ...]:
     _modules()
     ours = [module for name, module in sys.modules.items() if name.startswith("lambdas.")]
     found = [(module, "logger") for module in ours if getattr(module, "logger", None) is boundary.logger]
-    return *found, *(
-        (module, "metrics") for module in ours if getattr(module, "metrics", None) is boundary.metrics
-    )
+    return *found, (measures, "_metrics")
 
 
 @dataclass(frozen=True)
