@@ -18,6 +18,7 @@ from xml.etree import ElementTree
 
 from ministack.core import lambda_runtime, persistence
 from ministack.services import eventbridge, lambda_svc, s3, stepfunctions
+from ministack.services.cloudformation import provisioners
 
 
 def apply() -> None:
@@ -28,6 +29,7 @@ def apply() -> None:
     keep_the_tags_of_multipart_uploads()
     share_the_processors_among_invocations()
     save_one_file_at_a_time()
+    deploy_alarms_on_expressions()
 
 
 def name_lambda_errors_after_their_class() -> None:
@@ -167,3 +169,20 @@ def save_one_file_at_a_time() -> None:
             save(service, data)
 
     persistence.save_state = save_in_turn
+
+
+def deploy_alarms_on_expressions() -> None:
+    """An alarm on an expression over metrics (`Metrics`) can be deployed. Expressions are not evaluated here, so the
+    alarm watches a metric that nobody writes.
+
+    Without this a stack that has one is rolled back.
+    """
+    record = provisioners._cw_metric_alarm_record
+
+    def with_expressions(name: str, props: dict[str, Any]) -> Any:
+        if props.get("Metrics"):
+            others = {key: value for key, value in props.items() if key != "Metrics"}
+            props = {**others, "MetricName": name, "Namespace": "Expressions"}
+        return record(name, props)
+
+    provisioners._cw_metric_alarm_record = with_expressions

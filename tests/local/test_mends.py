@@ -186,3 +186,47 @@ def test_saves_at_the_same_time_leave_every_file_whole(bare_aws: EmbeddedAws) ->
 
 def test_canary_saves_at_the_same_time_tear_files_without_the_mend(unmended_aws: EmbeddedAws) -> None:
     assert failures_of_saves_at_once(unmended_aws) != []
+
+
+def status_of_a_stack_with_an_alarm_on_an_expression(aws: EmbeddedAws) -> str:
+    alarm = {
+        "Type": "AWS::CloudWatch::Alarm",
+        "Properties": {
+            "Metrics": [
+                {
+                    "Id": "failed",
+                    "ReturnData": False,
+                    "MetricStat": {
+                        "Metric": {"MetricName": "ExecutionsFailed", "Namespace": "AWS/States"},
+                        "Period": 300,
+                        "Stat": "Sum",
+                    },
+                },
+                {"Id": "ratio", "Expression": "100 * failed"},
+            ],
+            "ComparisonOperator": "GreaterThanThreshold",
+            "EvaluationPeriods": 1,
+            "Threshold": 1,
+        },
+    }
+    cloudformation = aws.client("cloudformation")
+    cloudformation.create_stack(
+        StackName="expression", TemplateBody=json.dumps({"Resources": {"Ratio": alarm}})
+    )
+
+    def ended() -> str | None:
+        status: str = cloudformation.describe_stacks(StackName="expression")["Stacks"][0]["StackStatus"]
+        return status if status.endswith("_COMPLETE") else None
+
+    try:
+        return eventually(ended)
+    finally:
+        cloudformation.delete_stack(StackName="expression")
+
+
+def test_an_alarm_on_an_expression_is_deployed(bare_aws: EmbeddedAws) -> None:
+    assert status_of_a_stack_with_an_alarm_on_an_expression(bare_aws) == "CREATE_COMPLETE"
+
+
+def test_without_the_mend_an_alarm_on_an_expression_is_refused(unmended_aws: EmbeddedAws) -> None:
+    assert status_of_a_stack_with_an_alarm_on_an_expression(unmended_aws) == "ROLLBACK_COMPLETE"
