@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lambdas.core.classification import identity
 from lambdas.core.errors import RejectedAssignment
+from lambdas.core.identity import identity
 from lambdas.core.layout import Owner
 from lambdas.core.rules import RuleTable
 

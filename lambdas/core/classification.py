@@ -1,21 +1,22 @@
 """What a landing object is and whose: from its key, its metadata, hints and what stands in its content.
 
 Invariants: a session's assignment decides, or a hint; where these two name different patients, or without them any
-two sources do, the patient is unknown (`conflict`), never a choice between them; only a patient from whom the
-assignment took the session is overruled; a placeholder is no evidence; content that was only partly looked at may
-contradict but never decides alone; all evidence is kept, used or not.
+two sources do, or two records of the content, the patient is unknown (`conflict`), never a choice between them; only a
+patient from whom the assignment took the session is overruled; a placeholder is no evidence; content that was only
+partly looked at, or that holds a record of nobody, may contradict but never decides alone; all evidence is kept, used
+or not.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from email.errors import MessageError
 from email.header import decode_header, make_header
 
-from lambdas.core.extraction import Extraction, speaking_candidates
+from lambdas.core.extraction import Extraction
+from lambdas.core.identity import Identities, identities, identity
 from lambdas.core.model import (
     Assignment,
     Classification,
@@ -49,15 +50,17 @@ def classify(
     hints = hints or Hints()
     match = rules.match(key)
     kind = hints.kind or match.rule.kind
-    claims = list(_patient_claims(match, metadata, hints, content, rules))
+    found = _identities(content, rules)
+    claims = [*_patient_claims(match, metadata, hints, rules), *_content_claims(content, found)]
     if assignment:
         claims.insert(0, _Claim(EvidenceSource.ASSIGNMENT, assignment.patient_id, "session", valid=True))
     patient, deciding = _decide(
         claims,
         replaced=assignment.replaced if assignment else frozenset(),
-        content_may_decide=content is not None and content.candidates_complete,
+        found=found,
+        content_may_decide=content is not None and content.candidates_complete and found.all_named,
     )
-    evidence = [*_kind_evidence(match, hints), *_patient_evidence(claims, deciding)]
+    evidence = [*_kind_evidence(match, hints), *_patient_evidence(claims, patient, deciding)]
 
     file_name = key.rpartition("/")[2]
     stem, extension = split_extension(file_name)
@@ -68,20 +71,35 @@ def classify(
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """A source names a patient. What is not `valid` (placeholders, folder words) is shown but not weighed."""
+    """A source names a patient. What is not `valid` (placeholders, folder words) is shown but not weighed. `id` is the
+    clinic's id for the value, where that is another."""
 
     source: EvidenceSource
     value: str
     where: str
     valid: bool
+    id: str = ""
+
+    @property
+    def patient(self) -> str:
+        return self.id or identity(self.value)
+
+
+def _identities(content: Extraction | None, rules: RuleTable) -> Identities:
+    return identities(content.patient_candidates if content else (), rules.identifiers, rules.is_placeholder)
+
+
+def _content_claims(content: Extraction | None, found: Identities) -> Iterator[_Claim]:
+    for candidate in content.patient_candidates if content else ():
+        patient = found.meanings.get(candidate)
+        where = f"{candidate.where} of {candidate.system}" if candidate.system else candidate.where
+        if patient is not None and patient != identity(candidate.value):
+            where = f"{where}, here {patient}"
+        yield _Claim(EvidenceSource.CONTENT, candidate.value, where, patient is not None, patient or "")
 
 
 def _patient_claims(
-    match: Match,
-    metadata: Iterable[tuple[str, str]],
-    hints: Hints,
-    content: Extraction | None,
-    rules: RuleTable,
+    match: Match, metadata: Iterable[tuple[str, str]], hints: Hints, rules: RuleTable
 ) -> Iterator[_Claim]:
     def claim(source: EvidenceSource, value: str, where: str, valid: bool = True) -> _Claim:
         return _Claim(source, value, where, valid and not rules.is_placeholder(value))
@@ -94,17 +112,13 @@ def _patient_claims(
     if match.patient is not None and match.rule.patient_from_key:
         folder_word = match.rule.folder_words_name_no_patient and rules.is_folder_word(match.patient)
         yield claim(EvidenceSource.KEY, match.patient, match.rule.name, valid=not folder_word)
-    if content:
-        speaking = set(speaking_candidates(content.patient_candidates, rules.is_placeholder))
-        for candidate in content.patient_candidates:
-            yield claim(EvidenceSource.CONTENT, candidate.value, candidate.where, valid=candidate in speaking)
 
 
 def _decide(
-    claims: Sequence[_Claim], *, replaced: frozenset[str], content_may_decide: bool
+    claims: Sequence[_Claim], *, replaced: frozenset[str], found: Identities, content_may_decide: bool
 ) -> tuple[Patient, frozenset[EvidenceSource]]:
     """The patient, and the sources that decided it."""
-    valid = [(claim.source, identity(claim.value)) for claim in claims if claim.valid]
+    valid = [(claim.source, claim.patient) for claim in claims if claim.valid]
     assigned = {value for source, value in valid if source is EvidenceSource.ASSIGNMENT}
     decided = {
         source: value
@@ -117,12 +131,16 @@ def _decide(
         if len(patients) > 1:
             return Patient(reason=UnknownReason.CONFLICT), frozenset()
         return Patient(patients.pop()), frozenset(decided)
-    named, sources = {value for _, value in valid}, frozenset(source for source, _ in valid)
-    if len(named) > 1:
+    outside = frozenset(value for source, value in valid if source is not EvidenceSource.CONTENT)
+    sources = frozenset(source for source, _ in valid)
+    named = outside
+    if found.persons:
+        named = found.shared & outside if outside else found.shared
+    if len(outside) > 1 or len(named) > 1 or (sources and not named):
         return Patient(reason=UnknownReason.CONFLICT), frozenset()
     if not named or (sources == {EvidenceSource.CONTENT} and not content_may_decide):
         return Patient(reason=UnknownReason.NO_EVIDENCE), frozenset()
-    patient_id = named.pop()
+    (patient_id,) = named
     if len(patient_id.encode("utf-8", "surrogatepass")) > _MOST_ID_BYTES:
         return Patient(reason=UnknownReason.NO_EVIDENCE), frozenset()
     return Patient(patient_id), sources
@@ -135,23 +153,20 @@ def session_tree(key: str, rules: RuleTable) -> str | None:
     return _tree(key, match) if match.rule.kind is Kind.SESSION else None
 
 
-def identity(value: str) -> str:
-    """The form in which two writings of one id are equal. Case and inner spaces count: they may tell two people."""
-    return unicodedata.normalize("NFC", value.strip())
-
-
 def _kind_evidence(match: Match, hints: Hints) -> Iterator[Evidence]:
     if hints.kind:
         yield Evidence("kind", EvidenceSource.HINT, hints.kind.value, "kind", used=True)
     yield Evidence("kind", EvidenceSource.KEY, match.rule.kind.value, match.rule.name, used=not hints.kind)
 
 
-def _patient_evidence(claims: Sequence[_Claim], deciding: frozenset[EvidenceSource]) -> Iterator[Evidence]:
+def _patient_evidence(
+    claims: Sequence[_Claim], patient: Patient, deciding: frozenset[EvidenceSource]
+) -> Iterator[Evidence]:
     shown = dict.fromkeys(EvidenceSource, 0)
     for claim in claims:
         shown[claim.source] += 1
         if shown[claim.source] <= _MOST_CANDIDATES:
-            used = claim.valid and claim.source in deciding
+            used = claim.valid and claim.source in deciding and claim.patient == patient.id
             value, where = claim.value[:_MOST_CHARACTERS], claim.where[:_MOST_CHARACTERS]
             yield Evidence("patient", claim.source, value, where, used)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -118,8 +118,8 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class PatientCandidate:
-    """A patient id that the content names. `where` is its place, `system` whose id it is, if the format says
-    so.
+    """A patient id that the content names. `where` is its place; `system` whose id it is, and `type` of what kind, as
+    HL7's table 0203 calls it, if the format says so.
 
     Of several identifiers of one record the format's preferred one has the lowest `rank`; `scope` is the
     record's place, and a record whose scope begins with another's lies within it.
@@ -130,6 +130,7 @@ class PatientCandidate:
     system: str | None = None
     rank: int = 0
     scope: str = ""
+    type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,25 +220,6 @@ class Extraction:
         )
 
 
-def speaking_candidates(
-    candidates: Iterable[PatientCandidate], is_placeholder: Callable[[str], bool]
-) -> tuple[PatientCandidate, ...]:
-    """The candidates that count: no placeholders, and none that a preferred one speaks for.
-
-    An identifier is spoken for when one of lower rank stands in the same record or in one around it: the
-    record number beside a patient id is another name of that patient. Two records side by side each speak for
-    themselves.
-    """
-    named = [candidate for candidate in candidates if not is_placeholder(candidate.value)]
-    return tuple(c for c in named if not any(_speaks_for(other, c) for other in named))
-
-
-def _speaks_for(other: PatientCandidate, candidate: PatientCandidate) -> bool:
-    if other.rank >= candidate.rank:
-        return False
-    return candidate.scope == other.scope or candidate.scope.startswith(other.scope + "/")
-
-
 def _given(**members: Any) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not None}
 
@@ -271,7 +253,7 @@ def _candidate_to_json(candidate: PatientCandidate) -> dict[str, Any]:
     return {
         "value": candidate.value,
         "where": candidate.where,
-        **_given(system=candidate.system),
+        **_given(system=candidate.system, type=candidate.type),
         "rank": candidate.rank,
         "scope": candidate.scope,
     }

@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lambdas.core.identity import IdentifierRule
 from lambdas.core.model import Kind
 
 _TOKEN = re.compile(r"\{(?P<name>[a-z_]+)(?::(?P<no>!?)(?P<glob>[^{}]+))?(?P<rest>\.\.\.)?\}")
@@ -49,6 +50,7 @@ class RuleTable:
     rules: tuple[Rule, ...]
     folder_words: frozenset[str]
     placeholders: frozenset[str]
+    identifiers: tuple[IdentifierRule, ...] = ()
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> RuleTable:
@@ -57,6 +59,7 @@ class RuleTable:
             tuple(_rule(item) for item in data["rules"]),
             frozenset(word.casefold() for word in data["folder_words"]),
             frozenset(word.casefold() for word in data["placeholders"]),
+            tuple(IdentifierRule.from_json(item) for item in data.get("identifiers", ())),
         )
         for key in ("a", "a/b/c", "/a", "a//b"):
             if not any(pattern.fullmatch(key) for rule in table.rules for pattern in rule.patterns):

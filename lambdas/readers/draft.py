@@ -127,8 +127,8 @@ class Draft:
                 most = 2 * limits.MAX_CANDIDATES
                 self.cut("patient identifiers", "The document names more patients than are kept.", most)
                 return
-        where, system = clean(candidate.where)[: limits.MAX_CELL], _short(candidate.system)
-        self._candidates.append(replace(candidate, where=where, system=system))
+        where, system, type_ = clean(candidate.where), _short(candidate.system), _short(candidate.type)
+        self._candidates.append(replace(candidate, where=where[: limits.MAX_CELL], system=system, type=type_))
 
     def warn(self, code: str, message: str, where: str | None = None) -> None:
         """Tell a person something, without a word of the document in it. The same warning is given once."""

@@ -57,7 +57,7 @@ def _tell_identifiers(owner: Object, scope: str, draft: Draft) -> bool:
         system = word(identifier, "system")
         rank = rank_of(type_, word(identifier, "use"), system)
         where = f"{scope}{below}/value"
-        draft.candidate(PatientCandidate(value.strip(), where, system, rank, place))
+        draft.candidate(PatientCandidate(value.strip(), where, system, rank, place, type_))
     return named
 
 

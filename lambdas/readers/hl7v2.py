@@ -71,7 +71,9 @@ def _tell_patients(message: Message, place: str, draft: Draft) -> None:
             where = f"{scope}-3[{repetition}]"
             system = _authority(segment, identifier)
             draft.candidate(
-                PatientCandidate(value.strip(), where, system, rank_of(type_, system=system), scope)
+                PatientCandidate(
+                    value.strip(), where, system, rank_of(type_, system=system), scope, type_ or None
+                )
             )
         if not named:
             draft.candidates_complete = False

@@ -1,8 +1,8 @@
 """Whose a JSON document is: the values of five fields, wherever they stand, by JSON pointer.
 
 Of the fields in one object, or in one around it, the first of the list speaks; the others are further names
-of the same patient. `speaking_candidates` makes that choice when placeholders are gone. Here every one is
-told.
+of the same patient. That choice is made when placeholders are gone (`lambdas/core/identity.py`). Here every one
+is told.
 """
 
 from __future__ import annotations

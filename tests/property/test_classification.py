@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from lambdas.adapters import contracts
 from lambdas.core.classification import classify, session_tree
 from lambdas.core.extraction import DocumentFacts, Extraction, PatientCandidate, Status
+from lambdas.core.identity import IdentifierRule, identities
 from lambdas.core.model import Assignment, Hints, Kind, UnknownReason
 from tests.property.strategies import hints, keys, names, segments
 
@@ -31,6 +33,27 @@ contents = st.one_of(
         candidates,
         st.booleans(),
     ),
+)
+identifier_rules = st.lists(
+    st.builds(
+        IdentifierRule,
+        st.sampled_from(["s", "t", "", "*"]),
+        st.sampled_from([None, "SS"]),
+        st.sampled_from([None, "{id}", "X-{id}"]),
+    ),
+    max_size=3,
+).map(tuple)
+identified = st.lists(
+    st.builds(
+        PatientCandidate,
+        st.sampled_from(["A", "B", "a", "unknown", "X-A"]),
+        st.just("/id"),
+        st.sampled_from(["s", "t", None]),
+        st.integers(0, 2),
+        st.sampled_from(["", "/1", "/1/2", "/10"]),
+        st.sampled_from([None, "SS"]),
+    ),
+    max_size=5,
 )
 few = st.sampled_from(["A", "B", "a", "unknown", "", " A ", "none"])
 
@@ -87,6 +110,35 @@ def test_two_valid_ids_make_it_unknown_and_one_makes_it_known(
         assert {patient.id} == named
     else:
         assert patient.reason is UnknownReason.NO_EVIDENCE
+
+
+@given(identified, identifier_rules, st.booleans(), st.sampled_from(["", "A", "B", "X-A"]))
+def test_content_files_under_nobody_whom_it_does_not_name_in_every_record(
+    found: list[PatientCandidate], rows: tuple[IdentifierRule, ...], complete: bool, in_key: str
+) -> None:
+    rules = dataclasses.replace(RULES, identifiers=rows)
+    content = Extraction(FACTS, Status.READ, patient_candidates=tuple(found), candidates_complete=complete)
+    patient = classify(f"documents/{in_key}/x" if in_key else "x", (), rules, None, content).patient
+    speaking = identities(found, rows, RULES.is_placeholder)
+    if patient.id is None:
+        return
+    assert patient.id in ({in_key} if in_key else set(speaking.meanings.values()))
+    assert all(patient.id in {name.id for name in person} for person in speaking.persons)
+    assert not in_key or patient.id == in_key
+    assert in_key or complete
+
+
+@given(identified, identifier_rules)
+def test_what_a_document_says_does_not_depend_on_its_order(
+    found: list[PatientCandidate], rows: tuple[IdentifierRule, ...]
+) -> None:
+    rules = dataclasses.replace(RULES, identifiers=rows)
+
+    def decide(candidates: list[PatientCandidate]) -> object:
+        content = Extraction(FACTS, Status.READ, patient_candidates=tuple(candidates))
+        return classify("x", (), rules, None, content).patient
+
+    assert decide(found) == decide(found[::-1])
 
 
 @given(keys, metadata, names, contents)

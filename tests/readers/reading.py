@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from lambdas.core.extraction import Extraction, speaking_candidates
+from lambdas.core.extraction import Extraction
+from lambdas.core.identity import identities
 from lambdas.readers import Content, read
 from tests.readers.schema import assert_is_fit
 
@@ -26,7 +27,8 @@ def found(extraction: Extraction) -> list[tuple[str, str | None]]:
 
 
 def speaking(extraction: Extraction) -> set[str]:
-    return {c.value for c in speaking_candidates(extraction.patient_candidates, lambda value: not value)}
+    """The ids that count where there are no rules."""
+    return set(identities(extraction.patient_candidates, (), lambda value: not value).meanings.values())
 
 
 def facts_of(extraction: Extraction, type_: str) -> list[dict[str, str]]:

@@ -13,15 +13,14 @@ from lambdas.core.extraction import (
     Status,
     clean,
     is_clean,
-    speaking_candidates,
 )
+from lambdas.core.identity import identities
 
 FACTS = DocumentFacts("x.txt", 1, 1, "text", "text/plain")
 
 
 def spoken(*candidates: PatientCandidate) -> list[str]:
-    named = speaking_candidates(candidates, lambda value: value == "unknown")
-    return [candidate.value for candidate in named]
+    return list(identities(candidates, (), lambda value: value == "unknown").meanings.values())
 
 
 @pytest.mark.parametrize(("status", "reason"), [(Status.READ, "cut"), (Status.NOT_READ, None)])

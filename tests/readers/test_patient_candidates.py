@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from lambdas.core.extraction import Extraction, speaking_candidates
+from lambdas.core.extraction import Extraction
 from lambdas.readers import Content, read
 from lambdas.readers.json_patient import FIELDS
 from lambdas.readers.limits import MAX_CANDIDATES, MAX_TEXT_BYTES
+from tests.readers.reading import speaking
 
 
 def read_text(text: str, size: int | None = None) -> Extraction:
@@ -24,10 +25,6 @@ def read_json(value: Any) -> Extraction:
 
 def found(extraction: Extraction) -> list[tuple[str, str]]:
     return [(candidate.value, candidate.where) for candidate in extraction.patient_candidates]
-
-
-def speaking(extraction: Extraction) -> set[str]:
-    return {c.value for c in speaking_candidates(extraction.patient_candidates, lambda value: False)}
 
 
 @pytest.mark.parametrize("field", FIELDS)
@@ -103,3 +100,31 @@ def test_a_document_that_is_not_read_to_its_end_is_not_complete() -> None:
     assert extraction.document.format == "ndjson"
     assert not extraction.candidates_complete
     assert not read_text('{"patient_id": "A_1", "more": [', size=10**9).candidates_complete
+
+
+@pytest.mark.parametrize(
+    ("text", "candidates"),
+    [
+        ("patient_id,test,value\nA,Hb,1\nA,K,2\nA,Na,3\n", [("A", "row 1: patient_id")]),
+        ("MRN;test;value\nA;Hb;1\nB;K;2\nA;Na;3\n", [("A", "row 1: MRN"), ("B", "row 2: MRN")]),
+        ("Patient ID,mrn,value\nA,7,1\nA,7,2\n", [("A", "row 1: Patient ID"), ("7", "row 1: mrn")]),
+        ("patient_id,test,value\nA,Hb,1\n,K,2\n", [("A", "row 1: patient_id"), ("", "row 2: patient_id")]),
+        ("patient_id,test,value\nA,Hb,1\nB,K\n", [("A", "row 1: patient_id"), ("", "row 2: patient_id")]),
+        ("name,test,value\nA,Hb,1\nA,K,2\n", []),
+        ("1,test,patient_id\n2,a,b\n3,c,d\n", []),
+    ],
+)
+def test_a_column_of_a_table_names_the_patient_of_each_row(
+    text: str, candidates: list[tuple[str, str]]
+) -> None:
+    extraction = read(Content(text.encode(), len(text)), name="x.csv", declared_type=None)
+    assert extraction.document.format == "csv"
+    assert found(extraction) == candidates
+
+
+def test_every_row_of_a_table_is_asked_also_those_that_are_not_kept() -> None:
+    text = "patient_id,test,value\n" + "A,Hb,1\n" * 5000 + "B,Hb,1\n"
+    extraction = read(Content(text.encode(), len(text)), name="x.csv", declared_type=None)
+    assert speaking(extraction) == {"A", "B"}
+    cut = read(Content(text.encode(), 10**9), name="x.csv", declared_type=None)
+    assert not cut.candidates_complete
