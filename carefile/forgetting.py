@@ -29,7 +29,7 @@ from lambdas.core.events import bare_claim
 from lambdas.core.layout import manifest_key
 from lambdas.core.model import Kind, Patient, Source, digest
 from lambdas.core.session_entries import Place
-from lambdas.core.tagging import encoded, layout_tags
+from lambdas.core.tagging import encoded, layout_tags, manifest_tags
 
 _AT_ONCE = 1000  # S3, DeleteObjects
 _NO_LOCK = frozenset(
@@ -177,7 +177,7 @@ class Forgetter:
             Body=json.dumps(bare_claim(manifest["owner"]["id"]), sort_keys=True).encode(),
             ContentType="application/json",
             Metadata={FORGOTTEN: subject_of(self._patient)},
-            Tagging=encoded(layout_tags(Kind.DOCUMENT, Patient(), b"")),
+            Tagging=encoded(manifest_tags(layout_tags(Kind.DOCUMENT, Patient(), b""))),
         )
 
     def _head(self, key: str) -> dict[str, Any] | None:

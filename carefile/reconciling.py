@@ -22,7 +22,7 @@ from carefile.entries import Entries, Entry
 from carefile.objects import FiledObject, filed_object, tags
 from lambdas.core.layout import MANIFEST
 from lambdas.core.model import Kind, Patient, Source
-from lambdas.core.tagging import STATUS_TAG, PipelineStatus, layout_tags
+from lambdas.core.tagging import STATUS_TAG, PipelineStatus, layout_tags, manifest_tags
 
 _THREADS = 24
 _BATCH = 240
@@ -194,6 +194,8 @@ class Reconciler:
         if present is None:
             return None
         due = layout_tags(Kind(entry.kind), Patient(entry.patient), b"-")
+        if filed.role == "manifest":
+            due = manifest_tags(due)
         wrong = [name for name in _FIXED if present.get(name) != due[name]]
         pseudonym = present.get("patient-ref")
         if pseudonym is None or (pseudonym == "unknown") != (entry.patient is None):

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from infrastructure.protection import BUCKET_PREFIX, ORGANISATION, PRINCIPAL, ProtectionConfig
+from infrastructure.retention import ALLOWED, RetentionConfig, read_retention
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
@@ -79,8 +80,8 @@ class LogLevel(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class StageConfig(ProtectionConfig):
-    """The settings of one stage; the protective ones are in `protection.py`.
+class StageConfig(ProtectionConfig, RetentionConfig):
+    """The settings of one stage; the protective ones are in `protection.py`, those about keeping in `retention.py`.
 
     - `stage`: names the stack (`Carefile-<stage>`), the buses and the state machine.
     - `landing_bucket`: an existing bucket to take uploads from, instead of a new one. It must be versioned
@@ -214,6 +215,7 @@ class _Reader:
             log_level=self._choice("log_level", LogLevel),
             execution_log_level=self._choice("execution_log_level", ExecutionLogLevel),
             **self._protection(),
+            **self._retention(),
         )
         if config.landing_bucket_key_arn and not config.landing_bucket:
             raise self._error("landing_bucket_key_arn", "has no bucket", "only together with landing_bucket")
@@ -238,6 +240,16 @@ class _Reader:
                 "replica_bucket_prefix", "is one of two settings", "only together with replica_key_arn"
             )
         return settings
+
+    def _retention(self) -> dict[str, Any]:
+        rules = read_retention(self._value("retention"))
+        if rules is None:
+            value = self._value("retention")
+            raise self._error("retention", f"{value!r} is not allowed", f"a list of {ALLOWED}, each once")
+        locked, days = self._boolean("object_lock"), self._number("locked_days", 36_500, "days, or null")
+        if days and not locked:
+            raise self._error("locked_days", "has no lock", "only together with object_lock")
+        return {"retention": rules, "object_lock": locked, "locked_days": days}
 
     def _principals(self, key: str) -> tuple[str, ...]:
         value = self._value(key)

@@ -6,6 +6,7 @@ Invariants: versioned, under the right key, TLS only, nothing public. What was n
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from aws_cdk import Duration
 from aws_cdk import aws_kms as kms
@@ -16,6 +17,7 @@ from infrastructure.accepted import accept, security_rules
 from infrastructure.bucket_policies import refuse_other_keys, refuse_strangers
 from infrastructure.config import StageConfig
 from infrastructure.encryption import removal_policy
+from infrastructure.lifecycle import lifecycle_rules, object_lock
 from infrastructure.replication import Replication
 
 _NOT_REPLICATED = (
@@ -50,7 +52,7 @@ class Storage(Construct):
         if config.processed_in_landing_bucket:
             self.processed = self.landing
         else:
-            self.processed = self._bucket("ProcessedBucket", [_abandoned_uploads()])
+            self.processed = self._records("ProcessedBucket", [_abandoned_uploads(), *self._kept()])
         self._protect()
 
     def _protect(self) -> None:
@@ -94,7 +96,9 @@ class Storage(Construct):
                     noncurrent_version_expiration=days,
                 )
             )
-        bucket = self._bucket("LandingBucket", rules)
+        if self._config.processed_in_landing_bucket:
+            rules += self._kept()
+        bucket = self._records("LandingBucket", rules)
         # Not `event_bridge_enabled`: that deploys a function of the CDK's own to do what this property does.
         resource = bucket.node.default_child
         assert isinstance(resource, s3.CfnBucket)  # noqa: S101 - narrows the type
@@ -121,7 +125,14 @@ class Storage(Construct):
                 self, f"SourceBucket{number}", bucket_name=name, encryption_key=key
             )
 
-    def _bucket(self, id: str, rules: list[s3.LifecycleRule]) -> s3.Bucket:
+    def _kept(self) -> list[s3.LifecycleRule]:
+        return list(lifecycle_rules(self._config, self._config.session_prefix))
+
+    def _records(self, id: str, rules: list[s3.LifecycleRule]) -> s3.Bucket:
+        """A bucket of patients' records, which may be locked."""
+        return self._bucket(id, rules, **object_lock(self._config))
+
+    def _bucket(self, id: str, rules: list[s3.LifecycleRule], **more: Any) -> s3.Bucket:
         return s3.Bucket(
             self,
             id,
@@ -137,6 +148,7 @@ class Storage(Construct):
             server_access_logs_prefix=f"{id}/",
             lifecycle_rules=rules,
             removal_policy=removal_policy(self._config),
+            **more,
         )
 
     def _log_bucket(self) -> s3.Bucket:

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 from lambdas.core.model import LAYOUT_VERSION, Disposition, Kind, Patient
 
 MAX_TAGS = 10
+MANIFEST_KIND = "manifest"
 STATUS_TAG = "pipeline-status"
 Tags = Mapping[str, str]
 
@@ -47,6 +48,12 @@ def layout_tags(kind: Kind, patient: Patient, key: bytes) -> dict[str, str]:
         "patient-ref": pseudonym(patient, key),
         "layout-version": LAYOUT_VERSION,
     }
+
+
+def manifest_tags(tags: Tags) -> dict[str, str]:
+    """The tags of a manifest in the place of its folder's: it has a kind of its own, so that no lifecycle rule about
+    documents or sessions ever takes away the claim on a folder."""
+    return {**tags, "kind": MANIFEST_KIND}
 
 
 def with_uploaders_tags(ours: Tags, theirs: Tags) -> dict[str, str]:

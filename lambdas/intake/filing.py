@@ -140,9 +140,8 @@ class Filing:
             events.session_manifest(plan.owner, plan.classification) if session else events.claim(plan.owner)
         )
         candidates = self.layout.folders(plan.classification, plan.source)
-        return self.processed.claim(
-            candidates, plan.owner, manifest, self._tags(plan), likely_new=not session
-        )
+        tags = tagging.manifest_tags(self._tags(plan))
+        return self.processed.claim(candidates, plan.owner, manifest, tags, likely_new=not session)
 
     def write(self, plan: Plan, folder: str, stamp: Stamp, execution: str) -> events.Place:
         """Put every artifact in place, stamped and tagged. VersionGone when the version went away meanwhile."""
@@ -177,13 +176,14 @@ class Filing:
         content = events.document_manifest(
             plan.owner, observed, plan.classification, stamp.revision, artifacts, execution
         )
-        return [*artifacts, processed.put_json(manifest, "manifest", content, stamp, tags)]
+        told = processed.put_json(manifest, "manifest", content, stamp, tagging.manifest_tags(tags))
+        return [*artifacts, told]
 
     def retire(self, source: Source, destination: str) -> bool:
         """Take this source out of a destination it had before; False when nothing of it was there. Its folder stays
         claimed."""
         tombstone = events.claim(Owner(source.bucket, source.key, tree=False))
-        nobodys = tagging.layout_tags(Kind.DOCUMENT, Patient(), b"")
+        nobodys = tagging.manifest_tags(tagging.layout_tags(Kind.DOCUMENT, Patient(), b""))
         return self.processed.retire(destination, source.source_id, tombstone, nobodys)
 
     def _known_folder(self, plan: Plan, entry: LedgerEntry) -> str | None:

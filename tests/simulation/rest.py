@@ -123,7 +123,7 @@ class _Key:
 
     def _tags(self, name: str, version: Version, place: Place) -> list[str]:
         wanted = {
-            "kind": "session" if place.is_session else "document",
+            "kind": _kind(version, place),
             "data-type": "medical_notes" if place.is_session else "document",
             "patient-status": "known" if place.patient else "unknown",
             "layout-version": "1",
@@ -224,6 +224,12 @@ class _Key:
         if tag == "cataloged" and not any(self._upload(event.detail) == upload for event in self.cataloged):
             found.append(f"I3 {upload.name} is tagged cataloged but was never announced")
         return found
+
+
+def _kind(version: Version, place: Place) -> str:
+    if version.metadata.get("carefile-role") == "manifest":
+        return "manifest"
+    return "session" if place.is_session else "document"
 
 
 def _asked(execution: Execution) -> str | None:

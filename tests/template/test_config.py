@@ -106,6 +106,23 @@ def test_settings_cannot_be_changed_once_read() -> None:
         ({"log_level": "loud"}, "stages.dev.log_level: 'loud' is not allowed; allowed: DEBUG, INFO"),
         ({"execution_log_level": "some"}, "allowed: ALL, ERROR, OFF"),
         ({"alarm_emial": "a@b.c"}, "stages.dev.alarm_emial: is no setting; allowed: one of "),
+        (
+            {"retention": [{"kind": "session"}]},
+            "stages.dev.retention: [{'kind': 'session'}] is not allowed; allowed: a list of {\"kind\"",
+        ),
+        ({"retention": [{"kind": "manifest", "expire_days": 1}]}, "stages.dev.retention: "),
+        ({"retention": [{"kind": "session", "expire_days": 0}]}, "stages.dev.retention: "),
+        ({"retention": [{"kind": "session", "days": 5}]}, "stages.dev.retention: "),
+        (
+            {
+                "retention": [
+                    {"kind": "session", "expire_days": 5},
+                    {"kind": "session", "patient_status": "known", "expire_days": 9},
+                ]
+            },
+            "each once",
+        ),
+        ({"locked_days": 5}, "stages.dev.locked_days: has no lock; allowed: only together with object_lock"),
         ({"vpc": "yes"}, "stages.dev.vpc: 'yes' is not allowed; allowed: true or false"),
         ({"replica_bucket_prefix": "B"}, "stages.dev.replica_bucket_prefix: 'B' is not allowed"),
         (

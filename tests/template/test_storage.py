@@ -6,8 +6,12 @@ import json
 from dataclasses import fields
 from pathlib import Path
 
+import pytest
+
 from lambdas.core.catalog import INDEX_KEYS, KEY, Entry
 from lambdas.core.session_entries import SessionSummary
+from lambdas.core.tagging import MANIFEST_KIND
+from tests.template.conftest import Synthesise
 from tests.template.synthesis import Synthesised, listed
 
 BUCKET = "AWS::S3::Bucket"
@@ -91,6 +95,53 @@ def test_nothing_expires_where_nothing_is_to_expire(throwaway: Synthesised) -> N
     for name in ("LandingBucket", "ProcessedBucket"):
         rules = throwaway.only(BUCKET, named=name)[1]["LifecycleConfiguration"]["Rules"]
         assert [set(rule) for rule in rules] == [{"AbortIncompleteMultipartUpload", "Id", "Status"}]
+
+
+KEPT = [
+    {"kind": "session", "patient_status": "unknown", "expire_days": 365, "older_versions_days": 30},
+    {"kind": "document", "older_versions_days": 90},
+]
+
+
+@pytest.fixture(scope="module")
+def kept(synthesise: Synthesise) -> Synthesised:
+    return synthesise(retention=KEPT, object_lock=True, locked_days=7)
+
+
+def test_what_is_kept_how_long_is_said_by_kind_and_patient_status(kept: Synthesised) -> None:
+    rules = kept.only(BUCKET, named="ProcessedBucket")[1]["LifecycleConfiguration"]["Rules"]
+    by_id = {rule["Id"]: rule for rule in rules}
+    assert by_id["ExpireUnknownSessions"] == {
+        "Id": "ExpireUnknownSessions",
+        "Status": "Enabled",
+        "Prefix": "processed/",
+        "TagFilters": [{"Key": "kind", "Value": "session"}, {"Key": "patient-status", "Value": "unknown"}],
+        "ExpirationInDays": 365,
+        "NoncurrentVersionExpiration": {"NoncurrentDays": 30},
+    }
+    assert by_id["ExpireAllDocuments"]["TagFilters"] == [{"Key": "kind", "Value": "document"}]
+    assert "ExpirationInDays" not in by_id["ExpireAllDocuments"]
+    assert by_id["RemoveLoneDeleteMarkers"]["ExpiredObjectDeleteMarker"] is True
+
+
+def test_no_rule_ever_takes_away_the_claim_on_a_folder(kept: Synthesised) -> None:
+    rules = kept.only(BUCKET, named="ProcessedBucket")[1]["LifecycleConfiguration"]["Rules"]
+    for rule in rules:
+        if {"ExpirationInDays", "NoncurrentVersionExpiration"} & set(rule):
+            kinds = [tag["Value"] for tag in rule["TagFilters"] if tag["Key"] == "kind"]
+            assert kinds
+            assert MANIFEST_KIND not in kinds
+
+
+def test_records_may_be_locked_and_nothing_else_is(kept: Synthesised, stage: Synthesised) -> None:
+    for name in ("LandingBucket", "ProcessedBucket"):
+        bucket = kept.only(BUCKET, named=name)[1]
+        assert bucket["ObjectLockEnabled"] is True
+        assert bucket["ObjectLockConfiguration"]["Rule"] == {
+            "DefaultRetention": {"Days": 7, "Mode": "GOVERNANCE"}
+        }
+    assert "ObjectLockEnabled" not in kept.only(BUCKET, named="AccessLogs")[1]
+    assert not any("ObjectLockEnabled" in bucket for bucket in stage.properties(BUCKET).values())
 
 
 def test_an_existing_landing_bucket_is_used_and_not_owned(existing_landing: Synthesised) -> None:

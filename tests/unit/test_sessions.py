@@ -73,7 +73,7 @@ def test_a_sessions_folder_has_one_manifest_that_never_changes(world: World) -> 
     manifest = world.json(key)
     assert manifest["owner"]["tree"] == "sessions/P/session_1/"
     assert manifest["session_id"] == "session_1"
-    assert world.tags(key)["kind"] == "session"
+    assert world.tags(key)["kind"] == "manifest"
 
 
 def test_a_session_whose_object_comes_again_is_a_duplicate(world: World) -> None:
