@@ -7,6 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from carefile.commands.adopt import adopt
 from carefile.commands.assign import assign
 from carefile.commands.backfill import backfill
 from carefile.commands.catalog import catalog
@@ -54,6 +55,7 @@ app.command("assign")(operation(assign))
 app.command("redrive")(operation(redrive))
 app.command("dlq")(operation(dlq))
 app.command("backfill")(operation(backfill))
+app.command("adopt")(operation(adopt))
 app.command("reconcile")(operation(reconcile))
 app.command("forget")(operation(forget))
 app.command("doctor")(operation(doctor))

@@ -70,7 +70,7 @@ def must_be_accepted(connection: Connection, place: Place) -> None:
     if place.bucket == connection.processed and connection.layout.holds(place.prefix):
         raise Problem(
             f"{place} is in the layout, where the pipeline itself writes",
-            "give a prefix of what was uploaded",
+            f"`carefile adopt {place}` catalogs what others wrote there, where it stands",
         )
     if place.bucket not in connection.accepted_buckets:
         raise Problem(

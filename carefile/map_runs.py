@@ -185,6 +185,10 @@ def of_backfill(connection: Connection) -> MapRuns:
     return MapRuns(connection, connection.output("BackfillStateMachineArn"), "backfill/")
 
 
+def of_adoption(connection: Connection) -> MapRuns:
+    return MapRuns(connection, connection.output("AdoptionStateMachineArn"), "adoption/")
+
+
 def is_of(connection: Connection, name: str) -> bool:
     """Whether this is the ARN of a backfill."""
     machine = connection.output("BackfillStateMachineArn").rpartition(":")[2]

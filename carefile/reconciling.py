@@ -152,7 +152,7 @@ class Reconciler:
     def _of_processed(self, pool: ThreadPoolExecutor) -> Iterator[Finding]:
         for batch in _batches(self._layout_keys()):
             filed = [item for item in pool.map(self._filed, batch) if item]
-            entries = self._entries.get_many([item.source_id for item in filed if item.source_id])
+            entries = self._entries.get_many([item.source_id or self._itself(item) for item in filed])
             found = pool.map(lambda item, known=entries: self._processed(item, known), filed)
             yield from (item for item in found if item)
             self._passed(len(batch))
@@ -166,6 +166,10 @@ class Reconciler:
                 if item["LastModified"] <= self._grace:
                     yield item["Key"]
 
+    def _itself(self, filed: FiledObject) -> str:
+        """The source of an object that was adopted: where it stands."""
+        return Source(self._connection.processed, filed.key).source_id
+
     def _filed(self, key: str) -> FiledObject | None:
         return filed_object(self._connection, key)
 
@@ -174,7 +178,12 @@ class Reconciler:
         if filed.source_id is None:
             # The claim of a folder carries no stamp: it stands for a session, or for a folder that was left.
             claim = filed.key.rpartition("/")[2] == MANIFEST
-            return None if claim else Finding(Fault.FOREIGN, *where, "no intake wrote it")
+            adopted = entries.get(self._itself(filed))
+            if claim or (adopted and adopted.landing_version in (None, filed.version_id)):
+                return None
+            return Finding(
+                Fault.FOREIGN, *where, "no intake wrote it; `carefile adopt` catalogs it where it is"
+            )
         entry = entries.get(filed.source_id)
         if entry is None:
             return Finding(Fault.UNCATALOGED, *where, "filed, and the catalog knows nothing of its source")

@@ -1,64 +1,70 @@
-"""The backfill: a Distributed Map that takes objects through the pipeline's own states as Express executions.
+"""Distributed Maps over a listing: the backfill, and the adoption of what others wrote into the layout.
 
-Its definition is composed (`definitions.py`); only its `${…}` are filled in here. Its role is its own: it may list the
-buckets, run its children and write their results.
+Their definitions are composed (`definitions.py`); only their `${…}` are filled in here. Each has a role of its own,
+which may list its buckets, run its children and write their results.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from aws_cdk import Stack
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from infrastructure import definitions, permissions
-from infrastructure.config import StageConfig
+from infrastructure.catalog import Catalog
 from infrastructure.encryption import Keys
+from infrastructure.functions import CarefileFunction, FunctionSettings
 from infrastructure.machines import Machine
-from infrastructure.pipeline import TaskFunctions, substitutions
+from infrastructure.permissions import Permission
+from infrastructure.pipeline import TaskFunctions, intake_environment, substitutions
 from infrastructure.storage import Storage
 
-LABEL = "Objects"  # of the Map state, in the file
-RESULTS = "backfill/"  # where its ResultWriter writes
 
-
-class Backfill(Construct):
-    """Takes in what is under a prefix already."""
+class _ListingMap(Construct):
+    """A machine that is one Distributed Map. Its id names it; `label` is the Map state's, and `results` the prefix in
+    the reports bucket, as the definition says. `functions` are those that its items run."""
 
     def __init__(
         self,
         scope: Construct,
         id: str,
         *,
-        config: StageConfig,
+        settings: FunctionSettings,
         keys: Keys,
         storage: Storage,
-        tasks: TaskFunctions,
-        failure_recorder: lambda_.IFunction,
+        definition: Mapping[str, Any],
+        label: str,
+        results: str,
+        functions: Sequence[lambda_.IFunction],
+        filled_in: Mapping[str, str],
+        statements: Sequence[Permission],
         catalog_bus: events.IEventBus,
     ) -> None:
         super().__init__(scope, id)
-        name = f"{config.stack_name}-Backfill"
+        config = settings.config
+        name = f"{config.stack_name}-{id}"
         self.machine = Machine(
             self,
             name=name,
-            definition=json.dumps(definitions.backfill(), ensure_ascii=False),
+            definition=json.dumps(definition, ensure_ascii=False),
             substitutions={
-                **substitutions(tasks, catalog_bus),
-                "RecordFailureArn": failure_recorder.function_arn,
+                **filled_in,
+                "CatalogBusName": catalog_bus.event_bus_name,
                 "ReportsBucketName": storage.reports.bucket_name,
-                "SessionPrefix": config.session_prefix,
                 "Concurrency": str(config.backfill_concurrency),
             },
             statements=[
-                *permissions.invoke([*tasks.all, failure_recorder]),
+                *statements,
+                *permissions.invoke(list(functions)),
                 *permissions.put_events(catalog_bus),
-                *permissions.list_objects(*storage.arrivals),
-                *permissions.write_results(storage.reports, RESULTS),
-                *permissions.run_children(Stack.of(self), name, LABEL),
+                *permissions.write_results(storage.reports, results),
+                *permissions.run_children(Stack.of(self), name, label),
             ],
             config=config,
             keys=keys,
@@ -67,3 +73,92 @@ class Backfill(Construct):
         resource = self.machine.node.default_child
         assert isinstance(resource, sfn.CfnStateMachine)  # noqa: S101 - narrows the type
         resource.add_metadata("cfn-lint", {"config": {"ignore_checks": ["E3601"]}})
+
+
+class Backfill(_ListingMap):
+    """Takes in what is under a prefix already."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        settings: FunctionSettings,
+        keys: Keys,
+        storage: Storage,
+        tasks: TaskFunctions,
+        failure_recorder: lambda_.IFunction,
+        catalog_bus: events.IEventBus,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            settings=settings,
+            keys=keys,
+            storage=storage,
+            definition=definitions.backfill(),
+            label="Objects",
+            results="backfill/",
+            functions=[*tasks.all, failure_recorder],
+            filled_in={
+                **substitutions(tasks, catalog_bus),
+                "RecordFailureArn": failure_recorder.function_arn,
+                "SessionPrefix": settings.config.session_prefix,
+            },
+            statements=permissions.list_objects(*storage.arrivals),
+            catalog_bus=catalog_bus,
+        )
+
+
+class Adoption(_ListingMap):
+    """Catalogs what others wrote into the layout, where it stands."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        settings: FunctionSettings,
+        keys: Keys,
+        storage: Storage,
+        catalog: Catalog,
+        failure_recorder: lambda_.IFunction,
+        catalog_bus: events.IEventBus,
+    ) -> None:
+        adopt_object = CarefileFunction(
+            scope,
+            "AdoptObject",
+            settings=settings,
+            module="adopt_object",
+            description="Catalogs an object of the layout that others wrote, where it stands",
+            memory_mb=256,
+            timeout=Duration.seconds(30),
+            environment={
+                **intake_environment(settings, storage),
+                "LEDGER_TABLE": catalog.ledger.table_name,
+                "PSEUDONYM_SECRET_ARN": catalog.pseudonym_secret.secret_arn,
+            },
+            statements=[
+                *permissions.adopt_in_layout(storage.processed, settings.config.session_prefix),
+                *permissions.update_items(catalog.ledger),
+                *permissions.read_secret(catalog.pseudonym_secret),
+            ],
+        ).function
+        super().__init__(
+            scope,
+            id,
+            settings=settings,
+            keys=keys,
+            storage=storage,
+            definition=definitions.adoption(),
+            label="Adoptions",
+            results="adoption/",
+            functions=[adopt_object, failure_recorder],
+            filled_in={
+                "AdoptObjectArn": adopt_object.function_arn,
+                "RecordFailureArn": failure_recorder.function_arn,
+                "ProcessedBucketName": storage.processed.bucket_name,
+            },
+            statements=permissions.list_layout(storage.processed, settings.config.session_prefix),
+            catalog_bus=catalog_bus,
+        )

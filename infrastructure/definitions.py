@@ -48,3 +48,19 @@ def backfill() -> dict[str, Any]:
 def express_lane() -> dict[str, Any]:
     """The high-volume lane: the object pipeline's states, tried briefly, and a promotion of what fails in them."""
     return express_first(in_file("express_lane"), in_file("object_pipeline"))
+
+
+def adoption() -> dict[str, Any]:
+    """The adoption with the pipeline's announcement in its items' way, and the backfill's end of what failed."""
+    machine, state = in_file("adoption"), "AdoptEachObject"
+    announce, failure = "EmitCatalogEvent", ("RecordFailure", "ItemFailed")
+    pipeline, items = in_file("object_pipeline"), in_file("backfill")["States"]["TakeInEachObject"]
+    around = machine["States"][state]["ItemProcessor"]
+    ends = {name: items["ItemProcessor"]["States"][name] for name in failure}
+    processor = as_item_processor(
+        {"StartAt": announce, "States": {announce: pipeline["States"][announce]}},
+        around={**around, "States": {**around["States"], **ends}},
+        then="KeepTheResult",
+        on_failure=failure[0],
+    )
+    return with_item_processors(machine, {state: processor})

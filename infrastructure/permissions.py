@@ -128,7 +128,7 @@ def write_results(bucket: s3.IBucket, prefix: str) -> list[Permission]:
             "WriteResults",
             actions,
             [bucket.arn_for_objects(f"{prefix}*")],
-            wide=Wide("WriteResults", _RESULTS),
+            wide=Wide(f"WriteResultsOf{prefix.strip('/').title()}", _RESULTS),
         ),
         *_use_key(bucket.encryption_key, "EncryptResults", ["kms:Decrypt", "kms:GenerateDataKey"], via="s3"),
     ]
@@ -150,6 +150,28 @@ def write_layout(bucket: s3.IBucket, prefix: str) -> list[Permission]:
         _list_layout(bucket, prefix),
         *_use_key(bucket.encryption_key, "EncryptLayout", ["kms:Decrypt", "kms:GenerateDataKey"], via="s3"),
     ]
+
+
+def adopt_in_layout(bucket: s3.IBucket, prefix: str) -> list[Permission]:
+    """Look at what stands in the layout, write tags and manifests there. Nothing can be deleted."""
+    actions = [
+        "s3:GetObject",
+        "s3:GetObjectTagging",
+        "s3:GetObjectVersionTagging",
+        "s3:PutObject",
+        "s3:PutObjectTagging",
+        "s3:PutObjectVersionTagging",
+    ]
+    objects = [bucket.arn_for_objects(f"{prefix}*")]
+    return [
+        _allow("AdoptInLayout", actions, objects, wide=Wide("AdoptInLayout", _LAYOUT)),
+        _list_layout(bucket, prefix),
+        *_use_key(bucket.encryption_key, "EncryptLayout", ["kms:Decrypt", "kms:GenerateDataKey"], via="s3"),
+    ]
+
+
+def list_layout(bucket: s3.IBucket, prefix: str) -> list[Permission]:
+    return [_list_layout(bucket, prefix)]
 
 
 def _list_layout(bucket: s3.IBucket, prefix: str) -> Permission:

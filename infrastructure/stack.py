@@ -7,7 +7,7 @@ from constructs import Construct
 
 from infrastructure import permissions
 from infrastructure.alarms import Watched, Work
-from infrastructure.backfill import Backfill
+from infrastructure.backfill import Adoption, Backfill
 from infrastructure.backup import TableBackups
 from infrastructure.catalog import Catalog
 from infrastructure.config import Lane, StageConfig
@@ -156,10 +156,20 @@ class CarefileStack(Stack):
         backfill = Backfill(
             self,
             "Backfill",
-            config=config,
+            settings=settings,
             keys=keys,
             storage=storage,
             tasks=tasks,
+            failure_recorder=failure_recorder,
+            catalog_bus=buses.catalog,
+        )
+        adoption = Adoption(
+            self,
+            "Adoption",
+            settings=settings,
+            keys=keys,
+            storage=storage,
+            catalog=catalog,
             failure_recorder=failure_recorder,
             catalog_bus=buses.catalog,
         )
@@ -241,6 +251,7 @@ class CarefileStack(Stack):
             ("PipelineStateMachineArn", pipeline.machine.state_machine_arn),
             ("BackfillStateMachineArn", backfill.machine.state_machine_arn),
             ("ReassignPatientStateMachineArn", reassignment.machine.state_machine_arn),
+            ("AdoptionStateMachineArn", adoption.machine.state_machine_arn),
             ("ReportsBucketName", storage.reports.bucket_name),
             ("IntakeBusName", buses.intake.event_bus_name),
             ("CatalogBusName", buses.catalog.event_bus_name),

@@ -30,6 +30,7 @@ MESSAGES = frozenset(
         "failure recorded",
         "indexed",
         "indexed sessions",
+        "adopted",
         "normalised",
         "tagged",
     }
@@ -62,7 +63,7 @@ FIELDS: Mapping[str, re.Pattern[str] | type[bool] | type[int]] = {
     # The word before the colon of an error of ours, or what the boundary makes of somebody else's.
     "reason": re.compile(rf"[a-z]+(?:-[a-z]+){{1,4}}|{_OPERATION}|{_TYPE}Error|{_TYPE} at {_PLACE}"),
     "kind": _words(Kind, others=("none",)),
-    "disposition": _words(Disposition),
+    "disposition": _words(Disposition, others=("left",)),
     "status": _words(PipelineStatus),
     "patient": _words(PatientStatus, UnknownReason),
     "written": bool,

@@ -60,6 +60,12 @@ class Processed:
             "folder-contended: every name of the destination folder belongs to another source"
         )
 
+    def adopt(self, folder: str, owner: Owner, manifest: dict[str, Any], tags: Tags) -> bool:
+        """Take possession of a folder that others wrote, for itself. False where it is somebody's already."""
+        if self._owner(folder) is None:
+            self._try_claim(folder, manifest, tags)
+        return self._owner(folder) == owner.owner_id
+
     def _is_vacant(self, folder: str) -> bool:
         return not self._s3.list_objects_v2(Bucket=self.bucket, Prefix=folder, MaxKeys=1).get("Contents")
 

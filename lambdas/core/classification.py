@@ -108,7 +108,7 @@ def _patient_claims(
         yield claim(EvidenceSource.HINT, hints.patient_id, "patient_id")
     for name, value in metadata:
         if name.lower() in PATIENT_METADATA:
-            yield claim(EvidenceSource.METADATA, _decoded(value), name)
+            yield claim(EvidenceSource.METADATA, metadata_text(value), name)
     if match.patient is not None and match.rule.patient_from_key:
         folder_word = match.rule.folder_words_name_no_patient and rules.is_folder_word(match.patient)
         yield claim(EvidenceSource.KEY, match.patient, match.rule.name, valid=not folder_word)
@@ -185,7 +185,7 @@ def _tree(key: str, match: Match) -> str:
     return key if match.session is None else key[: match.session_end + 1]
 
 
-def _decoded(value: str) -> str:
+def metadata_text(value: str) -> str:
     """A metadata value as its writer meant it: S3 returns what is not ASCII in the form of RFC 2047."""
     if not re.search(r"=\?[^?]+\?[bBqQ]\?", value):
         return value

@@ -16,7 +16,9 @@ from lambdas.core.model import (
     LAYOUT_VERSION,
     Classification,
     Disposition,
+    Kind,
     Observation,
+    Patient,
     Source,
     StoredObject,
     digest,
@@ -197,6 +199,19 @@ def session_manifest(owner: Owner, classification: Classification) -> Json:
         "data_type": classification.kind.data_type,
         "patient": classification.patient.to_json(),
         "session_id": classification.session.session_id if classification.session else "",
+    }
+
+
+def adopted_manifest(owner: Owner, kind: Kind, patient: Patient, session_id: str | None) -> Json:
+    """The manifest of a folder that others wrote: it owns itself, so nothing else is ever filed there."""
+    return claim(owner) | {
+        "state": "session" if session_id else "adopted",
+        "owner": {"id": owner.owner_id, "bucket": owner.bucket, "tree": owner.path},
+        "adopted": True,
+        "kind": kind.value,
+        "data_type": kind.data_type,
+        "patient": patient.to_json(),
+        **({"session_id": session_id} if session_id else {}),
     }
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lambdas.core.model import Classification, Patient, SessionPart, Source, digest
-from lambdas.core.names import cut_key, encode_name, encode_patient_id, encode_sub_path
+from lambdas.core.names import cut_key, decode_patient_id, encode_name, encode_patient_id, encode_sub_path
 
 MANIFEST = "_manifest.json"
 EXTRACTED = "extracted_data.json"
@@ -24,6 +24,7 @@ UNKNOWN = "unknown"
 STRUCTURE = "{patient_id}_{data_type}/"
 _SESSIONS = "medical_notes"
 _SUFFIX_LENGTHS = (8, 16, 32)
+_ESCAPED_UNKNOWN = f"={ord(UNKNOWN[0]):X}{UNKNOWN[1:]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,36 @@ class Owner:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a key of the layout stands: its folder, the folder's name (of a session's: what is before
+    `_medical_notes`), and the session's, if it is in one; `sub_path` is the rest."""
+
+    folder: str
+    name: str
+    session_id: str | None
+    sub_path: str
+
+    @property
+    def patient_id(self) -> str | None:
+        """The patient whose session prefix this is; None of nobody known, of a document's folder, and where the name
+        is not one that this layout gives to a patient."""
+        if self.session_id is None or self.name == UNKNOWN:
+            return None
+        if self.name == _ESCAPED_UNKNOWN:
+            return UNKNOWN
+        return decode_patient_id(self.name)
+
+    @property
+    def of_nobody(self) -> bool:
+        """Whether the folder is one of those of nobody known."""
+        return self.name == UNKNOWN or self.name.startswith(f"{UNKNOWN}_")
+
+    def is_of(self, patient: Patient) -> bool:
+        """Whether the folder's name begins as this known patient's folders do."""
+        return self.name.startswith(f"{_who(patient)}_") if self.session_id is None else False
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
     """The layout below one prefix, `processed/` by default, which ends in a slash."""
 
@@ -48,6 +79,19 @@ class Layout:
     def holds(self, key: str) -> bool:
         """True for a key of the layout itself: the pipeline never takes one in."""
         return key.startswith(self.prefix)
+
+    def standing(self, key: str) -> Standing | None:
+        """Where a key stands, by its segments alone; None where nothing of the layout would."""
+        name, _, rest = key.removeprefix(self.prefix).partition("/")
+        if not self.holds(key) or not name or not rest or key.endswith("/"):
+            return None
+        folder = f"{self.prefix}{name}/"
+        if not name.endswith(f"_{_SESSIONS}"):
+            return Standing(folder, name, None, rest)
+        session, _, sub_path = rest.partition("/")
+        if not session.startswith("session_") or not sub_path:
+            return None
+        return Standing(f"{folder}{session}/", name.removesuffix(f"_{_SESSIONS}"), session, sub_path)
 
     @property
     def structure_pattern(self) -> str:
@@ -138,7 +182,7 @@ def _who(patient: Patient) -> str:
     if patient.id is None:
         return UNKNOWN
     encoded = encode_patient_id(patient.id)
-    return encoded if encoded != UNKNOWN else f"={ord(UNKNOWN[0]):X}{UNKNOWN[1:]}"
+    return encoded if encoded != UNKNOWN else _ESCAPED_UNKNOWN
 
 
 def _with_suffixes(name: str, identity: str) -> Iterator[str]:

@@ -31,6 +31,17 @@ def encode_patient_id(patient_id: str) -> str:
     return _cut(_escape(text), text, MAX_PATIENT_BYTES)
 
 
+def decode_patient_id(encoded: str) -> str | None:
+    """The inverse of `encode_patient_id`; None for what that never writes, and for an id that was cut."""
+    try:
+        decoded = re.sub(
+            r"(?:=[0-9A-F]{2})+", lambda found: bytes.fromhex(found[0].replace("=", "")).decode(), encoded
+        )
+    except UnicodeDecodeError:
+        return None
+    return decoded if decoded and encode_patient_id(decoded) == encoded else None
+
+
 def encode_sub_path(path: str) -> str:
     """A session's own sub-path: unchanged but for what would be read as something else. Injective.
 

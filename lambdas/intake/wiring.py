@@ -14,6 +14,7 @@ from lambdas.adapters.processed import Processed
 from lambdas.adapters.publisher import Publisher
 from lambdas.core.events import iso_8601
 from lambdas.intake.admission import Admission
+from lambdas.intake.adoption import Adoption
 from lambdas.intake.assigning import Assigning
 from lambdas.intake.backlog import Backlog
 from lambdas.intake.convergence import Intake
@@ -64,6 +65,12 @@ def filing() -> Filing:
 
 def intake() -> Intake:
     return Intake(landing(), ledger(), filing(), utc_now)
+
+
+def adoption() -> Adoption:
+    return Adoption(
+        landing(), ledger(), processed(), settings.layout(), contracts.rules(), aws.pseudonym_key, utc_now
+    )
 
 
 def marks() -> Marks:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,10 @@ UNKNOWN_TO_THE_LINTER = ("MaxConcurrency", "ToleratedFailurePercentage", "Label"
 INPUT = {"bucket": "landing", "prefix": "documents/"}
 
 
-def test_the_file_is_json_and_the_composed_machine_sound(tmp_path: Path) -> None:
-    assert definitions.in_file("backfill")["StartAt"] == "TakeInEachObject"
+@pytest.mark.parametrize("machine", [definitions.backfill, definitions.adoption])
+def test_the_composed_machine_is_sound(machine: Callable[[], dict[str, Any]], tmp_path: Path) -> None:
     composed = tmp_path / "composed.asl.json"
-    composed.write_text(json.dumps(definitions.backfill()))
+    composed.write_text(json.dumps(machine()))
     done = subprocess.run(
         [sys.executable, "-m", "statelint", str(composed)],
         capture_output=True,
@@ -45,11 +46,15 @@ def test_the_file_is_json_and_the_composed_machine_sound(tmp_path: Path) -> None
     assert [line for line in found if not any(word in line for word in UNKNOWN_TO_THE_LINTER)] == []
 
 
-def test_every_expression_is_jsonata_and_every_state_has_a_comment() -> None:
-    for place, text in expressions(FILLED):
-        Jsonata(text)
+@pytest.mark.parametrize("machine", [definitions.backfill, definitions.adoption])
+def test_every_expression_is_jsonata_and_every_state_has_a_comment(
+    machine: Callable[[], dict[str, Any]],
+) -> None:
+    (whole,) = machine()["States"].values()
+    for place, text in expressions(whole):
+        Jsonata(text.replace("${Concurrency}", "40"))
         assert "$$." not in text, place
-    for name, state in ITEM.items():
+    for name, state in whole["ItemProcessor"]["States"].items():
         for part in (state, *state.get("Choices", ()), *state.get("Retry", ())):
             assert len(part["Comment"]) > 5, name
 

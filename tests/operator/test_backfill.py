@@ -130,7 +130,7 @@ def deployed_arn(*texts: str) -> str:
         (("here",), "names no place in S3"),
         ((), "give one of these"),
         (("s3://{landing}/nothing/is/here/",), "there is nothing under"),
-        (("s3://{processed}/processed/",), "is in the layout"),
+        (("s3://{processed}/processed/",), "carefile adopt"),
         (("s3://{reports}/",), "takes nothing in from the bucket"),
         (("--run", "nobody"), "there is no run nobody"),
         (("--redrive", "nobody"), "there is no run nobody"),

@@ -6,6 +6,8 @@ import json
 import re
 from typing import Any
 
+import pytest
+
 from tests.asl.definition import STATES
 from tests.template.synthesis import Synthesised
 
@@ -41,17 +43,32 @@ def test_the_run_itself_is_standard_logged_without_data_and_encrypted(stage: Syn
     assert "KmsKeyId" in deployed["EncryptionConfiguration"]
 
 
-def test_results_go_to_the_reports_bucket_only(stage: Synthesised) -> None:
+@pytest.mark.parametrize("name", ["Backfill", "Adoption"])
+def test_results_go_below_one_prefix_of_the_reports_bucket_only(stage: Synthesised, name: str) -> None:
     bucket, _ = stage.only("AWS::S3::Bucket", named="ReportsBucket")
-    (statement,) = [s for _, s in stage.role_statements() if s["Sid"] == "WriteResults"]
-    assert bucket in json.dumps(statement["Resource"])
-    assert json.dumps(statement["Resource"]).endswith('/backfill/*"]]}')
+    (resource,) = [s["Resource"] for s in stage.statements_of(f"{name}Role") if s["Sid"] == "WriteResults"]
+    assert bucket in json.dumps(resource)
+    assert json.dumps(resource).endswith(f'/{name.lower()}/*"]]}}')
 
 
-def test_children_are_the_machines_own(stage: Synthesised) -> None:
-    for sid in ("StartChildren", "RunChildren"):
-        (statement,) = [s for name, s in stage.role_statements() if s["Sid"] == sid and "Backfill" in name]
-        assert "Carefile-test-Backfill" in json.dumps(statement["Resource"])
+@pytest.mark.parametrize("name", ["Backfill", "Adoption"])
+def test_children_are_the_machines_own(stage: Synthesised, name: str) -> None:
+    statements = [
+        s for s in stage.statements_of(f"{name}Role") if s["Sid"] in ("StartChildren", "RunChildren")
+    ]
+    assert len(statements) == 2
+    for statement in statements:
+        assert f"Carefile-test-{name}" in json.dumps(statement["Resource"])
+
+
+def test_the_adoption_is_composed_of_the_pipelines_announcement(stage: Synthesised) -> None:
+    deployed = stage.only(MACHINE, named="Adoption")[1]
+    placeholders = set(re.findall(r"\$\{([^}]*)\}", deployed["DefinitionString"]))
+    assert placeholders == set(deployed["DefinitionSubstitutions"])
+    (state,) = json.loads(deployed["DefinitionString"])["States"].values()
+    announce = state["ItemProcessor"]["States"]["EmitCatalogEvent"]
+    assert announce["Arguments"] == STATES["EmitCatalogEvent"]["Arguments"]
+    assert not [s for s in stage.statements_of("AdoptObjectRole") if "s3:DeleteObject" in s["Action"]]
 
 
 def test_further_buckets_are_accepted_read_and_listed(synthesise: Any) -> None:

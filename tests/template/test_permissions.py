@@ -68,6 +68,16 @@ ASSIGN = {
     *LOGS,
     *TRACES,
 }
+LISTING_MAP = {
+    *CHILDREN,
+    *{
+        "s3:ListBucket",
+        "s3:PutObject",
+        "s3:GetObject",
+        "s3:ListMultipartUploadParts",
+        "s3:AbortMultipartUpload",
+    },
+}
 ALLOWED = {
     "ClassifyObject": {*READ_LANDING, *TAG_LANDING, *USE_LEDGER, *LOGS, *TRACES},
     "NormaliseDocument": {*NORMALISE, *LOGS, *TRACES},
@@ -106,16 +116,15 @@ ALLOWED = {
         *TRACES,
     },
     "Pipeline": MACHINE,
-    "Backfill": {
-        *MACHINE,
-        *CHILDREN,
-        *{
-            "s3:ListBucket",
-            "s3:PutObject",
-            "s3:GetObject",
-            "s3:ListMultipartUploadParts",
-            "s3:AbortMultipartUpload",
-        },
+    "Backfill": {*MACHINE, *LISTING_MAP},
+    "Adoption": {*MACHINE, *LISTING_MAP},
+    "AdoptObject": {
+        *{"s3:GetObject", "s3:PutObject", "s3:ListBucket", "kms:GenerateDataKey"},
+        *TAG_LANDING,
+        *USE_LEDGER,
+        "secretsmanager:GetSecretValue",
+        *LOGS,
+        *TRACES,
     },
     "ReassignmentAssignPatient": ASSIGN,
     "ReassignmentListObjects": ASSIGN,

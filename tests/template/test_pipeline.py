@@ -24,6 +24,11 @@ SETTINGS = {
         900,
         {"LANDING_BUCKETS", "PROCESSED_BUCKET", "SESSION_PREFIX", "LEDGER_TABLE", "PSEUDONYM_SECRET_ARN"},
     ),
+    "AdoptObject": (
+        256,
+        30,
+        {"LANDING_BUCKETS", "PROCESSED_BUCKET", "SESSION_PREFIX", "LEDGER_TABLE", "PSEUDONYM_SECRET_ARN"},
+    ),
     "TagObject": (256, 30, {"LANDING_BUCKETS", "PROCESSED_BUCKET", "SESSION_PREFIX", "LEDGER_TABLE"}),
     "IndexCatalog": (256, 30, {"CATALOG_TABLE"}),
     "IndexSessions": (256, 120, {"CATALOG_TABLE"}),

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from lambdas import (
+    adopt_object,
     classify_object,
     index_catalog,
     normalise_document,
@@ -145,6 +146,7 @@ class World:
         patch(normalise_document, "intake", self.intake)
         patch(normalise_session, "intake", self.intake)
         patch(record_failure, "failures", failures)
+        patch(adopt_object, "adoption", wiring.adoption())
 
     # What a clinic does
 

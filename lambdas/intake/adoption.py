@@ -1,0 +1,115 @@
+"""Adoption: what others wrote into the layout is tagged, given its manifest and cataloged where it stands.
+
+An adopted object is its own source. As an intake does, an adoption converges on its current version: the ledger's
+revision is taken after the version is read, and the version is looked at again after the last change. What an intake
+wrote, and what stands in a folder that belongs to a source, is left alone. Nothing is copied, moved or deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lambdas.adapters.landing import Landing
+from lambdas.adapters.ledger import Ledger
+from lambdas.adapters.processed import Processed
+from lambdas.core import events, tagging
+from lambdas.core.adoption import classify_standing, folder_patient
+from lambdas.core.errors import RejectedObject, StillChanging
+from lambdas.core.events import Event, Place
+from lambdas.core.layout import MANIFEST, Layout, Owner, Standing
+from lambdas.core.model import Classification, Deleted, Disposition, Kind, Observation, Source, StoredObject
+from lambdas.core.rules import RuleTable
+
+MAX_ROUNDS = 6
+_STAMP = "carefile-source"
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """How an adoption ended. `left` says why the object was left alone, where it was."""
+
+    disposition: Disposition | None = None
+    left: str | None = None
+    classification: Classification | None = None
+    events: tuple[Event, ...] = ()
+
+
+@dataclass(frozen=True)
+class Adoption:
+    objects: Landing
+    ledger: Ledger
+    processed: Processed
+    layout: Layout
+    rules: RuleTable
+    pseudonym_key: Callable[[], bytes]
+    now: Callable[[], str]
+
+    def adopt(self, key: str, execution: str) -> Adopted:
+        standing = self.layout.standing(key)
+        if standing is None:
+            return Adopted(left="no-folder-of-the-layout")
+        if standing.sub_path == MANIFEST:
+            return Adopted(left="manifest")
+        source = Source(self.processed.bucket, key)
+        for _ in range(MAX_ROUNDS):
+            entry = self.ledger.read(source)
+            found = self.objects.head(source)
+            if isinstance(found, Deleted):
+                return Adopted(left="deleted")
+            if _STAMP in dict(found.metadata):
+                return Adopted(left="filed-by-an-intake")
+            if found.size == 0:
+                raise RejectedObject("empty-object: the object holds no bytes; write it again or delete it")
+            if not self._own_folder(standing):
+                return Adopted(left="folder-of-a-source")
+            classification = classify_standing(standing, found.metadata, self.rules)
+            known = entry.destinations == {key} and entry.version == found.version
+            taken = entry if known else self.ledger.write_ahead(found, key, entry)
+            tagged = taken and self._tag(found, classification)
+            if taken is None or tagged is None or not self._still_holds(found):
+                continue
+            place = Place(
+                self.processed.bucket, standing.folder, (_stored(found, classification),), taken.revision
+            )
+            disposition = Disposition.CATALOGED if tagged or not known else Disposition.DUPLICATE
+            event = events.object_cataloged(
+                self.layout, found, classification, place, disposition, execution, self.now()
+            )
+            return Adopted(disposition, None, classification, (event,))
+        raise StillChanging(
+            f"still-changing: the object changed in each of {MAX_ROUNDS} rounds; redrive when it is quiet"
+        )
+
+    def _own_folder(self, standing: Standing) -> bool:
+        """Whether the folder is its own, made so now if it was nobody's."""
+        kind = Kind.SESSION if standing.session_id else Kind.DOCUMENT
+        owner = Owner(self.processed.bucket, standing.folder, tree=True)
+        patient = folder_patient(standing, self.rules)
+        manifest = events.adopted_manifest(owner, kind, patient, standing.session_id)
+        tags = tagging.layout_tags(kind, patient, self.pseudonym_key())
+        return self.processed.adopt(standing.folder, owner, manifest, tags)
+
+    def _tag(self, found: Observation, classification: Classification) -> bool | None:
+        """Add the layout's tags to those of others. True when that changed anything, None when the version is gone."""
+        present = self.objects.tags(found.source, found.version_id)
+        if present is None:
+            return None
+        ours = tagging.layout_tags(classification.kind, classification.patient, self.pseudonym_key())
+        merged = present | ours
+        if len(merged) > tagging.MAX_TAGS:
+            raise RejectedObject(
+                "no-room-for-tags: with the layout's five tags the object would carry more than ten; remove some"
+            )
+        if merged != present:
+            self.objects.put_tags(found.source, found.version_id, merged)
+        return merged != present
+
+    def _still_holds(self, found: Observation) -> bool:
+        now = self.objects.head(found.source)
+        return isinstance(now, Observation) and now.version == found.version
+
+
+def _stored(found: Observation, classification: Classification) -> StoredObject:
+    role = "session" if classification.kind is Kind.SESSION else "original"
+    return StoredObject(found.source.key, role, found.version_id, found.etag, found.size, found.content_type)
