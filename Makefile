@@ -1,7 +1,7 @@
 # Every command installs what it needs first, once. `make` alone lists them.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status demo test simulate names storm faults lint deploy clean clean-all
+.PHONY: help setup up down status demo test simulate names storm faults cost bench lint deploy clean clean-all
 
 # The first of these that is new enough; or say `make setup PYTHON=/path/to/python`.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -53,6 +53,12 @@ storm: setup ## file N uploads at once on the embedded AWS (N=1000)
 
 faults: setup ## file N uploads while AWS fails and through a crash (N=200)
 	@CAREFILE_FAULTS=$(call n,200) $(PY) -m pytest tests/faults
+
+cost: setup ## the bill by kind and lane, from counted operations (ARGS='--objects-per-month 1e6 --size 20kB')
+	@$(PY) -m benchmarks.cost $(ARGS)
+
+bench: setup ## how fast it is on the embedded AWS, in some minutes (ARGS='--most 5000')
+	@$(PY) -m benchmarks.bench $(ARGS)
 
 lint: setup ## check style, types, schemas and the direction of dependencies
 	@$(PY) -m ruff check .

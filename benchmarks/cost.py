@@ -1,0 +1,133 @@
+"""`make cost`: the bill of a million objects by kind and lane, from operations counted here and now; and of a month.
+
+python -m benchmarks.cost
+python -m benchmarks.cost --objects-per-month 1e6 --session-share 0.8 --size 20kB [--lane express-first]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+import tests.conftest  # noqa: F401 - the environment that the functions are imported in
+from benchmarks import prices
+from benchmarks.bill import Lane, Line, lines, total
+from benchmarks.counting import OBJECTS, OBJECTS_A_BATCH, count
+from benchmarks.month import Month
+from benchmarks.operations import Operations
+
+RESULTS = Path(__file__).parent / "results"
+_SIZES = {"": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="make cost", description="What Carefile costs, from counted operations."
+    )
+    parser.add_argument("--objects-per-month", type=_count, help="then the bill is a month's, like 1e6")
+    parser.add_argument("--session-share", type=_share, default=0.8, help="of the objects, 0 to 1 (0.8)")
+    parser.add_argument("--size", type=_size, default=2_000, help="of an object, like 20kB (2kB)")
+    parser.add_argument("--months", type=_count, default=1, help="how long objects have been kept (1)")
+    parser.add_argument("--lane", type=Lane, choices=list(Lane), help="only this one")
+    options = parser.parse_args(arguments)
+    console = Console(width=100)
+    with console.status("Counting the operations of real executions …"):
+        counted = {kind: count(kind, min(options.size, 200_000)) for kind in ("session", "document")}
+    lanes = [options.lane] if options.lane else list(Lane)
+    if options.objects_per_month:
+        month = Month(options.objects_per_month, options.session_share, options.size, options.months)
+        _table(console, _title(month), [(lane, [*month.bill(*counted.values(), lane)]) for lane in lanes])
+        return 0
+    for kind, operations in counted.items():
+        found = [(lane, [*lines(operations, lane)]) for lane in lanes]
+        _table(console, f"A million {kind}s, in US dollars", found)
+    _compare(console, counted)
+    _write(counted)
+    return 0
+
+
+def _table(console: Console, title: str, found: list[tuple[Lane, list[Line]]]) -> None:
+    table = Table(title=title, title_justify="left", show_footer=True, header_style="bold")
+    names = list(dict.fromkeys(line.name for _, each in found for line in each))
+    table.add_column("", footer="all of it")
+    table.add_column("an object", footer="")
+    for lane, each in found:
+        table.add_column(lane.value, justify="right", footer=f"{sum(line.usd for line in each):,.2f}")
+    for name in names:
+        by_lane = [{line.name: line for line in each}.get(name) for _, each in found]
+        quantity = next(line.quantity for line in by_lane if line)
+        table.add_row(name, quantity, *(f"{line.usd:,.2f}" if line else "" for line in by_lane))
+    console.print(table)
+
+
+def _compare(console: Console, counted: dict[str, Operations]) -> None:
+    table = Table(title="Beside others, a million small objects", title_justify="left", header_style="bold")
+    table.add_column("")
+    table.add_column("USD", justify="right")
+    table.add_column("times the floor", justify="right")
+    rows = {f"Carefile, {lane.value}": total(counted["session"], lane) for lane in Lane}
+    for name, usd in sorted(
+        (prices.COMPARABLE | rows | {"the floor": prices.FLOOR}).items(), key=lambda row: -row[1]
+    ):
+        style = "bold" if name.startswith("Carefile") else ""
+        table.add_row(name, f"{usd:.2f}", f"{usd / prices.FLOOR:.1f}", style=style)
+    console.print(table)
+    console.print(
+        f"Prices of {prices.AS_OF}, {prices.REGION}: benchmarks/prices.py. Sessions are conversations of {OBJECTS} "
+        f"objects, {OBJECTS_A_BATCH} at a time. Lambda's time is the processor time measured here, at each function's "
+        "share of a processor, and assumed latencies. The first month of tags is in it.",
+        style="dim",
+    )
+
+
+def _write(counted: dict[str, Operations]) -> None:
+    RESULTS.mkdir(exist_ok=True)
+    data = {
+        f"{kind}, {lane.value}": {line.name: round(line.usd, 4) for line in lines(operations, lane)}
+        for kind, operations in counted.items()
+        for lane in Lane
+    }
+    (RESULTS / "cost.json").write_text(
+        json.dumps({"prices": prices.AS_OF, "usd_per_million": data}, indent=2)
+    )
+
+
+def _title(month: Month) -> str:
+    return (
+        f"A month of {month.objects:,.0f} objects of {month.size:,} bytes, {month.session_share:.0%} of sessions, "
+        f"kept for {month.months:g}: US dollars"
+    )
+
+
+def _count(text: str) -> float:
+    return _above_zero(float(text))
+
+
+def _above_zero(value: float) -> float:
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError("must be above zero")
+    return value
+
+
+def _share(text: str) -> float:
+    if not 0 <= float(text) <= 1:
+        raise argparse.ArgumentTypeError("must be between 0 and 1")
+    return float(text)
+
+
+def _size(text: str) -> int:
+    found = re.fullmatch(r"([0-9.]+) ?([kmg]i?b)?", text.lower().strip())
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size; say it like 20kB")
+    return int(_above_zero(float(found[1]) * _SIZES[found[2] or ""]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,218 @@
+"""Counts what one object makes AWS do: the real handlers, along the real machine's file, on an AWS in this process.
+
+Calls are counted by hooks on the functions' own clients, units by the sizes of the items that went over the wire, log
+bytes at the stream. Processor time is the handlers' own, with botocore's signing and parsing and without the work of
+the simulated services.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import math
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from moto import mock_aws
+from moto.core.botocore_stubber import BotocoreStubber
+
+from benchmarks.operations import Operations, Work
+from lambdas import index_catalog, index_sessions
+from lambdas.adapters import aws
+from lambdas.adapters.boundary import logger
+from tests.asl.definition import walk
+from tests.asl.test_walks import HANDLERS
+from tests.unit.world import PROCESSED, World, created_event, execution_arn
+
+MEMORY_MB = {
+    "ClassifyObject": 256,
+    "NormaliseDocument": 512,
+    "NormaliseSession": 256,
+    "TagObject": 256,
+    "IndexCatalog": 256,
+    "IndexSessions": 256,
+}
+# A conversation of so many objects, and so many of them in one batch of the catalog's stream.
+OBJECTS, OBJECTS_A_BATCH = 30, 3
+KEYS = {
+    "session": "sessions/Ana_Ruiz/session_20241028_{group}/agents/agent_intake/messages/message_{number}.json",
+    "document": "documents/Ana_Ruiz/letter_{group}_{number}.txt",
+}
+
+
+@dataclass
+class Meter:
+    """What the clients and the log of this process were used for since it was last taken."""
+
+    calls: Counter[str] = field(default_factory=Counter)
+    read_units: int = 0
+    write_units: int = 0
+    stubbed: float = 0
+    lines: io.StringIO = field(default_factory=io.StringIO)
+
+    def before(self, model: Any, params: dict[str, Any], **_: Any) -> None:
+        self.calls[model.name] += 1
+        if model.name == "PutItem":
+            request = json.loads(params["body"])
+            self._wrote(request["Item"], replaced=request.get("ConditionExpression", "").startswith("seen"))
+
+    def after(self, model: Any, parsed: dict[str, Any], **_: Any) -> None:
+        if model.name == "GetItem":
+            self.read_units += _units(parsed.get("Item", {}), 4096)
+        elif model.name == "BatchGetItem":
+            found = [item for items in parsed.get("Responses", {}).values() for item in items]
+            self.read_units += max(2, sum(_units(item, 4096) for item in found))
+        elif model.name == "UpdateItem":
+            self._wrote(parsed.get("Attributes", {}))
+
+    def _wrote(self, item: dict[str, Any], *, replaced: bool = False) -> None:
+        """An item that is in the index too is written there, whole; one whose place there changes is also deleted."""
+        units = _units(item, 1024)
+        self.write_units += units + (units * (1 + replaced) if "listed_at" in item else 0)
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        """Hooks on the functions' clients, on their log, and around the services' own work."""
+        clients = (aws.s3(), aws.dynamodb())
+        real = BotocoreStubber.__call__
+
+        def timed(stub: Any, *args: Any, **kwargs: Any) -> Any:
+            began = time.process_time()
+            try:
+                return real(stub, *args, **kwargs)
+            finally:
+                self.stubbed += time.process_time() - began
+
+        before = logger.registered_handler.setStream(self.lines)  # type: ignore[attr-defined]
+        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(self.lines):
+            # Off Lambda the root logger repeats every line, masked; on Lambda Powertools keeps it from that.
+            patch.setattr(logging.getLogger(), "handlers", [])
+            patch.setattr(BotocoreStubber, "__call__", timed)
+            for client in clients:
+                client.meta.events.register("before-call", self.before, unique_id="bill")
+                client.meta.events.register("after-call", self.after, unique_id="bill after")
+            try:
+                yield
+            finally:
+                for client in clients:
+                    client.meta.events.unregister("before-call", unique_id="bill")
+                    client.meta.events.unregister("after-call", unique_id="bill after")
+                logger.registered_handler.setStream(before)  # type: ignore[attr-defined]
+
+    def run(self, function: str, handler: Any, event: dict[str, Any]) -> tuple[Any, Work]:
+        """Invoke a function as Lambda does, with JSON in and out."""
+        self.calls, self.read_units, self.write_units, self.stubbed = Counter(), 0, 0, 0
+        self.lines.seek(0)
+        self.lines.truncate()
+        data, began = json.loads(json.dumps(event)), time.process_time()
+        answer = json.dumps(handler(data, None))
+        own = time.process_time() - began - self.stubbed
+        written = self.lines.getvalue()
+        work = Work(
+            function,
+            MEMORY_MB[function],
+            self.calls.copy(),
+            self.read_units,
+            self.write_units,
+            len(written.encode()),
+            written.count("\n"),
+            own * 1000,
+            1 / OBJECTS,
+        )
+        return json.loads(answer), work
+
+
+def count(kind: str, size: int = 2_000) -> Operations:
+    """One object of a kind, on the average of OBJECTS: the first one of a session pays for its folder."""
+    with mock_aws(), pytest.MonkeyPatch.context() as patch:
+        world, meter = World(patch), Meter()
+        with meter.reading():
+            _one(world, meter, kind, size, "warm", 0)
+            works, known = [], world.catalog()
+            for start in range(0, OBJECTS, OBJECTS_A_BATCH):
+                for number in range(start, start + OBJECTS_A_BATCH):
+                    states, done, event = _one(world, meter, kind, size, "counted", number)
+                    works += done
+                works.append(_batch(world, meter, known))
+        objects = event["location"]["objects"]
+        return Operations(
+            kind,
+            size,
+            states,
+            tuple(works),
+            event_bytes=len(json.dumps(event).encode()),
+            tags=1 + sum(len(world.tags(item["key"], PROCESSED)) for item in objects),
+            stored_bytes=sum(item["size"] for item in objects),
+        )
+
+
+def per_function(kind: str) -> list[dict[str, Any]]:
+    """What each function does for one object, on the average."""
+    works = count(kind).works
+    return [
+        {
+            "function": name,
+            "cpu_ms": sum(work.cpu_ms * work.per_object for work in works if work.function == name),
+            "calls": sum(work.calls.total() * work.per_object for work in works if work.function == name),
+            "log_bytes": sum(work.log_bytes * work.per_object for work in works if work.function == name),
+        }
+        for name in dict.fromkeys(work.function for work in works)
+    ]
+
+
+def _one(
+    world: World, meter: Meter, kind: str, size: int, group: str, number: int
+) -> tuple[tuple[str, ...], list[Work], dict[str, Any]]:
+    key = KEYS[kind].format(group=group, number=number)
+    works: list[Work] = []
+
+    def call(resource: str, arguments: dict[str, Any]) -> Any:
+        if resource not in HANDLERS:
+            return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}
+        answer, work = meter.run(resource[2:-4], HANDLERS[resource], arguments)
+        works.append(work)
+        return answer
+
+    body = json.dumps({"text": "x" * (size - 13)}).encode()
+    done = walk(created_event(key, world.upload(key, body)), execution_arn(f"{group}-{number}"), call)
+    (entry,) = done.arguments["EmitCatalogEvent"]["Entries"]
+    works.append(meter.run("IndexCatalog", index_catalog.handler, {"detail": entry["Detail"]})[1])
+    return tuple(done.path), works, entry["Detail"]
+
+
+def _batch(world: World, meter: Meter, known: list[dict[str, Any]]) -> Work:
+    """What is new in the catalog, as the table's stream brings it."""
+    items = [item for item in world.catalog() if "kind" in item]
+    new = [item for item in items if item not in known]
+    known[:] = items
+    records = [{"eventName": "INSERT", "dynamodb": {"NewImage": item}} for item in new]
+    return meter.run("IndexSessions", index_sessions.handler, {"Records": records})[1]
+
+
+def _units(item: dict[str, Any], unit: int) -> int:
+    """DynamoDB's capacity units of an item in its own form; every item is one at least."""
+    return max(1, math.ceil(sum(len(name.encode()) + _bytes(value) for name, value in item.items()) / unit))
+
+
+def _bytes(value: dict[str, Any]) -> int:
+    """By DynamoDB's rules: text and binaries as they are, a number half its digits, three bytes around a collection."""
+    ((kind, inner),) = value.items()
+    if kind == "S":
+        return len(inner.encode())
+    if kind == "N":
+        return len(inner) // 2 + 2
+    if kind == "B":
+        return len(inner) if isinstance(inner, bytes) else len(inner) * 3 // 4
+    if kind in ("SS", "NS", "BS"):
+        return 3 + sum(_bytes({kind[0]: one}) for one in inner)
+    if kind == "L":
+        return 3 + sum(1 + _bytes(one) for one in inner)
+    if kind == "M":
+        return 3 + sum(1 + len(name.encode()) + _bytes(one) for name, one in inner.items())
+    return 1

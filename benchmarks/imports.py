@@ -1,0 +1,72 @@
+"""How long a function takes until it can take its first event, beside the floor: boto3 with one client."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+from dataclasses import dataclass
+
+from rich.progress import Progress
+
+from infrastructure.config import PROJECT_ROOT, load_context, stage_config
+from infrastructure.package import build_package
+from tests.conftest import FUNCTION_ENVIRONMENT
+
+FLOOR = "import boto3; boto3.client('s3')"
+FUNCTIONS = (
+    "classify_object", "normalise_document", "normalise_session", "tag_object", "index_catalog", "record_failure",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Imported:
+    name: str
+    ms: float
+    ratio: float
+
+
+def times(rounds: int, progress: Progress) -> list[Imported]:
+    """Fresh processes in turn, so that what else the machine does hits all alike; medians of the ratios."""
+    programs = {"floor": FLOOR} | {name: f"import lambdas.{name}" for name in FUNCTIONS}
+    taken: dict[str, list[float]] = {name: [] for name in programs}
+    task = progress.add_task("imports", total=(rounds + 1) * len(programs))
+    for turn in range(rounds + 1):
+        for name, program in programs.items():
+            milliseconds = _milliseconds(program)
+            progress.advance(task)
+            if turn:  # the first round compiles and fills the disk's cache
+                taken[name].append(milliseconds)
+    return [
+        Imported(
+            name,
+            statistics.median(own),
+            statistics.median(mine / floor for mine, floor in zip(own, taken["floor"], strict=True)),
+        )
+        for name, own in taken.items()
+    ]
+
+
+def _milliseconds(program: str) -> float:
+    """Processor time of the import alone, which other work on the machine disturbs less than the clock."""
+    measured = f"import time; t = time.process_time(); {program}; print((time.process_time() - t) * 1000)"
+    environment = {"PATH": os.environ["PATH"], "AWS_DEFAULT_REGION": "us-east-1", **FUNCTION_ENVIRONMENT}
+    done = subprocess.run(
+        [sys.executable, "-c", measured],
+        cwd=PROJECT_ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return float(done.stdout)
+
+
+def package_size() -> int:
+    """Of the package for this machine as `make up` deploys it, zipped."""
+    from local.deployment import _zipped  # the same archive that goes to the embedded AWS
+
+    package = build_package(stage_config(load_context() | {"stage": "local"}))
+    return len(_zipped(package.directory))

@@ -1,0 +1,55 @@
+"""A month's bill: what is uploaded in it, what is kept of it, and what is there whether anything is uploaded or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from benchmarks import prices
+from benchmarks.bill import Lane, Line, lines
+from benchmarks.operations import Operations
+
+# Of a stage as `cdk.json` has it; tests/template counts none of these, so look at the stack when it has changed.
+KEYS, SECRETS, ALARMS, DASHBOARDS, METRICS = 2, 1, 12, 1, 12
+ACCESS_LOG_BYTES = 600  # what S3 writes of one request into the bucket of access logs
+
+
+@dataclass(frozen=True)
+class Month:
+    """`objects` uploaded in the month, a share of them sessions, `size` bytes each; kept for `months`."""
+
+    objects: float
+    session_share: float
+    size: int
+    months: float = 1
+
+    def bill(self, sessions: Operations, documents: Operations, lane: Lane) -> Iterator[Line]:
+        millions = self.objects / prices.MILLION
+        shares = ((sessions, self.session_share), (documents, 1 - self.session_share))
+        by_name: dict[str, float] = {}
+        stored = requests = tags = logged = 0.0
+        for counted, share in shares:
+            for line in lines(counted, lane):
+                if not line.monthly:
+                    by_name[line.name] = by_name.get(line.name, 0) + line.usd * millions * share
+            objects = self.objects * share
+            copies = 2 * self.size + max(0, counted.stored_bytes - counted.size)
+            stored += objects * copies * self.months
+            tags += objects * counted.tags * self.months
+            requests += objects * sum(counted.calls.values())
+            logged += objects * counted.of_works("log_bytes")
+        yield from (Line(name, "", usd) for name, usd in by_name.items())
+        yield Line("Storage", f"{stored / prices.GB:,.1f} GB", stored / prices.GB * prices.STORAGE_GB_MONTH)
+        yield Line("Tags kept", f"{tags:,.0f}", tags * prices.TAG_MONTH)
+        access = requests * ACCESS_LOG_BYTES / prices.GB * prices.STORAGE_GB_MONTH
+        kept = logged / prices.GB * prices.LOG_COMPRESSION * prices.LOG_GB_MONTH
+        yield Line("Logs kept", "CloudWatch, S3's access logs", access + kept)
+        fixed = (
+            (KEYS, "keys", prices.KEY_MONTH),
+            (SECRETS, "secret", prices.SECRET_MONTH),
+            (ALARMS, "alarms", prices.ALARM_MONTH),
+            (DASHBOARDS, "dashboard", prices.DASHBOARD_MONTH),
+            (METRICS, "metrics", prices.METRIC_MONTH),
+        )
+        named = ", ".join(f"{number} {name}" for number, name, _ in fixed)
+        yield Line("Whatever is uploaded", named, sum(number * each for number, _, each in fixed))
