@@ -72,7 +72,7 @@ def test_uploads_that_were_neither_filed_nor_promoted_raise_an_alarm(express: Sy
     metrics = {
         alarm["MetricName"]
         for alarm in alarms.values()
-        for dimension in alarm["Dimensions"]
+        for dimension in alarm.get("Dimensions", ())
         if dimension == {"Name": "StateMachineArn", "Value": {"Ref": machine(express)[0]}}
     }
     assert metrics == {"ExecutionsFailed", "ExecutionsTimedOut"}
