@@ -61,7 +61,7 @@ class Traces:
 
 
 def subject_of(patient: str) -> str:
-    """The patient as a report may name one: who knows the id can tell that it was this one, nobody else can."""
+    """The patient as a report may name one: who knows the id can tell that it was this one. So can who guesses it."""
     return digest("forgotten", patient)
 
 

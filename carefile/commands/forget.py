@@ -57,6 +57,7 @@ def forget(
     if yes:
         with view.busy("Deleting …"):
             done = forgetter.forget(traces)
+            done.bytes = before.bytes
         with view.busy("Looking again …"):
             after = forgetter.tally(Finder(connection, patient).find(include or ()))
     told = _told(connection, patient, traces, done, after, yes=yes)

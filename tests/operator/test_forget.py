@@ -52,6 +52,7 @@ def test_a_patient_is_forgotten_only_when_asked_and_then_completely(
     eventually(lambda: not items_of(deployed_aws, "Forget_1"))
     told = json.loads(report.read_text())
     assert told["counts"]["landing_versions"] == 4
+    assert told["counts"]["bytes"] > 0
     assert not any(told["second_look"].values())
     assert "Forget_1" not in report.read_text()
     assert carefile("forget", "--patient", "Forget_1", "--json").thing["counts"]["landing_versions"] == 0
