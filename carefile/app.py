@@ -14,6 +14,7 @@ from carefile.commands.catalog import catalog
 from carefile.commands.dlq import dlq
 from carefile.commands.doctor import doctor
 from carefile.commands.forget import forget
+from carefile.commands.migrate import migrate
 from carefile.commands.put import put
 from carefile.commands.rebuild import rebuild
 from carefile.commands.reconcile import reconcile
@@ -56,6 +57,7 @@ app.command("redrive")(operation(redrive))
 app.command("dlq")(operation(dlq))
 app.command("backfill")(operation(backfill))
 app.command("adopt")(operation(adopt))
+app.command("migrate")(operation(migrate))
 app.command("reconcile")(operation(reconcile))
 app.command("forget")(operation(forget))
 app.command("doctor")(operation(doctor))

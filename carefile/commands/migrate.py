@@ -1,0 +1,175 @@
+"""`carefile migrate`: sessions of the old layout into the new one: plan, copy, verify, retire."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from enum import StrEnum
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from carefile.commands.backfill import backfill
+from carefile.connection import Connection
+from carefile.exits import Exit
+from carefile.forecast import Forecaster, Would
+from carefile.listing import Place, items, must_be_accepted, must_be_there, place_in
+from carefile.migration import Comparison, originals
+from carefile.migration_report import Tally, must_allow_retiring, written
+from carefile.problem import Problem
+from carefile.rule_table import rules_of
+from carefile.view import Column, View, plain, sized
+
+OLD_LAYOUT = "medical-notes/"
+_BATCH = 1000  # S3, DeleteObjects
+
+
+class Step(StrEnum):
+    PLAN = "plan"
+    COPY = "copy"
+    VERIFY = "verify"
+    RETIRE = "retire"
+
+
+def migrate(
+    connection: Connection,
+    view: View,
+    step: Annotated[
+        Step, typer.Argument(help="plan, copy, verify and, last of all, retire.", show_default=False)
+    ],
+    place: Annotated[
+        str | None,
+        typer.Argument(help=f"Where the old sessions are; without, {OLD_LAYOUT} of the landing bucket."),
+    ] = None,
+    *,
+    folder: Annotated[Path, typer.Option(help="Where the report is kept.")] = Path("migration"),
+    signed_by: Annotated[
+        str | None, typer.Option(help="Who answers for the report, once every object is verified.")
+    ] = None,
+    retire_originals: Annotated[
+        bool, typer.Option("--retire-originals", help="Really put delete markers on the originals.")
+    ] = False,
+    afresh: Annotated[
+        bool, typer.Option("--afresh", help="Begin a copy anew where an earlier one failed.")
+    ] = False,
+) -> Exit:
+    """Bring sessions of the old layout into the new one. Each step goes on where it was interrupted."""
+    if step is Step.RETIRE:
+        return _retire(connection, view, folder, really=retire_originals)
+    where = place_in(place) if place else Place(connection.landing, OLD_LAYOUT)
+    must_be_there(connection, where)
+    must_be_accepted(connection, where)
+    if step is Step.PLAN:
+        return _plan(connection, view, where)
+    if step is Step.COPY:
+        return backfill(connection, view, str(where), tolerate=0, afresh=afresh)
+    return _verify(connection, view, where, folder, signed_by)
+
+
+def _plan(connection: Connection, view: View, where: Place) -> Exit:
+    forecaster, sessions = (
+        Forecaster(connection, where.bucket, rules_of(connection)),
+        dict[str, Counter[str]](),
+    )
+    would, faults = Counter[str](), list[dict[str, Any]]()
+    for forecast in forecaster.of(items(connection, where)):
+        would[forecast.would.value] += 1
+        if forecast.would is Would.FAIL or (forecast.kind == "document"):
+            faults.append(forecast.to_json() | {"why": forecast.why or "it is no part of a session"})
+        elif forecast.folder:
+            told = sessions.setdefault(forecast.folder, Counter())
+            told.update(
+                objects=1,
+                size=forecast.size,
+                collides=forecast.collides,
+                patient=forecast.patient is not None,
+            )
+            told["to_copy"] += forecast.would is not Would.STAY
+    rows: list[dict[str, Any]] = [
+        {"folder": folder, "objects": told["objects"], "to_copy": told["to_copy"], "bytes": told["size"],
+         "patient": "known" if told["patient"] else "unknown", "collides": bool(told["collides"])}
+        for folder, told in sorted(sessions.items())
+    ]  # fmt: skip
+    view.table(_SESSIONS, rows, nothing="There are no sessions.")
+    view.stream(_FAULTS, faults, below=lambda r: r["why"], nothing="")
+    total = sum(row["bytes"] for row in rows)
+    collisions = sum(row["collides"] for row in rows)
+    view.note(
+        f"[bold]Nothing was written.[/bold] {len(rows)} sessions, {sum(row['objects'] for row in rows)} objects, "
+        f"{sized(total)}; {would['stay']} are filed already; {collisions} sessions get a suffix."
+    )
+    view.note(f"`carefile migrate copy {plain(where)}` goes on.")
+    return Exit.FOUND if faults else Exit.DONE
+
+
+def _verify(connection: Connection, view: View, where: Place, folder: Path, signed_by: str | None) -> Exit:
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    began, tally = datetime.now(UTC), Tally()
+    with view.progress("objects") as bar:
+        task = bar.add_task("Comparing", total=None)
+        comparison = Comparison(connection, where, folder / "objects.jsonl")
+
+        def faults() -> Iterator[dict[str, Any]]:
+            for line in comparison.run(lambda count: bar.advance(task, count)):
+                tally.add(line)
+                if not line["verified"]:
+                    yield line
+
+        view.stream(_FAULTS, faults(), below=lambda r: r["why"], nothing="")
+    report = written(folder, connection.stack, where, tally, began, signed_by)
+    view.note(
+        f"{tally.verified} of {tally.objects} objects verified; the report is {folder / 'report.html'}."
+    )
+    if report["complete"] and not signed_by:
+        view.note("It is complete. --signed-by NAME signs it; before that nothing can be retired.")
+    return Exit.DONE if report["complete"] else Exit.FOUND
+
+
+def _retire(connection: Connection, view: View, folder: Path, *, really: bool) -> Exit:
+    where, verified = must_allow_retiring(folder, datetime.now(UTC))
+    s3 = connection.client("s3")
+    if s3.get_bucket_versioning(Bucket=where.bucket).get("Status") != "Enabled":
+        raise Problem(
+            f"the bucket {where.bucket} keeps no versions, so what is deleted there can't be brought back",
+            "switch its versioning on; nothing was retired",
+        )
+    now = {item["Key"]: item["VersionId"] for item in originals(s3, where)}
+    changed = sum(verified.get(key) != version for key, version in now.items())
+    if changed:
+        raise Problem(
+            f"{changed} originals were written since they were verified",
+            "`carefile migrate copy`, then verify again; nothing was retired",
+        )
+    if not really:
+        view.note(
+            f"[bold]Nothing was done.[/bold] --retire-originals retires {len(now)} originals under {plain(where)}."
+        )
+        return Exit.DONE
+    keys, refused = iter(now), 0
+    with view.progress("objects") as bar:
+        task = bar.add_task("Retiring", total=len(now))
+        while batch := list(islice(keys, _BATCH)):
+            done = s3.delete_objects(
+                Bucket=where.bucket, Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True}
+            )
+            refused += len(done.get("Errors", ()))
+            bar.advance(task, len(batch))
+    view.note(
+        f"{len(now) - refused} originals retired: delete markers, every version is still there."
+        + (f" {refused} were refused; the same command goes on with them." if refused else "")
+    )
+    return Exit.FOUND if refused else Exit.DONE
+
+
+_SESSIONS = (
+    Column("Session", lambda r: r["folder"]),
+    Column("Patient", lambda r: r["patient"], keep=True),
+    Column("Objects", lambda r: r["objects"], right=True, keep=True),
+    Column("To copy", lambda r: r["to_copy"], right=True, keep=True),
+    Column("Size", lambda r: sized(r["bytes"]), right=True, keep=True),
+    Column("Suffix", lambda r: "yes" if r["collides"] else None, keep=True),
+)
+_FAULTS = (Column("Not as it should be", lambda r: r["key"]),)

@@ -1,0 +1,157 @@
+"""The report of a migration: `report.json` and `report.html` beside the file of what was compared, `objects.jsonl`.
+
+The report holds the digest of that file and is sealed by a digest of itself, so a retirement sees whether either was
+changed since. The seal proves no identity: who signed is what was typed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from carefile.listing import Place
+from carefile.migration import Line, read_lines
+from carefile.problem import Problem
+from carefile.view import sized
+
+FRESH = timedelta(hours=24)
+_MOST_SHOWN = 1000
+
+
+@dataclass
+class Tally:
+    """What the lines come to."""
+
+    objects: int = 0
+    size: int = 0
+    verified: int = 0
+    patients: Counter[str] = field(default_factory=Counter)
+    compared: Counter[str] = field(default_factory=Counter)
+    sessions: set[str] = field(default_factory=set)
+    faults: list[Line] = field(default_factory=list)
+
+    def add(self, line: Line) -> None:
+        self.objects += 1
+        self.size += line["size"]
+        self.patients["known" if line["patient"] else "unknown"] += 1
+        if line["session"]:
+            self.sessions.add(line["session"])
+        if line["verified"]:
+            self.verified += 1
+            self.compared[line["compared_by"]] += 1
+        elif len(self.faults) < _MOST_SHOWN:
+            self.faults.append(line)
+
+
+def written(
+    folder: Path, stack: str, place: Place, tally: Tally, began: datetime, signed_by: str | None
+) -> dict[str, Any]:
+    """Write the report, as JSON and as a page."""
+    complete = tally.objects > 0 and tally.verified == tally.objects
+    report: dict[str, Any] = {
+        "report": "carefile migration",
+        "schema_version": "1.0",
+        "stack": stack,
+        "bucket": place.bucket,
+        "prefix": place.prefix,
+        "began": began.isoformat(timespec="seconds"),
+        "ended": datetime.now(UTC).isoformat(timespec="seconds"),
+        "complete": complete,
+        "objects": tally.objects,
+        "bytes": tally.size,
+        "verified": tally.verified,
+        "sessions": len(tally.sessions),
+        "patients": dict(tally.patients),
+        "compared_by": dict(tally.compared),
+        "faults": [{"key": line["key"], "why": line["why"]} for line in tally.faults],
+        "objects_sha256": _digest_of(folder / "objects.jsonl"),
+        "signed_by": signed_by if complete else None,
+    }
+    report["seal"] = _seal(report)
+    (folder / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=2), encoding="utf-8")
+    (folder / "report.html").write_text(_page(report), encoding="utf-8")
+    return report
+
+
+def must_allow_retiring(folder: Path, now: datetime) -> tuple[Place, dict[str, str]]:
+    """The place of a report that is whole, complete, signed and fresh, and the version of each original in it."""
+    try:
+        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise Problem(
+            f"there is no report in {folder}", "`carefile migrate verify` writes it; nothing was retired"
+        ) from None
+    again = "`carefile migrate verify` again; nothing was retired"
+    if report.get("seal") != _seal(report):
+        raise Problem("the report was changed after it was written", again)
+    if report["objects_sha256"] != _digest_of(folder / "objects.jsonl"):
+        raise Problem("objects.jsonl is not the file that the report is about", again)
+    if not report["complete"]:
+        missing = report["objects"] - report["verified"]
+        raise Problem(f"the report is not complete: {missing} objects are not verified", again)
+    if not report["signed_by"]:
+        raise Problem(
+            "nobody signed the report", "`carefile migrate verify --signed-by NAME`; nothing was retired"
+        )
+    if now - datetime.fromisoformat(report["ended"]) > FRESH:
+        raise Problem("the report is older than a day", again)
+    versions = {line["key"]: line["version_id"] for line in read_lines(folder / "objects.jsonl")}
+    return Place(report["bucket"], report["prefix"]), versions
+
+
+def _digest_of(path: Path) -> str:
+    digest = hashlib.sha256()
+    if path.exists():
+        with path.open("rb") as lines:
+            while chunk := lines.read(1024 * 1024):
+                digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _seal(report: dict[str, Any]) -> str:
+    told = {name: value for name, value in report.items() if name != "seal"}
+    return hashlib.sha256(json.dumps(told, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+
+
+def _page(report: dict[str, Any]) -> str:
+    facts = {
+        "From": f"s3://{report['bucket']}/{report['prefix']}",
+        "Stack": report["stack"],
+        "Compared": f"{report['began']} to {report['ended']}",
+        "Objects": f"{report['objects']} ({sized(report['bytes'])}) in {report['sessions']} sessions",
+        "Verified": f"{report['verified']}, by "
+        + (", ".join(f"{name} ({count})" for name, count in report["compared_by"].items()) or "nothing"),
+        "Patients": ", ".join(
+            f"{count} objects of {name} patients" for name, count in report["patients"].items()
+        ),
+        "Result": "complete: every original is filed, byte for byte"
+        if report["complete"]
+        else "not complete",
+        "Signed by": report["signed_by"] or "nobody",
+        "Objects' SHA-256": report["objects_sha256"],
+        "Seal": report["seal"],
+    }
+    rows = "".join(
+        f"<tr><th>{escape(name)}</th><td>{escape(str(value))}</td></tr>" for name, value in facts.items()
+    )
+    faults = "".join(
+        f"<tr><td>{escape(fault['key'])}</td><td>{escape(str(fault['why']))}</td></tr>"
+        for fault in report["faults"]
+    )
+    listed = f"<h2>Not verified</h2><table>{faults}</table>" if faults else ""
+    style = (
+        "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b1f24}"
+        "th,td{text-align:left;vertical-align:top;padding:.3rem .8rem .3rem 0;overflow-wrap:anywhere}"
+        "th{white-space:nowrap;color:#57606a;font-weight:600}tr+tr{border-top:1px solid #d0d7de}"
+    )
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Migration report</title>'
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+        f"<style>{style}</style></head><body><h1>Migration report</h1><table>{rows}</table>{listed}</body></html>"
+    )

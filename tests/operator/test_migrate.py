@@ -1,0 +1,121 @@
+"""`carefile migrate`: old sessions are planned, copied, verified byte for byte, retired only with a fresh report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.embedded import EmbeddedAws, eventually
+from tests.local.stubs import unique
+from tests.operator.conftest import Carefile
+
+pytestmark = pytest.mark.timeout(240)
+
+
+def test_old_sessions_move_step_by_step_and_stay_until_they_are_retired(
+    carefile: Carefile, deployed_aws: EmbeddedAws, tmp_path: Path
+) -> None:
+    s3, landing = deployed_aws.client("s3"), deployed_aws.outputs["LandingBucketName"]
+    processed, patient = deployed_aws.outputs["ProcessedBucketName"], unique("P").replace("-", "_")
+    base = f"medical-notes/patients/{patient}/"
+    place, report = f"s3://{landing}/{base}", ("--folder", tmp_path / "report")
+    told = s3.get_bucket_notification_configuration(Bucket=landing)
+    s3.put_bucket_notification_configuration(Bucket=landing, NotificationConfiguration={})
+    old = {
+        f"{base}20241027/session.json": b"{}",
+        f"{base}20241027/agents/agent_a/messages/message_0.json": b"[0]",
+        f"{base}session_20241027/session.json": b'{"another": 1}',  # meets the first one's folder
+    }
+    try:
+        for key, body in old.items():
+            s3.put_object(Bucket=landing, Key=key, Body=body)
+
+        plan = carefile("migrate", "plan", place, "--json")
+        assert plan.code == 0, plan.err
+        assert sorted((row["objects"], row["to_copy"], row["collides"]) for row in plan.rows) == [
+            (1, 1, True),
+            (2, 2, False),
+        ]
+        assert not s3.list_objects_v2(Bucket=processed, Prefix=f"processed/{patient}").get("Contents")
+
+        early = carefile("migrate", "verify", place, *report)
+        assert early.code == 1
+        assert "it is not filed" in early.out
+        refused = carefile("migrate", "retire", *report, "--retire-originals")
+        assert (refused.code, "not complete" in refused.err) == (2, True)
+
+        copied = carefile("migrate", "copy", place)
+        assert copied.code == 0, copied.err
+        assert "3 cataloged" in copied.err
+        # The catalog follows by events.
+        eventually(
+            lambda: not any(row["to_copy"] for row in carefile("migrate", "plan", place, "--json").rows)
+        )
+
+        assert carefile("migrate", "verify", place, *report).code == 0
+        unsigned = carefile("migrate", "retire", *report, "--retire-originals")
+        assert (unsigned.code, "nobody signed" in unsigned.err) == (2, True)
+        assert carefile("migrate", "verify", place, *report, "--signed-by", "Dr. Example").code == 0
+        page = (tmp_path / "report" / "report.html").read_text()
+        assert "Dr. Example" in page
+        facts = json.loads((tmp_path / "report" / "report.json").read_text())
+        assert (facts["objects"], facts["verified"], facts["sessions"]) == (3, 3, 2)
+
+        preview = carefile("migrate", "retire", *report)
+        assert "Nothing was done" in preview.err
+        assert s3.list_objects_v2(Bucket=landing, Prefix=base)["KeyCount"] == 3
+
+        s3.put_object(Bucket=landing, Key=f"{base}20241027/session.json", Body=b'{"newer": 1}')
+        changed = carefile("migrate", "retire", *report, "--retire-originals")
+        assert (changed.code, "1 originals were written since" in changed.err) == (2, True)
+        assert s3.list_objects_v2(Bucket=landing, Prefix=base)["KeyCount"] == 3
+        assert carefile("migrate", "copy", place).code == 0
+        signed = ("migrate", "verify", place, *report, "--signed-by", "Dr. Example")
+        eventually(lambda: carefile(*signed).code == 0)
+
+        retired = carefile("migrate", "retire", *report, "--retire-originals")
+        assert (retired.code, "3 originals retired" in retired.err) == (0, True), retired.err
+        assert not s3.list_objects_v2(Bucket=landing, Prefix=base).get("Contents")
+        versions = s3.list_object_versions(Bucket=landing, Prefix=base)
+        assert len(versions["Versions"]) == 4  # and can be brought back
+        filed = s3.list_objects_v2(Bucket=processed, Prefix=f"processed/{patient}_medical_notes/")["Contents"]
+        bodies = {s3.get_object(Bucket=processed, Key=item["Key"])["Body"].read() for item in filed}
+        assert {b"[0]", b'{"newer": 1}', b'{"another": 1}'} <= bodies
+    finally:
+        configuration = {"EventBridgeConfiguration": told.get("EventBridgeConfiguration", {})}
+        s3.put_bucket_notification_configuration(Bucket=landing, NotificationConfiguration=configuration)
+
+
+def test_a_report_that_was_changed_retires_nothing(carefile: Carefile, tmp_path: Path) -> None:
+    nothing = carefile("migrate", "retire", "--folder", tmp_path, "--retire-originals")
+    assert (nothing.code, "there is no report" in nothing.err) == (2, True)
+    (tmp_path / "report.json").write_text('{"complete": true, "seal": "forged"}')
+    forged = carefile("migrate", "retire", "--folder", tmp_path, "--retire-originals")
+    assert (forged.code, "was changed after it was written" in forged.err) == (2, True)
+
+
+def test_bytes_that_differ_are_found_and_an_interrupted_comparison_goes_on(
+    carefile: Carefile, deployed_aws: EmbeddedAws, tmp_path: Path
+) -> None:
+    s3, landing = deployed_aws.client("s3"), deployed_aws.outputs["LandingBucketName"]
+    patient = unique("P").replace("-", "_")
+    base = f"medical-notes/patients/{patient}/"
+    for number in range(2):
+        s3.put_object(Bucket=landing, Key=f"{base}1/m{number}.json", Body=b"[1]")
+    place, folder = f"s3://{landing}/{base}", tmp_path / "report"
+    assert carefile("migrate", "copy", place).code == 0
+    eventually(lambda: not any(row["to_copy"] for row in carefile("migrate", "plan", place, "--json").rows))
+    processed = deployed_aws.outputs["ProcessedBucketName"]
+    filed = f"processed/{patient}_medical_notes/session_1/m0.json"
+    s3.put_object(Bucket=processed, Key=filed, Body=b"[2]")
+    verified = carefile("migrate", "verify", place, "--folder", folder)
+    assert verified.code == 1
+    assert "its bytes are not those of the original" in verified.out
+    lines = (folder / "objects.jsonl").read_text().splitlines()
+    assert [json.loads(line)["verified"] for line in lines] == [False, True]
+    kept = lines[1]
+    (folder / "objects.jsonl").write_text(kept + "\n" + lines[0][:20])  # torn in the middle of a line
+    carefile("migrate", "verify", place, "--folder", folder)
+    assert (folder / "objects.jsonl").read_text().splitlines()[1] == kept
