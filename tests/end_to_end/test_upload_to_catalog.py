@@ -254,6 +254,9 @@ def test_every_sample_ends_as_its_comment_says(either_lane: Pipeline) -> None:
     assert patients["documents/Juan_Perez_123/referral.txt"] == conflict
     assert patients["documents/Ana_Ruiz_789/glucose.json"] == conflict
     assert patients["blood_count.json"]["status"] == "known"
+    assert patients["blood_count.hl7"] == {"status": "known", "id": "Juan_Perez_123"}
+    assert patients["summary_of_care.xml"] == {"status": "known", "id": "Maria_Lopez_456"}
+    assert patients["chest_ct.dcm"] == {"status": "known", "id": "Maria_Lopez_456"}
     assert patients["scan.png"] == {"status": "unknown", "reason": "no-evidence"}
     folders = {
         json.loads(ends[f"documents/Ana_Ruiz_789/lab.{suffix}"]["output"])["location"]["prefix"]
