@@ -33,15 +33,15 @@ def _read(source: Source, draft: Draft) -> None:
     tell_html(source.text, draft)
 
 
-def tell_html(text: str, draft: Draft, section: str | None = None) -> None:
-    """What an HTML text says. A `section` tells that it is part of another document."""
+def tell_html(text: str, draft: Draft, *, is_part: bool = False) -> None:
+    """What an HTML text says. Of one that is part of another document, the content only."""
     from selectolax.lexbor import LexborHTMLParser
 
     tree = LexborHTMLParser(text)
-    if section is None:
+    if not is_part:
         _tell_facts(tree, draft)
     if tree.body is not None:
-        _tell_content(tree.body, Flow(draft, section))
+        _tell_content(tree.body, Flow(draft))
 
 
 def _tell_facts(tree: LexborHTMLParser, draft: Draft) -> None:

@@ -35,5 +35,12 @@ MAX_DECODED = (
 )  # of an image in memory: 33 megapixels in colour, far more of a JPEG, which is scaled on the way
 PICTURE_SECONDS = 15  # of the child's time
 
+MAX_UNPACKED = 96 * MIB  # of an Office document, pictures and all, by its directory
+MAX_UNPACKED_XML = 24 * MIB  # of its markup, some 150 MB once parsed
+MAX_PARTS = 5_000  # files in it
+MAX_SHEETS = 50
+MAX_CELLS = 300_000  # of a workbook, empty ones too
+MAX_EMAIL_PARTS = 500
+
 CHILD_SECONDS = 45  # of a reader that runs in a process of its own
 CHILD_MEMORY = 256 * MIB  # of data; beside the function's own, within its 512 MB

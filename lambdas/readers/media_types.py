@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from lambdas.readers.base import Source
+from lambdas.readers.limits import SAMPLE
 
 _OCTETS = ("unknown", "application/octet-stream")
 
@@ -84,7 +85,8 @@ def detect(source: Source) -> tuple[str, str]:
         if head.startswith(signature, offset) and not (signature.isalnum() and source.decoded):
             return format_, media_type
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return _detect_in_zip(head)
+        # The directory of a ZIP lies at its end.
+        return _detect_in_zip(head + source.data[-SAMPLE:])
     return detect_markup(source) or _OCTETS
 
 

@@ -36,6 +36,10 @@ _NUMBER = re.compile(r"[-+<>≤≥~]?\s*[\d.,\s]{0,30}\d\s*%?")
 _OVERRIDES = {0x202D: REPLACEMENT, 0x202E: REPLACEMENT}  # by which "ABO" would read "OBA"
 _FORMATS = {
     "csv": "Table (CSV)",
+    "docx": "Word document",
+    "eml": "E-mail",
+    "xlsx": "Excel workbook",
+    "zip": "ZIP archive",
     "json": "JSON",
     "ndjson": "JSON lines",
     "text": "Plain text",

@@ -1,0 +1,178 @@
+"""Hostile files: bombs, loops, lies and markup in every text. Each is filed, in bounded memory and time.
+
+What may exhaust memory or time is read as on AWS, in a process of its own; the rest in this one.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+
+import pytest
+from PIL import Image
+from reportlab.pdfgen import canvas
+
+from lambdas.core.extraction import Extraction, Status
+from lambdas.readers import MAX_READ, Content, limits, read
+from lambdas.readers.page import render
+from tests.readers.here import read_here
+from tests.readers.office import docx_of, eml_of, with_part, xlsx_of, zip_of
+from tests.readers.pdfs import pdf_of
+from tests.readers.schema import assert_is_fit
+from tests.readers.test_page import HEADER, HOSTILE, assert_nothing_can_run
+
+LOL = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10 if n else "lol" * 10}">' for n in range(10))
+BOMB = f"<!DOCTYPE x [{LOL}]>"
+OUTSIDE = '<!DOCTYPE x [<!ENTITY l9 SYSTEM "file:///etc/passwd">]>'
+WORD = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+SHEET = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+
+LETTER = f"<w:document {WORD}><w:body><w:p><w:r><w:t>&l9;</w:t></w:r></w:p></w:body></w:document>"
+CELLS = f"<worksheet {SHEET}><sheetData><row><c t='str'><v>&l9;</v></c></row></sheetData></worksheet>"
+
+
+def read_bytes(data: bytes, size: int | None = None) -> Extraction:
+    begun = time.monotonic()
+    extraction = read(Content(data, size or len(data)), name="x.bin", declared_type=None)
+    assert time.monotonic() - begun < limits.CHILD_SECONDS + 5
+    assert_is_fit(extraction)
+    assert_nothing_can_run(render(extraction, HEADER))
+    return extraction
+
+
+def pdf_with(objects: str) -> bytes:
+    return f"%PDF-1.4\n{objects}\ntrailer<</Root 1 0 R>>\n%%EOF".encode()
+
+
+def form_of(text: str) -> bytes:
+    file = io.BytesIO()
+    document = canvas.Canvas(file)
+    document.setTitle(text)
+    document.setAuthor(text)
+    document.drawString(50, 700, text)
+    document.acroForm.textfield(name="field", value=text, x=50, y=600, width=400, height=20)
+    document.save()
+    return file.getvalue()
+
+
+def png_of(text: str) -> bytes:
+    from PIL.PngImagePlugin import PngInfo
+
+    info, file = PngInfo(), io.BytesIO()
+    for name in ("Title", "Author", "Description"):
+        info.add_itxt(name, text)
+    Image.new("L", (4, 4)).save(file, "PNG", pnginfo=info)
+    return file.getvalue()
+
+
+def rtf_of(text: str) -> bytes:
+    escaped = "".join(f"\\{letter}" if letter in "\\{}" else letter for letter in text)
+    return f"{{\\rtf1\\ansi {escaped}\\par}}".encode()
+
+
+def html_of(text: str) -> bytes:
+    return f"<!DOCTYPE html><title>{text}</title><body><h1>{text}</h1><p title='{text}'>{text}</p>".encode()
+
+
+MADE = {
+    "docx": docx_of, "xlsx": xlsx_of, "eml": eml_of, "html": html_of, "rtf": rtf_of, "pdf": form_of, "png": png_of,
+    "zip": lambda text: zip_of({text: b""}), "csv": lambda text: f'a,b,c\n1,2,"{text}"\n3,4,5\n'.encode(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("format_", MADE)
+def test_markup_in_any_text_of_any_format_is_shown_and_not_run(format_: str) -> None:
+    with read_here():
+        for text in HOSTILE:
+            assert read_bytes(MADE[format_](text)).document.format == format_
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (with_part(docx_of("x"), "word/document.xml", b" " * (limits.MAX_UNPACKED_XML + 1)), "too-large"),
+        (with_part(xlsx_of("x"), "xl/sharedStrings.xml", b" " * (limits.MAX_UNPACKED_XML + 1)), "too-large"),
+        (with_part(docx_of("x"), "word/media/a.bin", bytes(limits.MAX_UNPACKED)), "too-large"),
+    ],
+    ids=["docx", "xlsx", "media"],
+)
+def test_an_office_document_that_would_unpack_to_too_much_is_not_unpacked(data: bytes, reason: str) -> None:
+    assert len(data) < 200_000
+    with read_here():
+        extraction = read_bytes(data)
+    assert (extraction.status, extraction.reason) == (Status.NOT_READ, reason)
+
+
+@pytest.mark.parametrize("declaration", [BOMB, OUTSIDE], ids=["bomb", "outside"])
+@pytest.mark.parametrize(
+    ("package", "part", "markup"),
+    [
+        (docx_of("x"), "word/document.xml", LETTER),
+        (xlsx_of("x"), "xl/sharedStrings.xml", f"<sst {SHEET}><si><t>&l9;</t></si></sst>"),
+        (xlsx_of("x"), "xl/worksheets/sheet1.xml", CELLS),
+    ],
+    ids=["docx", "xlsx-strings", "xlsx-sheet"],
+)  # fmt: skip
+@pytest.mark.timeout(60)
+def test_entities_in_an_office_document_are_not_resolved(
+    package: bytes, part: str, markup: str, declaration: str
+) -> None:
+    written = read_bytes(with_part(package, part, (declaration + markup).encode())).to_bytes()
+    assert b"lollol" not in written
+    assert b"root:" not in written
+    assert len(written) < 20_000
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pdf_with(
+            "1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[2 0 R]/Count 99>>endobj"
+        ),
+        pdf_with("1 0 obj<</Type/Catalog/Pages 1 0 R/Kids[1 0 R 1 0 R]/Count 2147483647>>endobj"),
+        pdf_with("1 0 obj" + "[" * 100_000 + "]" * 100_000 + "endobj"),
+        pdf_of(["x"]).replace(b"/MediaBox [ 0 0", b"/MediaBox [ -999999999 0"),
+        b"%PDF-1.7\n" + b"1 0 obj<</A 1 0 R>>endobj\n" * 100_000,
+    ],
+    ids=["loop", "self", "deep", "huge-page", "many-objects"],
+)
+@pytest.mark.timeout(90)
+def test_a_pdf_that_turns_in_circles_is_filed(data: bytes) -> None:
+    assert read_bytes(data).document.format == "pdf"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"{\\rtf1" + b"{" * 1_000_000,
+        b"{\\rtf1{\\pict\\bin999999999 " + b"a" * 500_000,
+        b"{\\rtf1 " + b"\\u-99999999 " * 50_000,
+        b"{\\rtf1{\\field{\\*\\fldinst{" + b"HYPERLINK " * 20_000,
+        b"From: a@b\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=x\n\n" + b"--x\n" * 100_000,
+        b"From: a@b\nMIME-Version: 1.0\nTo: " + b"(" * 20_000 + b"\n\nx",
+        b"From: a@b\nMIME-Version: 1.0\nSubject: " + b"=?utf-8?q?=41?= " * 20_000 + b"\n\nx",
+        b"From: a@b\nMIME-Version: 1.0\nContent-Type: text/plain; charset=zlib\n\nx\xff",
+        b"PK\x05\x06" + b"\xff" * 18,
+        b"PK\x03\x04" + b"\xff" * 100_000,
+    ],
+    ids=lambda data: repr(data[:40]),
+)
+@pytest.mark.timeout(90)
+def test_endless_markup_is_filed(data: bytes) -> None:
+    assert read_bytes(data).document.size == len(data)
+
+
+def test_a_text_of_200_megabytes_is_read_as_far_as_the_limit() -> None:
+    extraction = read_bytes(b"0123456789 words\n" * (MAX_READ // 17), size=200_000_000)
+    assert extraction.status is Status.PARTLY_READ
+    assert {cut.what for cut in extraction.cuts} == {"bytes", "text"}
+
+
+@pytest.mark.parametrize("format_", MADE)
+def test_a_file_that_ends_too_soon_or_is_called_something_else_is_filed(format_: str) -> None:
+    whole = MADE[format_]("Ana")
+    with read_here():
+        for share in (0.1, 0.5, 0.9, 0.99):
+            data = whole[: int(len(whole) * share)]
+            extraction = read(Content(data, len(data)), name="x.pdf", declared_type="application/dicom")
+            assert_is_fit(extraction)
