@@ -48,6 +48,11 @@ class Assigning:
         accept_assignment(data)
         request = parse(data, self.rules)
         subject = self._subject(request)
+        if self.layout.holds(subject.path):
+            raise RejectedAssignment(
+                "adopted-in-place: it was adopted where it stands, so there is no landing object to be taken in again; "
+                "upload it to the landing bucket under its patient"
+            )
         filed = self._filed(subject)
         allowed = (None, request.patient_id, *sorted(request.replacing))
         if not all(any(self.where.is_of(folder, one) for one in allowed) for folder in filed):

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from lambdas import assign_patient, list_objects, verify_move
+from lambdas.core import events
 from lambdas.core.errors import AssignmentConflict, LeftBehind, RejectedAssignment, RejectedEvent
+from lambdas.core.layout import Owner
+from lambdas.core.model import Kind, Patient
 from lambdas.intake import assigning
-from tests.unit.world import LANDING, Json, World, created_event, prefix_of, submitted_event
+from tests.unit.world import LANDING, PROCESSED, Json, World, created_event, prefix_of, submitted_event
 
 ANAS, UNKNOWN = "processed/Ana_7_medical_notes/session_7/", "processed/unknown_medical_notes/session_7/"
 KEYS = [
@@ -275,3 +280,15 @@ def test_an_object_of_the_session_that_was_filed_as_a_document_belongs_to_somebo
     reassign(session, SESSION | {"from": "Ben_8"})
     assert session.filed("processed/Ben_8_1/") == ["processed/Ben_8_1/_manifest.json"]
     assert len(session.filed("processed/Ana_7_1/")) == 4
+
+
+def test_what_was_adopted_where_it_stands_is_refused(world: World) -> None:
+    folder = "processed/unknown_medical_notes/session_adopted/"
+    owner = Owner(PROCESSED, folder, tree=True)
+    manifest = events.adopted_manifest(owner, Kind.SESSION, Patient(), "session_adopted")
+    world.s3.put_object(Bucket=PROCESSED, Key=f"{folder}_manifest.json", Body=json.dumps(manifest))
+    world.s3.put_object(Bucket=PROCESSED, Key=f"{folder}session.json", Body=b"{}")
+    for named in ({"session_id": "adopted"}, {"prefix": folder}):
+        with pytest.raises(RejectedAssignment, match=r"^adopted-in-place: "):
+            assign(named | {"patient_id": "Ana_7"})
+    assert world.dynamodb.scan(TableName="ledger")["Items"] == []
