@@ -6,9 +6,10 @@ for the server-side copy of a 5 GB object.
 
 from __future__ import annotations
 
+import gc
 import os
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -19,6 +20,18 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_stepfunctions import SFNClient
+
+
+def _client(service: Any, read_timeout: int) -> Any:
+    """Built without collecting garbage: a service's model is tens of thousands of objects that stay, and looking
+    through them again and again takes a good part of a function's start."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return boto3.client(service, config=_config(read_timeout))
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _config(read_timeout: int) -> Config:
@@ -33,27 +46,32 @@ def _config(read_timeout: int) -> Config:
 
 @cache
 def s3() -> S3Client:
-    return boto3.client("s3", config=_config(600))
+    client: S3Client = _client("s3", 600)
+    return client
 
 
 @cache
 def dynamodb() -> DynamoDBClient:
-    return boto3.client("dynamodb", config=_config(10))
+    client: DynamoDBClient = _client("dynamodb", 10)
+    return client
 
 
 @cache
 def events() -> EventBridgeClient:
-    return boto3.client("events", config=_config(10))
+    client: EventBridgeClient = _client("events", 10)
+    return client
 
 
 @cache
 def step_functions() -> SFNClient:
-    return boto3.client("stepfunctions", config=_config(10))
+    client: SFNClient = _client("stepfunctions", 10)
+    return client
 
 
 @cache
 def secrets() -> SecretsManagerClient:
-    return boto3.client("secretsmanager", config=_config(10))
+    client: SecretsManagerClient = _client("secretsmanager", 10)
+    return client
 
 
 @cache
