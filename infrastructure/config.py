@@ -100,6 +100,8 @@ class StageConfig(ProtectionConfig, RetentionConfig):
     - `alarm_email`: who is told when an alarm goes off; nobody by default (the topic is there anyway).
     - `unfiled_alarm_minutes`: how long an upload may wait, or a failed one stay unfiled, before an alarm goes off.
     - `silence_alarm_hours`: where uploads are expected round the clock, so many hours without one are an alarm.
+    - `event_archive_days`: how long the events of both buses are kept to be replayed; `null` keeps none. They name
+      patients.
     - `runbook_url`: where your people read `docs/runbook.md`; every alarm's text and the dashboard lead there.
     - `rules_file`: the classification rule table, relative to the project.
     - `filed_expiry_days`: a landing object expires this long after it was uploaded, if it was filed. Objects
@@ -123,6 +125,7 @@ class StageConfig(ProtectionConfig, RetentionConfig):
     alarm_email: str | None = None
     unfiled_alarm_minutes: int = 60
     silence_alarm_hours: int | None = None
+    event_archive_days: int | None = 30
     runbook_url: str = "docs/runbook.md"
     rules_file: str = "rules/default.json"
     filed_expiry_days: int | None = 90
@@ -138,7 +141,7 @@ class StageConfig(ProtectionConfig, RetentionConfig):
 
     @property
     def embedded(self) -> bool:
-        """For the embedded AWS, which knows neither archives and schemas of events nor saved queries."""
+        """For the embedded AWS, which knows no archives or schemas of events, saved queries, alarms on expressions."""
         return self.function_platform is FunctionPlatform.HOST
 
     @property
@@ -206,6 +209,7 @@ class _Reader:
             alarm_email=self._text("alarm_email", _EMAIL, "an e-mail address or null"),
             unfiled_alarm_minutes=self._bounded("unfiled_alarm_minutes", 1, 14 * 24 * 60),
             silence_alarm_hours=self._number("silence_alarm_hours", 24, "hours, or null"),
+            event_archive_days=self._number("event_archive_days", 3650, "days, or null"),
             runbook_url=self._text("runbook_url", _PLACE, "an address or a path without spaces") or "",
             rules_file=self._rules_file(project_root),
             filed_expiry_days=self._number("filed_expiry_days", 36_500, "days, or null"),

@@ -31,12 +31,18 @@ class Keys(Construct):
         self.records = self._key(config, "Records", "patient records, their events and their executions")
         self.operations = self._key(config, "Operations", "logs and alarms, which hold no patient data")
 
-        # EventBridge puts undeliverable events into the encrypted dead-letter queues.
+        # EventBridge keeps what comes over the buses in archives, and puts what nobody takes into encrypted queues.
         self.records.add_to_resource_policy(
             iam.PolicyStatement(
-                sid="DeadLettersOfEventBridge",
+                sid="ArchivesAndDeadLettersOfEventBridge",
                 principals=[iam.ServicePrincipal("events.amazonaws.com")],
-                actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                actions=[
+                    "kms:Decrypt",
+                    "kms:DescribeKey",
+                    "kms:GenerateDataKey",
+                    "kms:ReEncryptFrom",
+                    "kms:ReEncryptTo",
+                ],
                 resources=["*"],
                 conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
             )

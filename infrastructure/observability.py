@@ -75,13 +75,17 @@ class Observability(Construct):
             self,
             config=config,
             watched=watched,
-            alarms=[self._alarm(spec) for spec in alarms(config, watched)],
+            alarms=[self._alarm(spec) for spec in alarms(config, watched) if self._is_known(spec)],
             tables=tables,
             rules=rules,
             functions=functions,
         )
         if not config.embedded:
             save_queries(self, stage=config.stage, groups=groups)
+
+    def _is_known(self, spec: AlarmSpec) -> bool:
+        """The embedded AWS has no alarms on expressions."""
+        return not (self._config.embedded and isinstance(spec.metric, cloudwatch.MathExpression))
 
     def _alarm(self, spec: AlarmSpec) -> cloudwatch.Alarm:
         missing = cloudwatch.TreatMissingData

@@ -12,6 +12,7 @@ from infrastructure.backup import TableBackups
 from infrastructure.catalog import Catalog
 from infrastructure.config import Lane, StageConfig
 from infrastructure.encryption import Keys
+from infrastructure.event_schemas import Archives, EventSchemas
 from infrastructure.express_lane import ExpressLane
 from infrastructure.functions import CarefileFunction, FunctionSettings
 from infrastructure.messaging import (
@@ -52,6 +53,11 @@ class CarefileStack(Stack):
         storage = Storage(self, "Storage", config=config, key=keys.records)
         catalog = Catalog(self, "Catalog", config=config, key=keys.records)
         buses = Buses(self, "Buses", config=config, key=keys.records)
+        if not config.embedded:
+            EventSchemas(self, "EventSchemas", config=config)
+            if config.event_archive_days:
+                both = {"intake": buses.intake, "catalog": buses.catalog}
+                Archives(self, "Archives", config=config, key=keys.records, buses=both)
         dead_letters = DeadLetters(self, "DeadLetters", config=config, key=keys.records)
         if config.backup:
             TableBackups(

@@ -109,7 +109,7 @@ def throwaway(synthesise: Synthesise) -> Synthesised:
 @pytest.fixture(scope="session")
 def watchful(synthesise: Synthesise) -> Synthesised:
     """Uploads are expected round the clock, and none may wait for long."""
-    return synthesise(unfiled_alarm_minutes=15, silence_alarm_hours=6)
+    return synthesise(unfiled_alarm_minutes=15, silence_alarm_hours=6, event_archive_days=None)
 
 
 @pytest.fixture(scope="session")

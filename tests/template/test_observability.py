@@ -195,6 +195,14 @@ def test_silence_is_an_alarm_where_uploads_are_expected_and_nowhere_else(
     assert alarm["ComparisonOperator"] == "LessThanThreshold"
 
 
+def test_the_embedded_aws_is_spared_alarms_on_expressions_and_has_the_others(
+    stage: Synthesised, embedded: Synthesised
+) -> None:
+    simple = {name for name, alarm in stage.properties(ALARM).items() if "Metrics" not in alarm}
+    assert set(embedded.properties(ALARM)) == simple
+    assert len(simple) > 5
+
+
 def test_every_queue_of_dead_letters_has_its_alarm(stage: Synthesised) -> None:
     watched = [it for it in stage.properties(ALARM).values() if it.get("Namespace") == "AWS/SQS"]
     assert len(watched) == len(stage.properties("AWS::SQS::Queue"))
