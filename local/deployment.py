@@ -35,17 +35,21 @@ SOURCES = (
     "requirements.lock",
 )
 SYNTH_SECONDS = 300
+# Whoever says so is root in the embedded AWS.
+_ROOT = ("test", "test", None)
 _PATIENCE = {"Delay": 1, "MaxAttempts": 120}
 
 
-def client(settings: Settings, service: str) -> Any:
+def client(settings: Settings, service: str, credentials: tuple[str, str, str | None] = _ROOT) -> Any:
     """A boto3 client that can only reach this embedded AWS, whatever the shell's environment says."""
+    key_id, secret, token = credentials
     return boto3.session.Session().client(
         service,
         endpoint_url=settings.endpoint,
         region_name=REGION,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106 - the embedded AWS takes any
+        aws_access_key_id=key_id,
+        aws_secret_access_key=secret,
+        aws_session_token=token,
         config=Config(s3={"addressing_style": "path"}, inject_host_prefix=False, retries={"max_attempts": 2}),
     )
 

@@ -16,8 +16,9 @@ from typing import Any
 from urllib.parse import parse_qsl
 from xml.etree import ElementTree
 
-from ministack.core import lambda_runtime, persistence
-from ministack.services import eventbridge, lambda_svc, s3, stepfunctions
+from ministack import app
+from ministack.core import iam_evaluator, lambda_runtime, persistence
+from ministack.services import eventbridge, lambda_svc, s3, secretsmanager, stepfunctions
 from ministack.services.cloudformation import provisioners
 
 
@@ -29,6 +30,9 @@ def apply() -> None:
     keep_the_tags_of_multipart_uploads()
     share_the_processors_among_invocations()
     save_one_file_at_a_time()
+    take_this_machine_for_tls()
+    refer_to_a_secret_by_its_arn()
+    let_a_wildcard_go_on_in_the_next_line()
     deploy_alarms_on_expressions()
 
 
@@ -186,3 +190,44 @@ def deploy_alarms_on_expressions() -> None:
         return record(name, props)
 
     provisioners._cw_metric_alarm_record = with_expressions
+
+
+def take_this_machine_for_tls() -> None:
+    """A request that never leaves this machine counts as one by TLS: the buckets' policies refuse every other."""
+    pin = app.pin_request_origin
+    app.pin_request_origin = lambda source_ip, _secure: pin(source_ip, True)
+
+
+def refer_to_a_secret_by_its_arn() -> None:
+    """In a template, a reference to a secret is its ARN, which the policies of those who read it name."""
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::SecretsManager::Secret"]
+    create, update, delete = handlers["create"], handlers["update"], handlers["delete"]
+
+    def name_of(arn: str) -> str:
+        return secretsmanager._resolve(arn)[0] or arn
+
+    def create_named_by_arn(*args: Any, **kwargs: Any) -> Any:
+        _, attributes = create(*args, **kwargs)
+        return attributes["Arn"], attributes
+
+    def update_named_by_arn(physical_id: str, *args: Any, **kwargs: Any) -> Any:
+        named, attributes = update(name_of(physical_id), *args, **kwargs)
+        # Another id than before would be taken for another secret, and the one that is there be deleted.
+        return (attributes["Arn"] if physical_id.startswith("arn:") else named), attributes
+
+    handlers |= {
+        "create": create_named_by_arn,
+        "update": update_named_by_arn,
+        "delete": lambda physical_id, *args, **kwargs: delete(name_of(physical_id), *args, **kwargs),
+    }
+
+
+def let_a_wildcard_go_on_in_the_next_line() -> None:
+    """A policy's `*` covers every key, also one with a line break in it."""
+    compiled = iam_evaluator._fnmatch_compile
+
+    def over_line_breaks(pattern: str, ignore_case: bool) -> re.Pattern[str]:
+        found = compiled(pattern, ignore_case)
+        return re.compile(found.pattern, found.flags | re.DOTALL)
+
+    iam_evaluator._fnmatch_compile = over_line_breaks

@@ -150,10 +150,10 @@ def _spawn(settings: Settings, role: str) -> subprocess.Popen[bytes]:
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
         }
-        # Chosen by tests: no waiting between retries, or the emulator as it comes.
-        env |= {
-            name: os.environ[name] for name in ("SFN_WAIT_SCALE", "CAREFILE_UNMENDED") if name in os.environ
-        }
+        # Chosen by tests: no waiting between retries, the emulator as it comes, every request held against the
+        # policies of its caller.
+        chosen = ("SFN_WAIT_SCALE", "CAREFILE_UNMENDED", "AUTH")
+        env |= {name: os.environ[name] for name in chosen if name in os.environ}
     else:
         env |= {
             "STACKPORT_PORT": str(settings.console_port),

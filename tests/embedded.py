@@ -24,6 +24,8 @@ from local import deployment, processes
 from local.settings import Settings
 
 T = TypeVar("T")
+# IAM is enforced: every request is held against the policies of its caller, and a function has its role and no more.
+ENFORCED = {"AUTH": "true"}
 
 
 class EmbeddedAws:
@@ -95,19 +97,19 @@ def running(home: Path, **environment: str) -> Iterator[EmbeddedAws]:
 
 @pytest.fixture(scope="session")
 def bare_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
-    with running(tmp_path_factory.mktemp("bare")) as aws:
+    with running(tmp_path_factory.mktemp("bare"), **ENFORCED) as aws:
         yield aws
 
 
 @pytest.fixture(scope="session")
 def unmended_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
-    with running(tmp_path_factory.mktemp("unmended"), CAREFILE_UNMENDED="1") as aws:
+    with running(tmp_path_factory.mktemp("unmended"), CAREFILE_UNMENDED="1", **ENFORCED) as aws:
         yield aws
 
 
 @pytest.fixture(scope="session")
 def deployed_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
-    with running(tmp_path_factory.mktemp("deployed")) as aws:
+    with running(tmp_path_factory.mktemp("deployed"), **ENFORCED) as aws:
         deployment.bring_up_to_date(aws.settings)
         yield aws
 

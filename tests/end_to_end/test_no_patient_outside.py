@@ -166,7 +166,7 @@ def test_what_people_see_who_may_not_read_records_holds_nothing_of_a_patient(
     assert set(failed.values()) >= {
         "RejectedObject",
         "RejectedEvent",
-        "StorageFailed",
+        "StorageDenied",
         "InternalError",
         "EventBridge.AccessDeniedException",
     }

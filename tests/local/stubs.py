@@ -13,6 +13,25 @@ from tests.embedded import EmbeddedAws, eventually
 ROLE = "arn:aws:iam::000000000000:role/stub"
 
 
+def role(aws: EmbeddedAws) -> str:
+    """See that there is a role that services take and that may do anything; its ARN."""
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "*"}}],
+    }
+    everything = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
+    }
+    iam = aws.client("iam")
+    try:
+        iam.create_role(RoleName="stub", AssumeRolePolicyDocument=json.dumps(trust))
+    except iam.exceptions.EntityAlreadyExistsException:
+        return ROLE
+    iam.put_role_policy(RoleName="stub", PolicyName="everything", PolicyDocument=json.dumps(everything))
+    return ROLE
+
+
 def unique(word: str) -> str:
     return f"{word}-{uuid.uuid4().hex[:10]}"
 
@@ -30,7 +49,7 @@ def function(aws: EmbeddedAws, source: str) -> str:
         FunctionName=unique("stub"),
         Runtime="python3.11",
         Handler="stub.handler",
-        Role=ROLE,
+        Role=role(aws),
         Timeout=20,
         Code={"ZipFile": package(source)},
     )
@@ -52,7 +71,7 @@ def machine(aws: EmbeddedAws, states: dict[str, Any]) -> str:
     """Create a JSONata machine that starts at the first of the states and give its ARN."""
     definition = {"QueryLanguage": "JSONata", "StartAt": next(iter(states)), "States": states}
     created = aws.client("stepfunctions").create_state_machine(
-        name=unique("stub"), definition=json.dumps(definition), roleArn=ROLE
+        name=unique("stub"), definition=json.dumps(definition), roleArn=role(aws)
     )
     return created["stateMachineArn"]
 

@@ -62,6 +62,7 @@ def answer_of_the_function(aws: EmbeddedAws) -> str:
 
 @pytest.fixture
 def without_the_stack(bare_aws: EmbeddedAws) -> EmbeddedAws:
+    stubs.role(bare_aws)
     cloudformation = bare_aws.client("cloudformation")
     cloudformation.delete_stack(StackName=STACK_NAME)
     cloudformation.get_waiter("stack_delete_complete").wait(

@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import os
 import time
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from local import processes
+from local import deployment, processes
 from tests.embedded import EmbeddedAws, eventually
 from tests.local import stubs
 
@@ -230,3 +231,80 @@ def test_an_alarm_on_an_expression_is_deployed(bare_aws: EmbeddedAws) -> None:
 
 def test_without_the_mend_an_alarm_on_an_expression_is_refused(unmended_aws: EmbeddedAws) -> None:
     assert status_of_a_stack_with_an_alarm_on_an_expression(unmended_aws) == "ROLLBACK_COMPLETE"
+
+
+def statement(**members: object) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [members]})
+
+
+def read_as_a_user(aws: EmbeddedAws, bucket: str, key: str) -> bytes:
+    """What somebody reads who may read every object of the bucket."""
+    iam, user = aws.client("iam"), stubs.unique("reader")
+    iam.create_user(UserName=user)
+    allowed = statement(Effect="Allow", Action="s3:GetObject", Resource=f"arn:aws:s3:::{bucket}/*")
+    iam.put_user_policy(UserName=user, PolicyName="read", PolicyDocument=allowed)
+    given = iam.create_access_key(UserName=user)["AccessKey"]
+    reader = deployment.client(aws.settings, "s3", (given["AccessKeyId"], given["SecretAccessKey"], None))
+    return reader.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+
+def read_from_a_bucket_that_takes_tls_only(aws: EmbeddedAws) -> bytes:
+    bucket, insecure = stubs.bucket(aws), {"Bool": {"aws:SecureTransport": "false"}}
+    aws.client("s3").put_object(Bucket=bucket, Key="it", Body=b"read")
+    refusal = statement(Effect="Deny", Principal="*", Action="s3:*", Resource="*", Condition=insecure)
+    aws.client("s3").put_bucket_policy(Bucket=bucket, Policy=refusal)
+    return read_as_a_user(aws, bucket, "it")
+
+
+def read_a_key_of_two_lines(aws: EmbeddedAws) -> bytes:
+    bucket = stubs.bucket(aws)
+    aws.client("s3").put_object(Bucket=bucket, Key="two\nlines", Body=b"read")
+    return read_as_a_user(aws, bucket, "two\nlines")
+
+
+def test_a_wildcard_covers_keys_of_two_lines(bare_aws: EmbeddedAws) -> None:
+    assert read_a_key_of_two_lines(bare_aws) == b"read"
+
+
+def test_canary_a_wildcard_ends_at_a_line_break_without_the_mend(unmended_aws: EmbeddedAws) -> None:
+    with pytest.raises(ClientError, match="AccessDenied"):
+        read_a_key_of_two_lines(unmended_aws)
+
+
+def test_what_never_leaves_this_machine_counts_as_tls(bare_aws: EmbeddedAws) -> None:
+    assert read_from_a_bucket_that_takes_tls_only(bare_aws) == b"read"
+
+
+def test_canary_a_bucket_for_tls_only_refuses_everybody_without_the_mend(unmended_aws: EmbeddedAws) -> None:
+    with pytest.raises(ClientError, match="AccessDenied"):
+        read_from_a_bucket_that_takes_tls_only(unmended_aws)
+
+
+def secret_of_a_template(aws: EmbeddedAws) -> tuple[str, list[str]]:
+    """What a template's reference to a secret is, and what is left of the secret when the stack is gone."""
+    cloudformation, name = aws.client("cloudformation"), stubs.unique("secret")
+    secret = {"Type": "AWS::SecretsManager::Secret", "Properties": {"Name": name, "Description": "first"}}
+    template: dict[str, Any] = {"Resources": {"It": secret}, "Outputs": {"Ref": {"Value": {"Ref": "It"}}}}
+    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(template))
+    cloudformation.get_waiter("stack_create_complete").wait(StackName=name)
+    secret["Properties"] = {"Name": name, "Description": "second"}
+    cloudformation.update_stack(StackName=name, TemplateBody=json.dumps(template))
+    cloudformation.get_waiter("stack_update_complete").wait(StackName=name)
+    (output,) = cloudformation.describe_stacks(StackName=name)["Stacks"][0]["Outputs"]
+    assert aws.client("secretsmanager").describe_secret(SecretId=name)["Description"] == "second"
+    cloudformation.delete_stack(StackName=name)
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName=name)
+    left = aws.client("secretsmanager").list_secrets()["SecretList"]
+    return output["OutputValue"], [it["Name"] for it in left if it["Name"] == name]
+
+
+def test_a_reference_to_a_secret_is_its_arn_also_when_it_is_changed_and_deleted(
+    bare_aws: EmbeddedAws,
+) -> None:
+    reference, left = secret_of_a_template(bare_aws)
+    assert reference.startswith("arn:aws:secretsmanager:")
+    assert not left
+
+
+def test_canary_a_reference_to_a_secret_is_its_name_without_the_mend(unmended_aws: EmbeddedAws) -> None:
+    assert not secret_of_a_template(unmended_aws)[0].startswith("arn:")

@@ -225,7 +225,10 @@ def test_an_express_execution_cannot_be_redriven(bare_aws: EmbeddedAws) -> None:
     client = bare_aws.client("stepfunctions")
     definition = {"StartAt": "No", "States": {"No": {"Type": "Fail", "Error": "No"}}}
     machine = client.create_state_machine(
-        name=stubs.unique("express"), definition=json.dumps(definition), roleArn=stubs.ROLE, type="EXPRESS"
+        name=stubs.unique("express"),
+        definition=json.dumps(definition),
+        roleArn=stubs.role(bare_aws),
+        type="EXPRESS",
     )
     arn = client.start_execution(stateMachineArn=machine["stateMachineArn"])["executionArn"]
     bare_aws.finished(arn)

@@ -27,15 +27,6 @@ PROTECTED = {
     "organization_id": "o-a1b2c3d4e5",
     "intake_publishers": ["arn:aws:iam::111122223333:role/clinic"],
 }
-PACKS_TOLD = pytest.StashKey[list[str]]()
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What was accepted of the rule packs' findings is part of what a test run says."""
-    if told := terminalreporter.config.stash.get(PACKS_TOLD, []):
-        terminalreporter.section("rule packs")
-        for line in told:
-            terminalreporter.line(line)
 
 
 @pytest.fixture(scope="session")

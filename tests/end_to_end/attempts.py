@@ -1,0 +1,207 @@
+"""What a role is made to try: each an ordinary request with the role's own credentials, told apart by its name.
+
+An attempt counts as refused when AWS refuses access, and as allowed whatever else comes of it: that what it names is
+not there shows that nobody stood in the way. None changes anything that another test looks at.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from local import deployment
+from local.settings import STACK_NAME
+from tests.embedded import EmbeddedAws
+
+REFUSED = {"AccessDenied", "AccessDeniedException", "403", "AuthorizationError", "NotAuthorized"}
+NOBODY = "attempt-of-nobody"
+UPLOAD, FILED = f"documents/{NOBODY}/upload.txt", f"processed/{NOBODY}_upload/original.txt"
+ELSEWHERE = "elsewhere/object.txt"
+
+
+@dataclass(frozen=True)
+class Places:
+    """The stack's resources by what they are to the attempts."""
+
+    landing: str
+    processed: str
+    machine: str
+    execution: str
+    ledger: str
+    catalog: str
+    intake_bus: str
+    catalog_bus: str
+    secret: str
+    queue: str
+    function: str
+    key: str
+    log_group: str
+    version: str
+    filed_version: str
+
+
+Client = Callable[[str], Any]
+Attempt = Callable[[Client, Places], Any]
+
+
+def event(bus: str, source: str, kind: str) -> dict[str, Any]:
+    return {"Entries": [{"EventBusName": bus, "Source": source, "DetailType": kind, "Detail": "{}"}]}
+
+
+ITEM = {"source_id": {"S": NOBODY}}
+
+ATTEMPTS: dict[str, Attempt] = {
+    "read an upload": lambda aws, at: aws("s3").get_object(Bucket=at.landing, Key=UPLOAD),
+    "read an older version of an upload": lambda aws, at: aws("s3").get_object(
+        Bucket=at.landing, Key=UPLOAD, VersionId=at.version
+    ),
+    "list the uploads": lambda aws, at: aws("s3").list_objects_v2(Bucket=at.landing),
+    "write an upload": lambda aws, at: aws("s3").put_object(Bucket=at.landing, Key=ELSEWHERE, Body=b"x"),
+    "delete an upload": lambda aws, at: aws("s3").delete_object(Bucket=at.landing, Key=ELSEWHERE),
+    "delete a version of an upload": lambda aws, at: aws("s3").delete_object(
+        Bucket=at.landing, Key=UPLOAD, VersionId=at.version
+    ),
+    "read an upload's tags": lambda aws, at: aws("s3").get_object_tagging(Bucket=at.landing, Key=UPLOAD),
+    "tag an upload": lambda aws, at: aws("s3").put_object_tagging(
+        Bucket=at.landing, Key=UPLOAD, Tagging={"TagSet": []}
+    ),
+    "read what is filed": lambda aws, at: aws("s3").get_object(Bucket=at.processed, Key=FILED),
+    "read outside the layout": lambda aws, at: aws("s3").get_object(Bucket=at.processed, Key=ELSEWHERE),
+    "list the layout": lambda aws, at: aws("s3").list_objects_v2(
+        Bucket=at.processed, Prefix=f"processed/{NOBODY}"
+    ),
+    "list outside the layout": lambda aws, at: aws("s3").list_objects_v2(
+        Bucket=at.processed, Prefix="elsewhere/"
+    ),
+    "write into the layout": lambda aws, at: aws("s3").put_object(
+        Bucket=at.processed, Key=f"processed/{NOBODY}_other/x", Body=b"x"
+    ),
+    "write outside the layout": lambda aws, at: aws("s3").put_object(
+        Bucket=at.processed, Key=ELSEWHERE, Body=b"x"
+    ),
+    "delete from the layout": lambda aws, at: aws("s3").delete_object(
+        Bucket=at.processed, Key=f"processed/{NOBODY}_other/x"
+    ),
+    "delete a version of what is filed": lambda aws, at: aws("s3").delete_object(
+        Bucket=at.processed, Key=FILED, VersionId=at.filed_version
+    ),
+    "change a bucket's policy": lambda aws, at: aws("s3").delete_bucket_policy(Bucket=at.processed),
+    "read the ledger": lambda aws, at: aws("dynamodb").get_item(TableName=at.ledger, Key=ITEM),
+    "read the whole ledger": lambda aws, at: aws("dynamodb").scan(TableName=at.ledger, Limit=1),
+    "write the ledger": lambda aws, at: aws("dynamodb").update_item(
+        TableName=at.ledger,
+        Key=ITEM,
+        UpdateExpression="SET tried = :x",
+        ExpressionAttributeValues={":x": {"S": "x"}},
+    ),
+    "delete from the ledger": lambda aws, at: aws("dynamodb").delete_item(TableName=at.ledger, Key=ITEM),
+    "read the catalog": lambda aws, at: aws("dynamodb").get_item(TableName=at.catalog, Key=ITEM),
+    "read the whole catalog": lambda aws, at: aws("dynamodb").scan(TableName=at.catalog, Limit=1),
+    "write the catalog": lambda aws, at: aws("dynamodb").put_item(
+        TableName=at.catalog, Item=ITEM, ConditionExpression="attribute_exists(source_id)"
+    ),
+    "delete from the catalog": lambda aws, at: aws("dynamodb").delete_item(TableName=at.catalog, Key=ITEM),
+    "announce on the catalog bus": lambda aws, at: aws("events").put_events(
+        **event(at.catalog_bus, "carefile.catalog", "Attempt")
+    ),
+    "submit on the intake bus": lambda aws, at: aws("events").put_events(
+        **event(at.intake_bus, "carefile.intake", "Attempt")
+    ),
+    "publish on the account's bus": lambda aws, at: aws("events").put_events(
+        **event("default", "attempt", "Attempt")
+    ),
+    "read the key of the pseudonyms": lambda aws, at: aws("secretsmanager").get_secret_value(
+        SecretId=at.secret
+    ),
+    "describe an execution": lambda aws, at: aws("stepfunctions").describe_execution(
+        executionArn=at.execution
+    ),
+    "start an execution": lambda aws, at: aws("stepfunctions").start_execution(
+        stateMachineArn=at.machine, input=json.dumps({"bucket": NOBODY, "key": NOBODY})
+    ),
+    "stop an execution": lambda aws, at: aws("stepfunctions").stop_execution(executionArn=at.execution),
+    "call a function": lambda aws, at: aws("lambda").invoke(
+        FunctionName=at.function, InvocationType="DryRun"
+    ),
+    "change a function": lambda aws, at: aws("lambda").update_function_configuration(
+        FunctionName=at.function, Description="x"
+    ),
+    "put a dead letter": lambda aws, at: aws("sqs").send_message(
+        QueueUrl=at.queue, MessageBody=NOBODY, DelaySeconds=900
+    ),
+    "take a dead letter": lambda aws, at: aws("sqs").receive_message(QueueUrl=at.queue, VisibilityTimeout=0),
+    "use the records' key outside of a service": lambda aws, at: aws("kms").generate_data_key(
+        KeyId=at.key, KeySpec="AES_256"
+    ),
+    "read a log": lambda aws, at: aws("logs").filter_log_events(logGroupName=at.log_group, limit=1),
+    "give itself a permission": lambda aws, at: aws("iam").create_policy(
+        PolicyName=NOBODY, PolicyDocument="{}"
+    ),
+}
+
+
+def refused(attempt: Attempt, client: Client, at: Places) -> bool:
+    try:
+        attempt(client, at)
+    except ClientError as error:
+        return str(error.response["Error"]["Code"]) in REFUSED
+    return False
+
+
+class Roles:
+    """The stack's roles, and clients that act as one of them."""
+
+    def __init__(self, aws: EmbeddedAws) -> None:
+        self._aws = aws
+        iam = aws.client("iam")
+        iam.create_user(UserName="tests")
+        statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}
+        iam.put_user_policy(
+            UserName="tests", PolicyName="act", PolicyDocument=json.dumps({"Statement": [statement]})
+        )
+        self._user = iam.create_access_key(UserName="tests")["AccessKey"]
+
+    def all(self) -> dict[str, str]:
+        """The stack's roles: their names by their logical ids, without what CloudFormation adds to those."""
+        resources = self._aws.client("cloudformation").get_paginator("list_stack_resources")
+        return {
+            re.sub(r"RoleRole[0-9A-F]{8}$|Role[0-9A-F]{8}$", "", item["LogicalResourceId"]): item[
+                "PhysicalResourceId"
+            ]
+            for page in resources.paginate(StackName=STACK_NAME)
+            for item in page["StackResourceSummaries"]
+            if item["ResourceType"] == "AWS::IAM::Role"
+        }
+
+    def acting_as(self, role: str) -> Client:
+        """Clients with the credentials of a role. It trusts services only, so for a moment it trusts the tests."""
+        iam = self._aws.client("iam")
+        found = iam.get_role(RoleName=role)["Role"]
+        ours = {"Effect": "Allow", "Principal": {"AWS": self._arn}, "Action": "sts:AssumeRole"}
+        iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps({"Statement": [ours]}))
+        try:
+            given = self.nobody("sts").assume_role(RoleArn=found["Arn"], RoleSessionName="tests")[
+                "Credentials"
+            ]
+        finally:
+            trust = json.dumps(found["AssumeRolePolicyDocument"])
+            iam.update_assume_role_policy(RoleName=role, PolicyDocument=trust)
+        return lambda service: self._client(
+            service, given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]
+        )
+
+    def nobody(self, service: str) -> Any:
+        """A client of a user of the account who was given nothing but to act as others."""
+        return self._client(service, self._user["AccessKeyId"], self._user["SecretAccessKey"], None)
+
+    @property
+    def _arn(self) -> str:
+        return str(self._aws.client("iam").get_user(UserName="tests")["User"]["Arn"])
+
+    def _client(self, service: str, key_id: str, secret: str, token: str | None) -> Any:
+        return deployment.client(self._aws.settings, service, (key_id, secret, token))

@@ -1,0 +1,109 @@
+"""IAM is enforced in every end-to-end test: the functions do their work under their roles. Here each role is made to
+try what it has no business with."""
+
+from __future__ import annotations
+
+import pytest
+
+from local.settings import STACK_NAME
+from tests.end_to_end.attempts import ATTEMPTS, FILED, UPLOAD, Places, Roles, refused
+from tests.end_to_end.conftest import Pipeline
+
+pytestmark = pytest.mark.timeout(300)
+
+TAKE_IN = {
+    "read an upload",
+    "read an older version of an upload",
+    "read an upload's tags",
+    # S3 tells an absent object from a forbidden one only to who may list.
+    "list the uploads",
+    "read the ledger",
+    "write the ledger",
+}
+FILE = {
+    *TAKE_IN,
+    "read what is filed",
+    "list the layout",
+    "write into the layout",
+    "delete from the layout",
+    "read the key of the pseudonyms",
+}
+REASSIGN = {"read what is filed", "list the layout", "read the ledger", "write the ledger"}
+# What each role is let do of all that is tried.
+MAY: dict[str, set[str]] = {
+    "TasksClassifyObject": {*TAKE_IN, "tag an upload"},
+    "TasksNormaliseDocument": FILE,
+    "TasksNormaliseSession": FILE,
+    "TasksTagObject": {*TAKE_IN, "tag an upload"} - {"read an upload", "read an older version of an upload"},
+    "RecordFailure": {*TAKE_IN, "tag an upload", "describe an execution", "announce on the catalog bus"},
+    "IndexCatalog": {"write the catalog"},
+    "IndexSessions": {"read the catalog", "write the catalog", "delete from the catalog"},
+    "Backfill": {"call a function", "announce on the catalog bus", "list the uploads"},
+    "Pipeline": {"call a function", "announce on the catalog bus"},
+    "Intake": {"start an execution"},
+    "MeasureBacklog": {*TAKE_IN, "describe an execution"} - {"read the ledger", "write the ledger"},
+    "ReassignmentAssignPatient": REASSIGN,
+    "ReassignmentListObjects": REASSIGN,
+    "ReassignmentVerifyMove": REASSIGN,
+    "Reassignment": {"call a function", "announce on the catalog bus"},
+    # It starts another machine than the one that is tried.
+    "Assignments": set(),
+}
+
+
+@pytest.fixture(scope="module")
+def roles(pipeline: Pipeline) -> Roles:
+    return Roles(pipeline.aws)
+
+
+@pytest.fixture(scope="module")
+def places(pipeline: Pipeline) -> Places:
+    resources = pipeline.aws.client("cloudformation").get_paginator("list_stack_resources")
+    found = {
+        item["LogicalResourceId"]: item["PhysicalResourceId"]
+        for page in resources.paginate(StackName=STACK_NAME)
+        for item in page["StackResourceSummaries"]
+    }
+
+    def named(part: str) -> str:
+        return next(physical for logical, physical in found.items() if logical.startswith(part))
+
+    # An empty upload fails, so nothing is filed, and its execution is there to be described.
+    execution = pipeline.execution_of(UPLOAD, pipeline.upload(UPLOAD, b""))
+    version = pipeline.upload(UPLOAD, b"")
+    filed = pipeline.s3.put_object(Bucket=pipeline.processed, Key=FILED, Body=b"x")["VersionId"]
+    outputs = pipeline.aws.outputs
+    return Places(
+        landing=pipeline.landing,
+        processed=pipeline.processed,
+        machine=pipeline.machine,
+        execution=execution["executionArn"],
+        ledger=outputs["LedgerTableName"],
+        catalog=outputs["CatalogTableName"],
+        intake_bus=outputs["IntakeBusName"],
+        catalog_bus=outputs["CatalogBusName"],
+        secret=named("CatalogPseudonymSecret"),
+        queue=named("DeadLettersIntakes"),
+        function=named("TasksTagObjectFunction"),
+        key=named("KeysRecords"),
+        log_group=named("TasksTagObjectLogs"),
+        version=version,
+        filed_version=filed,
+    )
+
+
+@pytest.mark.parametrize("role", MAY)
+def test_a_role_may_do_its_work_and_is_refused_everything_else(
+    roles: Roles, places: Places, role: str
+) -> None:
+    client = roles.acting_as(roles.all()[role])
+    allowed = {what for what, attempt in ATTEMPTS.items() if not refused(attempt, client, places)}
+    assert allowed == MAY[role]
+
+
+def test_every_role_of_the_stack_is_tried(roles: Roles) -> None:
+    assert set(roles.all()) == set(MAY)
+
+
+def test_whoever_has_no_role_may_do_nothing(roles: Roles, places: Places) -> None:
+    assert not [what for what, attempt in ATTEMPTS.items() if not refused(attempt, roles.nobody, places)]
