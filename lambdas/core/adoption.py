@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from lambdas.core.classification import PATIENT_METADATA, identity, metadata_text
+from lambdas.core.classification import PATIENT_METADATA, metadata_text
+from lambdas.core.identity import identity
 from lambdas.core.layout import Standing
 from lambdas.core.model import (
     Classification,
