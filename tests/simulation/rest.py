@@ -208,12 +208,12 @@ class _Key:
         # promoted one begins anew, and may find it overtaken. The newer version is announced; the tag stays.
         begun_anew = any(e.express and e.status != "SUCCEEDED" for e in executions)
         if not ended:
-            return found + (
-                [f"I3 {upload.name} failed for good but is tagged {tag}"]
-                if tag not in (None, "failed")
-                and not any(e.express and e.status == "ABORTED" for e in executions)
-                else []
-            )
+            # Nobody hears of a promotion that fails for good: the status that a copy brought along stays, if a newer
+            # version was filed before anybody looked.
+            unheard = {"ABORTED"} | ({"FAILED"} if upload is not self.uploads[-1] else set())
+            if tag in (None, "failed") or any(e.express and e.status in unheard for e in executions):
+                return found
+            return [*found, f"I3 {upload.name} failed for good but is tagged {tag}"]
         allowed = {_STATUS_OF.get(disposition, disposition) for disposition in ended}
         if upload is self.uploads[-1] and self.world.landing.live(self.key.key) and upload.body:
             allowed = {"cataloged"}
