@@ -30,7 +30,11 @@ class Places:
 
     landing: str
     processed: str
+    reports: str
     machine: str
+    backfill: str
+    adoption: str
+    reassignment: str
     execution: str
     ledger: str
     catalog: str
@@ -39,6 +43,7 @@ class Places:
     secret: str
     queue: str
     function: str
+    adopting_function: str
     key: str
     log_group: str
     version: str
@@ -51,6 +56,11 @@ Attempt = Callable[[Client, Places], Any]
 
 def event(bus: str, source: str, kind: str) -> dict[str, Any]:
     return {"Entries": [{"EventBusName": bus, "Source": source, "DetailType": kind, "Detail": "{}"}]}
+
+
+def start_badly(aws: Client, machine: str) -> Any:
+    """Ask for an execution that nobody gets, as its input is no JSON: access is refused before that is seen."""
+    return aws("stepfunctions").start_execution(stateMachineArn=machine, input="{")
 
 
 ITEM = {"source_id": {"S": NOBODY}}
@@ -90,6 +100,20 @@ ATTEMPTS: dict[str, Attempt] = {
     "delete a version of what is filed": lambda aws, at: aws("s3").delete_object(
         Bucket=at.processed, Key=FILED, VersionId=at.filed_version
     ),
+    "read a backfill's report": lambda aws, at: aws("s3").get_object(
+        Bucket=at.reports, Key=f"backfill/{NOBODY}"
+    ),
+    "write a backfill's report": lambda aws, at: aws("s3").put_object(
+        Bucket=at.reports, Key=f"backfill/{NOBODY}", Body=b"x"
+    ),
+    "read an adoption's report": lambda aws, at: aws("s3").get_object(
+        Bucket=at.reports, Key=f"adoption/{NOBODY}"
+    ),
+    "write an adoption's report": lambda aws, at: aws("s3").put_object(
+        Bucket=at.reports, Key=f"adoption/{NOBODY}", Body=b"x"
+    ),
+    "delete a report": lambda aws, at: aws("s3").delete_object(Bucket=at.reports, Key=f"backfill/{NOBODY}"),
+    "list the reports": lambda aws, at: aws("s3").list_objects_v2(Bucket=at.reports),
     "change a bucket's policy": lambda aws, at: aws("s3").delete_bucket_policy(Bucket=at.processed),
     "read the ledger": lambda aws, at: aws("dynamodb").get_item(TableName=at.ledger, Key=ITEM),
     "read the whole ledger": lambda aws, at: aws("dynamodb").scan(TableName=at.ledger, Limit=1),
@@ -124,9 +148,15 @@ ATTEMPTS: dict[str, Attempt] = {
     "start an execution": lambda aws, at: aws("stepfunctions").start_execution(
         stateMachineArn=at.machine, input=json.dumps({"bucket": NOBODY, "key": NOBODY})
     ),
+    "start a backfill": lambda aws, at: start_badly(aws, at.backfill),
+    "start an adoption": lambda aws, at: start_badly(aws, at.adoption),
+    "start a reassignment": lambda aws, at: start_badly(aws, at.reassignment),
     "stop an execution": lambda aws, at: aws("stepfunctions").stop_execution(executionArn=at.execution),
     "call a function": lambda aws, at: aws("lambda").invoke(
         FunctionName=at.function, InvocationType="DryRun"
+    ),
+    "call the function that adopts": lambda aws, at: aws("lambda").invoke(
+        FunctionName=at.adopting_function, InvocationType="DryRun"
     ),
     "change a function": lambda aws, at: aws("lambda").update_function_configuration(
         FunctionName=at.function, Description="x"
