@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from benchmarks.operations import Operations, Work
 
 WRITES = {"PutObject", "CopyObject", "PutObjectTagging", "DeleteObject", "ListObjectsV2"}
 READS = {"HeadObject", "GetObject", "GetObjectTagging"}
-ROUTING = {"RouteObject"}  # states that do no work: two events in the history instead of five
 
 # What Lambda itself writes of an invocation.
 PLATFORM_LINES = (
@@ -22,34 +20,6 @@ PLATFORM_LINES = (
     "REPORT RequestId: 8f5f2c1e-0c2b-4d8b-9d8e-0b1f2a3c4d5e\tDuration: 123.45 ms\tBilled Duration: 124 ms\t"
     "Memory Size: 256 MB\tMax Memory Used: 112 MB\t\n"
     "XRAY TraceId: 1-67123456-0123456789abcdef01234567\tSegmentId: 0123456789abcdef\tSampled: false\t\n",
-)
-# What Step Functions delivers of one event of a history, without data, and what it delivers of each state.
-_EVENT = {
-    "id": "12",
-    "redrive_count": "0",
-    "previous_event_id": "11",
-    "event_timestamp": "1732406400000",
-    "execution_arn": "arn:aws:states:us-east-1:111122223333:execution:Carefile-prod-ObjectPipeline:"
-    "8f5f2c1e-0c2b-4d8b-9d8e-0b1f2a3c4d5e_8f5f2c1e-0c2b-4d8b-9d8e-0b1f2a3c4d5e",
-}
-_NAMED = {"name": "NormaliseSession"}
-_RESOURCE = {"resourceType": "lambda", "resource": "invoke"}
-_TASK_EVENTS = (
-    {"type": "TaskStateEntered", "details": {"inputDetails": {"truncated": False}, **_NAMED}},
-    {"type": "TaskScheduled", "details": {**_RESOURCE, "region": "us-east-1", "timeoutInSeconds": 930}},
-    {"type": "TaskStarted", "details": _RESOURCE},
-    {"type": "TaskSucceeded", "details": {**_RESOURCE, "outputDetails": {"truncated": False}}},
-    {"type": "TaskStateExited", "details": {"outputDetails": {"truncated": False}, **_NAMED}},
-)
-_AROUND = (
-    {
-        "type": "ExecutionStarted",
-        "details": {
-            "inputDetails": {"truncated": False},
-            "roleArn": "arn:aws:iam::111122223333:role/Carefile-prod-PipelineRole5A1E7B2C-8f5f2c1e0c2b",
-        },
-    },
-    {"type": "ExecutionSucceeded", "details": {"outputDetails": {"truncated": False}}},
 )
 
 
@@ -115,11 +85,6 @@ def _executions(counted: Operations, lane: Lane) -> Iterator[Line]:
     if lane is Lane.STANDARD:
         transitions = len(counted.states)
         yield Line("Transitions", f"{transitions}", transitions * prices.STATE_TRANSITION)
-        logged = [*_AROUND]
-        for state in counted.states:
-            logged += (_TASK_EVENTS[0], _TASK_EVENTS[-1]) if state in ROUTING else _TASK_EVENTS
-        size = sum(len(json.dumps({**_EVENT, **event})) + prices.LOG_EVENT_OVERHEAD for event in logged)
-        yield Line("Execution log", f"{size:.0f} B at level ALL", _logs(size))
         return
     waits = sum(
         duration_ms(work) * work.per_object for work in counted.works if not work.function.startswith("Index")

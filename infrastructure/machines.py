@@ -10,9 +10,16 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from infrastructure import permissions
+from infrastructure.accepted import accept
 from infrastructure.config import ExecutionLogLevel, StageConfig
 from infrastructure.encryption import Keys, as_it_is
 from infrastructure.operations import ServiceRole, log_group
+
+_LOGGED_IN_PART = (
+    "Step Functions itself keeps every step of every execution for 90 days, encrypted and open to who may read records; "
+    "CloudTrail names who started it. The log holds what failed. A copy of the steps that went well, without their data, "
+    "would say nothing more; a stage that has to keep it for longer sets execution_log_level to ALL."
+)
 
 
 class Machine:
@@ -31,6 +38,7 @@ class Machine:
         kind: sfn.StateMachineType = sfn.StateMachineType.STANDARD,
         log_level: ExecutionLogLevel | None = None,
     ) -> None:
+        level = log_level or config.execution_log_level
         # Named, because its own key and role have to name it before it exists.
         self.name = name
         role = ServiceRole(
@@ -67,12 +75,14 @@ class Machine:
                     # machine. The stack's own id keeps a retained group out of a later stack's way.
                     name=f"/aws/vendedlogs/states/{name}-{_stack_guid()}",
                 ),
-                level=sfn.LogLevel((log_level or config.execution_log_level).value),
+                level=sfn.LogLevel(level.value),
                 include_execution_data=False,
             ),
             tracing_enabled=True,
         )
         role.must_be_ready_for(self.machine)
+        if level is not ExecutionLogLevel.ALL:
+            accept(self.machine, ["AwsSolutions-SF1"], _LOGGED_IN_PART)
 
 
 def _stack_guid() -> str:

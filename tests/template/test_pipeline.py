@@ -76,7 +76,7 @@ def test_the_machine_is_standard_traced_logged_without_data_and_encrypted(stage:
     assert machine["StateMachineType"] == "STANDARD"
     assert machine["TracingConfiguration"] == {"Enabled": True}
     assert machine["LoggingConfiguration"]["IncludeExecutionData"] is False
-    assert machine["LoggingConfiguration"]["Level"] == "ALL"
+    assert machine["LoggingConfiguration"]["Level"] == "ERROR"
     assert machine["EncryptionConfiguration"]["KmsKeyId"] == {"Fn::GetAtt": [key, "Arn"]}
 
 
