@@ -16,9 +16,9 @@ from infrastructure.encryption import Keys, as_it_is
 from infrastructure.operations import ServiceRole, log_group
 
 _LOGGED_IN_PART = (
-    "Step Functions itself keeps every step of every execution for 90 days, encrypted and open to who may read records; "
-    "CloudTrail names who started it. The log holds what failed. A copy of the steps that went well, without their data, "
-    "would say nothing more; a stage that has to keep it for longer sets execution_log_level to ALL."
+    "Step Functions itself keeps every step of every execution for 90 days, encrypted and open to who may read "
+    "records; CloudTrail names who started it. The log holds what failed. A copy of the steps that went well, without "
+    "their data, would say nothing more; a stage that has to keep it for longer sets execution_log_level to ALL."
 )
 
 
