@@ -86,7 +86,7 @@ def running(home: Path, **environment: str) -> Iterator[EmbeddedAws]:
     settings = settings_for(home)
     with pytest.MonkeyPatch.context() as patch:
         # Retries wait a twentieth of their time.
-        for name, value in {"SFN_WAIT_SCALE": "0.05", **environment}.items():
+        for name, value in {"SFN_WAIT_SCALE": "0.05", **ENFORCED, **environment}.items():
             patch.setenv(name, value)
         processes.start(settings)
     try:
@@ -97,19 +97,19 @@ def running(home: Path, **environment: str) -> Iterator[EmbeddedAws]:
 
 @pytest.fixture(scope="session")
 def bare_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
-    with running(tmp_path_factory.mktemp("bare"), **ENFORCED) as aws:
+    with running(tmp_path_factory.mktemp("bare")) as aws:
         yield aws
 
 
 @pytest.fixture(scope="session")
 def unmended_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
-    with running(tmp_path_factory.mktemp("unmended"), CAREFILE_UNMENDED="1", **ENFORCED) as aws:
+    with running(tmp_path_factory.mktemp("unmended"), CAREFILE_UNMENDED="1") as aws:
         yield aws
 
 
 @pytest.fixture(scope="session")
 def deployed_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
-    with running(tmp_path_factory.mktemp("deployed"), **ENFORCED) as aws:
+    with running(tmp_path_factory.mktemp("deployed")) as aws:
         deployment.bring_up_to_date(aws.settings)
         yield aws
 

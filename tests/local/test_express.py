@@ -18,7 +18,10 @@ pytestmark = pytest.mark.timeout(120)
 def express_machine(aws: EmbeddedAws, states: dict[str, Any]) -> str:
     definition = {"QueryLanguage": "JSONata", "StartAt": next(iter(states)), "States": states}
     return aws.client("stepfunctions").create_state_machine(
-        name=stubs.unique("express"), definition=json.dumps(definition), roleArn=stubs.ROLE, type="EXPRESS"
+        name=stubs.unique("express"),
+        definition=json.dumps(definition),
+        roleArn=stubs.role(aws),
+        type="EXPRESS",
     )["stateMachineArn"]
 
 

@@ -14,6 +14,7 @@ from lambdas.core.errors import CarefileError
 ROOT = Path(__file__).parents[2]
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", RUNBOOK, re.DOTALL | re.MULTILINE))
+SLUGS = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in SECTIONS}
 ALL = (*ADVICE, OTHER)
 
 
@@ -44,14 +45,16 @@ def test_every_advice_has_its_section_with_the_same_meaning(advice: Advice) -> N
 
 @pytest.mark.parametrize("advice", ALL, ids=lambda advice: advice.name)
 def test_the_link_of_an_advice_leads_to_its_section(advice: Advice) -> None:
-    slugs = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in SECTIONS}
     file, _, anchor = advice.anchor.partition("#")
     assert file == "docs/runbook.md"
-    assert anchor in slugs
+    assert anchor in SLUGS
 
 
-def test_no_section_is_about_a_name_that_does_not_exist() -> None:
-    assert set(SECTIONS) == {advice.name for advice in ALL} | {"Dead letters", "Reassignments"}
+def test_every_section_is_about_an_error_or_an_alarm_that_exists() -> None:
+    code = "".join((ROOT / "infrastructure" / name).read_text() for name in ("alarms.py", "stack.py"))
+    of_alarms = set(re.findall(r'section="([a-z-]+)"', code))
+    assert len(of_alarms) >= 8
+    assert {advice.anchor.partition("#")[2] for advice in ALL} | of_alarms == SLUGS
 
 
 def test_the_runbook_explains_every_reason_of_a_rejection() -> None:

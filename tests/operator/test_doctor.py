@@ -30,7 +30,11 @@ def test_what_a_fresh_deployment_has_is_well(carefile: Carefile) -> None:
 def test_a_disabled_rule_is_told_with_what_to_do(carefile: Carefile, deployed_aws: EmbeddedAws) -> None:
     events = deployed_aws.client("events")
     bus = deployed_aws.outputs["IntakeBusName"]
-    (rule,) = [item["Name"] for item in events.list_rules(EventBusName=bus)["Rules"]]
+    (rule,) = [
+        item["Name"]
+        for item in events.list_rules(EventBusName=bus)["Rules"]
+        if "SubmissionRule" in item["Name"]
+    ]
     events.disable_rule(Name=rule, EventBusName=bus)
     try:
         ran = carefile("doctor")

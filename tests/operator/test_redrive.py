@@ -41,7 +41,7 @@ def failed(carefile: Carefile, file: MakeFile, deployed_aws: EmbeddedAws) -> lis
     paths = [file(f"redrive-{number}.txt") for number in range(2)]
     with broken(deployed_aws):
         ran = carefile("put", *paths, "--patient", "Redrive_1", "--wait", "--json")
-    assert {row["error"] for row in ran.rows} == {"StorageFailed"}
+    assert {row["error"] for row in ran.rows} == {"StorageDenied"}
     return [row["execution"] for row in ran.rows]
 
 
@@ -49,14 +49,14 @@ def test_nothing_is_done_without_yes(carefile: Carefile, failed: list[str]) -> N
     ran = carefile("redrive", "--state", STATE)
     assert ran.code == 0
     assert "Nothing was done" in ran.err
-    rows = carefile("redrive", "--error", "StorageFailed", "--json").rows
+    rows = carefile("redrive", "--error", "StorageDenied", "--json").rows
     assert set(failed) <= {row["execution"] for row in rows}
     assert carefile("show", failed[0], "--json").thing["redrives"] == 0
     carefile("redrive", *failed, "--yes")
 
 
 def test_those_of_an_error_go_on_where_they_failed(carefile: Carefile, failed: list[str]) -> None:
-    ran = carefile("redrive", "--error", "StorageFailed", "--yes", "--json")
+    ran = carefile("redrive", "--error", "StorageDenied", "--yes", "--json")
     # Other tests may have left failures of that name on the shared instance.
     ended = {row["execution"]: (row["action"], row["status"]) for row in ran.rows}
     assert {ended[name] for name in failed} == {("re-driven", "SUCCEEDED")}
@@ -78,7 +78,7 @@ def test_what_fails_again_is_told_with_its_error(
     with broken(deployed_aws):
         ran = carefile("redrive", failed[0], "--yes")
     assert ran.code == 1
-    assert "StorageFailed" in ran.out
+    assert "StorageDenied" in ran.out
     assert "1 failed again" in ran.err
     assert carefile("redrive", *failed, "--yes").code == 0
 

@@ -136,7 +136,10 @@ def test_a_wrong_stage_is_told_in_one_line(project: Path) -> None:
     command = [sys.executable, "-m", "infrastructure.app", "-c", "stage=nowhere"]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
-    assert done.stderr == "carefile: stage: 'nowhere' is not configured; allowed: dev, local, prod\n"
+    assert (
+        done.stderr
+        == "carefile: stage: 'nowhere' is not configured; allowed: dev, local, local-express, prod\n"
+    )
 
 
 def test_the_context_of_the_cdk_s_command_line_wins_over_cdk_json(project: Path) -> None:
