@@ -90,16 +90,33 @@ def identities(
         else:
             name = Name(f"system {_plain(candidate.system or '')}", value)
         weighed[candidate] = (place, candidate.rank), name
-    counting = {
-        candidate: name
-        for candidate, (order, name) in weighed.items()
-        if not any(before < order and _around(other, candidate) for other, (before, _) in weighed.items())
-    }
+    counting = _counting(weighed)
     return Identities(
         {candidate: name.id for candidate, name in counting.items()},
         tuple(_persons(counting)),
         all(any(_around(a, b) or _around(b, a) for b in weighed) for a in nobody),
     )
+
+
+def _counting(
+    weighed: Mapping[PatientCandidate, tuple[tuple[int, int], Name]],
+) -> Mapping[PatientCandidate, Name]:
+    """Those that no better one of their record, or of a record around it, speaks for. One around speaks for what lies
+    within only where that agrees: with itself, and with the further names that stand beside the better one."""
+    silent: set[PatientCandidate] = set()
+    for scope in sorted({candidate.scope for candidate in weighed}, key=len, reverse=True):
+        here = [candidate for candidate in weighed if candidate.scope == scope]
+        within = [candidate for candidate in weighed if candidate.scope.startswith(f"{scope}/")]
+        beside: dict[tuple[tuple[int, int], str], set[Name]] = {}
+        for order, name in map(weighed.__getitem__, here):
+            beside.setdefault((order, name.namespace), set()).add(name)
+        speaking = {candidate: weighed[candidate][1] for candidate in within if candidate not in silent}
+        agree = not speaking or bool(frozenset.intersection(*_persons(speaking)))
+        for order, name in map(weighed.__getitem__, within):
+            agree = agree and name in beside.get((order, name.namespace), {name})
+        best = min(weighed[candidate][0] for candidate in here)
+        silent |= {c for c in (*here, *(within if agree else ())) if best < weighed[c][0]}
+    return {candidate: name for candidate, (_, name) in weighed.items() if candidate not in silent}
 
 
 def _persons(counting: Mapping[PatientCandidate, Name]) -> Iterable[frozenset[Name]]:

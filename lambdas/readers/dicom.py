@@ -103,6 +103,7 @@ _RECORDS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
 )
 _SEQUENCES = (
     *("IssuerOfPatientIDQualifiersSequence", "OtherPatientIDs", "OtherPatientIDsSequence"),
+    "GroupOfPatientsIdentificationSequence",
     *("DirectoryRecordSequence", "ContentSequence", "ConceptNameCodeSequence", "ValueType"),
 )
 
@@ -176,15 +177,24 @@ def _field(data: Dataset, names: str) -> str:
 
 
 def _tell_patient(data: Dataset, place: str, draft: Draft) -> None:
-    """PatientID speaks; what else the patient is called elsewhere is told, too."""
+    """PatientID speaks; what else the patient is called elsewhere is told, too, and decides nothing without it. A
+    group's PatientID is nobody's, and each of its members a patient."""
     scope = f"{place}patient"
-    _tell_id(data, "PatientID", f"{place}(0010,0020)", 0, scope, draft)
-    _tell_id(data, "OtherPatientIDs", f"{place}(0010,1000)", 1, scope, draft)
+    is_group = "GroupOfPatientsIdentificationSequence" in data
+    is_named = bool(told(data, "PatientID")) and not is_group
+    _tell_id(data, "PatientID", f"{place}(0010,0020)", 0, scope, draft, is_doubtful=not is_named)
+    _tell_id(data, "OtherPatientIDs", f"{place}(0010,1000)", 1, scope, draft, is_doubtful=not is_named)
     for number, item in enumerate(_items(data, "OtherPatientIDsSequence"), 1):
-        _tell_id(item, "PatientID", f"{place}(0010,1002)[{number}]", 1, scope, draft)
+        where = f"{place}(0010,1002)[{number}]"
+        _tell_id(item, "PatientID", where, 1, scope, draft, is_doubtful=not is_named)
+    for number, item in enumerate(_items(data, "GroupOfPatientsIdentificationSequence"), 1):
+        where = f"{place}(0010,0027)[{number}]"
+        _tell_id(item, "PatientID", where, 0, f"{scope} {number} of a group", draft, is_doubtful=True)
 
 
-def _tell_id(data: Dataset, element: str, where: str, rank: int, scope: str, draft: Draft) -> None:
+def _tell_id(
+    data: Dataset, element: str, where: str, rank: int, scope: str, draft: Draft, *, is_doubtful: bool
+) -> None:
     if element not in data:
         return
     try:
@@ -192,9 +202,12 @@ def _tell_id(data: Dataset, element: str, where: str, rank: int, scope: str, dra
     except Exception:
         draft.candidates_complete = False
         return
-    for value in values if element == "OtherPatientIDs" else ["\\".join(values)]:
+    if element == "PatientID":  # of one value: what separates several is a part of it, or a mistake
+        values, is_doubtful = ["\\".join(values)], is_doubtful or len(values) > 1
+    for value in values:
         if value:
-            draft.candidate(PatientCandidate(value, where, _issuer(data), rank, scope))
+            candidate = PatientCandidate(value, where, _issuer(data), rank, scope)
+            draft.candidate(candidate, is_doubtful=is_doubtful)
 
 
 def _issuer(data: Dataset) -> str | None:

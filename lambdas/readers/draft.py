@@ -46,6 +46,9 @@ class Draft:
     _content: list[Block] = field(default_factory=list)
     _entities: list[Entity] = field(default_factory=list)
     _candidates: list[PatientCandidate] = field(default_factory=list)
+    _names: set[tuple[str, str | None, str | None, int]] = field(default_factory=set)
+    _certain: set[tuple[str | None, str]] = field(default_factory=set)
+    _doubted: set[tuple[str | None, str]] = field(default_factory=set)
     _warnings: list[ReadingWarning] = field(default_factory=list)
     _cuts: dict[str, Cut] = field(default_factory=dict)
     _room: int = limits.MAX_TEXT
@@ -108,25 +111,36 @@ class Draft:
         type_, where = (clean(text)[: limits.MAX_CELL] for text in (type_, where))
         self._entities.append(Entity(type_, where, tuple((name, value) for name, value in pairs)))
 
-    def candidate(self, candidate: PatientCandidate) -> None:
+    @property
+    def names_somebody(self) -> bool:
+        return bool(self._candidates)
+
+    def doubt(self, code: str, message: str) -> None:
+        """Say why the content alone must not decide whose it is."""
+        self.candidates_complete = False
+        self.warn(code, message)
+
+    def candidate(self, candidate: PatientCandidate, *, is_doubtful: bool = False) -> None:
         """A patient id that the content names. One that cannot be an id is not kept, and not passed over
-        either.
+        either. A doubtful one may be somebody else's, or no patient's: unless it stands elsewhere without doubt, the
+        content decides nothing.
         """
+        if candidate.value:
+            (self._doubted if is_doubtful else self._certain).add((candidate.system, candidate.value))
         place_is_odd = not is_clean(candidate.scope) or len(candidate.scope) > limits.MAX_CELL
         if place_is_odd or not is_clean(candidate.value) or len(candidate.value) > limits.MAX_CANDIDATE:
-            self.candidates_complete = False
-            self.warn("odd-patient-id", "A patient identifier is too long or holds control characters.")
+            self.doubt("odd-patient-id", "A patient identifier is too long or holds control characters.")
             return
+        name = (candidate.value, candidate.system, candidate.type, candidate.rank)
         if len(self._candidates) >= limits.MAX_CANDIDATES:
-            if any(
-                known.value == candidate.value and known.rank == candidate.rank for known in self._candidates
-            ):
+            if name in self._names:
                 return
             if len(self._candidates) >= 2 * limits.MAX_CANDIDATES:
                 self.candidates_complete = False
                 most = 2 * limits.MAX_CANDIDATES
                 self.cut("patient identifiers", "The document names more patients than are kept.", most)
                 return
+        self._names.add(name)
         where, system, type_ = clean(candidate.where), _short(candidate.system), _short(candidate.type)
         self._candidates.append(replace(candidate, where=where[: limits.MAX_CELL], system=system, type=type_))
 
@@ -140,6 +154,8 @@ class Draft:
         self._cuts.setdefault(what, Cut(what, why, limit, total))
 
     def finish(self, source: Source) -> Extraction:
+        if self._doubted - self._certain:
+            self.doubt("doubtful-patient", "An identifier in this document may be somebody else's.")
         reason = self.reason or (Reason.CUT if self._cuts else None)
         got_something = bool(self._content or self._entities)
         unread = Status.PARTLY_READ if got_something else Status.NOT_READ

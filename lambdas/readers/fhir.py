@@ -6,16 +6,14 @@ A document is FHIR if it, or each of its first lines, is an object with a `resou
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from lambdas.core.extraction import Reason
 from lambdas.readers.base import NotThisFormatError, Reader, Source
 from lambdas.readers.draft import Draft
-from lambdas.readers.fhir_patient import tell_candidates
 from lambdas.readers.fhir_resources import tell_resource
 from lambdas.readers.fhir_values import word
-from lambdas.readers.json_patient import containers
 from lambdas.readers.json_values import Object, Value, is_too_complex, parse, parse_lines
+from lambdas.readers.patients import tell_patients
 from lambdas.readers.plain_text import note_text_facts
 
 _TYPE = re.compile(r"[A-Z][A-Za-z]{2,63}")
@@ -41,12 +39,10 @@ def _read(source: Source, draft: Draft) -> None:
 
 def tell_fhir(values: list[tuple[str, Value]], draft: Draft) -> None:
     """Resources, each with its place, and what they hold."""
-    found = [entry for place, value in values for entry in _objects(value, place)]
     if len(values) == 1 and isinstance(values[0][1], Object):
         _tell_document(values[0][1], draft)
-    for place, item in found:
-        tell_resource(item, place, draft)
-    tell_candidates(found, draft)
+    for found in tell_patients(values, draft):
+        tell_resource(found.item, found.place, draft)
 
 
 def _tell_document(resource: Object, draft: Draft) -> None:
@@ -74,20 +70,6 @@ def _is_fhir(value: Value) -> bool:
     if isinstance(value, list):
         return bool(value) and all(isinstance(item, Object) and _is_fhir(item) for item in value)
     return _TYPE.fullmatch(word(value, "resourceType") or "") is not None
-
-
-def _objects(value: Value, place: str) -> Iterator[tuple[str, Object]]:
-    """Every object of the value with its place, in the document's order."""
-    stack = [iter([(place, value)])]
-    while stack:
-        entry = next(stack[-1], None)
-        if entry is None:
-            stack.pop()
-            continue
-        place, value = entry
-        if isinstance(value, Object):
-            yield place, value
-        stack.append(containers(value, place))
 
 
 READER = Reader("fhir", "application/fhir+json", _recognises, _read)

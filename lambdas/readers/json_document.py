@@ -12,9 +12,9 @@ from lambdas.core.extraction import Reason, clean
 from lambdas.readers.base import NotThisFormatError, Reader, Source
 from lambdas.readers.draft import Draft
 from lambdas.readers.json_facts import tell_facts
-from lambdas.readers.json_patient import tell_candidates
 from lambdas.readers.json_values import is_too_complex, parse, parse_lines
 from lambdas.readers.media_types import detect_markup
+from lambdas.readers.patients import tell_patients
 from lambdas.readers.plain_text import note_text_facts
 
 _CLAIMS = ("json", "ndjson", "jsonl", "application/json", "application/x-ndjson", "application/jsonl")
@@ -39,7 +39,7 @@ def _read(source: Source, draft: Draft) -> None:
         return
     note_text_facts(source, draft)
     tell_facts(value, draft)
-    tell_candidates(value, draft)
+    tell_patients([("", value)], draft)
 
 
 def _read_lines(source: Source, draft: Draft) -> bool:
@@ -55,8 +55,7 @@ def _read_lines(source: Source, draft: Draft) -> bool:
         draft.reason = Reason.DAMAGED
         draft.warn("damaged-lines", lines.complaint)
     tell_facts([value for _, value in lines.values], draft)
-    for number, value in lines.values:
-        tell_candidates(value, draft, f"line {number}: ")
+    tell_patients([(f"line {number}: ", value) for number, value in lines.values], draft)
     return True
 
 

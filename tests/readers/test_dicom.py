@@ -88,6 +88,28 @@ def test_the_patient_is_named_by_patient_id_and_what_else_they_are_called(elemen
     assert speaking(extraction) == {value for value, _ in candidates[:1]}
 
 
+@pytest.mark.parametrize(
+    ("elements", "who"),
+    [
+        ({"OtherPatientIDsSequence": [data_set(PatientID="2", IssuerOfPatientID="I")]}, {"2"}),
+        ({"PatientID": "", "OtherPatientIDs": "2"}, {"2"}),
+        (
+            {
+                "PatientID": "G",
+                "GroupOfPatientsIdentificationSequence": [data_set(PatientID="1"), data_set(PatientID="2")],
+            },
+            {"G", "1", "2"},
+        ),
+        ({"PatientID": "G", "GroupOfPatientsIdentificationSequence": []}, {"G"}),
+        ({"PatientID": "1\\2"}, {"1\\2"}),
+    ],
+)
+def test_what_is_no_patient_s_own_id_is_told_and_decides_nothing(elements, who: set[str]) -> None:
+    extraction = read_here(dicom_of(StudyInstanceUID="1.2", **elements))
+    assert speaking(extraction) == who
+    assert not extraction.candidates_complete
+
+
 def test_a_file_cut_within_the_patient_does_not_decide() -> None:
     """Half an identifier is another patient's."""
     data = dicom_of(**EXAMPLE | {"PatientID": "4711-2024", "StudyInstanceUID": "1.2.3.4"})

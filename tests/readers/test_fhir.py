@@ -138,6 +138,9 @@ def test_a_record_number_speaks_for_an_identifier_of_elsewhere(identifiers: Any,
         bundle(patient({"value": "1", "type": MR}), patient({"value": "2", "type": SS})),
         patient({"value": "1", "type": MR}, contained=[patient({"value": "2", "type": SS})]),
         bundle(patient({"value": "1"}), observation(subject={"identifier": {"value": "2"}})),
+        bundle(
+            patient({"value": "1"}), observation(subject={"reference": "#x", "identifier": {"value": "2"}})
+        ),
         [patient({"value": "1"}), patient({"value": "2"})],
         {"resourceType": "Patient", "identifier": {"value": "1"}, "x": patient({"value": "2"})},
     ],
@@ -158,14 +161,25 @@ NAMED = patient({"value": "1"}, id="a")
     ("value", "complete"),
     [
         (bundle(NAMED, observation(subject={"reference": "Patient/a"})), True),
-        (bundle(NAMED, observation(subject={"reference": "https://x/fhir/Patient/a/_history/3"})), True),
+        (bundle(NAMED, observation(subject={"reference": "Patient/a/_history/3"})), True),
+        (bundle(NAMED, observation(subject={"reference": "https://x/fhir/Patient/a"})), False),
         (bundle(NAMED, observation(subject={"reference": "Group/b"})), True),
         (bundle(NAMED, observation(performer=[{"reference": "Practitioner/b"}])), True),
         (bundle(NAMED, observation(subject={"reference": "Patient/b"})), False),
         (bundle(NAMED, observation(patient=[{"reference": "urn:uuid:b"}])), False),
         (bundle(NAMED, patient()), False),
         (patient(), False),
+        (bundle(NAMED, observation(subject={"display": "somebody"})), False),
+        (bundle(NAMED, observation(performer=[{"reference": "Patient/b"}])), False),
         (bundle(observation(subject={"reference": "Patient/b"})), True),
+        (bundle(observation(subject={"reference": "Patient/b", "identifier": {"value": "2"}})), True),
+        (
+            [
+                observation(subject={"reference": "Patient/b", "identifier": {"value": "2"}}),
+                observation(subject={"reference": "Patient/c"}),
+            ],
+            False,
+        ),
     ],
 )
 def test_a_patient_spoken_of_but_not_identified_keeps_the_content_from_deciding(
@@ -182,3 +196,119 @@ def test_references_by_full_url_are_followed() -> None:
 
 def test_a_resource_s_own_id_names_nobody() -> None:
     assert found(read_json({"resourceType": "Patient", "id": "4711"})) == []
+
+
+def entry(url: str, resource: dict[str, Any]) -> dict[str, Any]:
+    return {"fullUrl": url, "resource": resource}
+
+
+HERE, ELSEWHERE = "https://a.example/fhir", "https://b.example/fhir"
+
+
+@pytest.mark.parametrize(
+    ("reference", "of", "complete"),
+    [
+        (f"{HERE}/Patient/a", ELSEWHERE, True),
+        (f"{HERE}/Patient/a/_history/3", ELSEWHERE, True),
+        (f"{ELSEWHERE}/Patient/a", HERE, False),
+        ("Patient/a", HERE, True),
+        ("Patient/a", ELSEWHERE, False),
+    ],
+)
+def test_one_id_of_two_servers_is_two_patients(reference: str, of: str, complete: bool) -> None:
+    value = {
+        "resourceType": "Bundle",
+        "entry": [
+            entry(f"{HERE}/Patient/a", NAMED),
+            entry(f"{of}/Observation/1", observation(subject={"reference": reference})),
+        ],
+    }
+    assert read_json(value).candidates_complete is complete
+
+
+@pytest.mark.parametrize(
+    "reference", ["Patient/a", "https://b.example/fhir/Patient/a", "urn:uuid:a", "Group/a", "#a"]
+)
+def test_an_identifier_beside_a_reference_names_a_patient_as_well(reference: str) -> None:
+    subject = {"reference": reference, "type": "Patient", "identifier": {"system": "s", "value": "2"}}
+    extraction = read_json(bundle(NAMED, observation(subject=subject)))
+    assert speaking(extraction) == {"1", "2"}
+
+
+@pytest.mark.parametrize(
+    ("resource", "member"),
+    [
+        ("Appointment", {"participant": [{"actor": {"type": "Patient", "identifier": {"value": "2"}}}]}),
+        ("Task", {"for": {"type": "Patient", "identifier": {"value": "2"}}}),
+        ("ResearchSubject", {"individual": {"type": "Patient", "identifier": {"value": "2"}}}),
+        ("Immunization", {"patient": {"identifier": {"value": "2"}}}),
+        ("Coverage", {"beneficiary": {"identifier": {"value": "2"}}}),
+        ("Group", {"member": [{"entity": {"type": "Patient", "identifier": {"value": "2"}}}]}),
+        ("Basic", {"extension": [{"valueReference": {"type": "Patient", "identifier": {"value": "2"}}}]}),
+        ("Observation", {"subject": {"reference": "Patient?identifier=s|2"}}),
+        ("Observation", {"subject": {"type": "http://hl7.org/x/Patient", "identifier": {"value": "2"}}}),
+    ],
+)
+def test_a_patient_is_named_wherever_a_reference_says_that_it_is_one(resource: str, member: Any) -> None:
+    value = {"resourceType": resource, **member}
+    assert speaking(read_json(value)) == {"2"}
+    assert read_json(value).candidates_complete
+    assert speaking(read_json(bundle(NAMED, value))) == {"1", "2"}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        observation(subject={"identifier": {"value": "2"}}),
+        {"resourceType": "Appointment", "participant": [{"actor": {"identifier": {"value": "2"}}}]},
+        {"resourceType": "Coverage", "subscriber": {"type": "Patient", "identifier": {"value": "2"}}},
+        {"resourceType": "Basic", "author": patient({"value": "2"})},
+        patient({"value": "2"}, link=[{"other": {"reference": "Patient/b"}}]),
+    ],
+)
+def test_who_may_be_somebody_else_is_told_and_decides_nothing(value: Any) -> None:
+    extraction = read_json(value)
+    assert speaking(extraction) == {"2"}
+    assert not extraction.candidates_complete
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        observation(subject={"type": "Device", "identifier": {"value": "2"}}),
+        observation(subject={"reference": "Group/b", "identifier": {"value": "2"}}),
+        observation(performer=[{"identifier": {"value": "2"}}]),
+        {"resourceType": "Encounter", "participant": [{"individual": {"identifier": {"value": "2"}}}]},
+        {"resourceType": "RelatedPerson", "identifier": [{"value": "2"}]},
+    ],
+)
+def test_what_is_no_patient_is_not_told(value: Any) -> None:
+    assert found(read_json(value)) == []
+    assert read_json(bundle(NAMED, value)).candidates_complete
+
+
+def test_a_subject_named_by_an_identifier_of_the_patient_is_that_patient() -> None:
+    record = patient({"system": "s", "value": "1", "type": MR}, {"system": "t", "value": "2"})
+    value = bundle(record, observation(subject={"identifier": {"system": "t", "value": "2"}}))
+    assert speaking(read_json(value)) == {"1"}
+    assert read_json(value).candidates_complete
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [patient({"value": "1"}), {"patient_id": "2"}],
+        {"patient_id": "1", "resource": patient({"value": "2"})},
+        {"patient_id": "1", **bundle(patient({"value": "2"}))},
+        {"data": [{"mrn": "1"}, bundle(patient({"value": "2"}))]},
+        patient({"value": "1"}, patient_id="2"),
+    ],
+)
+def test_plain_fields_and_resources_in_one_document_both_speak(value: Any) -> None:
+    assert speaking(read_json(value)) == {"1", "2"}
+
+
+def test_plain_fields_and_resources_in_json_lines_both_speak() -> None:
+    named = patient({"value": "1"})
+    for rows in ([named, named, named, {"patient_id": "2"}], [{"patient_id": "2"}, named, named]):
+        assert speaking(lines(*rows)) == {"1", "2"}

@@ -44,6 +44,54 @@ def test_records_in_a_list_are_all_told_by_json_pointer() -> None:
     assert found(extraction) == [("7", "/a~1b~0/0/x/mrn"), ("8", "/a~1b~0/1/x/mrn")]
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"name": "x", "mother": {"patient_id": "A_1"}},
+        {"emergencyContacts": [{"name": "x", "ids": {"mrn": "A_1"}}]},
+        {"next_of_kin": {"mrn": "A_1"}},
+        {"people": [{"relationship": "donor", "patient_id": "A_1"}]},
+        {"patient_id": "B_2", "guardian": {"mrn": "A_1"}},
+    ],
+)
+def test_who_stands_under_somebody_else_is_told_and_decides_nothing(value: Any) -> None:
+    extraction = read_json(value)
+    assert "A_1" in {who for who, _ in found(extraction)}
+    assert not extraction.candidates_complete
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"patient_id": "A_1", "contact": {"patient_id": "A_1"}},
+        {"patient_id": "A_1", "guardian": {"mrn": ""}},
+        {"patient_id": "A_1", "relationship": "self"},
+        {"patient_id": "A_1", "mother": {"name": "x"}},
+        {"parentheses": {"patient_id": "A_1"}},
+    ],
+)
+def test_nobody_else_is_named_where_no_other_id_stands(value: Any) -> None:
+    extraction = read_json(value)
+    assert speaking(extraction) == {"A_1"}
+    assert extraction.candidates_complete
+
+
+@pytest.mark.parametrize(
+    ("value", "who"),
+    [
+        ({"patient_id": "A", "records": [{"mrn": "M"}, {"mrn": "M"}]}, {"A"}),
+        ({"patient_id": "A", "records": [{"mrn": "M"}, {"mrn": "N"}]}, {"A", "M", "N"}),
+        ({"patient_id": "A", "mrn": "M", "records": [{"mrn": "M"}]}, {"A"}),
+        ({"patient_id": "A", "mrn": "M", "records": [{"mrn": "N"}]}, {"A", "N"}),
+        ({"patient_id": "A", "records": [{"mrn": "M"}, {"medical_record_number": "N"}]}, {"A", "M", "N"}),
+        ({"patient_id": "A", "x": {"mrn": "M", "y": [{"patientId": "O"}, {"patientId": "P"}]}}, None),
+        ({"patient_id": "A", "x": {"mrn": "M", "y": [{"patientId": "O"}, {"patientId": "O"}]}}, {"A"}),
+    ],
+)
+def test_an_outer_id_speaks_for_inner_ones_only_if_these_agree(value: Any, who: set[str] | None) -> None:
+    assert speaking(read_json(value)) == (who or {"A", "M", "O", "P"})
+
+
 def test_json_lines_are_told_by_line() -> None:
     assert found(read_text('{"mrn": "a"}\n\n{"mrn": "b"}\n')) == [
         ("a", "line 1: /mrn"),
