@@ -51,6 +51,14 @@ def items(connection: Connection, place: Place) -> Iterator[Item]:
 
 def must_be_there(connection: Connection, place: Place) -> None:
     """Stop where the bucket is not there or nothing is under the prefix."""
+    if not must_have_bucket(connection, place):
+        raise Problem(
+            f"there is nothing under {place}", "keys are exact, also in case; a prefix is how keys begin"
+        )
+
+
+def must_have_bucket(connection: Connection, place: Place) -> bool:
+    """Stop where the bucket is not there. Otherwise whether there is anything under the prefix."""
     try:
         found = connection.client("s3").list_objects_v2(Bucket=place.bucket, Prefix=place.prefix, MaxKeys=1)
     except ClientError as error:
@@ -59,10 +67,7 @@ def must_be_there(connection: Connection, place: Place) -> None:
                 f"there is no bucket {place.bucket}", f"the landing bucket is {connection.landing}"
             ) from None
         raise
-    if not found.get("KeyCount"):
-        raise Problem(
-            f"there is nothing under {place}", "keys are exact, also in case; a prefix is how keys begin"
-        )
+    return bool(found.get("KeyCount"))
 
 
 def must_be_accepted(connection: Connection, place: Place) -> None:

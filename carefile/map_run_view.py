@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from carefile.exits import Exit
 from carefile.map_runs import MapRuns, Run
-from carefile.view import Column, View, lasting
+from carefile.view import Column, View, lasting, plain
 
 
-def shown_to_the_end(view: View, runs: MapRuns, arn: str, command: str) -> Exit:
-    """Follow a run and tell its end. Not well when any item failed, also within the tolerance."""
+def shown_to_the_end(view: View, runs: MapRuns, arn: str, command: str, *, same: bool = False) -> Exit:
+    """Follow a run and tell its end. Not well when any item failed, also within the tolerance. `same`: the command,
+    given again as it is, goes on with the run by itself."""
     name = arn.rpartition(":")[2]
     run: Run | None = None
     try:
@@ -19,13 +20,14 @@ def shown_to_the_end(view: View, runs: MapRuns, arn: str, command: str) -> Exit:
                     doing = f"{run.counts.get('failed', 0)} failed" if run.counts.get("failed") else "Working"
                     bar.update(task, completed=run.done, total=run.counts["total"], description=doing)
     except KeyboardInterrupt:
-        view.warn(f"\nIt goes on by itself. `{command} --run {name}` follows it again.")
+        again = command if same else f"{command} --run {name}"
+        view.warn(f"\nIt goes on by itself. `{plain(again)}` follows it again.")
         raise
     assert run is not None  # noqa: S101 - a run is looked at once at least
-    return _told(view, runs, run, command)
+    return _told(view, runs, run, command, same=same)
 
 
-def _told(view: View, runs: MapRuns, run: Run, command: str) -> Exit:
+def _told(view: View, runs: MapRuns, run: Run, command: str, *, same: bool) -> Exit:
     dispositions = runs.dispositions(run)
     failed = (item.to_json() for item in runs.failed(run))
     count = view.stream(_FAILED, failed, below=lambda r: r["reason"], nothing="")
@@ -41,14 +43,16 @@ def _told(view: View, runs: MapRuns, run: Run, command: str) -> Exit:
     if run.status == "SUCCEEDED" and not run.unwell:
         return Exit.DONE
     if run.status == "SUCCEEDED":
+        afresh = "" if same else " with --afresh"
         view.warn(
-            "Some failed, within the tolerance. Mend the cause, then give the same command with --afresh: "
+            f"Some failed, within the tolerance. Mend the cause, then give the same command{afresh}: "
             "what is filed already is not copied again."
         )
     else:
+        again = command if same else f"{command} --redrive {run.name}"
         view.warn(
             f"{run.name} ended {run.status}{f' ({run.error})' if run.error else ''}. Mend the cause, then: "
-            f"{command} --redrive {run.name}"
+            f"{plain(again)}"
         )
     return Exit.FOUND
 

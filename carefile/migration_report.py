@@ -2,12 +2,16 @@
 
 The report holds the digest of that file and is sealed by a digest of itself, so a retirement sees whether either was
 changed since. The seal proves no identity: who signed is what was typed.
+
+The next comparison replaces these three. Of a report that was signed there is a copy in a folder of its own, which
+nothing replaces: it is what tells of originals that were retired on its strength.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,11 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from carefile.listing import Place
-from carefile.migration import Line, read_lines
+from carefile.migration import OBJECTS, Line, read_lines
+from carefile.private_files import opened, write
 from carefile.problem import Problem
 from carefile.view import sized
 
 FRESH = timedelta(hours=24)
+_JSON, _HTML, _RETIRED = "report.json", "report.html", "retired.jsonl"
 _MOST_SHOWN = 1000
 
 
@@ -52,7 +58,7 @@ class Tally:
 def written(
     folder: Path, stack: str, place: Place, tally: Tally, began: datetime, signed_by: str | None
 ) -> dict[str, Any]:
-    """Write the report, as JSON and as a page."""
+    """Write the report, as JSON and as a page, and keep it for good if it is signed."""
     complete = tally.objects > 0 and tally.verified == tally.objects
     report: dict[str, Any] = {
         "report": "carefile migration",
@@ -70,19 +76,44 @@ def written(
         "patients": dict(tally.patients),
         "compared_by": dict(tally.compared),
         "faults": [{"key": line["key"], "why": line["why"]} for line in tally.faults],
-        "objects_sha256": _digest_of(folder / "objects.jsonl"),
+        "objects_sha256": _digest_of(folder / OBJECTS),
         "signed_by": signed_by if complete else None,
     }
     report["seal"] = _seal(report)
-    (folder / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=2), encoding="utf-8")
-    (folder / "report.html").write_text(_page(report), encoding="utf-8")
+    _write(folder, report)
+    if report["signed_by"]:
+        keep(folder)
     return report
 
 
-def must_allow_retiring(folder: Path, now: datetime) -> tuple[Place, dict[str, str]]:
-    """The place of a report that is whole, complete, signed and fresh, and the version of each original in it."""
+def keep(folder: Path) -> Path:
+    """Copy the signed report to where nothing replaces it; that folder. Given again, it does nothing."""
+    report = json.loads((folder / _JSON).read_text(encoding="utf-8"))
+    moment = datetime.fromisoformat(report["ended"]).strftime("%Y%m%dT%H%M%SZ")
+    kept = folder / f"signed-{moment}-{report['seal'][:8]}"
+    kept.mkdir(mode=0o700, exist_ok=True)
+    if _digest_of(kept / OBJECTS) != report["objects_sha256"]:
+        with (folder / OBJECTS).open(encoding="utf-8") as lines, opened(kept / OBJECTS) as out:
+            shutil.copyfileobj(lines, out)
+    _write(kept, report)
+    return kept
+
+
+def note_retired(kept: Path, retired: int, refused: int) -> None:
+    """Put on record, beside the report that allowed it, how many originals were retired."""
+    line = {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "retired": retired,
+        "refused": refused,
+    }
+    with opened(kept / _RETIRED, append=True) as out:
+        out.write(json.dumps(line) + "\n")
+
+
+def must_allow_retiring(folder: Path, now: datetime) -> tuple[Place, dict[str, Line]]:
+    """The place of a report that is whole, complete, signed and fresh, and the line of each original in it."""
     try:
-        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        report = json.loads((folder / _JSON).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise Problem(
             f"there is no report in {folder}", "`carefile migrate verify` writes it; nothing was retired"
@@ -90,7 +121,7 @@ def must_allow_retiring(folder: Path, now: datetime) -> tuple[Place, dict[str, s
     again = "`carefile migrate verify` again; nothing was retired"
     if report.get("seal") != _seal(report):
         raise Problem("the report was changed after it was written", again)
-    if report["objects_sha256"] != _digest_of(folder / "objects.jsonl"):
+    if report["objects_sha256"] != _digest_of(folder / OBJECTS):
         raise Problem("objects.jsonl is not the file that the report is about", again)
     if not report["complete"]:
         missing = report["objects"] - report["verified"]
@@ -101,8 +132,13 @@ def must_allow_retiring(folder: Path, now: datetime) -> tuple[Place, dict[str, s
         )
     if now - datetime.fromisoformat(report["ended"]) > FRESH:
         raise Problem("the report is older than a day", again)
-    versions = {line["key"]: line["version_id"] for line in read_lines(folder / "objects.jsonl")}
-    return Place(report["bucket"], report["prefix"]), versions
+    lines = {line["key"]: line for line in read_lines(folder / OBJECTS)}
+    return Place(report["bucket"], report["prefix"]), lines
+
+
+def _write(folder: Path, report: dict[str, Any]) -> None:
+    write(folder / _JSON, json.dumps(report, ensure_ascii=False, indent=2))
+    write(folder / _HTML, _page(report))
 
 
 def _digest_of(path: Path) -> str:

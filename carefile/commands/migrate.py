@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import islice
@@ -12,19 +12,35 @@ from typing import Annotated, Any
 
 import typer
 
-from carefile.commands.backfill import backfill
+from carefile.commands.backfill import MOST_TOLERATED
 from carefile.connection import Connection
+from carefile.entries import Entries
 from carefile.exits import Exit
 from carefile.forecast import Forecaster, Would
-from carefile.listing import Place, items, must_be_accepted, must_be_there, place_in
-from carefile.migration import Comparison, originals
-from carefile.migration_report import Tally, must_allow_retiring, written
+from carefile.listing import (
+    Place,
+    items,
+    must_be_accepted,
+    must_be_there,
+    must_have_bucket,
+    place_in,
+)
+from carefile.map_run_view import shown_to_the_end
+from carefile.map_runs import of_backfill
+from carefile.migration import Comparison, Line, Whose, originals
+from carefile.migration_copy import begun_or_gone_on_with, must_read_alike
+from carefile.migration_report import Tally, keep, must_allow_retiring, note_retired, written
+from carefile.old_layout import must_be_of_old_layout
 from carefile.problem import Problem
 from carefile.rule_table import rules_of
 from carefile.view import Column, View, plain, sized
+from lambdas.core.model import Source
+from lambdas.core.rules import RuleTable
 
 OLD_LAYOUT = "medical-notes/"
 _BATCH = 1000  # S3, DeleteObjects
+_COPY = "carefile migrate copy"
+_AGAIN = "`carefile migrate copy`, then verify again; nothing was retired"
 
 
 class Step(StrEnum):
@@ -53,7 +69,7 @@ def migrate(
         bool, typer.Option("--retire-originals", help="Really put delete markers on the originals.")
     ] = False,
     afresh: Annotated[
-        bool, typer.Option("--afresh", help="Begin a copy anew where an earlier one failed.")
+        bool, typer.Option("--afresh", help="Begin a copy anew, whatever became of an earlier one.")
     ] = False,
 ) -> Exit:
     """Bring sessions of the old layout into the new one. Each step goes on where it was interrupted."""
@@ -62,24 +78,31 @@ def migrate(
     where = place_in(place) if place else Place(connection.landing, OLD_LAYOUT)
     must_be_there(connection, where)
     must_be_accepted(connection, where)
+    rules = rules_of(connection)
+    must_be_of_old_layout((item.key for item in items(connection, where)), rules)
     if step is Step.PLAN:
-        return _plan(connection, view, where)
+        return _plan(connection, view, where, rules)
     if step is Step.COPY:
-        return backfill(connection, view, str(where), tolerate=0, afresh=afresh)
-    return _verify(connection, view, where, folder, signed_by)
+        must_read_alike(connection, where.bucket, items(connection, where), rules)
+        return _copy(connection, view, where, afresh=afresh)
+    return _verify(connection, view, where, folder, signed_by, rules)
 
 
-def _plan(connection: Connection, view: View, where: Place) -> Exit:
-    forecaster, sessions = (
-        Forecaster(connection, where.bucket, rules_of(connection)),
-        dict[str, Counter[str]](),
+def _plan(connection: Connection, view: View, where: Place, rules: RuleTable) -> Exit:
+    forecaster, whose = (
+        Forecaster(connection, where.bucket, rules),
+        Whose(connection, where.bucket, rules),
     )
+    sessions = dict[str, Counter[str]]()
     would, faults = Counter[str](), list[dict[str, Any]]()
     for forecast in forecaster.of(items(connection, where)):
         would[forecast.would.value] += 1
-        if forecast.would is Would.FAIL or (forecast.kind == "document"):
-            faults.append(forecast.to_json() | {"why": forecast.why or "it is no part of a session"})
-        elif forecast.folder:
+        if forecast.would is Would.SKIP:
+            continue
+        why = forecast.why or whose.why_not(forecast.key, forecast.patient)
+        if why:
+            faults.append(forecast.to_json() | {"why": why})
+        if forecast.folder:
             told = sessions.setdefault(forecast.folder, Counter())
             told.update(
                 objects=1,
@@ -101,16 +124,31 @@ def _plan(connection: Connection, view: View, where: Place) -> Exit:
         f"[bold]Nothing was written.[/bold] {len(rows)} sessions, {sum(row['objects'] for row in rows)} objects, "
         f"{sized(total)}; {would['stay']} are filed already; {collisions} sessions get a suffix."
     )
-    view.note(f"`carefile migrate copy {plain(where)}` goes on.")
+    view.note(f"`{_COPY} {plain(where)}` goes on.")
     return Exit.FOUND if faults else Exit.DONE
 
 
-def _verify(connection: Connection, view: View, where: Place, folder: Path, signed_by: str | None) -> Exit:
+def _copy(connection: Connection, view: View, where: Place, *, afresh: bool) -> Exit:
+    """One object that can't be taken in stops no other: that all are there is what the comparison sees to."""
+    runs, command = of_backfill(connection), f"{_COPY} {where}"
+    asked = {
+        "bucket": where.bucket,
+        "prefix": where.prefix,
+        "tolerated_failure_percentage": MOST_TOLERATED,
+    }
+    arn, how = begun_or_gone_on_with(runs, asked, afresh=afresh)
+    view.note(f"{how} as {arn.rpartition(':')[2]}.")
+    return shown_to_the_end(view, runs, arn, command, same=True)
+
+
+def _verify(
+    connection: Connection, view: View, where: Place, folder: Path, signed_by: str | None, rules: RuleTable
+) -> Exit:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     began, tally = datetime.now(UTC), Tally()
     with view.progress("objects") as bar:
         task = bar.add_task("Comparing", total=None)
-        comparison = Comparison(connection, where, folder / "objects.jsonl")
+        comparison = Comparison(connection, where, folder, rules)
 
         def faults() -> Iterator[dict[str, Any]]:
             for line in comparison.run(lambda count: bar.advance(task, count)):
@@ -130,6 +168,8 @@ def _verify(connection: Connection, view: View, where: Place, folder: Path, sign
 
 def _retire(connection: Connection, view: View, folder: Path, *, really: bool) -> Exit:
     where, verified = must_allow_retiring(folder, datetime.now(UTC))
+    must_be_of_old_layout(verified, rules_of(connection))
+    must_have_bucket(connection, where)
     s3 = connection.client("s3")
     if s3.get_bucket_versioning(Bucket=where.bucket).get("Status") != "Enabled":
         raise Problem(
@@ -137,31 +177,52 @@ def _retire(connection: Connection, view: View, folder: Path, *, really: bool) -
             "switch its versioning on; nothing was retired",
         )
     now = {item["Key"]: item["VersionId"] for item in originals(s3, where)}
-    changed = sum(verified.get(key) != version for key, version in now.items())
+    changed = sum(key not in verified or verified[key]["version_id"] != one for key, one in now.items())
     if changed:
-        raise Problem(
-            f"{changed} originals were written since they were verified",
-            "`carefile migrate copy`, then verify again; nothing was retired",
-        )
+        raise Problem(f"{changed} originals were written since they were verified", _AGAIN)
+    moved = sum(1 for batch in _batches(now) for _ in _moved(connection, [verified[key] for key in batch]))
+    if moved:
+        raise Problem(f"{moved} objects are no longer filed as they were verified", _AGAIN)
     if not really:
         view.note(
             f"[bold]Nothing was done.[/bold] --retire-originals retires {len(now)} originals under {plain(where)}."
         )
         return Exit.DONE
-    keys, refused = iter(now), 0
-    with view.progress("objects") as bar:
-        task = bar.add_task("Retiring", total=len(now))
-        while batch := list(islice(keys, _BATCH)):
-            done = s3.delete_objects(
-                Bucket=where.bucket, Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True}
-            )
-            refused += len(done.get("Errors", ()))
-            bar.advance(task, len(batch))
+    kept, retired, refused = keep(folder), 0, 0
+    try:
+        with view.progress("objects") as bar:
+            task = bar.add_task("Retiring", total=len(now))
+            for batch in _batches(now):
+                done = s3.delete_objects(
+                    Bucket=where.bucket, Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True}
+                )
+                errors = len(done.get("Errors", ()))
+                retired, refused = retired + len(batch) - errors, refused + errors
+                bar.advance(task, len(batch))
+    finally:
+        note_retired(kept, retired, refused)
     view.note(
-        f"{len(now) - refused} originals retired: delete markers, every version is still there."
+        f"{retired} originals retired: delete markers, every version is still there. "
+        f"The report is kept in {plain(kept)}."
         + (f" {refused} were refused; the same command goes on with them." if refused else "")
     )
     return Exit.FOUND if refused else Exit.DONE
+
+
+def _moved(connection: Connection, lines: list[Line]) -> Iterator[Line]:
+    """What the catalog shows elsewhere, or as another one's, than when it was verified."""
+    ids = {Source(line["bucket"], line["key"]).source_id: line for line in lines}
+    entries = Entries(connection).get_many(list(ids))
+    for source_id, line in ids.items():
+        entry = entries.get(source_id)
+        if entry is None or (entry.key, entry.patient) != (line["filed_key"], line["patient"]):
+            yield line
+
+
+def _batches(keys: Iterable[str]) -> Iterator[list[str]]:
+    source = iter(keys)
+    while batch := list(islice(source, _BATCH)):
+        yield batch
 
 
 _SESSIONS = (

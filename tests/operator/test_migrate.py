@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from carefile.commands import migrate as command
+from lambdas.core.rules import RuleTable
 from tests.embedded import EmbeddedAws, eventually
 from tests.local.stubs import unique
 from tests.operator.conftest import Carefile
 
+ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.timeout(240)
 
 
@@ -83,6 +90,8 @@ def test_old_sessions_move_step_by_step_and_stay_until_they_are_retired(
         filed = s3.list_objects_v2(Bucket=processed, Prefix=f"processed/{patient}_medical_notes/")["Contents"]
         bodies = {s3.get_object(Bucket=processed, Key=item["Key"])["Body"].read() for item in filed}
         assert {b"[0]", b'{"newer": 1}', b'{"another": 1}'} <= bodies
+        records = [path.read_text() for path in (tmp_path / "report").glob("signed-*/retired.jsonl")]
+        assert [json.loads(line)["retired"] for line in records] == [3]
     finally:
         configuration = {"EventBridgeConfiguration": told.get("EventBridgeConfiguration", {})}
         s3.put_bucket_notification_configuration(Bucket=landing, NotificationConfiguration=configuration)
@@ -119,3 +128,87 @@ def test_bytes_that_differ_are_found_and_an_interrupted_comparison_goes_on(
     (folder / "objects.jsonl").write_text(kept + "\n" + lines[0][:20])  # torn in the middle of a line
     carefile("migrate", "verify", place, "--folder", folder)
     assert (folder / "objects.jsonl").read_text().splitlines()[1] == kept
+
+
+def test_a_place_that_the_rules_read_otherwise_is_refused(
+    carefile: Carefile, deployed_aws: EmbeddedAws, tmp_path: Path
+) -> None:
+    s3, landing = deployed_aws.client("s3"), deployed_aws.outputs["LandingBucketName"]
+    tenant = unique("T").replace("-", "_")
+    s3.put_object(
+        Bucket=landing, Key=f"{tenant}/medical-notes/patients/Ana/session_1/session.json", Body=b"{}"
+    )
+    for step in ("plan", "copy", "verify"):
+        ran = carefile(
+            "migrate", step, f"s3://{landing}/{tenant}/medical-notes/", "--folder", tmp_path / "no"
+        )
+        assert ran.code == 2
+        assert f"the session would be {tenant}'s" in ran.err
+    assert not (tmp_path / "no").exists()
+
+
+def test_rules_that_are_not_the_deployments_copy_nothing(
+    carefile: Carefile, deployed_aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3, landing = deployed_aws.client("s3"), deployed_aws.outputs["LandingBucketName"]
+    tenant = unique("T").replace("-", "_")
+    place = f"s3://{landing}/{tenant}/medical-notes/"
+    s3.put_object(
+        Bucket=landing, Key=f"{tenant}/medical-notes/patients/Ana/session_1/session.json", Body=b"{}"
+    )
+    table = json.loads((ROOT / "rules" / "default.json").read_text())
+    own = {
+        "name": "own",
+        "patterns": [f"{tenant}/medical-notes/patients/{{patient}}/{{session}}/{{path...}}"],
+    }
+    table["rules"].insert(0, own | {"kind": "session", "patient": "from-key"})
+    monkeypatch.setattr(command, "rules_of", lambda _: RuleTable.from_json(table))
+    ran = carefile("migrate", "copy", place)
+    assert ran.code == 2
+    assert "the deployment does not read" in ran.err
+
+
+def test_a_copy_and_a_comparison_that_are_killed_go_on_where_they_were(
+    carefile: Carefile, deployed_aws: EmbeddedAws, tmp_path: Path
+) -> None:
+    s3, landing = deployed_aws.client("s3"), deployed_aws.outputs["LandingBucketName"]
+    patient = unique("P").replace("-", "_")
+    base = f"medical-notes/patients/{patient}/"
+    for number in range(300):
+        s3.put_object(Bucket=landing, Key=f"{base}1/m{number:03}.json", Body=b"[1]")
+    s3.put_object(Bucket=landing, Key=f"{base}1/empty.json", Body=b"")
+    place, folder = f"s3://{landing}/{base}", tmp_path / "report"
+    environment = os.environ | {"CAREFILE_HOME": str(deployed_aws.settings.home)}
+
+    def killed(step: str, when: Callable[[], object]) -> None:
+        words = [sys.executable, "-m", "carefile", "migrate", step, place, "--folder", str(folder)]
+        process = subprocess.Popen(words, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
+        try:
+            eventually(when)
+        finally:
+            process.kill()
+            process.wait(10)
+
+    machine = deployed_aws.outputs["BackfillStateMachineArn"]
+
+    def runs() -> int:
+        listed = deployed_aws.client("stepfunctions").list_executions(stateMachineArn=machine)["executions"]
+        return len(listed)
+
+    before = runs()
+    killed("copy", lambda: runs() > before)
+    ran = carefile("migrate", "copy", place)
+    assert ran.code == 1
+    assert "backfill" not in ran.err
+    assert runs() == before + 1
+    s3.delete_object(Bucket=landing, Key=f"{base}1/empty.json")
+    eventually(lambda: not any(row["to_copy"] for row in carefile("migrate", "plan", place, "--json").rows))
+
+    compared = folder / "compared.jsonl"
+    killed("verify", lambda: compared.exists() and compared.read_text().count("\n") > 20)
+    assert not (folder / "report.json").exists()
+    known = [json.loads(line)["key"] for line in compared.read_text().splitlines()[:-1] if line]
+    assert carefile("migrate", "verify", place, "--folder", folder).code == 0
+    facts = json.loads((folder / "report.json").read_text())
+    assert (facts["objects"], facts["verified"]) == (300, 300)
+    assert len(known) >= 20

@@ -5,11 +5,24 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 
+import boto3
 import pytest
 from moto import mock_aws
 
+from carefile.connection import Connection
 from lambdas.adapters.boundary import logger
-from tests.unit.world import World
+from lambdas.core.layout import Layout
+from tests.unit.world import LANDING, PROCESSED, World
+
+OUTPUTS = {
+    "LandingBucketName": LANDING,
+    "ProcessedBucketName": PROCESSED,
+    "PipelineStateMachineArn": "arn:aws:states:us-east-1:123456789012:stateMachine:object-pipeline",
+    "CatalogTableName": "catalog",
+    "LedgerTableName": "ledger",
+    "IntakeBusName": "intake",
+    "CatalogBusName": "catalog-bus",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -41,3 +54,29 @@ def world(aws_in_process: None, monkeypatch: pytest.MonkeyPatch) -> World:
 def unversioned_world(aws_in_process: None, monkeypatch: pytest.MonkeyPatch) -> World:
     """The landing bucket is a user's own, without versioning."""
     return World(monkeypatch, versioned=False)
+
+
+@pytest.fixture
+def connection(world: World) -> Connection:
+    """The operator's connection to the world of these tests."""
+    world.dynamodb.update_table(
+        TableName="catalog",
+        AttributeDefinitions=[
+            {"AttributeName": name, "AttributeType": "S"} for name in ("patient_ref_key", "listed_at")
+        ],
+        GlobalSecondaryIndexUpdates=[
+            {
+                "Create": {
+                    "IndexName": "by-patient",
+                    "KeySchema": [
+                        {"AttributeName": "patient_ref_key", "KeyType": "HASH"},
+                        {"AttributeName": "listed_at", "KeyType": "RANGE"},
+                    ],
+                    "Projection": {"ProjectionType": "ALL"},
+                }
+            }
+        ],
+    )
+    made = Connection(boto3.session.Session(region_name="us-east-1"), "Carefile-test", OUTPUTS)
+    made.__dict__ |= {"layout": Layout(), "accepted_buckets": (LANDING,)}
+    return made
