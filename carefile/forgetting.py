@@ -5,14 +5,15 @@ again; then the ledger, so that no round that is under way can begin to write; t
 function wrote just then is found by the second look, and by the next run.
 
 A folder's claim stays for a while as a bare claim that names nobody, since a function may still remember whose the
-folder was; a later run removes it, too. A source of which S3 holds a version under lock is kept as a whole.
+folder was; a later run removes it, too. A source of which S3 holds a version under lock is kept as a whole. What is not
+the patient's for sure is never deleted.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -20,15 +21,17 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from carefile.connection import Connection
+from carefile.entries import Entries
 from carefile.objects import head
 from carefile.problem import Problem
 from carefile.traces import FORGOTTEN, Trace, Traces, subject_of
 from carefile.versions import Version, Versions
-from lambdas.core.catalog import KEY, patient_ref_key
+from lambdas.core.catalog import KEY, Item, patient_ref_key
 from lambdas.core.events import bare_claim
 from lambdas.core.layout import manifest_key
 from lambdas.core.model import Kind, Patient, Source, digest
-from lambdas.core.session_entries import Place
+from lambdas.core.rules import RuleTable
+from lambdas.core.session_entries import Place, entry_at
 from lambdas.core.tagging import encoded, layout_tags, manifest_tags
 
 _AT_ONCE = 1000  # S3, DeleteObjects
@@ -60,20 +63,20 @@ class Forgetter:
         self, connection: Connection, patient: str, *, rest: timedelta, bypass: bool = False
     ) -> None:
         self._connection = connection
-        self._versions = Versions(connection)
+        self._versions, self._entries = Versions(connection), Entries(connection)
         self._patient = patient
         self._rest, self._bypass = rest, bypass
         self._ledger = connection.output("LedgerTableName")
         self._s3, self._dynamodb = connection.client("s3"), connection.client("dynamodb")
         self._locks = {
-            bucket: self._has_lock(bucket) for bucket in (connection.landing, connection.processed)
+            bucket: self._has_lock(bucket) for bucket in {*connection.accepted_buckets, connection.processed}
         }
 
     def tally(self, traces: Traces) -> Tally:
         """What there is, without touching it."""
         tally = Tally(held=self._held(traces))
         for trace in self._free(traces, tally):
-            landed = [one for one in self._versions.landed(trace.source) if one.version_id not in trace.kept]
+            landed = [one for one in self._landed(trace) if one.version_id not in trace.kept]
             tally.landing_versions += len(landed)
             tally.bytes += sum(one.size for one in landed)
             tally.catalog_entries += self._exists(self._connection.catalog_table, trace.source.source_id)
@@ -81,8 +84,8 @@ class Forgetter:
         for version in self._in_layout(traces, tally):
             tally.layout_versions += 1
             tally.bytes += version.size
-        for place in self._session_places(traces):
-            tally.session_entries += self._exists(self._connection.catalog_table, place.key)
+        for place in self._session_places(traces, tally):
+            tally.session_entries += self._session(place, traces) is not None
         tally.claims_left = len(self._claims(traces))
         return tally
 
@@ -91,7 +94,7 @@ class Forgetter:
         tally = Tally(held=self._held(traces))
         free = list(self._free(traces, tally))
         for trace in free:
-            versions = self._versions.landed(trace.source)
+            versions = self._landed(trace)
             going = [one for one in versions if one.version_id not in trace.kept]
             tally.landing_versions += self._delete(going, tally)
             tally.ledger_items += self._forget_in_ledger(trace, versions)
@@ -100,34 +103,44 @@ class Forgetter:
         for trace in traces.traces.values():
             if not trace.mine or trace.theirs:
                 self._take_out_of_ledger(trace)
-        held = {source.source_id for source in tally.held}
-        for folder in sorted(traces.folders):
-            if not self._is_held(traces, folder, held):
-                self._claim_barely(folder)
+        for folder in sorted(self._free_folders(traces, tally)):
+            self._claim_barely(folder)
         tally.layout_versions += self._delete(self._in_layout(traces, tally), tally)
         for trace in free:
             tally.catalog_entries += self._delete_entry(trace.source.source_id)
-        for place in self._session_places(traces):
-            tally.session_entries += self._delete_item(self._connection.catalog_table, place.key)
+        for place in self._session_places(traces, tally):
+            tally.session_entries += self._forget_session(place, traces)
         tally.claims_left = len(self._claims(traces))
         return tally
 
     # S3
 
-    def _in_layout(self, traces: Traces, tally: Tally) -> Iterator[Version]:
-        """Every version in the patient's folders and at the other places of the sources, but for what has to stay."""
-        held = {source.source_id for source in tally.held}
-        keep = self._claims(traces)
-        places = set(traces.folders)
-        for trace in traces.mine:
-            places |= {
-                place for place in trace.places if not any(place.startswith(it) for it in traces.folders)
-            }
-        for place in sorted(places):
-            if not self._is_held(traces, place, held):
-                yield from (one for one in self._versions.at(place) if one.version_id not in keep)
+    def _landed(self, trace: Trace) -> list[Version]:
+        """The versions of a landing object. What is its own source, in the layout, is deleted with the layout."""
+        source = trace.source
+        own = source.bucket == self._connection.processed and self._connection.layout.holds(source.key)
+        return [] if own else self._versions.landed(source)
 
-    def _is_held(self, traces: Traces, place: str, held: set[str]) -> bool:
+    def _in_layout(self, traces: Traces, tally: Tally) -> Iterator[Version]:
+        """Every version in the patient's folders and at the other places of the sources, but for what has to stay: of
+        what is undecided, every one."""
+        keep = self._claims(traces)
+        undecided = {source.key for source in traces.undecided if source.bucket == self._connection.processed}
+        places = self._free_folders(traces, tally)
+        for trace in self._free(traces, tally):
+            places |= {place for place in trace.places if not any(place.startswith(it) for it in places)}
+        for place in sorted(places):
+            if not self._is_held(traces, place, tally):
+                for version in self._versions.at(place):
+                    if version.version_id not in keep and version.key not in undecided:
+                        yield version
+
+    def _free_folders(self, traces: Traces, tally: Tally) -> set[str]:
+        """The folders of the patient in which nothing is locked."""
+        return {folder for folder in traces.folders if not self._is_held(traces, folder, tally)}
+
+    def _is_held(self, traces: Traces, place: str, tally: Tally) -> bool:
+        held = {source.source_id for source in tally.held}
         return any(
             source_id in held and any(one.startswith(place) or place.startswith(one) for one in trace.places)
             for source_id, trace in traces.traces.items()
@@ -221,8 +234,44 @@ class Forgetter:
 
     # Tables
 
-    def _session_places(self, traces: Traces) -> list[Place]:
-        return [Place(self._connection.processed, folder) for folder in sorted(traces.sessions)]
+    def _session_places(self, traces: Traces, tally: Tally) -> list[Place]:
+        return [
+            Place(self._connection.processed, folder)
+            for folder in sorted(traces.sessions)
+            if not self._is_held(traces, folder, tally)
+        ]
+
+    def _session(self, place: Place, traces: Traces) -> tuple[Item, Item | None] | None:
+        """The session's item, and what becomes of it. Where something in its folder is not the patient's for sure, it
+        tells of that alone, as nobody's. None where nothing becomes of it."""
+        table = self._connection.catalog_table
+        found = self._dynamodb.get_item(TableName=table, Key={KEY: {"S": place.key}}, ConsistentRead=True)
+        item = found.get("Item")
+        if item is None:
+            return None
+        if place.prefix in traces.folders:
+            return item, None
+        known, mine = entry_at(place, item), {trace.source.source_id for trace in traces.mine}
+        there = self._entries.get_many([one for one in known.present if one not in mine])
+        left = {one: seen for one, seen in known.seen.items() if one in there or seen.facts is None}
+        if left == known.seen and known.patient != self._patient:
+            return None
+        return item, replace(known, patient=None, seen=left).to_item()
+
+    def _forget_session(self, place: Place, traces: Traces) -> bool:
+        changed = self._session(place, traces)
+        if changed is None:
+            return False
+        known, item = changed
+        if item is None:
+            return self._delete_item(self._connection.catalog_table, place.key)
+        return self._conditionally(
+            self._dynamodb.put_item,
+            TableName=self._connection.catalog_table,
+            Item=item,
+            ConditionExpression="seen = :known",
+            ExpressionAttributeValues={":known": known["seen"]},
+        )
 
     def _forget_in_ledger(self, trace: Trace, versions: list[Version]) -> int:
         """The source's item, unless another patient's places are in it, and those of its versions."""
@@ -273,8 +322,8 @@ class Forgetter:
         return bool(done.get("Attributes"))
 
 
-def refuse_placeholder(patient: str, placeholders: Iterable[str]) -> None:
-    if not patient.strip() or patient.strip().casefold() in set(placeholders):
+def refuse_placeholder(patient: str, rules: RuleTable) -> None:
+    if rules.is_placeholder(patient):
         raise Problem(
             f"{patient!r} is a placeholder and names nobody",
             "give the id of the patient who is to be forgotten",

@@ -4,6 +4,9 @@ has to decide. Nothing here changes anything.
 All that was ever filed under a patient stands below one prefix, which S3 lists completely, with what is deleted or
 older. That leads to the landing objects, and the ledger from there to every other place. A landing object that is
 somebody else's now, or nobody's, is not the patient's: of it only the places under the patient's name are.
+
+What no intake wrote, adopted or not, is its own source: of its folder nothing else is the patient's for its sake
+(`inplace.py`).
 """
 
 from __future__ import annotations
@@ -16,17 +19,17 @@ from typing import Any
 
 from carefile.connection import Connection
 from carefile.entries import Entries, Entry, SessionSummary
+from carefile.inplace import InPlace, Whose
 from carefile.objects import head, landing_object
 from carefile.problem import Problem
 from carefile.versions import Version, Versions, patient_in
-from lambdas.core.layout import Owner, manifest_key
-from lambdas.core.model import Patient, Source, digest
+from lambdas.core.layout import MANIFEST, Owner, manifest_key
+from lambdas.core.model import Patient, Source, Stamp, digest
 from lambdas.core.recovery import Standing, sources_of
+from lambdas.core.rules import RuleTable
 from lambdas.core.session_entries import Place
 
 _THREADS = 16
-# Where the default rules expect a patient's id in a landing key.
-_NAMED_BY_KEY = ("documents/{}/", "sessions/{}/", "medical-notes/patients/{}/", "{}/")
 FORGOTTEN = "carefile-forgotten"
 
 
@@ -46,14 +49,16 @@ class Trace:
 
 @dataclass(slots=True)
 class Traces:
-    """`folders`: of the layout under the patient's name, `sessions` those of sessions. `trees`: where the sessions come
-    from. `undecided`: of landing objects that name the patient and are not filed as theirs, why."""
+    """`folders`: of the layout, those that are the patient's as a whole, but for what is undecided in them; `sessions`
+    those of sessions under the patient's name. `trees`: where the sessions come from. `undecided`: of objects that name
+    the patient and are not theirs for sure, why. `absent`: what was to be included, and is not there."""
 
     traces: dict[str, Trace] = field(default_factory=dict)
     folders: set[str] = field(default_factory=set)
     sessions: set[str] = field(default_factory=set)
     trees: dict[str, Owner] = field(default_factory=dict)
     undecided: dict[Source, str] = field(default_factory=dict)
+    absent: list[Source] = field(default_factory=list)
 
     @property
     def mine(self) -> list[Trace]:
@@ -66,15 +71,19 @@ def subject_of(patient: str) -> str:
 
 
 class Finder:
-    def __init__(self, connection: Connection, patient: str) -> None:
+    """`_self_owned`: the keys in each folder that no source owns, so that each object in it is its own."""
+
+    def __init__(self, connection: Connection, patient: str, rules: RuleTable) -> None:
         self._connection = connection
-        self._patient = patient
+        self._patient, self._rules = patient, rules
         self._versions = Versions(connection)
         self._entries = Entries(connection)
+        self._inplace = InPlace(connection, patient, rules)
         self._found = Traces()
+        self._self_owned: dict[str, set[str]] = {}
 
-    def find(self, include: Iterable[str] = ()) -> Traces:
-        """All of it. `include`: landing keys that a person says are the patient's, though nobody's by the catalog."""
+    def find(self, include: Iterable[Source] = ()) -> Traces:
+        """All of it. `include`: objects that a person says are the patient's, though nobody's by the catalog."""
         self._under_the_name()
         self._by_the_catalog()
         self._whose()
@@ -82,6 +91,7 @@ class Finder:
         self._included(include)
         self._other_places()
         self._undecided()
+        self._emptied()
         return self._found
 
     # The layout
@@ -90,10 +100,13 @@ class Finder:
         name = self._connection.layout.session_prefix(Patient(self._patient))
         everything = self._versions.below(self._connection.processed, name.removesuffix("medical_notes/"))
         for folder, versions in groupby(everything, self._folder):
+            by_key = {key: list(found) for key, found in groupby(versions, lambda one: one.key)}
             if folder.startswith(name):
-                self._session(folder, versions)
+                self._session(folder, by_key)
             elif folder:
-                self._document(folder)
+                self._document(folder, by_key)
+            else:
+                self._decide(by_key, Whose.NOBODY)
 
     def _folder(self, version: Version) -> str:
         """The folder that a version stands in; "" for one in none, which somebody else put there."""
@@ -101,45 +114,81 @@ class Finder:
         end = version.key.find("/", len(layout.prefix)) + 1
         return layout.session_folder_of(version.key) or version.key[:end]
 
-    def _session(self, folder: str, versions: Iterator[Version]) -> None:
-        newest: dict[str, Version] = {}
-        for version in versions:
-            if not version.is_marker:
-                newest.setdefault(version.key, version)
-        self._found.folders.add(folder)
-        self._found.sessions.add(folder)
+    def _session(self, folder: str, versions: dict[str, list[Version]]) -> None:
         told = next((one for one in self._versions.manifests(folder) if one.get("state") == "session"), None)
-        if told is None:
-            return
-        self._found.trees[folder] = Owner(told["owner"]["bucket"], told["owner"]["tree"], tree=True)
+        owned = told is not None and not told.get("adopted")
+        self._found.sessions.add(folder)
+        if told is not None and owned:
+            self._found.folders.add(folder)
+            self._found.trees[folder] = Owner(told["owner"]["bucket"], told["owner"]["tree"], tree=True)
+        elif folder != self._connection.layout.session_prefix(Patient(self._patient)):
+            self._self_owned[folder] = set(versions) - {manifest_key(folder)}
+        newest = {key: one for key, found in versions.items() if (one := _newest(found))}
+        foreign: dict[str, list[Version]] = {}
         with ThreadPoolExecutor(_THREADS) as pool:
-            sources = pool.map(lambda one: self._source_of(one, folder, told), newest.values())
-            for version, source in zip(newest.values(), sources, strict=True):
-                if source:
-                    self._stood(source, version.key, stands=version.is_latest)
+            stamps = pool.map(self._versions.stamp, newest.values())
+            for (key, version), stamp in zip(newest.items(), stamps, strict=True):
+                if stamp is None:
+                    foreign[key] = versions[key]
+                elif told is None:
+                    self._take(Source(self._connection.processed, key))
+                elif source := self._source_of(version, stamp, folder, told):
+                    self._stood(source, key, stands=version.is_latest)
+        self._decide(foreign, Whose.PATIENT)
 
-    def _source_of(self, version: Version, folder: str, manifest: dict[str, Any]) -> Source | None:
-        stamp = self._versions.stamp(version)
-        if stamp is None:
-            return None
+    def _source_of(
+        self, version: Version, stamp: Stamp, folder: str, manifest: dict[str, Any]
+    ) -> Source | None:
         candidates = sources_of(Standing(version.bucket, version.key, 0, "", stamp), folder, manifest)
         source = next((one for one in candidates if one.source_id == stamp.source_id), None)
         entry = None if source else self._entries.get(stamp.source_id)
         return Source(entry.landing_bucket, entry.landing_key) if entry else source
 
-    def _document(self, folder: str) -> None:
+    def _decide(self, objects: dict[str, list[Version]], folder_of: Whose) -> None:
+        """Whose each of these is, which no intake wrote. `folder_of` says whose the folder is."""
+        for key, versions in objects.items():
+            if key.rpartition("/")[2] == MANIFEST or key.endswith("/"):
+                continue
+            mine, why = self._inplace.decide(key, versions, folder_of)
+            if mine:
+                self._take(Source(self._connection.processed, key))
+            elif why:
+                self._leave(Source(self._connection.processed, key), why)
+
+    def _take(self, source: Source) -> None:
+        """An object that is its own source, at its own place."""
+        trace = self._trace(source)
+        trace.mine = True
+        trace.places.add(source.key)
+
+    def _document(self, folder: str, versions: dict[str, list[Version]]) -> None:
         """A folder that only begins like the patient's may be another one's: its manifests tell."""
         manifests = self._versions.manifests(folder)
-        if manifests and patient_in(manifests[0]) not in (None, self._patient):
+        if self._is_forgotten(folder):
+            self._found.folders.add(folder)
+        filed = [one for one in manifests if one.get("state") == "filed"]
+        if not filed:
+            self._self_owned[folder] = set(versions) - {manifest_key(folder)}
+            self._decide(versions, Whose.NOBODY)
             return
-        for manifest in manifests:
+        foreign = {key: found for key, found in versions.items() if self._is_foreign(found)}
+        if patient_in(manifests[0]) not in (None, self._patient):
+            self._decide(foreign, Whose.ANOTHER)
+            return
+        for manifest in filed:
             if patient_in(manifest) == self._patient:
                 told = manifest["source"]
                 self._found.folders.add(folder)
                 self._stood(Source(told["bucket"], told["key"]), folder, stands=manifest is manifests[0])
+        self._decide(foreign, Whose.PATIENT if folder in self._found.folders else Whose.ANOTHER)
+
+    def _is_forgotten(self, folder: str) -> bool:
         claim = head(self._connection, self._connection.processed, manifest_key(folder))
-        if claim and claim.get("Metadata", {}).get(FORGOTTEN) == subject_of(self._patient):
-            self._found.folders.add(folder)
+        return bool(claim and claim.get("Metadata", {}).get(FORGOTTEN) == subject_of(self._patient))
+
+    def _is_foreign(self, versions: list[Version]) -> bool:
+        newest = _newest(versions)
+        return newest is not None and self._versions.stamp(newest) is None
 
     def _stood(self, source: Source, place: str, *, stands: bool) -> None:
         trace = self._trace(source)
@@ -153,8 +202,11 @@ class Finder:
 
     def _by_the_catalog(self) -> None:
         for entry in self._each(self._patient):
-            place = entry.key if entry.is_session else entry.prefix
-            self._trace(Source(entry.landing_bucket, entry.landing_key)).places.add(place)
+            source = Source(entry.landing_bucket, entry.landing_key)
+            if not self._inplace.is_own_source(source):
+                self._trace(source).places.add(entry.key if entry.is_session else entry.prefix)
+            elif entry.patient == self._patient and source not in self._found.undecided:
+                self._take(source)
 
     def _each(self, patient: str | None) -> Iterator[Entry]:
         for found in self._entries.of_patient(patient):
@@ -169,6 +221,8 @@ class Finder:
         entries = self._entries.get_many(list(self._found.traces))
         for source_id, trace in self._found.traces.items():
             entry, source = entries.get(source_id), trace.source
+            if self._inplace.is_own_source(source):
+                continue
             if entry is not None and entry.patient != self._patient:
                 now = "nobody known" if entry.patient is None else "another patient"
                 self._leave(source, f"was filed as the patient's once and is {now}'s now")
@@ -198,14 +252,21 @@ class Finder:
                 else:
                     self._trace(source).mine = True
 
-    def _included(self, keys: Iterable[str]) -> None:
-        for key in keys:
-            source = Source(self._connection.landing, key)
+    def _included(self, sources: Iterable[Source]) -> None:
+        for source in sources:
             entry = self._entries.get(source.source_id)
             if entry and entry.patient not in (None, self._patient):
-                raise Problem(f"{key} is filed as another patient's", "take it from that patient first")
-            self._trace(source).mine = True
+                raise Problem(
+                    f"{source.key} is filed as another patient's", "take it from that patient first"
+                )
+            if self._inplace.is_own_source(source):
+                self._inplace.must_be_no_intakes(source)
+                self._take(source)
+            else:
+                self._trace(source).mine = True
             self._found.undecided.pop(source, None)
+            if entry is None and not self._versions.landed(source):
+                self._found.absent.append(source)
 
     def _leave(self, source: Source, why: str) -> None:
         self._found.undecided.setdefault(source, why)
@@ -233,18 +294,37 @@ class Finder:
             if entry.source_id not in self._found.traces and (where := self._evidence(entry)):
                 source = Source(entry.landing_bucket, entry.landing_key)
                 self._leave(source, f"names the patient in its {where}, and is filed as nobody's")
-        for pattern in _NAMED_BY_KEY:
-            for version in self._versions.below(self._connection.landing, pattern.format(self._patient)):
-                source = Source(version.bucket, version.key)
-                known = source.source_id in self._found.traces or self._connection.layout.holds(version.key)
-                if not known and not self._entries.get(source.source_id):
-                    self._leave(source, "names the patient in its key, and was never filed")
+        for bucket in self._connection.accepted_buckets:
+            for prefix in self._rules.prefixes_of(self._patient):
+                for version in self._versions.below(bucket, prefix):
+                    self._never_filed(Source(version.bucket, version.key))
+
+    def _never_filed(self, source: Source) -> None:
+        known = source.source_id in self._found.traces or self._connection.layout.holds(source.key)
+        if known or source.key.endswith("/") or source in self._found.undecided:
+            return
+        if self._rules.names_patient(source.key, self._patient) and not self._entries.get(source.source_id):
+            self._leave(source, "names the patient in its key, and was never filed")
+
+    def _emptied(self) -> None:
+        """Folders that no source owns and in which everything is the patient's are the patient's, manifest included."""
+        layout, processed = self._connection.layout, self._connection.processed
+        for folder, keys in self._self_owned.items():
+            mine = {key for key in keys if self._is_mine(Source(processed, key))}
+            theirs = bool(mine) or layout.session_folder_of(folder + MANIFEST) or self._is_forgotten(folder)
+            if mine == keys and theirs:
+                self._found.folders.add(folder)
+
+    def _is_mine(self, source: Source) -> bool:
+        trace = self._found.traces.get(source.source_id)
+        return trace is not None and trace.mine
 
     def _evidence(self, entry: Entry) -> str | None:
         """What of an object names the patient."""
         if self._patient in entry.landing_key.split("/"):
             return "key"
-        if entry.is_session:
+        own = self._inplace.is_own_source(Source(entry.landing_bucket, entry.landing_key))
+        if entry.is_session or own:
             found = head(self._connection, entry.bucket, entry.key) or {}
             metadata = found.get("Metadata", {})
             named = {metadata.get("patient-id"), metadata.get("patient_id")}
@@ -254,3 +334,8 @@ class Finder:
                 if item["about"] == "patient" and item["value"] == self._patient:
                     return str(item["source"])
         return None
+
+
+def _newest(versions: list[Version]) -> Version | None:
+    """The newest that is no delete marker."""
+    return next((one for one in versions if not one.is_marker), None)

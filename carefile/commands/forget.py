@@ -13,13 +13,15 @@ import typer
 from carefile.connection import Connection
 from carefile.exits import Exit
 from carefile.forgetting import Forgetter, Tally, refuse_placeholder
+from carefile.listing import place_in
+from carefile.private_files import write
 from carefile.problem import Problem
+from carefile.rule_table import rules_of
 from carefile.times import span
 from carefile.traces import Finder, Traces, subject_of
-from carefile.view import Column, View, sized
+from carefile.view import Column, View, plain, sized
 from lambdas.core.events import iso_8601
-
-_RULES = Path(__file__).resolve().parents[2] / "rules/default.json"
+from lambdas.core.model import Source
 
 
 def forget(
@@ -30,7 +32,8 @@ def forget(
     include: Annotated[
         list[str] | None,
         typer.Option(
-            help="A landing key that is the patient's too, whatever it is filed as. May be repeated."
+            help="A landing key, or s3://bucket/key, that is the patient's too, whatever it is filed as. May be "
+            "repeated."
         ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it. Nothing brings it back.")] = False,
@@ -45,28 +48,45 @@ def forget(
     ] = False,
 ) -> Exit:
     """Delete everything of one patient: all versions, manifests, catalog and ledger."""
-    refuse_placeholder(patient, json.loads(_RULES.read_text(encoding="utf-8"))["placeholders"])
+    rules = rules_of(connection)
+    refuse_placeholder(patient, rules)
+    included = [_source(connection, text) for text in include or ()]
     if report and report.exists() and not yes:
         raise Problem(f"{report} is there already", "name another file")
     forgetter = Forgetter(connection, patient, rest=span(rest), bypass=bypass_governance)
     with view.busy("Looking for everything of the patient …"):
-        traces = Finder(connection, patient).find(include or ())
+        traces = Finder(connection, patient, rules).find(included)
         before = forgetter.tally(traces)
     _plan(view, traces, before)
-    done, after = before, before
+    done, after, left = before, before, traces
     if yes:
         with view.busy("Deleting …"):
             done = forgetter.forget(traces)
             done.bytes = before.bytes
         with view.busy("Looking again …"):
-            after = forgetter.tally(Finder(connection, patient).find(include or ()))
-    told = _told(connection, patient, traces, done, after, yes=yes)
+            left = Finder(connection, patient, rules).find(included)
+            after = forgetter.tally(left)
+    told = _told(connection, patient, traces, done, after, left, yes=yes)
     if report:
-        report.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+        write(report, json.dumps(told, indent=2) + "\n")
     if view.as_json:
         view.thing(told, lambda _: None)
-    _end(view, done, after, yes=yes)
-    return Exit.FOUND if done.held or done.left or (yes and _anything(after)) else Exit.DONE
+    _end(view, done, after, left, yes=yes)
+    unwell = done.held or done.left or left.undecided or (yes and _anything(after))
+    return Exit.FOUND if unwell else Exit.DONE
+
+
+def _source(connection: Connection, text: str) -> Source:
+    """The object that is to be included: one that the deployment takes in, or one of the layout."""
+    if not text.startswith("s3://"):
+        return Source(connection.landing, text)
+    place = place_in(text)
+    if place.bucket not in (*connection.accepted_buckets, connection.processed) or not place.prefix:
+        raise Problem(
+            f"{text} is no object that {connection.stack} takes in or has in its layout",
+            "write s3://bucket/key with the landing bucket, one of source_buckets, or the processed one",
+        )
+    return Source(place.bucket, place.prefix)
 
 
 def _anything(tally: Tally) -> bool:
@@ -90,26 +110,32 @@ def _plan(view: View, traces: Traces, tally: Tally) -> None:
 
     def undecided() -> Iterator[dict[str, Any]]:
         for source, why in traces.undecided.items():
-            yield {"bucket": source.bucket, "key": source.key, "why": why}
+            yield {"place": f"s3://{source.bucket}/{source.key}", "why": why}
 
     if traces.undecided:
-        view.out.print("\nFor a person to look at; nothing of these is deleted:")
-        view.stream((Column("Landing object", lambda r: r["key"]),), undecided(), below=_why, nothing="")
-        view.note("What is the patient's of these: --include KEY.")
+        view.out.print("\nFor a person to look at; none of these objects is deleted:")
+        view.stream((Column("Object", lambda r: r["place"]),), undecided(), below=_why, nothing="")
+        view.note("What is the patient's of these: --include s3://BUCKET/KEY.")
+    for source in traces.absent:
+        view.warn(
+            f"There is nothing at {plain(f's3://{source.bucket}/{source.key}')}, which is to be included."
+        )
 
 
 def _why(record: Any) -> str:
     return str(record["why"])
 
 
-def _end(view: View, done: Tally, after: Tally, *, yes: bool) -> None:
+def _end(view: View, done: Tally, after: Tally, left: Traces, *, yes: bool) -> None:
     if done.held:
         view.warn(
-            f"{len(done.held)} landing objects are kept as a whole: a version is under legal hold or retention."
+            f"{len(done.held)} objects are kept as a whole: a version is under legal hold or retention."
         )
     if not yes:
         view.note("[bold]Nothing was deleted.[/bold] --yes deletes it for good.")
         return
+    if left.undecided:
+        view.warn(f"{len(left.undecided)} objects are left that name the patient: a person has to decide.")
     if done.left:
         view.warn(
             f"{len(done.left)} versions could not be deleted: these credentials may not, or they are locked."
@@ -125,7 +151,14 @@ def _end(view: View, done: Tally, after: Tally, *, yes: bool) -> None:
 
 
 def _told(
-    connection: Connection, patient: str, traces: Traces, done: Tally, after: Tally, *, yes: bool
+    connection: Connection,
+    patient: str,
+    traces: Traces,
+    done: Tally,
+    after: Tally,
+    left: Traces,
+    *,
+    yes: bool,
 ) -> dict[str, Any]:
     """What is put on record. It names neither the patient nor a key."""
     return {
@@ -139,7 +172,7 @@ def _told(
         "kept_under_lock": sorted(source.source_id for source in done.held),
         "not_deleted": len(done.left),
         "claims_left": after.claims_left,
-        "for_a_person": len(traces.undecided),
+        "for_a_person": len(left.undecided),
     }
 
 

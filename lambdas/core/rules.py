@@ -16,11 +16,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lambdas.core.identity import IdentifierRule
+from lambdas.core.identity import IdentifierRule, identity
 from lambdas.core.model import Kind
 
 _TOKEN = re.compile(r"\{(?P<name>[a-z_]+)(?::(?P<no>!?)(?P<glob>[^{}]+))?(?P<rest>\.\.\.)?\}")
@@ -33,6 +33,7 @@ class Rule:
     kind: Kind
     patient_from_key: bool
     folder_words_name_no_patient: bool
+    written: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,28 @@ class RuleTable:
                     return Match(rule, names.get("patient"), session, found.end("session") if session else 0)
         raise ValueError("no rule of the table matches the key")
 
+    def names_patient(self, key: str, patient: str) -> bool:
+        """Whether a key, as the rule that decides reads it, names this patient."""
+        match = self.match(key)
+        read = match.patient if match.rule.patient_from_key else None
+        if read is None or (match.rule.folder_words_name_no_patient and self.is_folder_word(read)):
+            return False
+        return identity(read) == identity(patient)
+
+    def prefixes_of(self, patient: str) -> list[str]:
+        """Where keys that name this patient are: below these, none of them below another. Where a rule lets anything
+        stand before the patient, all below what it begins with."""
+        forms = {patient, *(unicodedata.normalize(form, patient) for form in ("NFC", "NFD"))}
+        found = {
+            prefix
+            for rule in self.rules
+            if rule.patient_from_key
+            for pattern in rule.written
+            for form in forms
+            for prefix in _prefix(pattern, form)
+        }
+        return [one for one in sorted(found) if not any(one != two and one.startswith(two) for two in found)]
+
     def is_placeholder(self, value: str) -> bool:
         """True for what stands where an id should be and names nobody: `unknown`, `N/A`, blanks."""
         return (
@@ -94,7 +117,24 @@ def _rule(data: Mapping[str, Any]) -> Rule:
         Kind(data["kind"]),
         data["patient"] == "from-key",
         data.get("folder_words_name_no_patient", False),
+        tuple(data["patterns"]),
     )
+
+
+def _prefix(pattern: str, patient: str) -> Iterator[str]:
+    """What a key of this pattern that names the patient begins with; nothing where the pattern names none."""
+    segments = pattern.split("/")
+    tokens = [_TOKEN.fullmatch(segment) for segment in segments]
+    if not any(token and token["name"] == "patient" for token in tokens):
+        return
+    prefix = ""
+    for segment, token in zip(segments, tokens, strict=True):
+        if token and token["name"] == "patient":
+            prefix += f"{patient}/"
+        if token or segment == "**":
+            break
+        prefix += f"{segment}/"
+    yield prefix
 
 
 def _compile(pattern: str) -> re.Pattern[str]:

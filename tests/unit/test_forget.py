@@ -3,61 +3,32 @@
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
+from carefile.commands.forget import forget as command
 from carefile.connection import Connection
+from carefile.exits import Exit
 from carefile.forgetting import Forgetter, refuse_placeholder
 from carefile.problem import Problem
+from carefile.rule_table import rules_of
 from carefile.traces import Finder, Traces
-from lambdas.core.layout import Layout
+from carefile.view import View
+from lambdas.adapters.settings import ROOT
 from lambdas.core.model import Source
+from lambdas.core.rules import RuleTable
 from lambdas.core.session_entries import Place
+from tests.unit.test_adoption import adopt
 from tests.unit.test_index_sessions import Stream, index
 from tests.unit.world import LANDING, PROCESSED, World, created_event, submitted_event
 
 NOW, DAY = timedelta(0), timedelta(days=1)
-OUTPUTS = {
-    "LandingBucketName": LANDING,
-    "ProcessedBucketName": PROCESSED,
-    "PipelineStateMachineArn": "arn:aws:states:us-east-1:123456789012:stateMachine:object-pipeline",
-    "CatalogTableName": "catalog",
-    "LedgerTableName": "ledger",
-    "IntakeBusName": "intake",
-    "CatalogBusName": "catalog-bus",
-}
 Run = Callable[..., tuple[Traces, Any]]
-
-
-@pytest.fixture
-def connection(world: World) -> Connection:
-    """The operator's connection to the world of these tests."""
-    world.dynamodb.update_table(
-        TableName="catalog",
-        AttributeDefinitions=[
-            {"AttributeName": name, "AttributeType": "S"} for name in ("patient_ref_key", "listed_at")
-        ],
-        GlobalSecondaryIndexUpdates=[
-            {
-                "Create": {
-                    "IndexName": "by-patient",
-                    "KeySchema": [
-                        {"AttributeName": "patient_ref_key", "KeyType": "HASH"},
-                        {"AttributeName": "listed_at", "KeyType": "RANGE"},
-                    ],
-                    "Projection": {"ProjectionType": "ALL"},
-                }
-            }
-        ],
-    )
-    made = Connection(boto3.session.Session(region_name="us-east-1"), "Carefile-test", OUTPUTS)
-    made.__dict__["layout"] = Layout()
-    return made
 
 
 @pytest.fixture
@@ -65,7 +36,8 @@ def forget(connection: Connection) -> Run:
     def run(
         patient: str, *, include: tuple[str, ...] = (), rest: timedelta = DAY, bypass: bool = False
     ) -> tuple[Traces, Any]:
-        traces = Finder(connection, patient).find(include)
+        sources = [Source(*one) if isinstance(one, tuple) else Source(LANDING, one) for one in include]
+        traces = Finder(connection, patient, rules_of(connection)).find(sources)
         return traces, Forgetter(connection, patient, rest=rest, bypass=bypass).forget(traces)
 
     return run
@@ -247,10 +219,9 @@ def test_a_session_that_is_written_again_is_filed_again(world: World, forget: Ru
 
 
 @pytest.mark.parametrize("patient", ["unknown", "None", " ", "N/A"])
-def test_a_placeholder_is_refused(patient: str) -> None:
-    rules = json.loads((Path(__file__).parents[2] / "rules/default.json").read_text())
+def test_a_placeholder_is_refused(connection: Connection, patient: str) -> None:
     with pytest.raises(Problem, match="placeholder"):
-        refuse_placeholder(patient, rules["placeholders"])
+        refuse_placeholder(patient, rules_of(connection))
 
 
 class TestLocked:
@@ -275,3 +246,267 @@ class TestLocked:
         assert "processed/Ana_7_held/original.txt" in world.filed()
         assert [entry["landing_key"]["S"] for entry in world.catalog()] == ["documents/Ana_7/held.txt"]
         assert "free" not in everything(world).replace("processed/Ana_7_free/_manifest.json", "")
+
+
+class TestInPlace:
+    """What no intake wrote is its own source: what is the patient's for sure goes, and its folder with the last."""
+
+    SESSION = "processed/P_1_medical_notes/session_1/"
+    M0, M1 = f"{SESSION}m0.json", f"{SESSION}m1.json"
+
+    @pytest.fixture
+    def stream(self, world: World) -> Stream:
+        return Stream(world)
+
+    @staticmethod
+    def write(world: World, key: str, *, adopted: bool = True, **metadata: str) -> None:
+        world.s3.put_object(Bucket=PROCESSED, Key=key, Body=b"theirs", Metadata=metadata)
+        if adopted:
+            adopt(world, key)
+
+    def test_an_adopted_document_is_deleted_and_so_is_its_folder(self, world: World, forget: Run) -> None:
+        self.write(world, "processed/P_1_lab/x.pdf", **{"patient-id": "P_1"})
+        traces, done = forget("P_1", rest=NOW)
+        assert (traces.undecided, done.catalog_entries, done.landing_versions) == ({}, 1, 0)
+        forget("P_1", rest=NOW)
+        assert everything(world) == ""
+
+    def test_an_adopted_session_is_deleted_with_its_entry(
+        self, world: World, stream: Stream, forget: Run
+    ) -> None:
+        self.write(world, self.M0)
+        self.write(world, self.M1)
+        index(stream.records())
+        _, done = forget("P_1")
+        assert (done.catalog_entries, done.session_entries, done.ledger_items) == (2, 1, 2)
+        assert world.filed() == [f"{self.SESSION}_manifest.json"]
+        assert world.json(f"{self.SESSION}_manifest.json").keys() == {
+            "schema_version",
+            "layout_version",
+            "state",
+            "owner",
+        }
+        assert forget("P_1", rest=NOW)[1].claims_left == 0
+        assert everything(world) == ""
+
+    def test_of_a_session_what_names_another_stays_whole_and_every_run_tells(
+        self, world: World, stream: Stream, forget: Run, connection: Connection
+    ) -> None:
+        self.write(world, self.M0)
+        self.write(world, self.M1, **{"patient-id": "P_2"})
+        index(stream.records())
+        left = Source(PROCESSED, self.M1)
+        for run in (1, 2):
+            traces, done = forget("P_1", rest=NOW)
+            assert list(traces.undecided) == [left]
+            assert done.catalog_entries == (1 if run == 1 else 0)
+            assert world.filed() == [f"{self.SESSION}_manifest.json", self.M1]
+            index(stream.records())
+        (entry,) = [one for one in world.catalog() if "kind" in one]
+        assert entry["key"]["S"] == self.M1
+        (session,) = [one for one in world.catalog() if "kind" not in one]
+        assert (session["objects"]["N"], session["patient_ref_key"]["S"]) == ("1", "UNKNOWN")
+        tally = Forgetter(connection, "P_1", rest=DAY).tally(traces)
+        assert (tally.layout_versions, tally.catalog_entries, tally.session_entries) == (0, 0, 0)
+
+        forget("P_1", include=((PROCESSED, self.M1),), rest=NOW)
+        forget("P_1", rest=NOW)
+        assert everything(world) == ""
+
+    def test_a_folder_of_several_documents_loses_only_the_patients(self, world: World, forget: Run) -> None:
+        self.write(world, "processed/P_1_lab/a.pdf", **{"patient-id": "P_1"})
+        self.write(world, "processed/P_1_lab/b.pdf", **{"patient-id": "P"})
+        self.write(world, "processed/P_1_lab/c.pdf")
+        traces, _ = forget("P_1", rest=NOW)
+        assert world.filed() == [
+            "processed/P_1_lab/_manifest.json",
+            "processed/P_1_lab/b.pdf",
+            "processed/P_1_lab/c.pdf",
+        ]
+        assert [source.key for source in traces.undecided] == ["processed/P_1_lab/c.pdf"]
+        assert {one["landing_key"]["S"][-5:] for one in world.catalog()} == {"b.pdf", "c.pdf"}
+
+    @pytest.mark.parametrize(
+        ("key", "metadata", "becomes"),
+        [
+            (f"{SESSION}new.json", {}, "gone"),
+            (f"{SESSION}new.json", {"patient-id": "P_2"}, "left"),
+            (f"{SESSION}new.json", {"patient-id": "unknown"}, "gone"),
+            ("processed/P_1_medical_notes/loose.txt", {}, "gone"),
+            ("processed/P_1_medical_notes/other_1/x.json", {"patient-id": "P_2"}, "left"),
+            ("processed/P_1_scan/x.pdf", {"patient-id": "P_1"}, "gone"),
+            ("processed/P_1_scan/x.pdf", {}, "left"),
+            ("processed/P_1_scan/x.pdf", {"patient-id": "P"}, "not the patient's"),
+            ("processed/P_10_scan/x.pdf", {"patient-id": "P_10"}, "not the patient's"),
+            ("processed/P_1_loose.pdf", {}, "left"),
+        ],
+    )
+    def test_what_was_never_adopted_is_judged_as_an_adoption_would(
+        self, world: World, forget: Run, key: str, metadata: dict[str, str], becomes: str
+    ) -> None:
+        self.write(world, key, adopted=False, **metadata)
+        self.write(world, f"{self.SESSION}theirs.json", adopted=False, **{"patient-id": "P_3"})
+        traces, _ = forget("P_1", rest=NOW)
+        assert (key in world.filed()) == (becomes != "gone")
+        assert (Source(PROCESSED, key) in traces.undecided) == (becomes == "left")
+        assert f"{self.SESSION}theirs.json" in world.filed()
+
+    def test_a_version_that_names_another_keeps_all_of_the_object(self, world: World, forget: Run) -> None:
+        self.write(world, self.M0, **{"patient-id": "P_2"})
+        self.write(world, self.M0)
+        traces, _ = forget("P_1")
+        assert Source(PROCESSED, self.M0) in traces.undecided
+        found = world.s3.list_object_versions(Bucket=PROCESSED, Prefix=self.M0)
+        assert (len(found["Versions"]), "DeleteMarkers" in found) == (2, False)
+
+    def test_in_a_folder_that_an_intake_filled_only_what_names_another_stays(
+        self, world: World, forget: Run
+    ) -> None:
+        world.file("sessions/P_1/session_1/session.json", b"{}")
+        world.file("documents/P_1/lab.txt")
+        for folder in (self.SESSION, "processed/P_1_lab/"):
+            self.write(world, f"{folder}by_hand.txt", adopted=False)
+            self.write(world, f"{folder}theirs.txt", adopted=False, **{"patient-id": "P_2"})
+        forget("P_1", rest=NOW)
+        forget("P_1", rest=NOW)
+        assert world.filed() == ["processed/P_1_lab/theirs.txt", f"{self.SESSION}theirs.txt"]
+
+    def test_nothing_of_a_patient_whose_id_begins_alike_is_touched(self, world: World, forget: Run) -> None:
+        world.file("documents/P/1_lab.txt", Metadata={"patient-id": "P"})
+        self.write(world, "processed/P_1_lab/note.txt", adopted=False)
+        before = {key: world.head(key)["VersionId"] for key in world.filed()}
+        forget("P_1", rest=NOW)
+        assert {key: world.head(key)["VersionId"] for key in world.filed()} == before
+
+    def test_what_an_intake_wrote_is_included_by_its_landing_object_only(
+        self, world: World, forget: Run
+    ) -> None:
+        world.file("scan.txt")
+        with pytest.raises(Problem, match="an intake wrote"):
+            forget("P_1", include=((PROCESSED, "processed/unknown_scan/original.txt"),))
+        assert world.upload("scan.txt")
+
+    def test_one_that_is_locked_keeps_itself_and_its_folder_and_no_other(
+        self, world: World, stream: Stream, forget: Run
+    ) -> None:
+        world.s3.put_object_lock_configuration(
+            Bucket=PROCESSED, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"}
+        )
+        self.write(world, self.M0)
+        self.write(world, self.M1)
+        version = world.head(self.M0)["VersionId"]
+        world.s3.put_object_legal_hold(
+            Bucket=PROCESSED, Key=self.M0, VersionId=version, LegalHold={"Status": "ON"}
+        )
+        _, done = forget("P_1", rest=NOW)
+        assert done.held == [Source(PROCESSED, self.M0)]
+        assert world.filed() == [f"{self.SESSION}_manifest.json", self.M0]
+        assert [one["key"]["S"] for one in world.catalog() if "kind" in one] == [self.M0]
+
+
+class TestADeploymentOfItsOwn:
+    """Its rules, its buckets, its placeholders."""
+
+    @pytest.fixture(autouse=True)
+    def _deployment(self, world: World, connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+        world.s3.create_bucket(Bucket="old-records", ObjectLockEnabledForBucket=True)
+        connection.__dict__["accepted_buckets"] = (LANDING, "old-records")
+        table = json.loads((ROOT / "rules" / "default.json").read_text())
+        table["rules"].insert(
+            0,
+            {
+                "name": "clinic",
+                "patterns": ["clinics/{clinic}/{patient}/{file}"],
+                "kind": "document",
+                "patient": "from-key",
+            },
+        )
+        table["placeholders"].append("niemand")
+        rules = RuleTable.from_json(table)
+        monkeypatch.setattr(f"{__name__}.rules_of", lambda _: rules)
+
+    def test_what_was_never_filed_is_found_by_its_rules_and_in_all_its_buckets(
+        self, world: World, forget: Run
+    ) -> None:
+        wanted = {
+            Source(LANDING, "clinics/north/Ana_7/x.pdf"),
+            Source("old-records", "documents/Ana_7/y.pdf"),
+            Source("old-records", "clinics/south/Ana_7/z.pdf"),
+        }
+        others = {Source(LANDING, "clinics/Ana_7/Bob/x.pdf"), Source("old-records", "documents/Bob/y.pdf")}
+        for source in wanted | others:
+            world.s3.put_object(Bucket=source.bucket, Key=source.key, Body=b"x")
+        traces, _ = forget("Ana_7")
+        assert set(traces.undecided) == wanted
+        forget("Ana_7", include=tuple((source.bucket, source.key) for source in wanted))
+        assert forget("Ana_7")[0].undecided == {}
+        for source in others:
+            assert world.s3.head_object(Bucket=source.bucket, Key=source.key)
+
+    def test_a_hold_in_any_of_its_buckets_is_kept(self, world: World, forget: Run) -> None:
+        source = Source("old-records", "documents/Ana_7/y.pdf")
+        world.s3.put_object(Bucket=source.bucket, Key=source.key, Body=b"x")
+        world.s3.put_object_legal_hold(Bucket=source.bucket, Key=source.key, LegalHold={"Status": "ON"})
+        _, done = forget("Ana_7", include=((source.bucket, source.key),))
+        assert done.held == [source]
+        assert world.s3.head_object(Bucket=source.bucket, Key=source.key)
+
+    def test_its_placeholders_name_nobody(self, connection: Connection) -> None:
+        with pytest.raises(Problem, match="placeholder"):
+            refuse_placeholder("Niemand", rules_of(connection))
+
+
+class TestTheCommand:
+    """What is given to it, and how it ends."""
+
+    @pytest.fixture
+    def run(self, connection: Connection) -> Callable[..., Exit]:
+        def run(patient: str, **options: Any) -> Exit:
+            return command(connection, View(as_json=False), patient=patient, **options)
+
+        return run
+
+    def test_it_ends_well_only_when_nothing_is_left(
+        self, world: World, run: Callable[..., Exit], capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        key = "processed/P_1_lab/c.pdf"
+        TestInPlace.write(world, key)
+        assert run("P_1") is Exit.FOUND
+        report = tmp_path / "report.json"
+        assert run("P_1", yes=True, report=report) is Exit.FOUND
+        assert f"s3://{PROCESSED}/{key}" in capsys.readouterr().out
+        assert json.loads(report.read_text())["for_a_person"] == 1
+        assert stat.S_IMODE(report.stat().st_mode) == 0o600
+        assert run("P_1", yes=True, include=[f"s3://{PROCESSED}/{key}"]) is Exit.DONE
+        assert run("P_1", yes=True) is Exit.DONE
+
+    @pytest.mark.parametrize(
+        ("include", "line"),
+        [
+            ("s3://another/x.txt", "no object that Carefile-test takes in"),
+            (f"s3://{LANDING}/", "no object that Carefile-test takes in"),
+            ("s3://", "names no place in S3"),
+        ],
+    )
+    def test_what_can_not_be_included_is_refused_in_one_line(
+        self, world: World, run: Callable[..., Exit], include: str, line: str
+    ) -> None:
+        file_all_of(world, "Ana_7")
+        before = everything(world)
+        with pytest.raises(Problem, match=line):
+            run("Ana_7", yes=True, include=[include])
+        assert everything(world) == before
+
+    def test_another_patients_is_never_included(self, world: World, run: Callable[..., Exit]) -> None:
+        file_all_of(world, "Ana_7")
+        file_all_of(world, "Bob_8")
+        before = everything(world)
+        with pytest.raises(Problem, match="filed as another patient's"):
+            run("Ana_7", yes=True, include=["documents/Bob_8/knee.txt"])
+        assert everything(world) == before
+
+    def test_what_is_to_be_included_and_not_there_is_told(
+        self, run: Callable[..., Exit], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        run("Ana_7", include=["documents/Ana_7/typo.pdf"])
+        assert f"There is nothing at s3://{LANDING}/documents/Ana_7/typo.pdf" in capsys.readouterr().err
