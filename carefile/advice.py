@@ -40,7 +40,7 @@ class Advice:
 ADVICE = (
     Advice(
         "RejectedEvent",
-        "The input of the execution is not in one of the three accepted shapes.",
+        "The input of the execution is not in one of the accepted shapes.",
         "Look at the input; correct whoever sent it, and send it again.",
         Then.NEITHER,
     ),
@@ -48,6 +48,24 @@ ADVICE = (
         "RejectedObject",
         "The object cannot be filed as it is: empty, not there, a folder marker, or in a bucket that is not allowed.",
         "The cause says which. Upload the file again, or name the right bucket and key.",
+        Then.UPLOAD_AGAIN,
+    ),
+    Advice(
+        "ThreatFound",
+        "Malware protection found a threat in the upload; it is quarantined and was not filed.",
+        "Look who sent it, and have it sent again clean. A false positive is filed once a new scan finds nothing.",
+        Then.UPLOAD_AGAIN,
+    ),
+    Advice(
+        "NotScanned",
+        "Malware protection has not told its verdict about the upload yet.",
+        "See whether malware protection is active. Have an upload from before it was turned on scanned.",
+        Then.REDRIVE,
+    ),
+    Advice(
+        "Unscannable",
+        "Malware protection could not scan the upload, so nobody knows whether it may be filed.",
+        "The cause says why: too large or behind a password, or a failure; then have it scanned again.",
         Then.UPLOAD_AGAIN,
     ),
     Advice(

@@ -1,7 +1,7 @@
 """What wakes somebody: each alarm with a threshold that means something and the runbook's section that helps.
 
 No alarm counts single failures of intakes: they wait for an operator, visible and re-drivable. What matters is how many
-of all fail, and for how long an upload has been waiting.
+of all fail, and for how long an upload has been waiting. A threat is the exception.
 """
 
 from __future__ import annotations
@@ -89,6 +89,13 @@ def alarms(config: StageConfig, watched: Watched) -> Iterator[AlarmSpec]:
         threshold=SLOW_MINUTES * 60_000,
         periods=3,
     )
+    if config.malware_scan:
+        yield AlarmSpec(
+            id="ThreatFound",
+            metric=metrics.failures(config.stage, "ThreatFound"),
+            says="Malware protection found a threat in an upload; it is quarantined.",
+            section="threatfound",
+        )
     if config.silence_alarm_hours:
         entry = watched.express or watched.machine
         yield AlarmSpec(

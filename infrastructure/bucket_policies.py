@@ -1,16 +1,23 @@
-"""What a bucket refuses whatever a role may do: another key than its own, and strangers to the organisation.
+"""What a bucket refuses whatever a role may do: another key than its own, strangers to the organisation, and, where
+uploads are scanned for malware, what holds a threat.
 
 That nothing travels but by TLS 1.2 is the bucket's own setting.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 
 _ENCRYPTION = "s3:x-amz-server-side-encryption"
 _KEY = "s3:x-amz-server-side-encryption-aws-kms-key-id"
+_VERDICT_TAG = "GuardDutyMalwareScanStatus"
+_TAGGING = ["s3:PutObjectTagging", "s3:PutObjectVersionTagging"]
+_UNTAGGING = ["s3:DeleteObjectTagging", "s3:DeleteObjectVersionTagging"]
 _CUSTOMERS_KEY = "s3:x-amz-server-side-encryption-customer-algorithm"
 
 
@@ -56,3 +63,29 @@ def refuse_strangers(bucket: s3.Bucket, organization_id: str) -> None:
             },
         )
     )
+
+
+def quarantine(bucket: s3.Bucket, stack_name: str, readers: Sequence[str]) -> None:
+    """What is tagged as a threat stays where it is, and only the stack's own roles and the readers may open it. Nobody
+    else writes the verdict's tag, or changes the tags of a threat.
+
+    Who copies an object may bring the tag along, so it opens nothing: no intake believes it (lambdas/core/scanning.py).
+    """
+    stack = f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:role/{stack_name}-*"
+    threat = {"StringEquals": {f"s3:ExistingObjectTag/{_VERDICT_TAG}": "THREATS_FOUND"}}
+    forged = {"ForAnyValue:StringEquals": {"s3:RequestObjectTagKeys": _VERDICT_TAG}}
+    for sid, actions, condition, allowed in (
+        ("RefuseToOpenThreats", ["s3:GetObject", "s3:GetObjectVersion"], threat, [stack, *readers]),
+        ("RefuseToRetagThreats", [*_TAGGING, *_UNTAGGING], threat, [stack]),
+        ("RefuseForgedVerdicts", ["s3:PutObject", *_TAGGING], forged, [stack]),
+    ):
+        bucket.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid=sid,
+                effect=iam.Effect.DENY,
+                principals=[iam.AnyPrincipal()],
+                actions=actions,
+                resources=[bucket.arn_for_objects("*")],
+                conditions={**condition, "ArnNotLike": {"aws:PrincipalArn": allowed}},
+            )
+        )

@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
-from infrastructure.protection import BUCKET_PREFIX, ORGANISATION, PRINCIPAL, ProtectionConfig
+from infrastructure.protection import BUCKET_PREFIX, ORGANISATION, PERSON, PRINCIPAL, ProtectionConfig
 from infrastructure.retention import ALLOWED, RetentionConfig, read_retention
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -143,7 +143,8 @@ class StageConfig(ProtectionConfig, RetentionConfig):
 
     @property
     def embedded(self) -> bool:
-        """For the embedded AWS, which knows no archives or schemas of events, saved queries, alarms on expressions."""
+        """For the embedded AWS, which knows no archives or schemas of events, saved queries, alarms on expressions, and
+        no GuardDuty."""
         return self.function_platform is FunctionPlatform.HOST
 
     @property
@@ -239,11 +240,26 @@ class _Reader:
             "organization_id": self._text(
                 "organization_id", ORGANISATION, "an id like o-a1b2c3d4e5, or null"
             ),
-            "intake_publishers": self._principals("intake_publishers"),
+            "intake_publishers": self._principals(
+                "intake_publishers", PRINCIPAL, "a list of ARNs of roles, users or account roots"
+            ),
+            "malware_scan": self._boolean("malware_scan"),
+            "quarantine_readers": self._principals(
+                "quarantine_readers", PERSON, "a list of ARNs of roles or users"
+            ),
         }
         if bool(settings["replica_bucket_prefix"]) != bool(settings["replica_key_arn"]):
             raise self._error(
                 "replica_bucket_prefix", "is one of two settings", "only together with replica_key_arn"
+            )
+        if settings["quarantine_readers"] and not settings["malware_scan"]:
+            raise self._error("quarantine_readers", "has no quarantine", "only together with malware_scan")
+        if settings["malware_scan"] and self._source_buckets():
+            # Their verdicts would start intakes, which nothing there may do by itself.
+            raise self._error(
+                "source_buckets",
+                "are not scanned",
+                "not together with malware_scan; copy their objects to the landing bucket",
             )
         return settings
 
@@ -257,11 +273,10 @@ class _Reader:
             raise self._error("locked_days", "has no lock", "only together with object_lock")
         return {"retention": rules, "object_lock": locked, "locked_days": days}
 
-    def _principals(self, key: str) -> tuple[str, ...]:
+    def _principals(self, key: str, pattern: re.Pattern[str], allowed: str) -> tuple[str, ...]:
         value = self._value(key)
-        allowed = "a list of ARNs of roles, users or account roots"
         if not isinstance(value, list | tuple) or not all(
-            isinstance(it, str) and PRINCIPAL.fullmatch(it) for it in value
+            isinstance(it, str) and pattern.fullmatch(it) for it in value
         ):
             raise self._error(key, f"{value!r} is not allowed", allowed)
         return tuple(value)

@@ -33,6 +33,7 @@ from infrastructure.bus_policies import (
 )
 from infrastructure.config import StageConfig
 from infrastructure.encryption import removal_policy
+from infrastructure.malware import VALIDATION_OBJECT
 from infrastructure.operations import ServiceRole
 
 _MAX_EVENT_AGE = Duration.hours(24)
@@ -99,7 +100,8 @@ class DeadLetters(Construct):
 
 
 class IntakeRules(Construct):
-    """What starts an execution: an upload, or `Object Submitted`. The whole event is its input.
+    """What starts an execution: an upload, or, where malware protection is waited for, any verdict about it; or
+    `Object Submitted`. The whole event is its input.
 
     `express` takes the uploads in where there is that lane. A submission is somebody's decision, and always seen in the
     console.
@@ -122,15 +124,7 @@ class IntakeRules(Construct):
             self,
             "UploadRule",
             description="An object arrived in the landing bucket",
-            event_pattern=events.EventPattern(
-                source=["aws.s3"],
-                detail_type=["Object Created"],
-                detail={
-                    "bucket": {"name": [landing.bucket_name]},
-                    # Neither what the pipeline files (the two buckets may be one) nor folder markers.
-                    "object": {"key": [{"anything-but": {"wildcard": [f"{config.session_prefix}*", "*/"]}}]},
-                },
-            ),
+            event_pattern=_verdicts(config, landing) if config.malware_scan else _uploads(config, landing),
         )
         submission = events.Rule(
             self,
@@ -145,6 +139,33 @@ class IntakeRules(Construct):
             )
         rules = (submission,) if express else (upload, submission)
         start_executions(self, machine=machine, dead_letters=dead_letters, rules=rules)
+
+
+def _uploads(config: StageConfig, landing: s3.IBucket) -> events.EventPattern:
+    return events.EventPattern(
+        source=["aws.s3"],
+        detail_type=["Object Created"],
+        detail={"bucket": {"name": [landing.bucket_name]}, "object": {"key": _keys_but(config)}},
+    )
+
+
+def _verdicts(config: StageConfig, landing: s3.IBucket) -> events.EventPattern:
+    return events.EventPattern(
+        account=[Aws.ACCOUNT_ID],
+        source=["aws.guardduty"],
+        detail_type=["GuardDuty Malware Protection Object Scan Result"],
+        detail={
+            "s3ObjectDetails": {
+                "bucketName": [landing.bucket_name],
+                "objectKey": _keys_but(config, VALIDATION_OBJECT),
+            }
+        },
+    )
+
+
+def _keys_but(config: StageConfig, *others: str) -> list[object]:
+    """Neither what the pipeline files (the two buckets may be one) nor folder markers."""
+    return [{"anything-but": {"wildcard": [f"{config.session_prefix}*", "*/", *others]}}]
 
 
 def start_executions(

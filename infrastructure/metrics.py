@@ -40,6 +40,17 @@ def ours(stage: str, name: str, statistic: str, *, label: str | None = None) -> 
     )
 
 
+def failures(stage: str, error: str) -> cloudwatch.Metric:
+    """How many executions failed with this error."""
+    return cloudwatch.Metric(
+        namespace=METRICS_NAMESPACE,
+        metric_name="Failures",
+        dimensions_map={"stage": stage, "error": error},
+        statistic=SUM,
+        period=PERIOD,
+    )
+
+
 def each(stage: str, name: str, dimensions: Sequence[str]) -> cloudwatch.MathExpression:
     """Every series of a metric of ours, one for each value of these dimensions."""
     return _expression(_search(stage, name, dimensions), {}, label="")

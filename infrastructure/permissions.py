@@ -21,6 +21,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
+from constructs import Construct
 
 _Conditions = Mapping[str, Mapping[str, object]]
 
@@ -117,6 +118,41 @@ def write_object_tags(*buckets: s3.IBucket) -> list[Permission]:
             "WriteTags", actions, [bucket.arn_for_objects("*")], wide=_of(bucket, "WriteTagsOf", _EVERY_TAG)
         )
         for bucket in buckets
+    ]
+
+
+def scan_uploads(scope: Construct, bucket: s3.IBucket, validation_object: str) -> list[Permission]:
+    """What AWS documents as the needs of GuardDuty Malware Protection for S3: hear of uploads by a rule of its own,
+    read and tag them, and write one object to see whether it may."""
+    rules = Stack.of(scope).format_arn(
+        service="events",
+        resource="rule",
+        resource_name="DO-NOT-DELETE-AmazonGuardDutyMalwareProtectionS3*",
+    )
+    own_rule = Wide(
+        "ManagedRuleOfMalwareProtection",
+        "GuardDuty names its rule itself: the rules that begin with its name, and to write only as long as they are "
+        "its own (events:ManagedBy).",
+    )
+    managed = {"StringLike": {"events:ManagedBy": "malware-protection-plan.guardduty.amazonaws.com"}}
+    change = ["events:DeleteRule", "events:PutRule", "events:PutTargets", "events:RemoveTargets"]
+    look = ["events:DescribeRule", "events:ListTargetsByRule"]
+    notify = ["s3:GetBucketNotification", "s3:PutBucketNotification"]
+    return [
+        *read_objects(bucket),
+        *write_object_tags(bucket),
+        _allow("ChangeManagedRule", change, [rules], managed, wide=own_rule),
+        _allow(
+            "SeeManagedRule",
+            look,
+            [rules],
+            wide=Wide("SeeManagedRuleOfMalwareProtection", own_rule.reason),
+        ),
+        _allow("HearOfUploads", notify, [bucket.bucket_arn]),
+        _allow("WriteValidationObject", ["s3:PutObject"], [bucket.arn_for_objects(validation_object)]),
+        *_use_key(
+            bucket.encryption_key, "EncryptValidationObject", ["kms:Decrypt", "kms:GenerateDataKey"], via="s3"
+        ),
     ]
 
 

@@ -24,8 +24,9 @@ DEFINITION = PROJECT_ROOT / "statemachines" / "object_pipeline.asl.json"
 
 
 def intake_environment(settings: FunctionSettings, storage: Storage) -> dict[str, str]:
-    """What every function of an intake is told of the buckets."""
+    """What every function of an intake is told of the buckets, and of what is to be waited for."""
     return {
+        **({"MALWARE_SCAN": "true"} if settings.config.malware_scan else {}),
         "LANDING_BUCKETS": ",".join(bucket.bucket_name for bucket in storage.arrivals),
         "PROCESSED_BUCKET": storage.processed.bucket_name,
         "SESSION_PREFIX": settings.config.session_prefix,
@@ -41,6 +42,8 @@ class TaskFunctions(Construct):
         super().__init__(scope, id)
         environment = intake_environment(settings, storage)
         with_ledger = {**environment, "LEDGER_TABLE": catalog.ledger.table_name}
+        # The newest version that was found clean may be any.
+        scanned = permissions.list_versions(*storage.arrivals) if settings.config.malware_scan else []
         to_normalise = {**with_ledger, "PSEUDONYM_SECRET_ARN": catalog.pseudonym_secret.secret_arn}
 
         self.classify_object = CarefileFunction(
@@ -56,6 +59,7 @@ class TaskFunctions(Construct):
                 *permissions.read_objects(*storage.arrivals),
                 *permissions.write_object_tags(*storage.arrivals),
                 *permissions.update_items(catalog.ledger),
+                *scanned,
             ],
         ).function
         # Both may do the same: a later round of an intake may find that the object changed its kind.
@@ -75,6 +79,7 @@ class TaskFunctions(Construct):
                     *permissions.write_layout(storage.processed, settings.config.session_prefix),
                     *permissions.update_items(catalog.ledger),
                     *permissions.read_secret(catalog.pseudonym_secret),
+                    *scanned,
                 ],
             ).function
             for id, module, memory_mb, description in (

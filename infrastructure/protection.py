@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 BUCKET_PREFIX = re.compile(r"[a-z0-9][a-z0-9-]{1,48}[a-z0-9]")
 ORGANISATION = re.compile(r"o-[a-z0-9]{10,32}")
-PRINCIPAL = re.compile(r"arn:[a-z-]+:iam::[0-9]{12}:(?:root|(?:role|user)/[\w+=,.@/-]+)", re.ASCII)
+PERSON = re.compile(r"arn:[a-z-]+:iam::[0-9]{12}:(?:role|user)/[\w+=,.@/-]+", re.ASCII)
+PRINCIPAL = re.compile(rf"{PERSON.pattern}|arn:[a-z-]+:iam::[0-9]{{12}}:root", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +30,9 @@ class ProtectionConfig:
     - `organization_id`: the buckets answer to principals of this AWS organisation only.
     - `intake_publishers`: ARNs of those who may publish on the intake bus; by default the account's own, as far as
       their own policies let them.
+    - `malware_scan`: GuardDuty Malware Protection scans what arrives, and nothing is filed that it did not find clean.
+      Of a landing bucket that is not the stack's own, its owner turns the protection on.
+    - `quarantine_readers`: ARNs of roles or users who may read what holds a threat, beside the stack's own roles.
     """
 
     vpc: bool = False
@@ -38,3 +42,5 @@ class ProtectionConfig:
     reserved_concurrency: int | None = None
     organization_id: str | None = None
     intake_publishers: tuple[str, ...] = ()
+    malware_scan: bool = False
+    quarantine_readers: tuple[str, ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aws_cdk import CfnOutput, DefaultStackSynthesizer, Duration, Stack
+from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infrastructure import permissions
@@ -15,6 +16,7 @@ from infrastructure.encryption import Keys
 from infrastructure.event_schemas import Archives, EventSchemas
 from infrastructure.express_lane import ExpressLane
 from infrastructure.functions import CarefileFunction, FunctionSettings
+from infrastructure.malware import MalwareProtection
 from infrastructure.messaging import (
     AssignmentRule,
     Buses,
@@ -51,6 +53,11 @@ class CarefileStack(Stack):
         )
         keys = Keys(self, "Keys", config=config)
         storage = Storage(self, "Storage", config=config, key=keys.records)
+        protection = (
+            MalwareProtection(self, "MalwareProtection", bucket=storage.landing)
+            if config.malware_scan and not config.embedded and isinstance(storage.landing, s3.Bucket)
+            else None
+        )
         catalog = Catalog(self, "Catalog", config=config, key=keys.records)
         buses = Buses(self, "Buses", config=config, key=keys.records)
         if not config.embedded:
@@ -221,7 +228,7 @@ class CarefileStack(Stack):
                 *permissions.read_object_tags(*storage.arrivals),
             ],
         ).function
-        Observability(
+        observability = Observability(
             self,
             "Observability",
             config=config,
@@ -250,6 +257,8 @@ class CarefileStack(Stack):
             backlog=backlog,
             tables=(catalog.table, catalog.ledger),
         )
+        if protection:
+            protection.tell(observability.topic, keys.operations, config.runbook_url)
 
         for name, value in (
             ("LandingBucketName", storage.landing.bucket_name),

@@ -14,7 +14,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infrastructure.accepted import accept, security_rules
-from infrastructure.bucket_policies import refuse_other_keys, refuse_strangers
+from infrastructure.bucket_policies import quarantine, refuse_other_keys, refuse_strangers
 from infrastructure.config import StageConfig
 from infrastructure.encryption import removal_policy
 from infrastructure.lifecycle import lifecycle_rules, object_lock
@@ -72,6 +72,8 @@ class Storage(Construct):
                 refuse_strangers(bucket, config.organization_id)
             if bucket is not self._access_logs:
                 refuse_other_keys(bucket, self._key)
+            if config.malware_scan and bucket is self.landing:
+                quarantine(bucket, config.stack_name, config.quarantine_readers)
         if config.replica_bucket_prefix and config.replica_key_arn:
             Replication(
                 self,

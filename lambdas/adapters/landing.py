@@ -114,6 +114,22 @@ class Landing:
             if page.get("NextVersionIdMarker"):
                 marker["VersionIdMarker"] = page["NextVersionIdMarker"]
 
+    def versions(self, source: Source) -> Iterator[tuple[str, int]]:
+        """The versions of a key since it was last deleted, the newest first: id and size. S3 tells times in seconds
+        only, so one of the second of the deletion is among them."""
+        deleted: Any = None
+        for page in self._version_pages(source.bucket, source.key, after=""):
+            markers = [it["LastModified"] for it in page.get("DeleteMarkers", ()) if it["Key"] == source.key]
+            deleted = max([*markers, *([deleted] if deleted else ())], default=None)
+            found = page.get("Versions", ())
+            for entry in found:
+                if entry["Key"] == source.key:
+                    if deleted and entry["LastModified"] < deleted:
+                        return
+                    yield entry["VersionId"], entry["Size"]
+            if any(entry["Key"] != source.key for entry in (*found, *page.get("DeleteMarkers", ()))):
+                return  # keys come in their order, and those that only begin like this one are later
+
     def tags(self, source: Source, version_id: str | None) -> dict[str, str] | None:
         """The tags of a version (of the current one, without an id); None when it is gone."""
         try:

@@ -6,7 +6,8 @@ named by a digest, `hints#…` and `decided#…`: a decision that arrives late s
 A session that was assigned to a patient has an item of its own, under the id of its source tree, with `assigned` (the
 patient), `assigned_at` and `replaced` (string set, patients it was taken from). It holds for every object of the tree.
 A version whose status tag was written by others than the Tag state has an item of its own, `<source_id>#<digest>`, with
-the `status` that the Tag state wrote since.
+the `status` that the Tag state wrote since. The same item holds the `verdict` of malware protection, with the moment it
+was `scanned`, where a stage waits for that.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from botocore.exceptions import ClientError
 from lambdas.core.errors import AssignmentConflict, StorageThrottled
 from lambdas.core.layout import Owner
 from lambdas.core.model import Assignment, Hints, Observation, Source, digest
+from lambdas.core.scanning import Scan, Verdict
 from lambdas.core.tagging import PipelineStatus
 
 if TYPE_CHECKING:
@@ -154,6 +156,29 @@ class Ledger:
             {":status": {"S": status.value}},
             ExpressionAttributeNames={"#status": "status"},
         )
+
+    def record_verdict(self, source: Source, version: str, scan: Scan) -> None:
+        """Record what malware protection says of a version. The latest verdict holds, not the last to arrive; of two at
+        one moment, one that is not clean."""
+        self._update(
+            _version_key(source, version),
+            "SET verdict = :verdict, scanned = :scanned",
+            {
+                ":verdict": {"S": scan.verdict.value},
+                ":scanned": {"S": f"{scan.at} {'clean' if scan.verdict is Verdict.CLEAN else 'not clean'}"},
+            },
+            ConditionExpression="attribute_not_exists(scanned) OR scanned <= :scanned",
+        )
+
+    def verdicts(self, source: Source, versions: Sequence[str]) -> dict[str, Verdict]:
+        """The verdicts of those of these versions that have one; at most a hundred are asked for."""
+        keys = {_version_key(source, version): version for version in versions}
+        found = self._get_all(*keys)
+        return {keys[key]: Verdict(item["verdict"]["S"]) for key, item in found.items() if "verdict" in item}
+
+    def verdict(self, source: Source, version: str) -> Verdict | None:
+        found = self._get(_version_key(source, version)).get("verdict")
+        return Verdict(found["S"]) if found else None
 
     def _get(self, key: str) -> dict[str, Any]:
         found = self._dynamodb.get_item(

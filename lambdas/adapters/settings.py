@@ -19,5 +19,10 @@ def layout() -> Layout:
     return Layout(os.environ.get("SESSION_PREFIX", "processed/"))
 
 
+def malware_scan() -> bool:
+    """Whether an upload is filed only once malware protection found it clean."""
+    return os.environ.get("MALWARE_SCAN") == "true"
+
+
 def named(variable: str) -> str:
     return os.environ[variable]

@@ -12,11 +12,23 @@ class CarefileError(Exception):
 
 
 class RejectedEvent(CarefileError):
-    """The machine's input has none of the three accepted shapes, or a member of it is malformed."""
+    """The machine's input has none of the accepted shapes, or a member of it is malformed."""
 
 
 class RejectedObject(CarefileError):
     """The input names an object that can't be filed as it is: not there, empty, a folder marker, not allowed."""
+
+
+class ThreatFound(CarefileError):
+    """Malware protection found a threat in the upload: it is quarantined, and never filed."""
+
+
+class NotScanned(CarefileError):
+    """Malware protection has not told its verdict about the upload yet. Retried; a verdict starts an intake anyway."""
+
+
+class Unscannable(CarefileError):
+    """Malware protection could not scan the upload, so nobody knows whether it may be filed."""
 
 
 class StillChanging(CarefileError):

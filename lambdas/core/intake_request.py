@@ -1,4 +1,4 @@
-"""The machine's input in its three shapes, and what they all ask for.
+"""The machine's input in its shapes, and what they all ask for.
 
 Keys are taken as they stand: in EventBridge events they are raw, so `a+b 50%25.pdf` is that very name.
 """
@@ -12,35 +12,42 @@ from enum import StrEnum
 from typing import Any
 
 from lambdas.core.model import Hints, Source
+from lambdas.core.scanning import Scan, scan_in
 
 
 class Shape(StrEnum):
-    """The definition in `schemas/pipeline_input.v1.json` that the input is held against."""
+    """What the input is held against: a definition in `schemas/pipeline_input.v1.json`, or, for a verdict of malware
+    protection, `schemas/scan_result.v1.json`."""
 
     OBJECT_CREATED = "s3_object_created"
     OBJECT_SUBMITTED = "object_submitted"
     REQUEST = "request"
+    SCAN_RESULT = "scan_result"
+
+
+_BY_DETAIL_TYPE = {
+    "Object Created": Shape.OBJECT_CREATED,
+    "Object Submitted": Shape.OBJECT_SUBMITTED,
+    "GuardDuty Malware Protection Object Scan Result": Shape.SCAN_RESULT,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class IntakeRequest:
     """A landing key to be brought in; `version_id` is the upload that asked, where the input names one. `copied` tells
-    that the object came by S3's CopyObject."""
+    that the object came by S3's CopyObject, or may have; `scan` what malware protection says of it."""
 
     source: Source
     version_id: str | None = None
     hints: Hints | None = None
     copied: bool = False
+    scan: Scan | None = None
 
 
 def shape_of(data: object) -> Shape:
     """The shape an input claims to have. What claims none is held against the one a person types."""
-    if isinstance(data, Mapping):
-        if data.get("detail-type") == "Object Created":
-            return Shape.OBJECT_CREATED
-        if data.get("detail-type") == "Object Submitted":
-            return Shape.OBJECT_SUBMITTED
-    return Shape.REQUEST
+    named = data.get("detail-type") if isinstance(data, Mapping) else None
+    return _BY_DETAIL_TYPE.get(named, Shape.REQUEST) if isinstance(named, str) else Shape.REQUEST
 
 
 def parse(data: Mapping[str, Any]) -> IntakeRequest:
@@ -51,6 +58,11 @@ def parse(data: Mapping[str, Any]) -> IntakeRequest:
         version_id = _version(named.get("version-id"))
         source = Source(detail["bucket"]["name"], named["key"])
         return IntakeRequest(source, version_id, copied=detail.get("reason") == "CopyObject")
+    if shape_of(data) is Shape.SCAN_RESULT:
+        scanned = data["detail"]["s3ObjectDetails"]
+        source = Source(scanned["bucketName"], scanned["objectKey"])
+        # The event does not tell how the object came.
+        return IntakeRequest(source, _version(scanned.get("versionId")), copied=True, scan=scan_in(data))
     detail = data["detail"] if shape_of(data) is Shape.OBJECT_SUBMITTED else data
     hints = Hints.from_json(detail["hints"]) if detail.get("hints") else None
     return IntakeRequest(Source(detail["bucket"], detail["key"]), _version(detail.get("version_id")), hints)

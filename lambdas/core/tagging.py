@@ -17,6 +17,8 @@ from lambdas.core.model import LAYOUT_VERSION, Disposition, Kind, Patient
 MAX_TAGS = 10
 MANIFEST_KIND = "manifest"
 STATUS_TAG = "pipeline-status"
+VERDICT_TAG = "GuardDutyMalwareScanStatus"  # written by GuardDuty Malware Protection for S3
+_OF_LANDING = frozenset({STATUS_TAG, VERDICT_TAG})
 Tags = Mapping[str, str]
 
 
@@ -57,8 +59,9 @@ def manifest_tags(tags: Tags) -> dict[str, str]:
 
 
 def with_uploaders_tags(ours: Tags, theirs: Tags) -> dict[str, str]:
-    """Ours, and of the uploader's as many as fit, in the order of their keys. The status tag stays in landing."""
-    extra = sorted((key, value) for key, value in theirs.items() if key not in ours and key != STATUS_TAG)
+    """Ours, and of the uploader's as many as fit, in the order of their keys. What is said of the landing object, its
+    status and a malware scanner's verdict, stays there."""
+    extra = sorted((key, value) for key, value in theirs.items() if key not in {*ours, *_OF_LANDING})
     return dict(ours) | dict(extra[: MAX_TAGS - len(ours)])
 
 

@@ -17,12 +17,14 @@ from lambdas.core.intake_request import IntakeRequest, Shape, decided_at, parse,
 from lambdas.core.layout import Layout
 from lambdas.core.model import Classification, Deleted, Observation
 from lambdas.core.rules import RuleTable
+from lambdas.core.scanning import Scan
 from lambdas.intake.marks import Marks
+from lambdas.intake.uploads import Uploads
 
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """An upload that may be taken in. `observed` is None when the object was deleted since."""
+    """An upload that may be taken in. `observed` is the version to be filed, None when the object was deleted since."""
 
     request: IntakeRequest
     observed: Observation | None
@@ -33,6 +35,7 @@ class Admitted:
 class Admission:
     landing: Landing
     ledger: Ledger
+    uploads: Uploads
     layout: Layout
     rules: RuleTable
     allowed_buckets: frozenset[str]
@@ -40,7 +43,8 @@ class Admission:
     now: Callable[[], datetime]
 
     def admit(self, data: Mapping[str, Any], started: object = None) -> Admitted:
-        """Accept an input, or raise RejectedEvent or RejectedObject. A hint in it is recorded for its version.
+        """Accept an input, or raise RejectedEvent or RejectedObject, or, where malware protection has to agree, what
+        that says against it. A hint in it, and a verdict, is recorded for its version.
 
         `started` is when the execution started. The classification is a first one, from hint, metadata and key; a
         document's content is read later.
@@ -50,6 +54,8 @@ class Admission:
         self._refuse_by_name(request)
         observed = self._observe(request, from_s3=shape_of(data) is Shape.OBJECT_CREATED)
         version = request.version_id or (observed.version if observed else None)
+        if request.scan:
+            self._hear(request, request.scan, observed)
         if request.hints:
             # What is filed stays filed when its landing object is deleted, so it may still be decided about.
             version = version or self.ledger.read(request.source).version
@@ -58,10 +64,26 @@ class Admission:
                 self.ledger.decide(request.source, version, request.hints, at)
         if request.copied and version:
             self.marks.drop_inherited(request.source, version, request.version_id)
+        if request.version_id:
+            self.uploads.require(request.source, request.version_id)
+        observed = self._to_file(observed, wait=not request.version_id)
         if observed is None:
             return Admitted(request, None, classify(request.source.key, (), self.rules, request.hints))
         hints = request.hints if version == observed.version else None
         return Admitted(request, observed, classify(request.source.key, observed.metadata, self.rules, hints))
+
+    def _hear(self, request: IntakeRequest, scan: Scan, observed: Observation | None) -> None:
+        """Without versioning the verdict is about what is there, if that has the ETag that was scanned."""
+        version = request.version_id
+        if version is None and observed and observed.etag == scan.etag:
+            version = observed.version
+        if version:
+            self.uploads.hear(request.source, version, scan)
+
+    def _to_file(self, observed: Observation | None, *, wait: bool) -> Observation | None:
+        """Who names no version asks for the one that is there, and waits until it is scanned."""
+        found = self.uploads.fit(observed, wait=wait) if observed else None
+        return found if isinstance(found, Observation) else None
 
     def _refuse_by_name(self, request: IntakeRequest) -> None:
         bucket, key = request.source.bucket, request.source.key

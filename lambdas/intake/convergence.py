@@ -2,8 +2,9 @@
 
 The event that started an intake is only a hint that a key changed. An intake goes in rounds, each of them
 
-    read        what the ledger knows, and the current version of the key. Where there is nothing to be filed, no round
-                that is under way may begin to file either: take a revision for nothing, and end
+    read        what the ledger knows, and the current version of the key (where malware is looked for, the newest that
+                is clean). Where there is nothing to be filed, no round that is under way may begin to file either: take
+                a revision for nothing, and end
     peek        everything is there already, and there never was another destination: announce that and end
     claim       a folder that is, and stays, the source's own
     write ahead the destination into the ledger, taking the next revision, unless another round took it since the read
@@ -34,6 +35,7 @@ from lambdas.core.events import Event, Place
 from lambdas.core.execution_names import intake_name
 from lambdas.core.model import Classification, Deleted, Disposition, Observation, Source, Stamp
 from lambdas.intake.filing import Filing, Plan
+from lambdas.intake.uploads import Uploads
 
 MAX_ROUNDS = 6
 # EventBridge, PutEvents: ten entries a request; beside these there may be one cataloged and one withdrawn.
@@ -81,6 +83,7 @@ class Filed:
 class Intake:
     landing: Landing
     ledger: Ledger
+    uploads: Uploads
     filing: Filing
     now: Callable[[], str]
 
@@ -116,9 +119,12 @@ class Intake:
 
         A deletion is no order to unfile, and an empty version is refused, but what a round began is finished.
         """
-        found = self.landing.head(source)
+        found = self.uploads.fit(self.landing.head(source))
         if (isinstance(found, Deleted) or found.size == 0) and entry.version_id:
-            return self.landing.head(source, entry.version_id)
+            begun = self.landing.head(source, entry.version_id)
+            if isinstance(begun, Observation):
+                self.uploads.require(source, entry.version_id)
+            return begun
         return found
 
     def _nothing_to_file(self, upload: Upload, found: Observation | Deleted) -> Outcome:
@@ -149,7 +155,7 @@ class Intake:
 
     def _still_holds(self, plan: Plan, entry: LedgerEntry) -> bool:
         """After the last change: is this version still the one to be there, and what was decided the same?"""
-        found = self.landing.head(plan.source)
+        found = self.uploads.fit(self.landing.head(plan.source))
         latest = self.ledger.read(plan.source, self.filing.session_of(plan.source))
         version = plan.observed.version
         if latest.decision_about(version) != entry.decision_about(version):

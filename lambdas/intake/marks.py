@@ -7,22 +7,30 @@ Whoever else writes the tags (marking a failure, or taking off what a copy broug
 ledger, then reads and writes the tags, then looks whether a status was noted meanwhile. TagObject first writes the
 tags, then looks whether others were noted, and if so notes its status and writes the tags again. In whatever order
 their calls come, one of them sees the other.
+
+Malware protection writes its tag as all others do. Where it is waited for, the verdict is in the ledger before the
+first write that follows from it, and whoever writes tags looks there before and after: so its tag is put back where it
+was lost.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from lambdas.adapters.landing import Landing
 from lambdas.adapters.ledger import Ledger
 from lambdas.core.model import Source
-from lambdas.core.tagging import STATUS_TAG, PipelineStatus, with_status
+from lambdas.core.scanning import with_verdict
+from lambdas.core.tagging import STATUS_TAG, PipelineStatus, Tags, with_status
+from lambdas.intake.uploads import Uploads
 
 
 @dataclass(frozen=True)
 class Marks:
     landing: Landing
     ledger: Ledger
+    uploads: Uploads
 
     def ended(self, source: Source, version: str, version_id: str | None, status: PipelineStatus) -> bool:
         """Mark how an intake of this version ended. True when the version's tags were changed.
@@ -32,16 +40,16 @@ class Marks:
         """
         if version_id is None and status is not PipelineStatus.CATALOGED:
             return False
-        changed = self._raise(source, version_id, status)
+        changed = self._raise(source, version, version_id, status)
         if self.ledger.contended(source, version):
             self.ledger.note_status(source, version, status)
-            changed |= self._raise(source, version_id, status)
+            changed |= self._raise(source, version, version_id, status)
         return changed
 
     def failed(self, source: Source, version: str, version_id: str | None) -> None:
         """Mark that an execution about this version failed, unless another one ended well."""
         self.ledger.note_contention(source, version)
-        self._raise(source, version_id, PipelineStatus.FAILED)
+        self._raise(source, version, version_id, PipelineStatus.FAILED)
         self.mend(source, version, version_id)
 
     def drop_inherited(self, source: Source, version: str, version_id: str | None) -> None:
@@ -49,22 +57,36 @@ class Marks:
         rule would believe it. A status that was noted is the version's own."""
         self.ledger.note_contention(source, version)
         noted = self.ledger.noted_status(source, version)
-        tags = self.landing.tags(source, version_id)
-        if tags and STATUS_TAG in tags and tags[STATUS_TAG] != noted:
-            others = {key: value for key, value in tags.items() if key != STATUS_TAG}
-            self.landing.put_tags(source, version_id, others)
+
+        def without_inherited(tags: Tags) -> Tags:
+            kept = noted and tags.get(STATUS_TAG) == noted
+            return {key: value for key, value in tags.items() if kept or key != STATUS_TAG}
+
+        self._rewrite(source, version, version_id, without_inherited)
         self.mend(source, version, version_id)
 
     def mend(self, source: Source, version: str, version_id: str | None) -> None:
         """Put right what others than the Tag state may have hidden, also where that was broken off in the middle."""
         noted = self.ledger.noted_status(source, version)
         if noted:
-            self._raise(source, version_id, noted)
+            self._raise(source, version, version_id, noted)
 
-    def _raise(self, source: Source, version_id: str | None, status: PipelineStatus) -> bool:
-        tags = self.landing.tags(source, version_id)
-        merged = None if tags is None else with_status(tags, status)
-        if merged is None:
-            return False
-        self.landing.put_tags(source, version_id, merged)
-        return True
+    def _raise(self, source: Source, version: str, version_id: str | None, status: PipelineStatus) -> bool:
+        return self._rewrite(source, version, version_id, lambda tags: with_status(tags, status) or tags)
+
+    def _rewrite(
+        self, source: Source, version: str, version_id: str | None, change: Callable[[Tags], Tags]
+    ) -> bool:
+        """Change the tags, and hold what is known of the version's verdict; again, if one came meanwhile. True when
+        anything was written."""
+        written = False
+        while (tags := self.landing.tags(source, version_id)) is not None:
+            verdict = self.uploads.verdict(source, version)
+            changed = change(with_verdict(tags, verdict))
+            if changed == tags:
+                break
+            self.landing.put_tags(source, version_id, changed)
+            written = True
+            if self.uploads.verdict(source, version) is verdict:
+                break
+        return written

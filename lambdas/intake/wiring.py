@@ -22,6 +22,7 @@ from lambdas.intake.documents import Documents
 from lambdas.intake.failures import Failures
 from lambdas.intake.filing import Filing
 from lambdas.intake.marks import Marks
+from lambdas.intake.uploads import ScannedUploads, Uploads
 from lambdas.intake.whereabouts import Whereabouts
 
 
@@ -45,9 +46,20 @@ def processed() -> Processed:
     return Processed(aws.s3(), settings.named("PROCESSED_BUCKET"))
 
 
+def uploads() -> Uploads:
+    return ScannedUploads(landing(), ledger()) if settings.malware_scan() else Uploads()
+
+
 def admission() -> Admission:
     return Admission(
-        landing(), ledger(), settings.layout(), contracts.rules(), settings.landing_buckets(), marks(), moment
+        landing(),
+        ledger(),
+        uploads(),
+        settings.layout(),
+        contracts.rules(),
+        settings.landing_buckets(),
+        marks(),
+        moment,
     )
 
 
@@ -64,7 +76,7 @@ def filing() -> Filing:
 
 
 def intake() -> Intake:
-    return Intake(landing(), ledger(), filing(), utc_now)
+    return Intake(landing(), ledger(), uploads(), filing(), utc_now)
 
 
 def adoption() -> Adoption:
@@ -74,7 +86,7 @@ def adoption() -> Adoption:
 
 
 def marks() -> Marks:
-    return Marks(landing(), ledger())
+    return Marks(landing(), ledger(), uploads())
 
 
 def assigning() -> Assigning:

@@ -142,7 +142,7 @@ def test_no_retry_catches_more_than_what_may_pass(name: str) -> None:
 
 
 def test_the_errors_that_say_they_are_retried_are_these() -> None:
-    assert sorted(RETRIED) == ["FolderContended", "StillChanging", "StorageThrottled"]
+    assert sorted(RETRIED) == ["FolderContended", "NotScanned", "StillChanging", "StorageThrottled"]
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

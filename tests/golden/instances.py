@@ -38,6 +38,8 @@ def good(name: str) -> list[Json]:
             return [json.loads((ROOT / "rules" / "default.json").read_bytes())]
         case "pipeline_input":
             return list(_inputs())
+        case "scan_result":
+            return list(_verdicts())
         case "patient_identified":
             return list(_assignments())
         case "extracted_data":
@@ -109,6 +111,23 @@ def _assignments() -> Iterator[Json]:
     yield {"patient_id": "P", "prefix": "processed/unknown_x/", "from": "Q"}
     asked = {"patient_id": "P", "key": "documents/x.txt", "bucket": "landing"}
     yield {"source": "carefile.intake", "detail-type": "Patient Identified", "detail": asked}
+
+
+def _verdicts() -> Iterator[Json]:
+    scanned = {"bucketName": "landing", "objectKey": "x", "eTag": "0cc1", "versionId": "v1"}
+    told = {"scanStatus": "SKIPPED", "s3ObjectDetails": {"bucketName": "landing", "objectKey": "x"}}
+    event = {"source": "aws.guardduty", "detail-type": "GuardDuty Malware Protection Object Scan Result"}
+    for detail in (
+        told
+        | {
+            "scanStatus": "COMPLETED",
+            "s3ObjectDetails": scanned,
+            "scanResultDetails": {"scanResultStatus": "x"},
+        },
+        told | {"s3ObjectDetails": scanned | {"versionId": None}},
+        told,
+    ):
+        yield event | {"time": "2026-11-20T10:00:05Z", "detail": detail}
 
 
 def _inputs() -> Iterator[Json]:

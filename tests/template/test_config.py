@@ -136,6 +136,19 @@ def test_settings_cannot_be_changed_once_read() -> None:
         ({"organization_id": "clinic"}, "stages.dev.organization_id: 'clinic' is not allowed"),
         ({"intake_publishers": ["*"]}, "stages.dev.intake_publishers: ['*'] is not allowed"),
         ({"intake_publishers": "arn:aws:iam::111122223333:root"}, "allowed: a list of ARNs"),
+        ({"malware_scan": "on"}, "stages.dev.malware_scan: 'on' is not allowed; allowed: true or false"),
+        (
+            {"malware_scan": True, "quarantine_readers": ["arn:aws:iam::111122223333:root"]},
+            "is not allowed; allowed: a list of ARNs of roles or users",
+        ),
+        (
+            {"quarantine_readers": ["arn:aws:iam::111122223333:role/forensics"]},
+            "stages.dev.quarantine_readers: has no quarantine; allowed: only together with malware_scan",
+        ),
+        (
+            {"malware_scan": True, "source_buckets": {"old-records": None}},
+            "stages.dev.source_buckets: are not scanned; allowed: not together with malware_scan",
+        ),
     ],
 )
 def test_a_mistake_is_told_in_one_line_that_names_the_key(settings: dict[str, Any], told: str) -> None:

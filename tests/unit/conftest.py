@@ -51,6 +51,13 @@ def world(aws_in_process: None, monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 @pytest.fixture
+def scanned_world(aws_in_process: None, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A stage that waits for malware protection."""
+    monkeypatch.setenv("MALWARE_SCAN", "true")
+    return World(monkeypatch)
+
+
+@pytest.fixture
 def unversioned_world(aws_in_process: None, monkeypatch: pytest.MonkeyPatch) -> World:
     """The landing bucket is a user's own, without versioning."""
     return World(monkeypatch, versioned=False)

@@ -68,6 +68,35 @@ def created_event(key: str, version_id: str | None = None, bucket: str = LANDING
     }
 
 
+def scan_event(key: str, version_id: str | None, verdict: str = "NO_THREATS_FOUND", **members: Any) -> Json:
+    """The event that GuardDuty sends when it has scanned an object, with all its members."""
+    completed = verdict in ("NO_THREATS_FOUND", "THREATS_FOUND")
+    threats = [{"name": "EICAR-Test-File (not a virus)"}] if verdict == "THREATS_FOUND" else None
+    return {
+        "version": "0",
+        "id": "72c7d362-737a-6dce-fc78-9e27a0171419",
+        "detail-type": "GuardDuty Malware Protection Object Scan Result",
+        "source": "aws.guardduty",
+        "account": "123456789012",
+        "time": "2026-11-20T10:00:05Z",
+        "region": "us-east-1",
+        "resources": ["arn:aws:guardduty:us-east-1:123456789012:malware-protection-plan/b4c7f464ab3a"],
+        "detail": {
+            "schemaVersion": "1.0",
+            "scanStatus": "COMPLETED" if completed else "SKIPPED",
+            "resourceType": "S3_OBJECT",
+            "s3ObjectDetails": {
+                "bucketName": LANDING,
+                "objectKey": key,
+                "eTag": "5d41402abc4b2a76b9719d911017c592",
+                "versionId": version_id,
+                "s3Throttled": False,
+            },
+            "scanResultDetails": {"scanResultStatus": verdict, "threats": threats},
+        },
+    } | members
+
+
 def submitted_event(key: str, hints: Json | None = None, **members: Any) -> Json:
     detail = {"bucket": LANDING, "key": key, **members} | ({"hints": hints} if hints else {})
     return {"source": "carefile.intake", "detail-type": "Object Submitted", "detail": detail}
@@ -143,6 +172,8 @@ class World:
             publisher=self.bus,  # type: ignore[arg-type]
         )
         patch = self.monkeypatch.setattr
+        patch(classify_object, "admission", wiring.admission())
+        patch(tag_object, "marks", wiring.marks())
         patch(normalise_document, "intake", self.intake)
         patch(normalise_session, "intake", self.intake)
         patch(record_failure, "failures", failures)
