@@ -81,6 +81,8 @@ def _tell_candidates(header: list[str], rows: Iterator[list[str]], draft: Draft,
         draft.candidates_complete = False
     seen: set[tuple[str, ...]] = set()
     for number, row in enumerate(rows, 1):
+        if draft.names_too_many:
+            break
         values = tuple(row[at].strip() if len(row) == len(header) else "" for at, _ in columns)
         if values in seen:
             continue

@@ -28,6 +28,7 @@ from lambdas.core.extraction import (
 from lambdas.readers import limits
 from lambdas.readers.base import Source
 
+_PATIENTS = "patient identifiers"
 FACTS = ("Field", "Value")  # the header of a table that holds names and what they stand for
 
 
@@ -58,21 +59,27 @@ class Draft:
         """Whether any further text would be left out."""
         return self._room <= 0 or len(self._content) >= limits.MAX_BLOCKS
 
+    @property
+    def names_too_many(self) -> bool:
+        """Whether there are more patients in the document than are kept, so that it can't decide whose it is."""
+        return _PATIENTS in self._cuts
+
     def fact(self, name: str, value: str) -> None:
         """A pair of the document's own metadata: title, author, when it was made."""
-        value = clean(value).strip()[: limits.MAX_METADATA_VALUE]
+        value = _short(value.strip())
         if value and len(self._metadata) < limits.MAX_METADATA:
-            self._metadata.append((clean(name)[: limits.MAX_METADATA_VALUE], value))
+            self._metadata.append((_short(name), value))
 
     def text(self, text: str, page: int | None = None, section: str | None = None) -> None:
-        text = self._within_room(clean(text))
+        most = 2 * max(self._room, 0) + 2  # line ends of two characters become one
+        text = self._within_room(clean(text[:most]))
         if text.strip() and self._has_block():
-            self._content.append(TextBlock(text, page, _short(section)))
+            self._content.append(TextBlock(text, page, section and _short(section)))
 
     def heading(self, text: str, level: int = 2, page: int | None = None, section: str | None = None) -> None:
-        text = self._within_room(clean(text)[: limits.MAX_CELL])
+        text = self._within_room(_short(text, limits.MAX_CELL))
         if text.strip() and self._has_block():
-            self._content.append(Heading(text, min(max(level, 1), 6), page, _short(section)))
+            self._content.append(Heading(text, min(max(level, 1), 6), page, section and _short(section)))
 
     def table(
         self,
@@ -96,7 +103,7 @@ class Draft:
                 break
             kept.append(self._row(row))
         if (kept or top) and self._has_block():
-            self._content.append(Table(tuple(kept), top, page, _short(section)))
+            self._content.append(Table(tuple(kept), top, page, section and _short(section)))
 
     def entity(self, type_: str, where: str, attributes: Iterable[tuple[str, str]] = ()) -> None:
         if len(self._entities) >= limits.MAX_BLOCKS:
@@ -108,7 +115,7 @@ class Draft:
                 self.cut("facts", "A record has more facts than are kept.", limits.MAX_ATTRIBUTES)
                 break
             pairs.append(self._row((name, value)))
-        type_, where = (clean(text)[: limits.MAX_CELL] for text in (type_, where))
+        type_, where = _short(type_), _short(where, limits.MAX_PLACE)
         self._entities.append(Entity(type_, where, tuple((name, value) for name, value in pairs)))
 
     @property
@@ -127,22 +134,26 @@ class Draft:
         """
         if candidate.value:
             (self._doubted if is_doubtful else self._certain).add((candidate.system, candidate.value))
-        place_is_odd = not is_clean(candidate.scope) or len(candidate.scope) > limits.MAX_CELL
-        if place_is_odd or not is_clean(candidate.value) or len(candidate.value) > limits.MAX_CANDIDATE:
+        if _is_odd(candidate.scope, limits.MAX_PLACE) or _is_odd(candidate.value, limits.MAX_CANDIDATE):
             self.doubt("odd-patient-id", "A patient identifier is too long or holds control characters.")
             return
         name = (candidate.value, candidate.system, candidate.type, candidate.rank)
         if len(self._candidates) >= limits.MAX_CANDIDATES:
             if name in self._names:
                 return
-            if len(self._candidates) >= 2 * limits.MAX_CANDIDATES:
+            if len(self._candidates) >= (most := 2 * limits.MAX_CANDIDATES):
                 self.candidates_complete = False
-                most = 2 * limits.MAX_CANDIDATES
-                self.cut("patient identifiers", "The document names more patients than are kept.", most)
+                self.cut(_PATIENTS, "The document names more patients than are kept.", most)
                 return
         self._names.add(name)
-        where, system, type_ = clean(candidate.where), _short(candidate.system), _short(candidate.type)
-        self._candidates.append(replace(candidate, where=where[: limits.MAX_CELL], system=system, type=type_))
+        self._candidates.append(
+            replace(
+                candidate,
+                where=_short(candidate.where, limits.MAX_PLACE),
+                system=candidate.system and _short(candidate.system),
+                type=candidate.type and _short(candidate.type),
+            )
+        )
 
     def warn(self, code: str, message: str, where: str | None = None) -> None:
         """Tell a person something, without a word of the document in it. The same warning is given once."""
@@ -211,5 +222,9 @@ class Draft:
         return False
 
 
-def _short(text: str | None) -> str | None:
-    return None if text is None else clean(text)[: limits.MAX_METADATA_VALUE]
+def _short(text: str, most: int = limits.MAX_METADATA_VALUE) -> str:
+    return clean(text[:most])
+
+
+def _is_odd(text: str, most: int) -> bool:
+    return len(text) > most or not is_clean(text)

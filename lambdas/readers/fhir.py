@@ -12,6 +12,7 @@ from lambdas.readers.base import NotThisFormatError, Reader, Source
 from lambdas.readers.draft import Draft
 from lambdas.readers.fhir_resources import tell_resource
 from lambdas.readers.fhir_values import word
+from lambdas.readers.json_objects import objects
 from lambdas.readers.json_values import Object, Value, is_too_complex, parse, parse_lines
 from lambdas.readers.patients import tell_patients
 from lambdas.readers.plain_text import note_text_facts
@@ -41,8 +42,10 @@ def tell_fhir(values: list[tuple[str, Value]], draft: Draft) -> None:
     """Resources, each with its place, and what they hold."""
     if len(values) == 1 and isinstance(values[0][1], Object):
         _tell_document(values[0][1], draft)
-    for found in tell_patients(values, draft):
-        tell_resource(found.item, found.place, draft)
+    for place, value in values:
+        for found in objects(value, place):
+            tell_resource(found.item, found.place, draft)
+    tell_patients(values, draft)
 
 
 def _tell_document(resource: Object, draft: Draft) -> None:

@@ -129,7 +129,7 @@ def tell_resource(resource: Object, place: str, draft: Draft) -> None:
     if type_ is None or type_ in _WRAPPERS:
         return
     columns = _COLUMNS.get(type_)
-    pairs = list(_in_columns(resource, columns) if columns else _all_members(resource))
+    pairs = _in_columns(resource, columns) if columns else _all_members(resource)
     draft.entity(type_, place.rstrip(": ") or "/", pairs)
     if type_ == "Composition":
         _tell_sections(resource, 1, draft)

@@ -42,16 +42,22 @@ def word(value: Value, name: str) -> str | None:
 
 
 def told(value: Value) -> str:
-    """The value in one line, or in one for each of a list of texts that have several."""
+    """The value in one line, or in one for each of a list of texts that have several. A resource within another is a
+    record of its own, and only named here.
+    """
     if isinstance(value, list):
         return joined(map(told, value), "; ")
     if not isinstance(value, Object):
         return shown(value)
+    if value.says_nothing:
+        return ""
     names = {name for name, _ in value.members}
+    if "resourceType" in names and (type_ := word(value, "resourceType")):
+        return type_
     for telling_member, possible, tell in _TYPES:
         if telling_member in names and (possible is None or names <= possible) and (text := tell(value)):
             return text
-    return joined(
+    said = joined(
         (
             f"{name}: {text}"
             for name, member in value.members
@@ -59,6 +65,8 @@ def told(value: Value) -> str:
         ),
         ", ",
     )
+    value.says_nothing = not said
+    return said
 
 
 def told_of(value: Value, *names: str, between: str = " ") -> str:

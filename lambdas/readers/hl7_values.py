@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from lambdas.readers.limits import MAX_TEXT
+
 _MOMENT = re.compile(r"(\d{4})(\d{2})?(\d{2})?(\d{2})?(\d{2})?(\d{2})?(?:\.\d{1,9})?([+-]\d{4}|Z)?")
 
 # HL7 table 0203: what names a person to a care provider, and what names them to somebody else.
@@ -43,6 +45,14 @@ def rank_of(type_: str | None, use: str | None = None, system: str | None = None
     return 2 if type_ in _OF_ELSEWHERE or system in _SOCIAL_SECURITY else 1
 
 
-def joined(parts: Iterable[str], between: str = " ") -> str:
-    """The parts that are not blank."""
-    return between.join(part.strip() for part in parts if part and part.strip())
+def joined(parts: Iterable[str], between: str = " ", most: int = MAX_TEXT) -> str:
+    """The parts that are not blank, until they are longer than `most`: the draft says what it leaves out."""
+    kept: list[str] = []
+    length = 0
+    for part in parts:
+        if part and (part := part.strip()):
+            kept.append(part)
+            length += len(part)
+            if length > most:
+                break
+    return between.join(kept)

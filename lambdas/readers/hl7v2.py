@@ -6,14 +6,15 @@ After the records of each message stand all of its fields as they are, so that n
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from lambdas.core.extraction import PatientCandidate
 from lambdas.readers.base import NotThisFormatError, Reader, Source
 from lambdas.readers.draft import Draft
-from lambdas.readers.hl7_values import joined, moment, rank_of
+from lambdas.readers.hl7_values import moment, rank_of
 from lambdas.readers.hl7v2_segments import RECORDS, VALUES, coded, in_full, told
 from lambdas.readers.hl7v2_syntax import START, Message, Segment, messages_of
-from lambdas.readers.limits import MAX_SEGMENTS
+from lambdas.readers.limits import MAX_SEGMENTS, MAX_TEXT
 from lambdas.readers.plain_text import note_text_facts
 
 _TEXTS = ("TX", "FT")
@@ -61,6 +62,8 @@ def _tell_facts(messages: list[Message], draft: Draft) -> None:
 
 def _tell_patients(message: Message, place: str, draft: Draft) -> None:
     for number, segment in enumerate((s for s in message if s.name == "PID"), 1):
+        if draft.names_too_many:
+            break
         scope = f"{place}PID[{number}]"
         named = False
         for repetition, identifier in enumerate(segment.repetitions(3), 1):
@@ -90,12 +93,15 @@ def _tell_records(message: Message, place: str, draft: Draft) -> None:
     """Each segment as a record. Long texts stand with the text, notes with what they are on."""
     report = ""
     entity: tuple[str, str, list[tuple[str, str]]] | None = None
+    notes: list[str] = []
     text: tuple[str, list[str]] | None = None
 
     def flush() -> None:
         nonlocal entity, text
         if entity:
-            draft.entity(*entity)
+            type_, where, pairs = entity
+            draft.entity(type_, where, [*pairs, ("note", "\n".join(notes))] if notes else pairs)
+            notes.clear()
         if text:
             draft.text("\n".join(text[1]), section=text[0])
         entity = text = None
@@ -104,13 +110,9 @@ def _tell_records(message: Message, place: str, draft: Draft) -> None:
         record = RECORDS.get(segment.name)
         kind = segment.raw(2)
         if segment.name == "NTE":
-            note = told(segment, 3, in_full)
+            note = told(segment, 3, in_full, MAX_TEXT)
             if entity:
-                name, earlier = entity[2][-1] if entity[2] else ("", "")
-                if name == "note":
-                    entity[2].pop()
-                    note = f"{earlier}\n{note}"
-                entity[2].append(("note", note))
+                notes.append(note)
             elif text:
                 text[1].append(note)
             else:
@@ -120,7 +122,8 @@ def _tell_records(message: Message, place: str, draft: Draft) -> None:
             if text is None or text[0] != section:
                 flush()
                 text = (section, [])
-            text[1].extend(segment.text(part) for part in segment.repetitions(5))
+            parts = islice(segment.repetitions(5), MAX_TEXT + 1)  # none of which is empty
+            text[1].extend(map(segment.text, parts))
         elif record is not None:
             flush()
             if segment.name == "OBR":
@@ -158,7 +161,7 @@ def _fields(message: Message) -> Iterator[tuple[str, str, str]]:
             elif is_attachment and number == 5:
                 content = "(attachment)"
             else:
-                content = joined((in_full(segment, part) for part in segment.repetitions(number)), "; ")
+                content = told(segment, number, in_full)
             if content:
                 yield segment.name, f"{segment.name}-{number}", content
 

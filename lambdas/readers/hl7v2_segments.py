@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lambdas.readers.hl7_values import joined, moment
 from lambdas.readers.hl7v2_syntax import Segment
+from lambdas.readers.limits import MAX_CELL
 
 _Teller = Callable[[Segment, str], str]
 
@@ -73,8 +74,9 @@ class Record:
                 yield label, text
 
 
-def told(segment: Segment, number: int, tell: _Teller) -> str:
-    return joined((tell(segment, repetition) for repetition in segment.repetitions(number)), "; ")
+def told(segment: Segment, number: int, tell: _Teller, most: int = MAX_CELL) -> str:
+    """All repetitions of a field, or as many as a cell has room for."""
+    return joined((tell(segment, repetition) for repetition in segment.repetitions(number)), "; ", most)
 
 
 RECORDS = {

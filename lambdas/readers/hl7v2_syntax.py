@@ -7,10 +7,13 @@ messages; a line that begins no segment goes on with the one before.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lambdas.readers.limits import MAX_FIELDS
+
 START = re.compile(r"[\x0b\x1c\s]*(?:MSH|BHS|FHS)([^\w\s])[^\w\s]{2,5}\1")
-_LINE_END = re.compile(r"\r\n|[\r\n\x0b\x1c]")
+_LINE = re.compile(r"[^\r\n\x0b\x1c]+")
 _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}(?=[^A-Za-z0-9]|$)")
 _HEADERS = ("MSH", "BHS", "FHS")
 _BATCH = ("BHS", "FHS", "BTS", "FTS")
@@ -95,21 +98,24 @@ def messages_of(text: str, most_segments: int) -> tuple[list[Message], bool]:
             messages.append([])
         if name in _BATCH or not messages:
             continue
-        fields = line.split(delimiters.field)
+        fields = line.split(delimiters.field, MAX_FIELDS)
         if name == "MSH":
             fields.insert(1, delimiters.field)
         messages[-1].append(Segment(name, fields, delimiters))
     return messages, True
 
 
-def _lines(text: str) -> list[str]:
-    lines: list[list[str]] = []
-    for line in _LINE_END.split(text):
+def _lines(text: str) -> Iterator[str]:
+    parts: list[str] = []
+    for line in (match[0] for match in _LINE.finditer(text)):
         if _SEGMENT.match(line):
-            lines.append([line])
-        elif lines and line.strip():
-            lines[-1].append(line)
-    return ["\n".join(parts) for parts in lines]
+            if parts:
+                yield "\n".join(parts)
+            parts = [line]
+        elif parts and line.strip():
+            parts.append(line)
+    if parts:
+        yield "\n".join(parts)
 
 
 def _resolved(code: str, delimiters: Delimiters) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from lambdas.readers.draft import FACTS, Draft
 from lambdas.readers.json_values import Object, Value, scalars, shown
-from lambdas.readers.limits import MAX_CELL
+from lambdas.readers.limits import MAX_CELL, MAX_PLACE
 
 _MOST_FACTS = 1_000  # in one table
 _MOST_COLUMNS = 12  # of a list of records; wider ones are easier to read as facts
@@ -59,12 +59,13 @@ def _tell_section(value: Value, draft: Draft, section: str | None) -> None:
 
 
 def _children(value: Object | list[Value], path: str) -> Iterator[tuple[str, Value]]:
+    """What stands in the value, each with its path: of a path that is too long only the beginning."""
     if isinstance(value, Object):
         for name, member in value.members:
-            yield f"{path}.{name}" if path else name, member
+            yield (f"{path}.{name}" if path else name)[: MAX_PLACE + 1], member
     else:
         for index, item in enumerate(value):
-            yield f"{path}[{index}]", item
+            yield f"{path}[{index}]"[: MAX_PLACE + 1], item
 
 
 def _flush(facts: _Facts, draft: Draft, section: str | None) -> None:
@@ -98,15 +99,15 @@ def _as_table(records: list[Value]) -> tuple[list[str], list[list[str]]] | None:
 
 
 def _fill(cells: dict[str, str], record: Object, prefix: str, depth: int) -> bool:
-    """Put a record's scalars into cells. False if it holds more than that, or a name twice."""
+    """Put a record's scalars into cells. False if it holds more than that, too many, or a name twice."""
     for name, member in record.members:
-        column = prefix + name
+        column = (prefix + name)[: MAX_PLACE + 1]
         if isinstance(member, Object):
             if depth == 0 or not _fill(cells, member, f"{column}.", depth - 1):
                 return False
             continue
         text = _as_line(member) if isinstance(member, list) else shown(member)
-        if text is None or column in cells:
+        if text is None or column in cells or len(cells) == _MOST_COLUMNS:
             return False
         cells[column] = text
     return True

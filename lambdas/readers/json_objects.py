@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from lambdas.readers.json_values import Object, Value
+from lambdas.readers.limits import MAX_PLACE
 
 _WORD = re.compile(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+")
 _OTHERS = frozenset(
@@ -41,6 +42,9 @@ _RELATION = frozenset(("relation", "relationship"))
 _THEMSELVES = frozenset(("", "self", "patient"))
 
 
+_Held: TypeAlias = tuple[str, str, bool, Value]
+
+
 class Found(NamedTuple):
     """An object. `place` is its JSON pointer, `name` the member that holds it, itself or in a list."""
 
@@ -51,29 +55,45 @@ class Found(NamedTuple):
 
 
 def objects(value: Value, place: str = "") -> Iterator[Found]:
-    """The objects at any depth, in the document's order."""
-    waiting = [(place, "", False, value)]
+    """The objects at any depth, in the document's order. One by one: their places together may be far longer than the
+    document. A place that is too long is cut just beyond the limit, where no draft takes it for another.
+    """
+    waiting: list[Iterator[_Held]] = [iter([(place, "", False, value)])]
     while waiting:
-        place, name, is_anothers, value = waiting.pop()
-        inside: list[tuple[str, str, bool, Value]] = []
+        entry = next(waiting[-1], None)
+        if entry is None:
+            waiting.pop()
+            continue
+        place, name, is_anothers, value = entry
         if isinstance(value, Object):
             is_anothers = is_anothers or _is_relation(value)
             yield Found(place, name, value, is_anothers)
-            for member, held in value.members:
-                if isinstance(held, (Object, list)):
-                    pointer = member.replace("~", "~0").replace("/", "~1")
-                    inside.append((f"{place}/{pointer}", member, is_anothers or is_another(member), held))
+            waiting.append(_members(value, place, is_anothers))
         elif isinstance(value, list):
-            for index, held in enumerate(value):
-                if isinstance(held, (Object, list)):
-                    inside.append((f"{place}/{index}", name, is_anothers, held))
-        waiting += reversed(inside)
+            waiting.append(_items(value, place, name, is_anothers))
+
+
+def _members(item: Object, place: str, is_anothers: bool) -> Iterator[_Held]:
+    for member, held in item.members:
+        if isinstance(held, (Object, list)):
+            step = member[:MAX_PLACE].replace("~", "~0").replace("/", "~1")
+            yield f"{place}/{step}"[: MAX_PLACE + 1], member, is_anothers or is_another(member), held
+
+
+def _items(items: list[Value], place: str, name: str, is_anothers: bool) -> Iterator[_Held]:
+    for index, held in enumerate(items):
+        if isinstance(held, (Object, list)):
+            yield f"{place}/{index}"[: MAX_PLACE + 1], name, is_anothers, held
+
+
+def is_another(name: str) -> bool:
+    """Whether a name says that what it holds may be another person: `emergency_contact`, `motherInfo`."""
+    return _is_another(name[:100])
 
 
 @lru_cache(maxsize=4096)
-def is_another(name: str) -> bool:
-    """Whether a name says that what it holds may be another person: `emergency_contact`, `motherInfo`."""
-    words = (word.lower() for word in _WORD.findall(name[:100]))
+def _is_another(name: str) -> bool:
+    words = (word.lower() for word in _WORD.findall(name))
     return any(word in _OTHERS or word.removesuffix("s") in _OTHERS for word in words)
 
 

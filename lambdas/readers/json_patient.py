@@ -7,7 +7,7 @@ is told.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from lambdas.core.extraction import PatientCandidate
 from lambdas.readers.draft import Draft
@@ -28,10 +28,11 @@ def tell_fields(found: Iterable[Found], draft: Draft) -> None:
 
 def _tell_field(name: str, value: Value, scope: str, draft: Draft, is_anothers: bool) -> None:
     where = f"{scope}/{name}"
+    named: Iterator[tuple[str, Value]]
     if isinstance(value, list):
-        named = [(f"{where}/{index}", item) for index, item in enumerate(value)]
+        named = ((f"{where}/{index}", item) for index, item in enumerate(value))
     else:
-        named = [(where, value)]
+        named = iter([(where, value)])
     for place, item in named:
         if isinstance(item, str):
             candidate = PatientCandidate(item.strip(), place, rank=_RANKS[name], scope=scope)

@@ -20,12 +20,15 @@ class Number(str):
 
 
 class Object:
-    """The members of an object in order, repeated names included."""
+    """The members of an object in order, repeated names included. One that was found to say nothing to people is
+    marked, so that nobody asks it again: else each level of nesting would double the work.
+    """
 
-    __slots__ = ("members",)
+    __slots__ = ("members", "says_nothing")
 
     def __init__(self, members: list[tuple[str, Value]]) -> None:
         self.members = members
+        self.says_nothing = False
 
 
 Scalar: TypeAlias = str | Number | bool | None
@@ -49,7 +52,7 @@ def scalars(values: list[Value]) -> list[Scalar] | None:
 
 def is_too_complex(text: str) -> bool:
     """Whether the text has too many values, or too many within each other, to be parsed within our limits."""
-    if sum(map(text.count, ",:[{")) > MAX_JSON_VALUES:
+    if sum(map(text.count, ",:[{")) > MAX_JSON_VALUES or text.count("\n") > MAX_JSON_VALUES:
         return True
     depth = 0
     for bracket in _NOT_BRACKETS.sub("", _STRING.sub("", text)):
@@ -88,15 +91,17 @@ class Lines:
 
 def parse_lines(text: str, *, last_is_cut: bool) -> Lines | None:
     """One value a line, of which the first two parse and are no scalars. None if the text is no such."""
-    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     del lines[len(lines) - last_is_cut :]
     values: list[tuple[int, Value]] = []
     for position, (number, line) in enumerate(lines):
         try:
-            values.append((number, parse(line)))
+            value = parse(line)
         except ValueError:
             if position < 2:
                 return None
-    if len(values) < 2 or not all(isinstance(value, (Object, list)) for _, value in values[:2]):
-        return None
-    return Lines(values, len(lines))
+            continue
+        if position < 2 and not isinstance(value, (Object, list)):
+            return None
+        values.append((number, value))
+    return Lines(values, len(lines)) if len(values) >= 2 else None

@@ -18,12 +18,14 @@ MAX_WARNINGS = 50
 MAX_METADATA = 50  # pairs
 MAX_METADATA_VALUE = 1_000  # characters
 MAX_NAME = 1_024
+MAX_PLACE = 2_000  # characters that tell where in a document something stands
 
 MAX_JSON_VALUES = 400_000  # some 60 MB once parsed
 MAX_JSON_DEPTH = 100
 MAX_XML_NODES = 400_000  # elements, their ends and attributes
 MAX_XML_DEPTH = 100
 MAX_SEGMENTS = 100_000  # of an HL7 v2 file
+MAX_FIELDS = 200  # of one segment; what follows counts as the last one's content
 MAX_ATTRIBUTES = 200  # of one entity
 MAX_CANDIDATES = 100  # patient ids in one record; further ones only if they name someone new
 MAX_CANDIDATE = 256  # characters of one patient id

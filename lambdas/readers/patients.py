@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 
 from lambdas.readers.draft import Draft
 from lambdas.readers.fhir_patient import tell_resources
 from lambdas.readers.json_objects import Found, objects
 from lambdas.readers.json_patient import tell_fields
 from lambdas.readers.json_values import Value
+from lambdas.readers.limits import MAX_PLACE
 
 
-def tell_patients(values: Iterable[tuple[str, Value]], draft: Draft) -> list[Found]:
-    """All the patients that the values name, each value with its place. Returns their objects."""
-    found = [entry for place, value in values for entry in objects(value, place)]
-    tell_fields(found, draft)
-    tell_resources(found, draft)
-    return found
+def tell_patients(values: Sequence[tuple[str, Value]], draft: Draft) -> None:
+    """All the patients that the values name, each value with its place."""
+    tell_fields(_objects(values, draft), draft)
+    tell_resources(_objects(values, draft), draft)
+
+
+def _objects(values: Sequence[tuple[str, Value]], draft: Draft) -> Iterator[Found]:
+    for place, value in values:
+        for found in objects(value, place):
+            if len(found.place) > MAX_PLACE:
+                draft.doubt(
+                    "odd-place", "Names in this document are too long to tell its parts from each other."
+                )
+            yield found

@@ -6,6 +6,7 @@ What is not parsed, because it declares entities or is too deep, is shown as the
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from lambdas.core.extraction import Reason
@@ -13,6 +14,7 @@ from lambdas.readers.base import Reader, Source
 from lambdas.readers.draft import Draft
 from lambdas.readers.fhir import tell_fhir
 from lambdas.readers.json_values import Object, Value
+from lambdas.readers.limits import MAX_PLACE
 from lambdas.readers.media_types import detect_markup
 from lambdas.readers.plain_text import note_text_facts
 from lambdas.readers.xml_narrative import text_in
@@ -62,17 +64,15 @@ def _facts(element: Element, path: str = "") -> Iterator[tuple[str, str]]:
     """Attributes and texts, each with its path; of equal neighbours the number."""
     for name, value in element.attributes.items():
         if value.strip() and not name.startswith("xmlns"):
-            yield f"{path}@{name}", value
+            yield f"{path}@{name}"[: MAX_PLACE + 1], value
     own = " ".join("".join(child if isinstance(child, str) else "\n" for child in element.children).split())
     if own:
         yield path or element.name, own
-    counts: dict[str, int] = {}
-    names = [child.name for child in element.elements]
-    repeated = {name for name in names if names.count(name) > 1} if len(names) < 1000 else set(names)
+    totals, counts = Counter(child.name for child in element.elements), Counter[str]()
     for child in element.elements:
-        counts[child.name] = counts.get(child.name, 0) + 1
-        number = f"[{counts[child.name]}]" if child.name in repeated else ""
-        yield from _facts(child, f"{path}{'.' if path else ''}{child.name}{number}")
+        counts[child.name] += 1
+        number = f"[{counts[child.name]}]" if totals[child.name] > 1 else ""
+        yield from _facts(child, f"{path}{'.' if path else ''}{child.name}{number}"[: MAX_PLACE + 1])
 
 
 def _tell_fhir(document: XmlDocument, draft: Draft) -> None:
