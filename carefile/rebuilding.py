@@ -1,4 +1,4 @@
-"""Holding the catalog against S3 alone, and making it again: manifests, stamps and sizes are all it takes.
+"""Holding the catalog against S3 alone, and making it again: manifests, stamps, marks and sizes are all it takes.
 
 Two walks, page by page, each in constant memory. First over the catalog: does S3 hold what an entry shows, and is each
 session's entry in line with those of its objects? Then over the layout: does the catalog know what stands there? A
@@ -19,18 +19,21 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
+from carefile.adopted import entry_in_place
 from carefile.connection import Connection
 from carefile.entries import Entries, Entry
 from carefile.objects import head, is_gone
 from lambdas.core.catalog import Item
 from lambdas.core.events import iso_8601
-from lambdas.core.layout import MANIFEST, manifest_key
+from lambdas.core.layout import manifest_key
+from lambdas.core.model import Source
 from lambdas.core.recovery import (
     Standing,
     entry_of_document,
     entry_of_session_object,
     same_but_for_the_telling,
 )
+from lambdas.core.rules import RuleTable
 from lambdas.core.session_entries import Place, Seen, entry_at, facts_of, is_session_key
 from lambdas.core.stamps import ROLE, stamp_in
 
@@ -44,7 +47,7 @@ T = TypeVar("T")
 class Difference(StrEnum):
     """`missing`: S3 shows it, the catalog has no entry. `older`: the catalog shows an older revision. `different`: the
     same revision, with other facts. `unsupported`: S3 does not hold what the entry shows. `session`: a session's entry
-    is not in line with those of its objects. `untold`: filed, but not so that its entry can be told."""
+    is not in line with those of its objects. `untold`: filed or adopted, but not so that its entry can be told."""
 
     MISSING = "missing"
     OLDER = "older"
@@ -79,8 +82,10 @@ class Comparison:
     """`passed` hears of every entry and object looked at. What was cataloged after `grace` is left out where what
     belongs to it may still be on its way."""
 
-    def __init__(self, connection: Connection, grace: datetime, passed: Callable[[int], None]) -> None:
-        self._connection = connection
+    def __init__(
+        self, connection: Connection, rules: RuleTable, grace: datetime, passed: Callable[[int], None]
+    ) -> None:
+        self._connection, self._rules = connection, rules
         self._entries = Entries(connection)
         self._grace, self._passed = grace, passed
         self._s3 = connection.client("s3")
@@ -96,8 +101,12 @@ class Comparison:
                 yield from self._missed_by_sessions([entry for entry in entries if entry.is_session])
                 yield from self._wrong_in_sessions(items)
                 self._passed(len(items))
-            for batch in _batches(self._standing_keys()):
-                told = [found for found in pool.map(self._told, batch) if found]
+            for batch in _batches(self._keys()):
+                folders = {key: self._folder(key) for key in batch}
+                names = list(dict.fromkeys(folders.values()))
+                manifests = dict(zip(names, pool.map(self._manifest, map(manifest_key, names)), strict=True))
+                pairs = [(key, folders[key], manifests[folders[key]]) for key in batch]
+                told = [found for found in pool.map(lambda it: self._told(*it), pairs) if found]
                 entries = [found for found in told if isinstance(found, Entry)]
                 known = self._entries.get_many([entry.source_id for entry in entries])
                 yield from (found for found in told if isinstance(found, Finding))
@@ -157,20 +166,27 @@ class Comparison:
 
     # S3 → catalog
 
-    def _standing_keys(self) -> Iterator[str]:
-        """Documents' manifests and sessions' objects."""
-        layout = self._connection.layout
+    def _keys(self) -> Iterator[str]:
         pages = self._s3.get_paginator("list_objects_v2").paginate(
-            Bucket=self._connection.processed, Prefix=layout.prefix
+            Bucket=self._connection.processed, Prefix=self._connection.layout.prefix
         )
         for page in pages:
-            for item in page.get("Contents", ()):
-                key = item["Key"]
-                if key.rpartition("/")[2] == MANIFEST or layout.session_folder_of(key):
-                    yield key
+            yield from (item["Key"] for item in page.get("Contents", ()))
 
-    def _told(self, key: str) -> Entry | Finding | None:
-        """The entry that S3 tells of. None for what stands for no source: a claim, or what no intake wrote."""
+    def _folder(self, key: str) -> str:
+        layout = self._connection.layout
+        standing = layout.standing(key)
+        return standing.folder if standing else layout.session_folder_of(key) or f"{key.rpartition('/')[0]}/"
+
+    def _told(self, key: str, folder: str, manifest: dict[str, Any] | None) -> Entry | Finding | None:
+        """The entry that S3 tells of. None for what stands for no source: a claim, a document's artifact, or what no
+        intake wrote."""
+        is_manifest = key == manifest_key(folder)
+        is_session = self._connection.layout.session_folder_of(key) is not None
+        if manifest is not None and manifest.get("adopted"):
+            return None if is_manifest else self._adopted(key)
+        if not is_manifest and not is_session:
+            return None
         found = head(self._connection, self._connection.processed, key)
         stamp = stamp_in(found.get("Metadata", {})) if found else None
         if found is None or stamp is None:
@@ -178,20 +194,25 @@ class Comparison:
         standing = Standing(
             self._connection.processed, key, found["ContentLength"], iso_8601(found["LastModified"]), stamp
         )
-        folder = self._connection.layout.session_folder_of(key)
         if found["Metadata"].get(ROLE) == "manifest":
-            manifest = self._read_manifest(key)
             entry = entry_of_document(standing, manifest) if manifest else None
-        elif folder and (manifest := self._manifest(manifest_key(folder))):
-            entry = entry_of_session_object(standing, folder, manifest)
         else:
-            entry = None
+            entry = entry_of_session_object(standing, folder, manifest) if manifest and is_session else None
         return entry or Finding(
             Difference.UNTOLD,
             standing.bucket,
             key,
             "its stamp and its folder's manifest do not tell its source",
         )
+
+    def _adopted(self, key: str) -> Entry | Finding | None:
+        """What carries no mark of an adoption and has no entry was perhaps never adopted; only an adoption can tell."""
+        source = Source(self._connection.processed, key)
+        entry = entry_in_place(self._connection, self._rules, source)
+        if entry or self._entries.get(source.source_id):
+            return entry
+        why = "others wrote it, and nothing says that it was adopted: `carefile adopt` catalogs it"
+        return Finding(Difference.UNTOLD, source.bucket, key, why)
 
     def _read_manifest(self, key: str) -> dict[str, Any] | None:
         try:

@@ -291,7 +291,8 @@ class Finder:
 
     def _undecided(self) -> None:
         for entry in self._each(None):
-            if entry.source_id not in self._found.traces and (where := self._evidence(entry)):
+            known = entry.source_id in self._found.traces or entry.patient is not None
+            if not known and (where := self._evidence(entry)):
                 source = Source(entry.landing_bucket, entry.landing_key)
                 self._leave(source, f"names the patient in its {where}, and is filed as nobody's")
         for bucket in self._connection.accepted_buckets:

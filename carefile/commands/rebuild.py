@@ -13,6 +13,7 @@ from carefile.connection import Connection
 from carefile.exits import Exit
 from carefile.rebuilding import Comparison, Difference
 from carefile.restoring import Restorer
+from carefile.rule_table import rules_of
 from carefile.times import span
 from carefile.view import Column, View, lasting
 
@@ -30,7 +31,7 @@ def rebuild(
     ] = "15m",
 ) -> Exit:
     """Hold the catalog against S3, and make it again from S3 alone, also beside the running pipeline."""
-    started = datetime.now(UTC)
+    started, rules = datetime.now(UTC), rules_of(connection)
     counts, restored, looked_at = Counter[str](), 0, 0
     restorer = Restorer(connection, remove=remove) if yes else None
     with view.progress("entries and objects") as bar:
@@ -43,7 +44,7 @@ def rebuild(
 
         def findings() -> Iterator[dict[str, Any]]:
             nonlocal restored
-            for finding in Comparison(connection, started - span(grace), passed).findings():
+            for finding in Comparison(connection, rules, started - span(grace), passed).findings():
                 counts[finding.difference] += 1
                 done = restorer.restore(finding) if restorer else None
                 restored += done is not None

@@ -1,8 +1,9 @@
-"""Catalog entries out of what stands in S3: manifests, stamps, sizes and times. For making the catalog again.
+"""Catalog entries out of what stands in S3: manifests, stamps, marks, sizes and times. For making the catalog again.
 
 What comes out is what the catalog event made, but for two attributes. `cataloged_at` becomes the time at which the last
 artifact was written, which is a moment before its announcement. `execution` becomes the name of the execution that
-wrote the artifacts, without its ARN; where that one died before it announced them, the event named the next one.
+wrote the artifacts, without its ARN; where that one died before it announced them, the event named the next one. Of
+what was adopted, which no execution wrote, it stays empty.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 from lambdas.core.catalog import Entry
 from lambdas.core.events import cataloged_event_id
 from lambdas.core.layout import MANIFEST
-from lambdas.core.model import Kind, Source, Stamp, UnknownReason
+from lambdas.core.model import Classification, Kind, Observation, Source, Stamp, UnknownReason
 from lambdas.core.names import decode_sub_path
 
 
@@ -89,6 +90,32 @@ def entry_of_session_object(standing: Standing, folder: str, manifest: Mapping[s
         key=standing.key,
         execution=stamp.execution,
         cataloged_at=standing.written,
+    )
+
+
+def entry_of_adopted(
+    observed: Observation, prefix: str, found: Classification, revision: int, written: str
+) -> Entry:
+    """The entry of an object that was adopted where it stands: it is its own source."""
+    source, reason = observed.source, found.patient.reason
+    return Entry(
+        source_id=source.source_id,
+        event_id=cataloged_event_id(source, observed.version),
+        revision=revision,
+        patient=found.patient.id,
+        reason=reason.value if reason else None,
+        kind=found.kind.value,
+        session_id=found.session.session_id if found.session else None,
+        landing_bucket=source.bucket,
+        landing_key=source.key,
+        landing_version=observed.version_id,
+        modified=observed.last_modified,
+        size=observed.size,
+        bucket=source.bucket,
+        prefix=prefix,
+        key=source.key,
+        execution="",
+        cataloged_at=written,
     )
 
 

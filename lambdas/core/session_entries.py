@@ -125,7 +125,8 @@ class SessionEntry:
         return (UnknownReason.CONFLICT if conflict else UnknownReason.NO_EVIDENCE).value
 
     def merged(self, changes: Iterable[Change]) -> SessionEntry:
-        """The entry that knows these changes too. The highest revision of each object holds."""
+        """The entry that knows these changes too. The highest revision of each object holds. With an object about
+        which the evidence is in conflict, the session is nobody's, whatever came last."""
         seen, patient = dict(self.seen), self.patient
         for change in changes:
             known = seen.get(change.source_id)
@@ -134,6 +135,8 @@ class SessionEntry:
             elif known is None or known.revision < change.seen.revision:
                 seen[change.source_id] = change.seen
                 patient = change.patient if change.seen.facts else patient
+        if any(one.facts and one.facts.in_conflict for one in seen.values()):
+            patient = None
         return replace(self, seen=seen, patient=patient)
 
     def to_item(self) -> Item | None:

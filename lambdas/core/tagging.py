@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from enum import StrEnum
 from urllib.parse import urlencode
 
-from lambdas.core.model import LAYOUT_VERSION, Disposition, Kind, Patient
+from lambdas.core.model import LAYOUT_VERSION, Disposition, Kind, Patient, digest
 
 MAX_TAGS = 10
 MANIFEST_KIND = "manifest"
 STATUS_TAG = "pipeline-status"
+ADOPTED_TAG = "adopted"
 VERDICT_TAG = "GuardDutyMalwareScanStatus"  # written by GuardDuty Malware Protection for S3
 _OF_LANDING = frozenset({STATUS_TAG, VERDICT_TAG})
 Tags = Mapping[str, str]
@@ -56,6 +57,20 @@ def manifest_tags(tags: Tags) -> dict[str, str]:
     """The tags of a manifest in the place of its folder's: it has a kind of its own, so that no lifecycle rule about
     documents or sessions ever takes away the claim on a folder."""
     return {**tags, "kind": MANIFEST_KIND}
+
+
+def adoption_mark(version: str, revision: int) -> str:
+    """That this version was adopted, at this revision: what a stamp says of what an intake wrote. On a copy that took
+    the tags along it says nothing."""
+    return f"{revision}:{digest('version', version)[:16]}"
+
+
+def adopted_revision(tags: Tags, version: str) -> int | None:
+    """The revision at which this version was adopted, by its mark; None without one, or with that of another."""
+    revision, _, _ = tags.get(ADOPTED_TAG, "").partition(":")
+    if not revision.isdecimal() or tags[ADOPTED_TAG] != adoption_mark(version, int(revision)):
+        return None
+    return int(revision)
 
 
 def with_uploaders_tags(ours: Tags, theirs: Tags) -> dict[str, str]:

@@ -66,7 +66,7 @@ class Adoption:
             classification = classify_standing(standing, found.metadata, self.rules)
             known = entry.destinations == {key} and entry.version == found.version
             taken = entry if known else self.ledger.write_ahead(found, key, entry)
-            tagged = taken and self._tag(found, classification)
+            tagged = taken and self._tag(found, classification, taken.revision)
             if taken is None or tagged is None or not self._still_holds(found):
                 continue
             place = Place(
@@ -90,8 +90,9 @@ class Adoption:
         tags = tagging.layout_tags(kind, patient, self.pseudonym_key())
         return self.processed.adopt(standing.folder, owner, manifest, tags)
 
-    def _tag(self, found: Observation, classification: Classification) -> bool | None:
-        """Add the layout's tags to those of others. True when that changed anything, None when the version is gone."""
+    def _tag(self, found: Observation, classification: Classification, revision: int) -> bool | None:
+        """Add the layout's tags to those of others, and the mark of the adoption where there is room. True when that
+        changed anything, None when the version is gone."""
         present = self.objects.tags(found.source, found.version_id)
         if present is None:
             return None
@@ -101,6 +102,8 @@ class Adoption:
             raise RejectedObject(
                 "no-room-for-tags: with the layout's five tags the object would carry more than ten; remove some"
             )
+        marked = merged | {tagging.ADOPTED_TAG: tagging.adoption_mark(found.version, revision)}
+        merged = marked if len(marked) <= tagging.MAX_TAGS else merged
         if merged != present:
             self.objects.put_tags(found.source, found.version_id, merged)
         return merged != present

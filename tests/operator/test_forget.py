@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.embedded import EmbeddedAws, eventually
+from tests.local.stubs import unique
 from tests.operator.conftest import Carefile
 
 MakeFile = Callable[..., Path]
@@ -62,3 +63,35 @@ def test_a_placeholder_is_a_clear_line_and_nothing_happens(carefile: Carefile) -
     ran = carefile("forget", "--patient", "Unknown", "--yes")
     assert (ran.code, ran.out) == (2, "")
     assert "'Unknown' is a placeholder and names nobody" in ran.err
+
+
+def test_of_an_adopted_session_only_what_is_the_patients_for_sure_goes(
+    carefile: Carefile, deployed_aws: EmbeddedAws
+) -> None:
+    s3, bucket = deployed_aws.client("s3"), deployed_aws.outputs["ProcessedBucketName"]
+    patient = unique("P").replace("-", "_")
+    session, lab = f"processed/{patient}_medical_notes/session_1/", f"processed/{patient}_lab/x.pdf"
+    s3.put_object(Bucket=bucket, Key=f"{session}m0.json", Body=b"{}")
+    s3.put_object(Bucket=bucket, Key=f"{session}m1.json", Body=b"{}", Metadata={"patient-id": "Another"})
+    s3.put_object(Bucket=bucket, Key=lab, Body=b"pdf", Metadata={"patient-id": patient})
+    assert carefile("adopt", f"s3://{bucket}/processed/{patient}_").code == 0
+    eventually(lambda: len(carefile("catalog", "--patient", patient, "--json").rows) == 2)
+    undecided = f"s3://{bucket}/{session}m1.json"
+
+    planned = carefile("forget", "--patient", patient)
+    assert (planned.code, undecided in planned.out) == (1, True)
+    for _ in range(2):
+        ran = carefile("forget", "--patient", patient, "--yes", "--rest", "0s")
+        assert ran.code == 1
+        assert undecided in ran.out
+        assert "1 objects are left that name the patient" in ran.err
+        assert sorted(keys_of_versions(deployed_aws, patient)) == [
+            f"{session}_manifest.json",
+            f"{session}m1.json",
+        ]
+    assert carefile("catalog", "--patient", patient, "--json").rows == []
+
+    ran = carefile("forget", "--patient", patient, "--yes", "--rest", "0s", "--include", undecided)
+    assert ran.code == 0, ran.err
+    assert keys_of_versions(deployed_aws, patient) == []
+    eventually(lambda: not items_of(deployed_aws, patient))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -14,6 +15,8 @@ from lambdas.core.adoption import classify_standing
 from lambdas.core.errors import RejectedObject
 from lambdas.core.layout import Layout
 from lambdas.core.model import Patient, Source
+from lambdas.core.tagging import adopted_revision
+from tests.unit.test_index_sessions import Stream, index
 from tests.unit.world import PROCESSED, World, cataloged, execution_arn, prefix_of
 
 SESSION = "processed/Juan_Perez_123_medical_notes/session_1/"
@@ -185,3 +188,32 @@ def test_the_source_of_an_adopted_object_is_itself(world: World) -> None:
     assert detail["kind"] == "document"
     schema = json.loads((ROOT / "schemas" / "manifest.v1.json").read_bytes())
     Draft202012Validator(schema).validate(world.json("processed/P_lab/_manifest.json"))
+
+
+def test_a_version_carries_the_mark_of_its_own_adoption_where_there_is_room(world: World) -> None:
+    version = write(world, MESSAGE)
+    adopt(world, MESSAGE)
+    assert adopted_revision(world.tags(MESSAGE), version) == 1
+    copied = write(world, MESSAGE, Tagging=urlencode(world.tags(MESSAGE)))
+    assert adopted_revision(world.tags(MESSAGE), copied) is None
+    adopt(world, MESSAGE)
+    assert adopted_revision(world.tags(MESSAGE), copied) == 2
+    full = write(world, NOTE, Tagging="&".join(f"t{number}=x" for number in range(5)))
+    assert adopt(world, NOTE)["disposition"] == "cataloged"
+    assert (len(world.tags(NOTE)), adopted_revision(world.tags(NOTE), full)) == (10, None)
+    assert adopt(world, NOTE)["disposition"] == "duplicate"
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_session_with_an_object_in_conflict_is_nobodys_in_any_order(
+    world: World, order: tuple[int, int]
+) -> None:
+    stream = Stream(world)
+    objects = {f"{SESSION}0.json": {}, f"{SESSION}1.json": {"patient-id": "Another"}}
+    for number in order:
+        key = list(objects)[number]
+        write(world, key, Metadata=objects[key])
+        adopt(world, key)
+    index(stream.records())
+    (session,) = [item for item in world.catalog() if "kind" not in item]
+    assert (session["patient_ref_key"]["S"], session["reason"]["S"]) == ("UNKNOWN", "conflict")
