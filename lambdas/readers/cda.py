@@ -17,9 +17,10 @@ from lambdas.readers.xml_tree import Element, XmlRefusedError, parse_xml
 
 
 def _recognises(source: Source) -> bool:
-    if source.decoded is None or "ClinicalDocument" not in source.text_head:
+    if source.decoded is None:
         return False
-    return (detect_markup(source) or ("",))[0] in ("cda", "xml")
+    markup = (detect_markup(source) or ("",))[0]
+    return markup == "cda" or (markup == "xml" and "ClinicalDocument" in source.text_head)
 
 
 def _read(source: Source, draft: Draft) -> None:

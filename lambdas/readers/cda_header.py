@@ -11,6 +11,7 @@ from lambdas.readers.hl7_values import rank_of
 from lambdas.readers.xml_tree import Element
 
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_UNNAMED = "A patient in this document carries no identifier."
 _Fields = tuple[tuple[str, str], ...]
 
 _DOCUMENT: _Fields = (
@@ -86,7 +87,7 @@ def tell_header(document: Element, draft: Draft) -> None:
     draft.fact("version", told(document, "versionNumber"))
     language = document.one("languageCode")
     draft.language = (language.get("code")[:40] or None) if language else None
-    _tell_patients(document, draft)
+    tell_patients(document, draft)
     _tell_record("Document", "ClinicalDocument", document, _DOCUMENT, draft)
     for type_, path, fields in _RECORDS:
         for element in document.all(*path.split("/")):
@@ -99,26 +100,32 @@ def _tell_record(type_: str, where: str, element: Element, fields: _Fields, draf
         draft.entity(type_, where, pairs)
 
 
-def _tell_patients(document: Element, draft: Draft) -> None:
-    for number, target in enumerate(document.all("recordTarget"), 1):
+def tell_patients(document: Element, draft: Draft, place: str = "", *, is_wrapped: bool = False) -> None:
+    """Whose the document is. One that is wrapped in another may not be all of that."""
+    targets = list(document.all("recordTarget"))
+    so_called = sum(element.local_name == "recordTarget" for element in document.elements)
+    if not targets or so_called > len(targets):
+        draft.doubt("no-record-target", "The document does not say, as CDA does, whose it is.")
+    for number, target in enumerate(targets, 1):
         roles = list(target.all("patientRole"))
+        if not roles:
+            draft.doubt("unnamed-patient", _UNNAMED)
         for index, role in enumerate(roles, 1):
-            scope = f"recordTarget[{number}]/patientRole" + (f"[{index}]" if len(roles) > 1 else "")
+            scope = f"{place}recordTarget[{number}]/patientRole" + (f"[{index}]" if len(roles) > 1 else "")
             _tell_record("Patient", scope, role, _PATIENT, draft)
             named = False
             for at, identifier in enumerate(role.all("id"), 1):
-                named |= _tell_identifier(identifier, f"{scope}/id[{at}]", scope, draft)
+                candidate = _candidate(identifier, f"{scope}/id[{at}]", scope)
+                if candidate is not None:
+                    named = True
+                    draft.candidate(candidate, is_doubtful=is_wrapped)
             if not named:
-                draft.candidates_complete = False
-                draft.warn("unnamed-patient", "A patient in this document carries no identifier.")
+                draft.doubt("unnamed-patient", _UNNAMED)
 
 
-def _tell_identifier(identifier: Element, where: str, scope: str, draft: Draft) -> bool:
-    """Whether it names somebody. A root alone does only if it is a UUID: an OID alone is the system."""
+def _candidate(identifier: Element, where: str, scope: str) -> PatientCandidate | None:
+    """Whom it names, if anybody. A root alone does only if it is a UUID: an OID alone is the system."""
     root, extension = identifier.get("root").strip(), identifier.get("extension").strip()
     if identifier.get("nullFlavor") or not (extension or _UUID.fullmatch(root)):
-        return False
-    draft.candidate(
-        PatientCandidate(extension or root, where, root or None, rank_of(None, system=root), scope)
-    )
-    return True
+        return None
+    return PatientCandidate(extension or root, where, root or None, rank_of(None, system=root), scope)

@@ -99,7 +99,9 @@ def detect_markup(source: Source) -> tuple[str, str] | None:
         return None
     if text[:14].lower() == "<!doctype html":
         return "html", "text/html"
-    match = _XML.match(text)
+    match = _XML.match(text) or (
+        _XML.match(source.text.lstrip()) if text.startswith(("<?", "<!")) else None  # a long comment may lead
+    )
     if match is None:
         return ("xml", "application/xml") if text.startswith("<?xml") else None
     root = match[1].rpartition(":")[2]

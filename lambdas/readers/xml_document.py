@@ -11,11 +11,13 @@ from collections.abc import Iterator
 
 from lambdas.core.extraction import Reason
 from lambdas.readers.base import Reader, Source
+from lambdas.readers.cda_header import tell_patients as tell_patients_of_cda
 from lambdas.readers.draft import Draft
 from lambdas.readers.fhir import tell_fhir
 from lambdas.readers.json_values import Object, Value
 from lambdas.readers.limits import MAX_PLACE
 from lambdas.readers.media_types import detect_markup
+from lambdas.readers.patients import tell_patients
 from lambdas.readers.plain_text import note_text_facts
 from lambdas.readers.xml_narrative import text_in
 from lambdas.readers.xml_tree import Element, XmlDocument, XmlRefusedError, parse_xml
@@ -45,9 +47,10 @@ def _read(source: Source, draft: Draft) -> None:
         if not source.text_is_cut:
             draft.reason = Reason.DAMAGED
             draft.warn("damaged", "The document is damaged. It is read up to where that begins.")
-    if document.namespace == _FHIR and _RESOURCE.fullmatch(document.root.name):
+    if _is_fhir(document.root):
         _tell_fhir(document, draft)
         return
+    _tell_held(document.root, draft)
     draft.fact("root element", document.root.name)
     draft.table(_facts(document.root), ("Field", "Value"))
 
@@ -75,29 +78,55 @@ def _facts(element: Element, path: str = "") -> Iterator[tuple[str, str]]:
         yield from _facts(child, f"{path}{'.' if path else ''}{child.name}{number}"[: MAX_PLACE + 1])
 
 
+def _is_fhir(element: Element) -> bool:
+    return element.namespace == _FHIR and _RESOURCE.fullmatch(element.local_name) is not None
+
+
 def _tell_fhir(document: XmlDocument, draft: Draft) -> None:
     draft.format, draft.media_type = "fhir", "application/fhir+xml"
     value = _as_json(document.root)
     tell_fhir([("", value)], draft)
 
 
+def _tell_held(root: Element, draft: Draft) -> None:
+    """Whose the clinical documents are that stand somewhere inside. They may contradict, and decide nothing."""
+    held: list[tuple[str, Value]] = []
+    number = 0
+    waiting = [root]
+    while waiting:
+        element = waiting.pop()
+        is_cda = element.local_name == "ClinicalDocument"
+        if not is_cda and not _is_fhir(element):
+            waiting += reversed(list(element.elements))
+            continue
+        number += 1
+        place = f"document {number}: "
+        if is_cda:
+            tell_patients_of_cda(element, draft, place, is_wrapped=True)
+        else:
+            held.append((place, _as_json(element)))
+    tell_patients(held, draft)
+    if number:
+        draft.doubt("wrapped", "The document holds others. Whose they are does not decide whose this is.")
+
+
 def _as_json(element: Element) -> Value:
     """The element as FHIR's JSON has it, but that a list of one is that one."""
-    if element.name == "div":
+    if element.local_name == "div":
         return text_in(element)
     children = list(element.elements)
     if not children and "value" in element.attributes:
         return element.get("value")
-    if len(children) == 1 and _RESOURCE.fullmatch(children[0].name):
+    if len(children) == 1 and _RESOURCE.fullmatch(children[0].local_name):
         return _as_json(children[0])
     members: dict[str, list[Value]] = {}
-    if _RESOURCE.fullmatch(element.name):
-        members["resourceType"] = [element.name]
+    if _RESOURCE.fullmatch(element.local_name):
+        members["resourceType"] = [element.local_name]
     for name, text in element.attributes.items():
         if not name.startswith("xmlns"):
             members.setdefault(name, []).append(text)
     for child in children:
-        members.setdefault(child.name, []).append(_as_json(child))
+        members.setdefault(child.local_name, []).append(_as_json(child))
     return Object([(name, values[0] if len(values) == 1 else values) for name, values in members.items()])
 
 

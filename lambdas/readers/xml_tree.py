@@ -3,7 +3,8 @@
 Nothing is fetched, no entity that a document declares is resolved (one that declares any is not parsed at all), and
 depth and size are limited. A damaged or cut document gives the part of its tree that there is.
 
-Elements are called as they are written, without the prefix of the outermost one.
+An element is what its name and namespace make it, whatever the prefix: one of its parent's namespace is called by its
+local name, any other as it is written.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ class XmlRefusedError(Exception):
 class Element:
     """Children are elements and texts, in the document's order."""
 
-    __slots__ = ("attributes", "children", "name")
+    __slots__ = ("attributes", "children", "name", "namespace")
 
-    def __init__(self, name: str, attributes: dict[str, str]) -> None:
+    def __init__(self, name: str, namespace: str, attributes: dict[str, str]) -> None:
         self.name = name
+        self.namespace = namespace
         self.attributes = attributes
         self.children: list[Node] = []
 
@@ -34,16 +36,20 @@ class Element:
         return self.attributes.get(attribute, "")
 
     @property
+    def local_name(self) -> str:
+        return self.name.rpartition(":")[2]
+
+    @property
     def elements(self) -> Iterator[Element]:
         return (child for child in self.children if isinstance(child, Element))
 
     def all(self, *path: str) -> Iterator[Element]:
-        """The elements at this path below."""
+        """The elements of this namespace at this path below."""
         if not path:
             yield self
             return
         for child in self.elements:
-            if child.name == path[0]:
+            if child.name == path[0] and child.namespace == self.namespace:
                 yield from child.all(*path[1:])
 
     def one(self, *path: str) -> Element | None:
@@ -61,7 +67,6 @@ Node: TypeAlias = Element | str
 @dataclass(frozen=True, slots=True)
 class XmlDocument:
     root: Element
-    namespace: str
     is_whole: bool
 
 
@@ -85,26 +90,56 @@ def parse_xml(text: str) -> XmlDocument | None:
     return builder.document(is_whole=True)
 
 
+class _Prefixes:
+    """What prefixes stand for within one element. One that nobody declared stands for itself, and for no namespace."""
+
+    __slots__ = ("_around", "_known")
+
+    def __init__(self, around: _Prefixes | None, declared: dict[str, str]) -> None:
+        self._around = around
+        self._known = declared
+
+    def within(self, attributes: dict[str, str]) -> _Prefixes:
+        declared = {
+            name.removeprefix("xmlns").removeprefix(":"): uri
+            for name, uri in attributes.items()
+            if name == "xmlns" or name.startswith("xmlns:")
+        }
+        return _Prefixes(self, declared) if declared else self
+
+    def namespace(self, prefix: str) -> str:
+        prefixes: _Prefixes | None = self
+        while prefixes is not None:
+            if prefix in prefixes._known:
+                return prefixes._known[prefix]
+            prefixes = prefixes._around
+        return f"{prefix}:" if prefix else ""
+
+
 class _Builder:
     def __init__(self) -> None:
         self._stack: list[Element] = []
+        self._prefixes = [_Prefixes(None, {})]
         self._root: Element | None = None
-        self._prefix = ""
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if len(self._stack) >= MAX_XML_DEPTH:
             raise XmlRefusedError
-        if self._root is None:
-            self._prefix = f"{name.rpartition(':')[0]}:" if ":" in name else ""
-        element = Element(name.removeprefix(self._prefix), attributes)
+        prefixes = self._prefixes[-1].within(attributes)
+        prefix, _, local_name = name.rpartition(":")
+        namespace = prefixes.namespace(prefix)
+        is_as_around = not self._stack or namespace == self._stack[-1].namespace
+        element = Element(local_name if is_as_around else name, namespace, attributes)
         if self._stack:
             self._stack[-1].children.append(element)
         else:
             self._root = element
         self._stack.append(element)
+        self._prefixes.append(prefixes)
 
     def end(self, _: str) -> None:
         self._stack.pop()
+        self._prefixes.pop()
 
     def data(self, text: str) -> None:
         self._stack[-1].children.append(text)
@@ -117,8 +152,4 @@ class _Builder:
         raise XmlRefusedError
 
     def document(self, *, is_whole: bool) -> XmlDocument | None:
-        if self._root is None:
-            return None
-        prefix = self._prefix.rstrip(":")
-        namespace = self._root.get(f"xmlns:{prefix}" if prefix else "xmlns")
-        return XmlDocument(self._root, namespace, is_whole)
+        return None if self._root is None else XmlDocument(self._root, is_whole)

@@ -14,7 +14,7 @@ UUID = "db734647-fc99-424c-a864-7e3cda82e703"
 
 def cda(header: str = "", body: str = "") -> bytes:
     text = (
-        '<ClinicalDocument xmlns="urn:hl7-org:v3" xmlns:sdtc="urn:hl7-org:sdtc">'
+        '<ClinicalDocument xmlns="urn:hl7-org:v3" xmlns:sdtc="urn:hl7-org:sdtc" xmlns:h="urn:hl7-org:v3">'
         f"{header}<component><structuredBody>{body}</structuredBody></component></ClinicalDocument>"
     )
     return text.encode()
@@ -45,7 +45,22 @@ A, B = '<id root="1.2" extension="A"/>', '<id root="1.3" extension="B"/>'
         (target('<id root="1.2" extension="A" nullFlavor="UNK"/>'), set(), False),
         (target(A) + target(), {"A"}, False),
         (target('<sdtc:id root="1.2" extension="A"/>'), set(), False),
-        (f"<author><assignedAuthor>{A}</assignedAuthor></author>", set(), True),
+        (f"<author><assignedAuthor>{A}</assignedAuthor></author>", set(), False),
+        ("", set(), False),
+        (target(A) + "<recordTarget/>", {"A"}, False),
+        (target(A).replace("<", "<h:").replace("<h:/", "</h:"), {"A"}, True),
+        (
+            target(A)
+            + f'<h:recordTarget><patientRole xmlns="urn:hl7-org:v3">{B}</patientRole></h:recordTarget>',
+            {"A", "B"},
+            True,
+        ),
+        (
+            target(A) + f'<recordTarget xmlns="urn:x"><patientRole>{B}</patientRole></recordTarget>',
+            {"A"},
+            False,
+        ),
+        (f"<x:recordTarget><patientRole>{A}</patientRole></x:recordTarget>", set(), False),
         (target(A, f"<providerOrganization>{B}</providerOrganization>"), {"A"}, True),
         (target(A, f"<patient><guardian>{B}</guardian></patient>"), {"A"}, True),
     ],
@@ -71,6 +86,7 @@ def test_the_system_of_an_identifier_is_its_root() -> None:
         b"<!-- note --><?x y?><!-- note -->\n",
         b'<!DOCTYPE ClinicalDocument SYSTEM "http://x.invalid/a.dtd">',
         b"<?xml version='1.0'?><!--" + b"x" * 9000 + b"-->",
+        b"<!--" + b"x" * 100_000 + b"-->",
     ],
 )
 def test_a_document_is_told_by_its_outermost_element_whatever_stands_before(before: bytes) -> None:
@@ -87,7 +103,7 @@ def test_names_may_have_a_prefix_and_any_encoding() -> None:
         assert facts_of(extraction, "Document") == [{"title": "Señor ≥"}]
     data = text.format("ISO-8859-15").replace("≥", "€").encode("iso-8859-15")
     assert facts_of(read_bytes(data), "Document") == [{"title": "Señor €"}]
-    assert not codes(read_bytes(data))
+    assert codes(read_bytes(data)) == {"no-record-target"}
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from lambdas.core.extraction import Table, TextBlock
 from lambdas.readers.limits import MAX_XML_DEPTH, MAX_XML_NODES
-from tests.readers.reading import codes, found, read_bytes
+from tests.readers.reading import codes, found, read_bytes, speaking
 
 LAUGHS = b'<!DOCTYPE a [<!ENTITY a "ha">' + b"".join(
     b'<!ENTITY %c "%s">' % (98 + n, b"&%c;" % (97 + n) * 10) for n in range(20)
@@ -50,6 +50,8 @@ def test_a_hostile_document_is_shown_as_the_text_that_it_is(data: bytes) -> None
         "<!--" + "-" * 1_000_000,
         "<?" * 500_000,
         "<" * 300_000,
+        "<!--" + "-->" * 300_000,
+        "<a>" + "".join(f"<b xmlns:p{n}=''>" for n in range(50)) + "<c xmlns=''/>" * 60_000,
     ],
     ids=lambda text: f"{text[:12]!r}…{len(text)}",
 )
@@ -83,6 +85,40 @@ def test_fhir_in_xml_is_read_as_fhir() -> None:
     extraction = read_bytes(text.encode())
     assert extraction.document.media_type == "application/fhir+xml"
     assert found(extraction) == [("1", "urn:a"), ("2", None)]
+
+
+FHIR_PATIENT = '<Patient xmlns="http://hl7.org/fhir"><identifier><value value="A"/></identifier></Patient>'
+CDA_OF = (
+    '<h:ClinicalDocument xmlns:h="urn:hl7-org:v3"><h:recordTarget><h:patientRole>'
+    '<h:id root="1.2" extension="{}"/></h:patientRole></h:recordTarget></h:ClinicalDocument>'
+)
+
+
+@pytest.mark.parametrize(
+    ("inside", "who"),
+    [
+        (FHIR_PATIENT, {"A"}),
+        (FHIR_PATIENT.replace("<", "<f:").replace("<f:/", "</f:").replace("xmlns=", "xmlns:f="), {"A"}),
+        (CDA_OF.format("A"), {"A"}),
+        (f"<x><y>{CDA_OF.format('A')}</y>{CDA_OF.format('B')}</x>", {"A", "B"}),
+        ("<Patient><identifier><value value='A'/></identifier></Patient>", set()),
+    ],
+)
+def test_who_is_named_by_a_document_inside_another_is_told_and_decides_nothing(
+    inside: str, who: set[str]
+) -> None:
+    extraction = read_bytes(f"<envelope><body>{inside}</body></envelope>".encode())
+    assert speaking(extraction) == who
+    assert extraction.candidates_complete is not bool(who)
+
+
+def test_a_prefix_is_no_part_of_a_name() -> None:
+    extraction = read_bytes(
+        b'<p:a xmlns:p="u" xmlns:q="u" xmlns:r="v"><q:b>1</q:b><r:c>2</r:c><s:d>3</s:d></p:a>'
+    )
+    (table,) = extraction.content
+    assert isinstance(table, Table)
+    assert table.rows == (("b", "1"), ("r:c", "2"), ("s:d", "3"))
 
 
 def test_what_only_looks_like_xml_is_shown_as_text() -> None:
