@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
+from lambdas.adapters.aws_errors import DENIED, TRANSIENT
 from lambdas.adapters.masking import MaskingFormatter, mask_libraries
 from lambdas.adapters.settings import ROOT
 from lambdas.core.errors import (
@@ -29,47 +30,6 @@ from lambdas.core.errors import (
 logger = Logger(logger_formatter=MaskingFormatter())
 mask_libraries()
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
-
-_TRANSIENT_CODES = frozenset(
-    {
-        "SlowDown",
-        "ServiceUnavailable",
-        "InternalError",
-        "InternalServerError",
-        "RequestTimeout",
-        "RequestTimeoutException",
-        "Throttling",
-        "ThrottlingException",
-        "ThrottledException",
-        "TooManyRequestsException",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "BandwidthLimitExceeded",
-        "RequestTimeTooSkewed",
-        "TransactionInProgressException",
-        "ConditionalRequestConflict",
-        "OperationAborted",
-        "KMS.ThrottlingException",
-        "500",
-        "502",
-        "503",
-        "504",
-    }
-)
-_DENIED_CODES = frozenset(
-    {
-        "AccessDenied",
-        "AccessDeniedException",
-        "AllAccessDisabled",
-        "403",
-        "Forbidden",
-        "KMS.DisabledException",
-        "KMS.NotFoundException",
-        "KMS.KMSInvalidStateException",
-        "InvalidAccessKeyId",
-        "SignatureDoesNotMatch",
-    }
-)
 
 # No answer, or half of one. boto3 wraps most failures of a connection, but not those in the body of a refusal.
 _UNANSWERED = (BotoCoreError, ResponseParserError, HTTPError)
@@ -111,11 +71,11 @@ def translated(error: Exception) -> CarefileError:
         code = str(error.response.get("Error", {}).get("Code", "unknown"))
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         text = f"{code} from {error.operation_name}"
-        if code in _TRANSIENT_CODES or status >= 500 or status == 429:
+        if code in TRANSIENT or status >= 500 or status == 429:
             return StorageThrottled(
                 f"{text}: the service was busy or failing, and stayed so through all retries"
             )
-        if code in _DENIED_CODES or status == 403:
+        if code in DENIED or status == 403:
             return StorageDenied(f"{text}: a role, bucket policy or key policy lacks a permission")
         return StorageFailed(f"{text}: the service refused the request")
     if isinstance(error, _UNANSWERED) and not isinstance(error, ParamValidationError):

@@ -124,9 +124,14 @@ def test_our_own_errors_pass_as_they_are() -> None:
 @pytest.mark.parametrize(
     "event",
     [
-        {"execution": execution_arn("run-7")},
-        {"detail": {"execution": execution_arn("run-7")}},
-        {"detail": {"executionArn": execution_arn("run-7"), "status": "FAILED"}},
+        {"execution": execution_arn("5e0c3ab5-9b13-4d0a-8d4f-0a8b7c6d5e4f")},
+        {"detail": {"execution": execution_arn("5e0c3ab5-9b13-4d0a-8d4f-0a8b7c6d5e4f")}},
+        {
+            "detail": {
+                "executionArn": execution_arn("5e0c3ab5-9b13-4d0a-8d4f-0a8b7c6d5e4f"),
+                "status": "FAILED",
+            }
+        },
     ],
 )
 def test_every_log_line_carries_the_executions_name(event: dict[str, Any], log: io.StringIO) -> None:
@@ -136,7 +141,7 @@ def test_every_log_line_carries_the_executions_name(event: dict[str, Any], log: 
 
     with pytest.raises(RejectedObject):
         handler(event, None)
-    assert '"correlation_id":"run-7"' in log.getvalue()
+    assert '"correlation_id":"5e0c3ab5-9b13-4d0a-8d4f-0a8b7c6d5e4f"' in log.getvalue()
 
 
 def test_an_event_of_no_known_form_still_gets_a_typed_error() -> None:

@@ -11,11 +11,13 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import botocore.session
 import pytest
 
 from lambdas.adapters import contracts
+from lambdas.adapters.aws_errors import OPERATIONS
 from lambdas.adapters.boundary import entry_point, logger
-from lambdas.adapters.masking import FIELDS, MESSAGES, LibraryFormatter, mask_libraries
+from lambdas.adapters.masking import FIELDS, LOGGING, MESSAGES, REASONS, LibraryFormatter, mask_libraries
 from lambdas.adapters.measures import DIMENSIONS, Metric, measure
 from lambdas.adapters.settings import ROOT
 from lambdas.core.errors import CarefileError, ContractViolation, RejectedObject
@@ -63,6 +65,22 @@ CARELESS: dict[str, Callable[[], object]] = {
     "an exception": _raised,
     "an exception as a field": lambda: logger.error("failed", exception=KEY, exception_notes=[KEY]),
     "a key that stays": lambda: (logger.append_keys(key=KEY), logger.info("tagged")),
+    "a reason that is a name": lambda: logger.info("tagged", reason="maria-lopez"),
+    "a reason that is an operation on nobody": lambda: logger.info("tagged", reason="MariaLopez from Juan"),
+    "an exception that there is not": lambda: logger.info("tagged", exception_name="MariaLopez4711"),
+    "an error that there is not": lambda: logger.info("tagged", error="S3.MariaLopez"),
+    "a number that is too large to be a count": lambda: logger.info("tagged", records=47110815),
+    "a place that is none": lambda: logger.info("tagged", location="maria_lopez:4711"),
+    "a moment that is none": lambda: logger.info("tagged", timestamp="4711-0815-123"),
+    "a service that is none": lambda: logger.info("tagged", service="carefile-maria", stage="maria-lopez"),
+    "an execution that a person named": lambda: (
+        logger.set_correlation_id("Juan_Perez_123"),
+        logger.info("tagged"),
+    ),
+    "an execution with a number for its name": lambda: (
+        logger.set_correlation_id("4711-0815"),
+        logger.info("tagged"),
+    ),
     "a correlation id that is none": lambda: (logger.set_correlation_id(KEY), logger.info("tagged")),
 }
 
@@ -80,8 +98,27 @@ def test_a_careless_log_line_says_nothing_of_the_patient(
     careless()
     line = log.getvalue()
     assert '"level":' in line
-    for word in (MARK, "maria", "47110815", "documents/"):
-        assert word not in line
+    for word in (MARK, "maria", "lopez", "juan", "4711", "documents/"):
+        assert word.lower() not in line.lower()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "5e0c3ab5-9b13-4d0a-8d4f-0a8b7c6d5e4f",
+        "5e0c3ab5-9b13-4d0a-8d4f-0a8b7c6d5e4f_0a8b7c6d-9b13-4d0a-8d4f-5e0c3ab50a8b",
+        "promoted-5e0c3ab5-9b13-4d0a-8d4f-0a8b7c6d5e4f",
+        "resubmit-5e0c3ab59b134d0a8d4f0a8b7c6d5e4f",
+        "dead-letter-5e0c3ab59b134d0a8d4f0a8b7c6d5e4f",
+        "20261120T120000-5e0c3ab5",
+    ],
+)
+def test_the_name_that_a_program_gave_an_execution_leads_from_the_log_to_it(
+    name: str, log: io.StringIO
+) -> None:
+    logger.set_correlation_id(name)
+    logger.info("tagged")
+    assert json.loads(log.getvalue())["correlation_id"] == name
 
 
 def test_what_is_hidden_is_counted_so_that_its_author_sees_it(log: io.StringIO) -> None:
@@ -161,10 +198,10 @@ def test_a_record_of_a_library_without_an_exception_is_one_line() -> None:
 def test_a_dimension_that_is_no_known_word_becomes_other(capsys: pytest.CaptureFixture[str]) -> None:
     measure({Metric.INTAKES: 1}, disposition=MARK, kind="document")
     measure({Metric.FAILURES: 1}, error=f"{MARK}.Exception")
-    measure({Metric.FAILURES: 1}, error="S3.NoSuchBucketException")
+    measure({Metric.FAILURES: 1}, error="Lambda.TooManyRequestsException")
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert (lines[0]["disposition"], lines[0]["kind"], lines[0]["stage"]) == ("other", "document", "test")
-    assert [line["error"] for line in lines[1:]] == ["other", "S3.NoSuchBucketException"]
+    assert [line["error"] for line in lines[1:]] == ["other", "Lambda.TooManyRequestsException"]
 
 
 def test_a_metric_has_the_dimensions_that_the_dashboard_looks_for_or_none_is_written(
@@ -196,6 +233,23 @@ def test_every_message_and_field_that_the_functions_log_may_be_seen() -> None:
     assert said == MESSAGES
 
 
+def test_a_place_in_the_log_is_a_function_that_logs() -> None:
+    places = set()
+    for path in SOURCES:
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(function, ast.FunctionDef):
+                own = {
+                    id(it)
+                    for inner in ast.walk(function)
+                    if inner is not function and isinstance(inner, ast.FunctionDef)
+                    for it in ast.walk(inner)
+                }
+                calls = [it for it in ast.walk(function) if isinstance(it, ast.Call) and id(it) not in own]
+                if any(re.match(r"logger\.(info|error)$", ast.unparse(call.func)) for call in calls):
+                    places.add(function.name)
+    assert places == LOGGING
+
+
 def raised_errors(tree: ast.AST) -> Iterator[tuple[str, str, set[str]]]:
     """Each error of ours that is made: its class, what its text begins with, what its text takes in."""
     names = {kind.__name__ for kind in CarefileError.__subclasses__()}
@@ -211,7 +265,7 @@ def raised_errors(tree: ast.AST) -> Iterator[tuple[str, str, set[str]]]:
 
 def test_no_text_of_an_error_takes_in_what_may_be_a_patient_s() -> None:
     """The text becomes the cause of an execution; its first word goes into the log."""
-    found = 0
+    found, reasons = 0, set()
     for path in SOURCES:
         for name, begins, taken in raised_errors(ast.parse(path.read_text(encoding="utf-8"))):
             others = {part for part in taken - IN_A_TEXT if not part.isupper()}  # constants
@@ -220,8 +274,22 @@ def test_no_text_of_an_error_takes_in_what_may_be_a_patient_s() -> None:
             assert own or re.match(r"[a-z]+(-[a-z]+){1,4}: |[A-Za-z]+ from [A-Z][A-Za-z]+: ", begins), (
                 f"{path.name}: {name} begins with {begins!r}"
             )
+            reasons |= set(re.findall(r"^([a-z]+(?:-[a-z]+)+): ", begins))
             found += 1
     assert found > 15
+    assert reasons == REASONS
+
+
+def test_every_operation_that_the_functions_ask_for_has_a_name_that_may_be_seen() -> None:
+    adapters = "".join(path.read_text(encoding="utf-8") for path in SOURCES if path.parent.name == "adapters")
+    asked = set(re.findall(r"\.([a-z_]+)\(|get_paginator\(\"([a-z_0-9]+)\"\)", adapters))
+    named = {word for pair in asked for word in pair if word}
+    session, known = botocore.session.get_session(), set()
+    for service in ("s3", "dynamodb", "stepfunctions", "events", "secretsmanager"):
+        known |= set(session.get_service_model(service).operation_names)
+    called = {it for it in known if botocore.xform_name(it) in named}
+    assert len(called) > 10
+    assert called <= OPERATIONS <= known
 
 
 @pytest.mark.parametrize(
