@@ -66,7 +66,7 @@ def alarms(config: StageConfig, watched: Watched) -> Iterator[AlarmSpec]:
     """The alarms of a stage."""
     yield AlarmSpec(
         id="FailureRatio",
-        metric=metrics.failure_ratio(watched.machine, least=FAILURES_LEAST),
+        metric=metrics.failure_ratio(watched.machine, watched.express, least=FAILURES_LEAST),
         says=f"{FAILURE_PERCENT} or more of 100 intakes fail.",
         section="many-intakes-fail",
         threshold=FAILURE_PERCENT,

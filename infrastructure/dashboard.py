@@ -55,12 +55,13 @@ def dashboard(
     board.add_widgets(cloudwatch.AlarmStatusWidget(title="Alarms", alarms=list(alarms), width=24, height=3))
     board.add_widgets(
         _number("Intakes", [metrics.total(stage, "Intakes", _BY_KIND, label="intakes")]),
-        _number("Failed of 100", [metrics.failure_ratio(machine, least=1)]),
+        _number("Failed of 100", [metrics.failure_ratio(machine, express, least=1)]),
         _number("Oldest unfiled upload", [oldest]),
         _number("Upload to catalog, 95 of 100 within", [latency[1]]),
         _number("Dead letters", [*waiting]),
         _number(
-            "Cost of 1,000 objects, states and functions", [metrics.cost(machine, express, watched.functions)]
+            "Cost of 1,000 objects, states and functions",
+            [metrics.cost(stage, machine, express, watched.functions)],
         ),
     )
     board.add_widgets(
@@ -132,7 +133,7 @@ def dashboard(
         ),
         _graph(
             "Cost of 1,000 objects in USD, states and functions",
-            [metrics.cost(machine, express, watched.functions)],
+            [metrics.cost(stage, machine, express, watched.functions)],
         ),
     )
     return board

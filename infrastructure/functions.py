@@ -36,6 +36,14 @@ _CALLED_BY_MACHINES = (
     "State machines call this function and wait for its answer. A dead-letter queue serves asynchronous calls only; "
     "here a failure fails the execution, which keeps its input, raises an alarm and can be re-driven."
 )
+FOLLOWS_A_STREAM = (
+    "Lambda itself reads the stream, calls this function and waits for its answer. A dead-letter queue serves "
+    "asynchronous calls only; here a batch that fails for good goes to the mapping's own queue, which has an alarm."
+)
+MEASURES_AGAIN = (
+    "A schedule calls this function every five minutes, to measure something that is another thing five minutes later. "
+    "There is nothing to be kept of a call that failed; that nothing was measured is itself an alarm."
+)
 _OUTSIDE_VPC = [*security_rules("LambdaInsideVPC"), "CKV_AWS_117"]
 _NO_NETWORK = (
     "The stage has chosen so (setting vpc). The function listens to nobody and calls the public endpoints of AWS over "
@@ -69,7 +77,8 @@ class FunctionSettings:
 class CarefileFunction(Construct):
     """One function of the package: `lambdas.<module>.handler`.
 
-    `failures`: for a function that events invoke; what it could not process, after two retries, goes there.
+    `failures`: for a function that events invoke; what it could not process, after two retries, goes there. Where there
+    is none, `needs_none` tells an auditor why.
     """
 
     def __init__(
@@ -85,6 +94,7 @@ class CarefileFunction(Construct):
         environment: Mapping[str, str],
         statements: Sequence[permissions.Permission],
         failures: sqs.IQueue | None = None,
+        needs_none: str = _CALLED_BY_MACHINES,
     ) -> None:
         super().__init__(scope, id)
         config = settings.config
@@ -130,7 +140,7 @@ class CarefileFunction(Construct):
             **(settings.network.placement if settings.network else {}),
         )
         role.must_be_ready_for(self.function)
-        accept(self.function, _NO_DLQ, _DESTINATION if failures else _CALLED_BY_MACHINES)
+        accept(self.function, _NO_DLQ, _DESTINATION if failures else needs_none)
         if settings.network is None:
             accept(self.function, _OUTSIDE_VPC, _NO_NETWORK)
         if config.reserved_concurrency is None:

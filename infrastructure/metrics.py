@@ -26,6 +26,9 @@ TRANSITIONS = 5
 INVOCATION = 0.0000002
 GIGABYTE_SECOND = 0.0000133334
 EXPRESS_REQUEST = 0.000001
+EXPRESS_MILLISECOND = (
+    0.00001667 * 64 / 1024 / 1000
+)  # of the least memory that is billed, which these states need
 
 
 def ours(stage: str, name: str, statistic: str, *, label: str | None = None) -> cloudwatch.Metric:
@@ -136,13 +139,13 @@ def of_rule(rule: events.IRule, name: str, *, label: str) -> cloudwatch.Metric:
     )
 
 
-def _badly(machine: sfn.IStateMachine, prefix: str = "") -> tuple[str, dict[str, cloudwatch.IMetric]]:
+Using = dict[str, cloudwatch.IMetric]
+_BADLY = ("Failed", "TimedOut", "Aborted")
+
+
+def _badly(machine: sfn.IStateMachine, prefix: str = "", ends: Sequence[str] = _BADLY) -> tuple[str, Using]:
     """How many executions did not succeed, and the metrics that this is made of. AWS writes no zeros."""
-    using: dict[str, cloudwatch.IMetric] = {
-        f"{prefix}failed": of_machine(machine, "ExecutionsFailed"),
-        f"{prefix}timedout": of_machine(machine, "ExecutionsTimedOut"),
-        f"{prefix}aborted": of_machine(machine, "ExecutionsAborted"),
-    }
+    using: Using = {f"{prefix}{end.lower()}": of_machine(machine, f"Executions{end}") for end in ends}
     return f"({' + '.join(f'FILL({each}, 0)' for each in using)})", using
 
 
@@ -152,30 +155,48 @@ def ended_badly(machine: sfn.IStateMachine, name: str) -> cloudwatch.MathExpress
     return _expression(badly, using, label=f"{name} failed")
 
 
-def failure_ratio(machine: sfn.IStateMachine, *, least: int) -> cloudwatch.MathExpression:
-    """The failed executions in percent of the ended ones; nothing while fewer than `least` ended."""
+def failure_ratio(
+    machine: sfn.IStateMachine, express: sfn.IStateMachine | None = None, *, least: int
+) -> cloudwatch.MathExpression:
+    """The failed intakes in percent of the ended ones; nothing while fewer than `least` ended.
+
+    On the express lane an upload that goes well ends there and nowhere else. One that is promoted ends on both, so of
+    the two lanes the one that ended more says how many intakes there were: to add them would halve the ratio when all
+    fail.
+    """
     badly, using = _badly(machine)
     ended = f"({badly} + FILL(succeeded, 0))"
-    return _expression(
-        f"IF({ended} >= {least}, 100 * {badly} / {ended}, 0)",
-        using | {"succeeded": of_machine(machine, "ExecutionsSucceeded")},
-        label="failed of 100",
-    )
+    using |= {"succeeded": of_machine(machine, "ExecutionsSucceeded")}
+    if express:
+        lost, of_express = _badly(express, "express", _BADLY[:2])  # nobody can abort one
+        there = f"({lost} + FILL(expresssucceeded, 0))"
+        using |= of_express | {"expresssucceeded": of_machine(express, "ExecutionsSucceeded")}
+        badly, ended = f"({badly} + {lost})", f"IF({there} > {ended}, {there}, {ended})"
+    return _expression(f"IF({ended} >= {least}, 100 * {badly} / {ended}, 0)", using, label="failed of 100")
 
 
 def cost(
-    machine: sfn.IStateMachine, express: sfn.IStateMachine | None, functions: Sequence[lambda_.Function]
+    stage: str,
+    machine: sfn.IStateMachine,
+    express: sfn.IStateMachine | None,
+    functions: Sequence[lambda_.Function],
 ) -> cloudwatch.MathExpression:
-    """Dollars a thousand objects: state transitions and functions, at list price."""
-    using: dict[str, cloudwatch.IMetric] = {"started": of_machine(machine, "ExecutionsStarted")}
-    terms, objects = [f"started * {TRANSITIONS * STATE_TRANSITION:.6f}"], "started"
+    """Dollars a thousand objects: the lanes' executions and the functions, at list price.
+
+    The objects are the intakes that ended, on whatever way, as the functions are called for all of them. Of a
+    backfill's objects there is no metric of the executions, which cost two dollars a million.
+    """
+    using: Using = {"started": of_machine(machine, "ExecutionsStarted")}
+    terms = [f"FILL(started, 0) * {TRANSITIONS * STATE_TRANSITION:.6f}"]
     if express:
-        using["express"] = of_machine(express, "ExecutionsStarted")
-        terms = [
-            f"FILL(started, 0) * {TRANSITIONS * STATE_TRANSITION:.6f}",
-            f"express * {EXPRESS_REQUEST:.6f}",
+        using |= {
+            "express": of_machine(express, "ExecutionsStarted"),
+            "billed": of_machine(express, "ExpressExecutionBilledDuration"),
+        }
+        terms += [
+            f"FILL(express, 0) * {EXPRESS_REQUEST:.6f}",
+            f"FILL(billed, 0) * {EXPRESS_MILLISECOND:.12f}",
         ]
-        objects = "express"
     for number, function in enumerate(functions):
         memory = _memory(function)
         using |= {
@@ -184,6 +205,7 @@ def cost(
         }
         price = GIGABYTE_SECOND * memory / 1024 / 1000
         terms.append(f"FILL(calls{number}, 0) * {INVOCATION:.7f} + FILL(millis{number}, 0) * {price:.12f}")
+    objects = f"SUM({_search(stage, 'Intakes', ('disposition', 'kind'))})"
     return _expression(f"1000 * ({' + '.join(terms)}) / {objects}", using, label="USD a thousand")
 
 

@@ -15,7 +15,12 @@ from infrastructure.config import Lane, StageConfig
 from infrastructure.encryption import Keys
 from infrastructure.event_schemas import Archives, EventSchemas
 from infrastructure.express_lane import ExpressLane
-from infrastructure.functions import CarefileFunction, FunctionSettings
+from infrastructure.functions import (
+    FOLLOWS_A_STREAM,
+    MEASURES_AGAIN,
+    CarefileFunction,
+    FunctionSettings,
+)
 from infrastructure.malware import MalwareProtection
 from infrastructure.messaging import (
     AssignmentRule,
@@ -136,6 +141,7 @@ class CarefileStack(Stack):
                 *permissions.read_stream(catalog.table),
                 *permissions.send_messages(dead_letters.session_changes),
             ],
+            needs_none=FOLLOWS_A_STREAM,
         ).function
         SessionFollower(
             self,
@@ -227,6 +233,7 @@ class CarefileStack(Stack):
                 *permissions.read_objects(*storage.arrivals),
                 *permissions.read_object_tags(*storage.arrivals),
             ],
+            needs_none=MEASURES_AGAIN,
         ).function
         observability = Observability(
             self,
@@ -247,6 +254,12 @@ class CarefileStack(Stack):
                         name="Backfills",
                         machine=backfill.machine,
                         says="A backfill ended with more failures than it was allowed.",
+                        section="statesexceedtoleratedfailurethreshold",
+                    ),
+                    Work(
+                        name="Adoptions",
+                        machine=adoption.machine,
+                        says="An adoption ended with more failures than it was allowed.",
                         section="statesexceedtoleratedfailurethreshold",
                     ),
                 ),

@@ -1,7 +1,8 @@
-"""TagObject: write on the landing version how its intake ended, and count it."""
+"""TagObject: write on the landing version how its intake ended, count it, and tell how long it took."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.adapters.boundary import entry_point, logger
@@ -15,7 +16,11 @@ marks = wiring.marks()
 
 @entry_point
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """`event`: {upload, disposition, kind?, patient?, execution}. Returns {status, tagged}."""
+    """`event`: {upload, disposition, kind?, patient?, execution, uploaded_at?}. Returns {status, tagged}.
+
+    `uploaded_at`: of an intake that an upload started, when the version was uploaded that it filed. What a backfill, an
+    assignment or a late submission files may have lain there for years, which says nothing of how fast intake is.
+    """
     asked, disposition = event["upload"], Disposition(event["disposition"])
     source, status = Source(asked["bucket"], asked["key"]), status_of(disposition)
     version_id = asked.get("version_id")
@@ -23,6 +28,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     # Without a version the upload was gone before it was ever seen: what is there now is another's.
     tagged = marks.ended(source, version, version_id, status) if version else False
     _count(disposition, event.get("kind") or "none", event.get("patient") or {})
+    if uploaded_at := event.get("uploaded_at"):
+        measure({Metric.UPLOAD_TO_CATALOG: _milliseconds_since(uploaded_at)})
     logger.info("tagged", status=status.value, written=tagged)
     return {"status": status.value, "tagged": tagged}
 
@@ -33,3 +40,7 @@ def _count(disposition: Disposition, kind: str, patient: dict[str, str]) -> None
         conflicting = patient.get("reason") == "conflict"
         counted[Metric.CONFLICTING_PATIENTS if conflicting else Metric.UNKNOWN_PATIENTS] = 1
     measure(counted, disposition=disposition.value, kind=kind)
+
+
+def _milliseconds_since(moment: str) -> float:
+    return (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds() * 1000

@@ -1,8 +1,8 @@
 """How far intake is behind: how many executions run, and how old the oldest upload is that is on its way or failed.
 
 A failed execution counts for as long as what it was about is the current version of its key and marked `failed`: not
-after a redrive, another intake, a newer version or a deletion. What was found settled is remembered, so that a run asks
-about new failures only.
+after a redrive, another intake, a newer version or a deletion. It counts beyond the 14 days of a redrive, as long
+as Step Functions knows of it. What was found settled is remembered, so that a run asks about new failures only.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from lambdas.core.tagging import STATUS_TAG, PipelineStatus
 
 MOST = 5000  # executions of a status that are looked at, the newest
 MOST_ASKED = 100  # failed executions that are looked into in one run
-REDRIVABLE = timedelta(days=14)
 _BADLY: Final[tuple[Literal["FAILED", "TIMED_OUT", "ABORTED"], ...]] = ("FAILED", "TIMED_OUT", "ABORTED")
 
 
@@ -43,17 +42,12 @@ class Backlog:
     def measure(self) -> Behind:
         now = self.now()
         running = list(self.executions.listed(self.machine, "RUNNING", MOST))
-        waiting = [item.started for item in (*running[-1:], *self._oldest_failed(now))]
+        waiting = [item.started for item in (*running[-1:], *self._oldest_failed())]
         return Behind(len(running), max((now - started for started in waiting), default=timedelta()))
 
-    def _oldest_failed(self, now: datetime) -> Iterator[Listed]:
+    def _oldest_failed(self) -> Iterator[Listed]:
         """The oldest failed execution whose upload is not filed, if one is found before too many were asked about."""
-        failed = [
-            item
-            for status in _BADLY
-            for item in self.executions.listed(self.machine, status, MOST)
-            if now - item.started < REDRIVABLE
-        ]
+        failed = [item for status in _BADLY for item in self.executions.listed(self.machine, status, MOST)]
         self.settled.intersection_update({item.arn for item in failed})
         unknown = sorted((item for item in failed if item.arn not in self.settled), key=lambda it: it.started)
         for item in unknown[:MOST_ASKED]:

@@ -78,7 +78,7 @@ def walk(data: Any, execution: str, call: Call) -> Walk:
     """Run the machine. `call` gets the name of a task's resource, or of its function, and the arguments."""
     done = Walk()
     name: str | None = DEFINITION["StartAt"]
-    context = {"Execution": {"Id": execution, "StartTime": "2026-11-20T10:00:00.000Z"}}
+    context = {"Execution": {"Id": execution, "Input": data, "StartTime": "2026-11-20T10:00:00.000Z"}}
     while name:
         state = STATES[name]
         bound = {"input": data, "context": context}

@@ -164,7 +164,7 @@ def test_lists_of_one_stay_lists(world: World) -> None:
 
 
 @pytest.mark.parametrize("key", [DOCUMENT, SESSION])
-def test_the_tag_function_is_told_upload_disposition_kind_patient_and_execution(
+def test_the_tag_function_is_told_upload_disposition_kind_patient_execution_and_time(
     world: World, key: str
 ) -> None:
     version = world.upload(key, b"{}")
@@ -175,7 +175,25 @@ def test_the_tag_function_is_told_upload_disposition_kind_patient_and_execution(
         "kind": "session" if key == SESSION else "document",
         "patient": {"status": "known", "id": "P"},
         "execution": execution_arn("e1"),
+        "uploaded_at": entries(done)[0]["Detail"]["source"]["last_modified"],
     }
+
+
+def test_how_long_an_intake_took_is_told_where_an_upload_started_it_and_nowhere_else(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a request, a submission or a Map's item takes in may have been uploaded years ago."""
+    version = world.upload(DOCUMENT)
+    for started in ({"bucket": LANDING, "key": DOCUMENT}, submitted_event(DOCUMENT, {"patient_id": "Ana_7"})):
+        done = run(world, started, started.get("id", "e1"))
+        assert done.output["disposition"] == "cataloged"
+        assert done.arguments["TagObject"]["Payload"]["uploaded_at"] == ""
+    again = run(world, created_event(DOCUMENT, version), "e3")
+    assert again.output["disposition"] == "duplicate"
+    assert again.arguments["TagObject"]["Payload"]["uploaded_at"] == ""
+    assert "UploadToCatalog" not in capsys.readouterr().out
+    run(world, created_event(SESSION, world.upload(SESSION, b"{}")), "e4")
+    assert '"UploadToCatalog":[' in capsys.readouterr().out
 
 
 def test_the_output_shows_how_it_ended_and_where_without_repeating_the_events(world: World) -> None:

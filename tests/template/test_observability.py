@@ -28,6 +28,7 @@ OF_AWS = {
             "ExecutionsTimedOut",
             "ExecutionsAborted",
             "ExecutionThrottled",
+            "ExpressExecutionBilledDuration",
         )
     },
     **{
@@ -101,10 +102,13 @@ def of_alarms(stage: Synthesised) -> Iterator[tuple[str, str, set[str]]]:
 
 
 def test_every_metric_that_is_looked_at_is_written_with_exactly_these_dimensions(
-    stage: Synthesised, watchful: Synthesised, emitted: dict[tuple[str, str], list[set[str]]]
+    stage: Synthesised,
+    watchful: Synthesised,
+    express_first: Synthesised,
+    emitted: dict[tuple[str, str], list[set[str]]],
 ) -> None:
-    written = OF_AWS | emitted
-    seen = {(*it[:2], frozenset(it[2])) for s in (stage, watchful) for it in (*of_widgets(s), *of_alarms(s))}
+    written, stages = OF_AWS | emitted, (stage, watchful, express_first)
+    seen = {(*it[:2], frozenset(it[2])) for s in stages for it in (*of_widgets(s), *of_alarms(s))}
     assert len(seen) > 20
     for namespace, name, dimensions in seen:
         assert set(dimensions) in written.get((namespace, name), []), (namespace, name, dimensions)
@@ -150,7 +154,13 @@ def test_what_a_thousand_objects_cost_counts_five_transitions_each(stage: Synthe
         if widget["properties"].get("title") == "Cost of 1,000 objects in USD, states and functions"
     ]
     expressions = [row[0]["expression"] for row in cost if isinstance(row[0], dict)]
-    assert any(expression.startswith("1000 * (started * 0.000125 + ") for expression in expressions)
+    assert any(
+        expression.startswith("1000 * (FILL(started, 0) * 0.000125 + ")
+        and expression.endswith(
+            "/ SUM(SEARCH('{Carefile,disposition,kind,stage} MetricName=\"Intakes\" stage=\"test\"', 'Sum'))"
+        )
+        for expression in expressions
+    )
 
 
 def anchors(markdown: str) -> set[str]:
@@ -173,6 +183,39 @@ def test_no_alarm_counts_single_failures_of_executions(stage: Synthesised) -> No
     (expression,) = [it["Expression"] for it in ratio["Metrics"] if "Expression" in it]
     assert ">= 20" in expression
     assert (ratio["Threshold"], ratio["EvaluationPeriods"]) == (5, 2)
+
+
+def ratio_of(stage: Synthesised, **executions: int) -> float:
+    """The failure ratio's value when its metrics have these, and nothing of the others."""
+    metrics = stage.only(ALARM, named="FailureRatio")[1]["Metrics"]
+    (expression,) = [it["Expression"] for it in metrics if "Expression" in it]
+    assert len(metrics) <= 10, "CloudWatch takes no more in an alarm"
+    known = {it["Id"] for it in metrics if "MetricStat" in it}
+    assert set(executions) <= known
+    values: dict[str, Any] = {name: executions.get(name) for name in known}
+    values["FILL"] = lambda value, otherwise: otherwise if value is None else value
+    values["IF"] = lambda condition, then, otherwise: then if condition else otherwise
+    # CloudWatch's arithmetic is Python's.
+    return float(eval(expression, {"__builtins__": {}}, values))  # noqa: S307 - the stack's own expression
+
+
+def test_on_the_express_lane_the_ratio_is_that_of_all_uploads_and_not_of_those_promoted(
+    express_first: Synthesised, stage: Synthesised
+) -> None:
+    assert ratio_of(stage, succeeded=60, failed=30, timedout=10) == 40
+    promoted = {"expresssucceeded": 100_000, "failed": 20}
+    assert ratio_of(express_first, **promoted) == pytest.approx(0.02)
+    # All fail: each upload ends once on either lane.
+    assert ratio_of(express_first, expresssucceeded=500, failed=500) == 100
+    # What was neither filed nor promoted failed, too; and what ends when nothing is uploaded is told by the pipeline.
+    assert ratio_of(express_first, expresssucceeded=60, expressfailed=40) == 40
+    assert ratio_of(express_first, failed=50, succeeded=50) == 50
+
+
+def test_what_somebody_asked_for_and_failed_is_an_alarm_each_time(stage: Synthesised) -> None:
+    for work in ("Reassignments", "Backfills", "Adoptions"):
+        alarm = stage.only(ALARM, named=f"{work}Failed")[1]
+        assert (alarm["Threshold"], alarm["EvaluationPeriods"]) == (1, 1)
 
 
 def test_an_upload_that_waits_too_long_is_an_alarm_and_so_is_nobody_looking(

@@ -86,10 +86,14 @@ def test_an_upload_that_was_settled_otherwise_counts_no_more(world: World, settl
     assert len(machine.asked) == 1, "what is settled is asked about once"
 
 
-def test_what_is_about_no_upload_or_too_old_to_be_redriven_does_not_count(world: World) -> None:
+def test_what_is_about_no_upload_does_not_count(world: World) -> None:
+    assert backlog(Machine({"FAILED": [("f1", minutes(5), {"no": "input"})]})).measure().oldest == timedelta()
+
+
+def test_a_failure_is_not_forgotten_when_it_can_be_redriven_no_more(world: World) -> None:
     data = failed_upload(world, "documents/Ana/old.txt")
-    machine = Machine({"FAILED": [("f1", minutes(5), {"no": "input"}), ("f2", timedelta(days=15), data)]})
-    assert backlog(machine).measure().oldest == timedelta()
+    machine = Machine({"FAILED": [("f", timedelta(days=80), data)]})
+    assert backlog(machine).measure().oldest == timedelta(days=80)
 
 
 def test_one_run_asks_about_a_bounded_number_and_the_next_goes_on(world: World) -> None:
