@@ -1,11 +1,12 @@
 """Findings of the rule packs that are accepted: each on one resource, with the reason that an auditor is told.
 
-Both cdk-nag and checkov are told here. The resource's metadata in the template holds the same, so what is
-deployed says itself what was accepted on it.
+cdk-nag, checkov and cfn-lint are told here, and nowhere else. The resource's metadata in the template holds the same,
+so what is deployed says itself what was accepted on it.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,22 +15,29 @@ from aws_cdk import aws_iam as iam
 from constructs import IConstruct
 
 METADATA = "carefile:accepted"
+LINTED = re.compile(r"[EWI]\d{4}")
 
 
 def accept(construct: IConstruct, rules: Sequence[str], reason: str) -> None:
     """Accept findings of these rules on the one resource that the construct stands for.
 
-    `rules`: of cdk-nag as it reports them, of checkov as `CKV…`.
+    `rules`: of cdk-nag as it reports them, of checkov as `CKV…`, of cfn-lint as `E1234`.
     """
     resource = construct if isinstance(construct, CfnResource) else construct.node.default_child
     assert isinstance(resource, CfnResource)  # noqa: S101 - narrows the type
-    packs = [rule for rule in rules if not rule.startswith("CKV")]
+    linted = [rule for rule in rules if LINTED.fullmatch(rule)]
+    packs = [rule for rule in rules if not rule.startswith("CKV") and rule not in linted]
     skipped = [{"id": rule, "comment": reason} for rule in rules if rule.startswith("CKV")]
     if packs:
         Validations.of(resource).acknowledge(*(Acknowledgment(id=rule, reason=reason) for rule in packs))
     if skipped:
         earlier = (resource.get_metadata("checkov") or {"skip": []})["skip"]
         resource.add_metadata("checkov", {"skip": [*earlier, *skipped]})
+    if linted:
+        ignored = (resource.get_metadata("cfn-lint") or {"config": {"ignore_checks": []}})["config"][
+            "ignore_checks"
+        ]
+        resource.add_metadata("cfn-lint", {"config": {"ignore_checks": [*ignored, *linted]}})
     earlier = resource.get_metadata(METADATA) or []
     resource.add_metadata(METADATA, [*earlier, {"rules": list(rules), "reason": reason}])
 

@@ -23,6 +23,12 @@ _LISTED = (
     "execution", "cataloged_at",
 )  # fmt: skip
 
+# What else there is of a table that has no backup.
+_WITHOUT_BACKUP = {
+    "CatalogTable": "It can be built again from the processed bucket alone (carefile catalog rebuild).",
+    "LedgerTable": "No role of the stack can delete an entry; what holds at present stands in the manifests too.",
+}
+
 
 class Catalog(Construct):
     """`table`: one item a source object, and one a session. `ledger`: every destination a source ever had.
@@ -82,7 +88,7 @@ class Catalog(Construct):
                 table,
                 security_rules("DynamoDBInBackupPlan"),
                 "The stage has chosen so (setting backup). Point-in-time recovery brings back any second of the last "
-                "35 days; longer is kept by the processed bucket, from which the catalog can be built again.",
+                f"35 days. {_WITHOUT_BACKUP[id]}",
             )
         return table
 

@@ -15,10 +15,15 @@ from infrastructure.config import ExecutionLogLevel, StageConfig
 from infrastructure.encryption import Keys, as_it_is
 from infrastructure.operations import ServiceRole, log_group
 
-_LOGGED_IN_PART = (
+_KEPT_BY_THE_SERVICE = (
     "Step Functions itself keeps every step of every execution for 90 days, encrypted and open to who may read "
     "records; CloudTrail names who started it. The log holds what failed. A copy of the steps that went well, without "
     "their data, would say nothing more; a stage that has to keep it for longer sets execution_log_level to ALL."
+)
+_KEPT_ELSEWHERE = (
+    "What fails here is run again by the object pipeline, whose every step is kept for 90 days, or it is logged and an "
+    "alarm goes off. Of what went well the functions' log lines tell each step under the execution's name, and the "
+    "catalog entry what was filed, when and by which execution. A log of all steps, without data, would say no more."
 )
 
 
@@ -81,8 +86,9 @@ class Machine:
             tracing_enabled=True,
         )
         role.must_be_ready_for(self.machine)
-        if level is not ExecutionLogLevel.ALL:
-            accept(self.machine, ["AwsSolutions-SF1"], _LOGGED_IN_PART)
+        if level is ExecutionLogLevel.ERROR:
+            kept = kind is sfn.StateMachineType.STANDARD
+            accept(self.machine, ["AwsSolutions-SF1"], _KEPT_BY_THE_SERVICE if kept else _KEPT_ELSEWHERE)
 
 
 def _stack_guid() -> str:

@@ -48,9 +48,13 @@ _EVERY_OBJECT = (
     "An upload may have any key, so a role that takes uploads in names the bucket's objects as a whole: "
     "this one bucket, these actions, nothing to write."
 )
-_EVERY_TAG = (
+_MARK_ANY = (
     "An upload may have any key, so a role that marks uploads names the bucket's objects as a whole: "
     "their tags only, in this one bucket."
+)
+_LOOK_AT_ANY_MARK = (
+    "An upload may have any key, so a role that reads uploads' tags names the bucket's objects as a whole: "
+    "their tags only, in this one bucket, and nothing to write."
 )
 _LAYOUT = (
     "The folder of a document follows from its patient and its name, which no policy can know: everything under "
@@ -100,7 +104,12 @@ def list_objects(*buckets: s3.IBucket) -> list[Permission]:
 def read_object_tags(*buckets: s3.IBucket) -> list[Permission]:
     actions = ["s3:GetObjectTagging", "s3:GetObjectVersionTagging"]
     return [
-        _allow("ReadTags", actions, [bucket.arn_for_objects("*")], wide=_of(bucket, "ReadTagsOf", _EVERY_TAG))
+        _allow(
+            "ReadTags",
+            actions,
+            [bucket.arn_for_objects("*")],
+            wide=_of(bucket, "ReadTagsOf", _LOOK_AT_ANY_MARK),
+        )
         for bucket in buckets
     ]
 
@@ -115,7 +124,7 @@ def write_object_tags(*buckets: s3.IBucket) -> list[Permission]:
     ]
     return [
         _allow(
-            "WriteTags", actions, [bucket.arn_for_objects("*")], wide=_of(bucket, "WriteTagsOf", _EVERY_TAG)
+            "WriteTags", actions, [bucket.arn_for_objects("*")], wide=_of(bucket, "WriteTagsOf", _MARK_ANY)
         )
         for bucket in buckets
     ]

@@ -20,10 +20,21 @@ from infrastructure.encryption import removal_policy
 from infrastructure.lifecycle import lifecycle_rules, object_lock
 from infrastructure.replication import Replication
 
-_NOT_REPLICATED = (
+_CHOSEN = (
     "The stage has chosen so (setting replica_bucket_prefix). S3 keeps every object in three data centres of the "
-    "region, every version is kept, and no role of the stack can delete one."
+    "region. {}"
 )
+# Why a bucket may do without a copy in another region.
+_NOT_REPLICATED = {
+    "landing": "No role of the stack can delete an upload, and it expires only once it was filed, as the layout "
+    "then holds the same bytes.",
+    "processed": "What is overwritten or deleted stays as an older version, which no role of the stack can delete; "
+    "none expires but by the stage's own setting retention.",
+    "reports": "A report tells what became of each object of a run, which the catalog and the layout tell as well. It "
+    "expires after 90 days, and the run can be made again.",
+    "access-logs": "The log tells who read what and expires as the other logs do. With it no record is lost, and the "
+    "data events of CloudTrail, where the account has them, tell the same.",
+}
 # The Tag state sets it on a landing version once its catalog event is certain to follow.
 _FILED_TAG = {"pipeline-status": "cataloged"}
 
@@ -83,8 +94,12 @@ class Storage(Construct):
                 buckets=own,
             )
         else:
-            for bucket in own.values():
-                accept(bucket, security_rules("S3BucketReplicationEnabled"), _NOT_REPLICATED)
+            for name, bucket in own.items():
+                accept(
+                    bucket,
+                    security_rules("S3BucketReplicationEnabled"),
+                    _CHOSEN.format(_NOT_REPLICATED[name]),
+                )
 
     def _landing_bucket(self) -> s3.Bucket:
         rules = [_abandoned_uploads()]

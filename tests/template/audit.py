@@ -19,7 +19,7 @@ from aws_cdk import App, Stack, Validations
 from aws_cdk import aws_s3 as s3
 from cdk_nag import AwsSolutionsChecks, HIPAASecurityChecks, NIST80053R5Checks
 
-from infrastructure.accepted import METADATA
+from infrastructure.accepted import LINTED, METADATA
 from infrastructure.config import PROJECT_ROOT
 
 PACKS = {
@@ -71,6 +71,11 @@ def accepted(template: dict[str, Any]) -> Iterable[Accepted]:
     for name, resource in template["Resources"].items():
         for entry in resource.get("Metadata", {}).get(METADATA, ()):
             yield Accepted(name, tuple(entry["rules"]), entry["reason"])
+
+
+def tool_of(rule: str) -> str:
+    """Whose rule it is."""
+    return "checkov" if rule.startswith("CKV") else "cfn-lint" if LINTED.fullmatch(rule) else "cdk-nag"
 
 
 def acknowledged(assembly: Path) -> set[tuple[str, str]]:

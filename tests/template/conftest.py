@@ -94,6 +94,33 @@ def one_bucket(synthesise: Synthesise) -> Synthesised:
 
 
 @pytest.fixture(scope="session")
+def express_first(synthesise: Synthesise) -> Synthesised:
+    """The high-volume lane, as the rule packs see it, in a bucket and with sources of somebody else's."""
+    return synthesise(
+        watched=True,
+        lane="express-first",
+        landing_bucket="clinic-uploads",
+        landing_bucket_key_arn="arn:aws:kms:eu-west-1:111122223333:key/clinic",
+        source_buckets={
+            "clinic-archive": "arn:aws:kms:eu-west-1:111122223333:key/archive",
+            "clinic-old": None,
+        },
+    )
+
+
+@pytest.fixture(scope="session")
+def locked(synthesise: Synthesise) -> Synthesised:
+    """One bucket for uploads and layout, whose versions are locked, as the rule packs see it."""
+    return synthesise(
+        watched=True,
+        processed_in_landing_bucket=True,
+        session_prefix="filed/processed/",
+        object_lock=True,
+        locked_days=30,
+    )
+
+
+@pytest.fixture(scope="session")
 def throwaway(synthesise: Synthesise) -> Synthesised:
     """Nothing is kept, nothing expires, somebody is told of alarms."""
     return synthesise(removal_policy="destroy", filed_expiry_days=None, alarm_email="ops@clinic.example")
