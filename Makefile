@@ -1,7 +1,7 @@
 # Every command installs what it needs first, once. `make` alone lists them.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status demo test simulate names storm faults cost bench lint deploy clean clean-all
+.PHONY: help setup up down status demo test simulate names storm faults cost bench sbom audit lint deploy clean clean-all
 
 # The first of these that is new enough; or say `make setup PYTHON=/path/to/python`.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -60,6 +60,12 @@ cost: setup ## the bill by kind and lane, from counted operations (ARGS='--objec
 bench: setup ## how fast it is on the embedded AWS, in some minutes (ARGS='--most 5000')
 	@$(PY) -m benchmarks.bench $(ARGS)
 
+sbom: setup .venv-supply-chain/.ready ## bills of materials in CycloneDX, one a lock, into .build/sbom
+	@$(PY) -m supply_chain.sbom
+
+audit: setup .venv-supply-chain/.ready ## known vulnerabilities of what is locked (needs a network)
+	@$(PY) -m supply_chain.audit
+
 lint: setup ## check style, types, schemas and the direction of dependencies
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
@@ -74,7 +80,7 @@ clean: down ## stop it and forget what it holds and what was built
 	@rm -rf .local .build cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 clean-all: clean ## also remove what the set-up installed
-	@rm -rf .venv .venv-local .venv-checkov node_modules
+	@rm -rf .venv .venv-local .venv-checkov .venv-supply-chain node_modules
 
 .venv/.ready: requirements.lock
 	@$(call new_venv,.venv)
@@ -97,6 +103,12 @@ clean-all: clean ## also remove what the set-up installed
 	@$(call new_venv,.venv-checkov)
 	@echo "Installing checkov, which checks the template …"
 	@$(PY) -m uv pip sync --quiet --require-hashes --compile-bytecode --python .venv-checkov/bin/python $<
+	@touch $@
+
+.venv-supply-chain/.ready: supply_chain/requirements.lock .venv/.ready
+	@$(call new_venv,.venv-supply-chain)
+	@echo "Installing what tells bills of materials and audits …"
+	@$(PY) -m uv pip sync --quiet --require-hashes --python .venv-supply-chain/bin/python $<
 	@touch $@
 
 node_modules/.ready: package-lock.json

@@ -1,0 +1,82 @@
+"""Bills of materials in CycloneDX, one for each lock: `make sbom` writes them to `.build/sbom/`.
+
+They are made by the tools of CycloneDX and of npm, then held against the locks: a bill that is not the lock, package by
+package and hash by hash, is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from supply_chain.locks import LOCKS, ROOT, Lock, Pinned, normal, read
+
+FOLDER = ROOT / ".build" / "sbom"
+CYCLONEDX = ROOT / ".venv-supply-chain" / "bin" / "cyclonedx-py"
+
+
+class WrongBill(Exception):
+    """A bill of materials that does not say what its lock says."""
+
+
+def made(lock: Lock) -> dict[str, Any]:
+    """The bill of a lock."""
+    if lock.path.suffix == ".json":
+        command = ["npm", "sbom", "--sbom-format", "cyclonedx", "--package-lock-only"]
+    else:
+        options = ["--output-reproducible", "--output-format", "JSON", "--output-file", "-"]
+        command = [str(CYCLONEDX), "requirements", lock.file, *options]
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
+    except subprocess.CalledProcessError as error:
+        raise WrongBill(f"{command[0]}: {error.stderr.strip()}") from None
+    except OSError as error:
+        raise WrongBill(f"{command[0]}: {error.strerror}") from None
+    bill: dict[str, Any] = json.loads(done.stdout)
+    return bill
+
+
+def hold_against(bill: Mapping[str, Any], locked: Iterable[Pinned]) -> None:
+    """Refuse a bill that is not the lock: each package once, in its version, with its hashes."""
+    told, known = Counter(map(_told, bill["components"])), Counter(locked)
+    if differing := {one.label for one in (told - known) + (known - told)}:
+        raise WrongBill(f"it differs from the lock in {', '.join(sorted(differing))}")
+
+
+def _told(component: Mapping[str, Any]) -> Pinned:
+    """A component as a package of a lock. npm writes the hashes at the component, CycloneDX at its distribution."""
+    holders = [component, *component.get("externalReferences", ())]
+    hashes = {
+        f"{it['alg'].replace('-', '').lower()}:{it['content'].lower()}"
+        for holder in holders
+        for it in holder.get("hashes", ())
+    }
+    ours = component["purl"].startswith("pkg:pypi/")
+    name = normal(component["name"]) if ours else component["name"]
+    return Pinned(name, component["version"], frozenset(hashes))
+
+
+def write(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, lock in LOCKS.items():
+        bill, locked = made(lock), read(lock)
+        try:
+            hold_against(bill, locked)
+        except WrongBill as wrong:
+            raise WrongBill(f"{lock.file}: {wrong}") from None
+        path = folder / f"{name}.cdx.json"
+        path.write_text(json.dumps(bill, indent=2) + "\n", encoding="utf-8")
+        hashes = sum(len(one.hashes) for one in locked)
+        print(f"{path.relative_to(ROOT)}: {len(locked)} packages, {hashes} hashes, as in {lock.file}")
+
+
+if __name__ == "__main__":
+    try:
+        write(FOLDER)
+    except WrongBill as wrong:
+        sys.exit(f"carefile: no bill of materials: {wrong}")
