@@ -36,7 +36,7 @@ IN_A_TEXT = {
     "len(left)",
     "name",
     "self.layout.prefix",
-    "shape",
+    "shape or name",
     "text",
     "type(error).__name__",
 }
@@ -256,11 +256,21 @@ def raised_errors(tree: ast.AST) -> Iterator[tuple[str, str, set[str]]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in names:
             (text,) = node.args
-            parts = text.values if isinstance(text, ast.JoinedStr) else [text]
-            words = [str(part.value) for part in parts if isinstance(part, ast.Constant)]
-            others = [part for part in parts if not isinstance(part, ast.Constant)]
-            taken = {ast.unparse(p.value if isinstance(p, ast.FormattedValue) else p) for p in others}
-            yield ast.unparse(node.func), "".join(words[:1]), taken
+            for one in in_a_table(tree, text) or [text]:
+                parts = one.values if isinstance(one, ast.JoinedStr) else [one]
+                words = [str(part.value) for part in parts if isinstance(part, ast.Constant)]
+                others = [part for part in parts if not isinstance(part, ast.Constant)]
+                taken = {ast.unparse(p.value if isinstance(p, ast.FormattedValue) else p) for p in others}
+                yield ast.unparse(node.func), "".join(words[:1]), taken
+
+
+def in_a_table(tree: ast.AST, text: ast.expr) -> list[ast.expr]:
+    """The texts of a module's table, where an error's is one of them."""
+    if not isinstance(text, ast.Subscript):
+        return []
+    tables = (it for it in ast.walk(tree) if isinstance(it, ast.Assign) and isinstance(it.value, ast.Dict))
+    name = ast.unparse(text.value)
+    return [it for node in tables if ast.unparse(node.targets[0]) == name for it in node.value.values]
 
 
 def test_no_text_of_an_error_takes_in_what_may_be_a_patient_s() -> None:
