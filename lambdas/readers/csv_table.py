@@ -15,16 +15,15 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 
-from lambdas.core.extraction import PatientCandidate, clean
+from lambdas.core.extraction import clean
 from lambdas.readers.base import NotThisFormatError, Reader, Source
 from lambdas.readers.draft import Draft
-from lambdas.readers.json_patient import FIELDS
 from lambdas.readers.media_types import detect
 from lambdas.readers.plain_text import note_text_facts
+from lambdas.readers.table_patient import TablePatients, may_name_patients
 
 _DELIMITERS = (",", ";", "\t", "|")
 _CLAIMS = ("csv", "tsv", "tab", "text/csv", "text/tab-separated-values", "application/csv")
-_FIELDS = {field.lower(): rank for rank, field in enumerate(FIELDS)}
 _PROBED_ROWS = 100
 _LONGEST_VALUE = 40
 _VALUE = re.compile(
@@ -62,40 +61,25 @@ def _read(source: Source, draft: Draft) -> None:
                 yield row
 
         draft.table(counted(), header, count_all=not source.text_is_cut)
-        if header is not None:
-            rows = _rows(text, delimiter)
-            next(rows)
-            _tell_candidates(header, rows, draft, is_cut=source.text_is_cut)
+        _tell_patients(text, delimiter, draft)
+        if source.text_is_cut:
+            draft.candidates_complete = False
         if ragged:
             draft.warn("ragged", "Some rows have more or fewer cells than the first.")
     except csv.Error:
         raise NotThisFormatError from None
 
 
-def _tell_candidates(header: list[str], rows: Iterator[list[str]], draft: Draft, *, is_cut: bool) -> None:
-    """The patients that the rows name, each combination once. A row of another width may be shifted: names nobody."""
-    columns = [(at, _FIELDS[plain]) for at, name in enumerate(header) if (plain := _plain(name)) in _FIELDS]
-    if not columns:
+def _tell_patients(text: str, delimiter: str, draft: Draft) -> None:
+    """Whom any row names, also one that is not kept. A row of another width may be shifted."""
+    if not may_name_patients(text):
         return
-    if is_cut:
-        draft.candidates_complete = False
-    seen: set[tuple[str, ...]] = set()
-    for number, row in enumerate(rows, 1):
+    patients = TablePatients(draft, ragged=True)
+    for row in _rows(text, delimiter):
         if draft.names_too_many:
             break
-        values = tuple(row[at].strip() if len(row) == len(header) else "" for at, _ in columns)
-        if values in seen:
-            continue
-        seen.add(values)
-        for value, (at, rank) in zip(values, columns, strict=True):
-            draft.candidate(
-                PatientCandidate(value, f"row {number}: {header[at]}", None, rank, f"row {number}")
-            )
-
-
-def _plain(name: str) -> str:
-    """A column's name as a field's is compared: `Patient ID` is `patient_id`."""
-    return "_".join(name.lower().replace("-", " ").split())
+        patients.row(row)
+    patients.end()
 
 
 def _rows(text: str, delimiter: str) -> Iterator[list[str]]:

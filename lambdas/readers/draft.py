@@ -52,6 +52,7 @@ class Draft:
     _doubted: set[tuple[str | None, str]] = field(default_factory=set)
     _warnings: list[ReadingWarning] = field(default_factory=list)
     _cuts: dict[str, Cut] = field(default_factory=dict)
+    _places: int = 0
     _room: int = limits.MAX_TEXT
 
     @property
@@ -117,6 +118,11 @@ class Draft:
             pairs.append(self._row((name, value)))
         type_, where = _short(type_), _short(where, limits.MAX_PLACE)
         self._entities.append(Entity(type_, where, tuple((name, value) for name, value in pairs)))
+
+    def place(self, what: str) -> str:
+        """Where in the document a part without an address of its own stands, as no other does: `table 3: `."""
+        self._places += 1
+        return f"{what} {self._places}: "
 
     @property
     def names_somebody(self) -> bool:

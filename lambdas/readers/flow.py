@@ -5,9 +5,11 @@ Paragraphs that follow each other make one text, a blank line between them, so t
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 
 from lambdas.readers.draft import Draft
+from lambdas.readers.table_patient import TablePatients
 
 _LONGEST = 100_000  # characters of one text; beyond it another begins
 
@@ -41,8 +43,14 @@ class Flow:
     def table(
         self, rows: Iterable[Sequence[str]], header: Sequence[str] | None = None, caption: str | None = None
     ) -> None:
+        """A table. Whom it names may contradict and decides nothing: the text around it is not looked at."""
         self.end()
-        self._draft.table(rows, header, section=caption or self._section)
+        patients = TablePatients(self._draft, self._draft.place("table"), may_decide=False)
+        patients.row(header or ())
+        watched = patients.watched(rows)
+        self._draft.table(watched, header, section=caption or self._section)
+        deque(watched, maxlen=0)
+        patients.end()
 
     def end(self) -> None:
         """Put down what has been collected."""

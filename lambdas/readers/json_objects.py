@@ -38,7 +38,7 @@ _OTHERS = frozenset(
         *("linked", "link", "related", "duplicate"),
     )
 )
-_RELATION = frozenset(("relation", "relationship"))
+RELATION = frozenset(("relation", "relationship"))
 _THEMSELVES = frozenset(("", "self", "patient"))
 
 
@@ -99,6 +99,6 @@ def _is_another(name: str) -> bool:
 
 def _is_relation(item: Object) -> bool:
     return any(
-        name in _RELATION and isinstance(value, str) and value.strip().lower() not in _THEMSELVES
+        name in RELATION and isinstance(value, str) and value.strip().lower() not in _THEMSELVES
         for name, value in item.members
     )

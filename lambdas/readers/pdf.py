@@ -16,6 +16,7 @@ from lambdas.readers.limits import MAX_PAGES, MAX_PICTURE_SIDE
 from lambdas.readers.pdf_fields import fields_of
 from lambdas.readers.pdf_layout import page_text
 from lambdas.readers.pictures import picture_of
+from lambdas.readers.table_patient import tell_form
 
 if TYPE_CHECKING:
     import pypdfium2
@@ -84,6 +85,7 @@ def _read_pages(document: pypdfium2.PdfDocument, draft: Draft) -> None:
                 draft.text(text, page=index + 1)
                 if fields:
                     draft.table(fields, FACTS, page=index + 1, section="Form fields")
+                    tell_form(fields, f"form on page {index + 1}", draft)
             elif _has_picture(page):
                 pictured += 1
             else:

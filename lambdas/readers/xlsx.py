@@ -6,14 +6,17 @@ Formulas are not calculated, and what is hidden is read too.
 from __future__ import annotations
 
 import io
+from collections import deque
 from collections.abc import Iterator
 from datetime import date, datetime, time
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from lambdas.readers.base import Reader, Source
 from lambdas.readers.draft import Draft
 from lambdas.readers.limits import MAX_CELLS, MAX_COLUMNS, MAX_SHEETS
 from lambdas.readers.media_types import detect
+from lambdas.readers.table_patient import TablePatients
 from lambdas.readers.zip_safely import damaged, open_office
 
 if TYPE_CHECKING:
@@ -61,8 +64,11 @@ def _tell_sheets(book: Workbook, draft: Draft) -> None:
         for row in sheet.iter_rows(max_col=MAX_COLUMNS + 1, values_only=True):
             if left <= 0:
                 draft.cut("cells", "The workbook has more cells than are read.", MAX_CELLS)
+                draft.candidates_complete = False
                 return
             left -= max(len(row), 1)
+            if len(row) > MAX_COLUMNS and row[MAX_COLUMNS] is not None:
+                draft.candidates_complete = False
             texts = [_text(value) for value in row]
             while texts and not texts[-1]:
                 texts.pop()
@@ -72,11 +78,11 @@ def _tell_sheets(book: Workbook, draft: Draft) -> None:
     sheets = book.worksheets
     if len(sheets) > MAX_SHEETS:
         draft.cut("sheets", "The workbook has more sheets than are read.", MAX_SHEETS, len(sheets))
-    for sheet in sheets[:MAX_SHEETS]:
-        if draft.is_full:
-            break
+        draft.candidates_complete = False
+    for number, sheet in enumerate(sheets[:MAX_SHEETS], 1):
         sheet.reset_dimensions()  # what it claims of its size is not believed
-        remaining = rows(sheet)
+        patients = TablePatients(draft, f"sheet {number}: ")
+        remaining = patients.watched(rows(sheet))
         first = next(remaining, None)
         second = next(remaining, None)
         if first is None:
@@ -84,13 +90,10 @@ def _tell_sheets(book: Workbook, draft: Draft) -> None:
         is_headed = second is not None and len(set(first)) == len(first) and all(map(_is_name, first))
         found = [row for row in (None if is_headed else first, second) if row is not None]
         draft.table(
-            _joined(found, remaining), first if is_headed else None, section=sheet.title, count_all=False
+            chain(found, remaining), first if is_headed else None, section=sheet.title, count_all=False
         )
-
-
-def _joined(first: list[list[str]], rest: Iterator[list[str]]) -> Iterator[list[str]]:
-    yield from first
-    yield from rest
+        deque(remaining, maxlen=0)  # rows that are not kept may name somebody, too
+        patients.end()
 
 
 def _is_name(cell: str) -> bool:

@@ -159,7 +159,13 @@ def test_a_document_that_is_not_read_to_its_end_is_not_complete() -> None:
         ("patient_id,test,value\nA,Hb,1\n,K,2\n", [("A", "row 1: patient_id"), ("", "row 2: patient_id")]),
         ("patient_id,test,value\nA,Hb,1\nB,K\n", [("A", "row 1: patient_id"), ("", "row 2: patient_id")]),
         ("name,test,value\nA,Hb,1\nA,K,2\n", []),
-        ("1,test,patient_id\n2,a,b\n3,c,d\n", []),
+        ("1,test,patient_id\n2,a,b\n2,c,b\n", [("b", "row 1: patient_id")]),
+        ("Report,,\nmrn,x,y\n1,a,b\n2,c,d\n", [("1", "row 1: mrn"), ("2", "row 2: mrn")]),
+        (
+            "mrn,x,y\n1,a,b\nnext,,\nx,y,MRN\na,b,2\n",
+            [("1", "row 1: mrn"), ("next", "row 2: mrn"), ("2", "row 3: MRN")],
+        ),
+        ("mrn,x,x\n1,a,b\n1,c,d\n", [("1", "row 1: mrn")]),
     ],
 )
 def test_a_column_of_a_table_names_the_patient_of_each_row(
@@ -168,6 +174,27 @@ def test_a_column_of_a_table_names_the_patient_of_each_row(
     extraction = read(Content(text.encode(), len(text)), name="x.csv", declared_type=None)
     assert extraction.document.format == "csv"
     assert found(extraction) == candidates
+
+
+@pytest.mark.parametrize(
+    ("text", "who", "complete"),
+    [
+        ("patient_id,weight\nA1,70\n", {"A1"}, True),
+        ("patient_id,P1\nname,Juan\nborn,1980\n", {"P1"}, False),
+        ("name,Juan\nMRN,4711\n", {"4711"}, False),
+        ("name,Juan,MRN,4711\nborn,1980,ward,3\n", {"4711"}, False),
+        ("patient_id,HbA1c,K\nA1,7,4\n", {"A1"}, False),
+        ("patient_id,test,value\nJuan,Hb,1\n", {"Juan"}, False),
+        ("patient_id,relationship,x\nA1,mother,1\n", {"A1"}, False),
+        ("patient_id,test,value\n", set(), True),
+    ],
+)
+def test_a_row_that_may_be_of_a_form_tells_and_decides_nothing(
+    text: str, who: set[str], complete: bool
+) -> None:
+    extraction = read(Content(text.encode(), len(text)), name="x.csv", declared_type=None)
+    assert speaking(extraction) == who
+    assert extraction.candidates_complete is complete
 
 
 def test_every_row_of_a_table_is_asked_also_those_that_are_not_kept() -> None:
