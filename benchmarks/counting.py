@@ -33,7 +33,7 @@ from tests.unit.world import PROCESSED, World, created_event, execution_arn
 MEMORY_MB = {
     "ClassifyObject": 256,
     "NormaliseDocument": 512,
-    "NormaliseSession": 256,
+    "NormaliseSession": 512,
     "TagObject": 256,
     "IndexCatalog": 256,
     "IndexSessions": 256,

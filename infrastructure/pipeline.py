@@ -62,7 +62,8 @@ class TaskFunctions(Construct):
                 *scanned,
             ],
         ).function
-        # Both may do the same: a later round of an intake may find that the object changed its kind.
+        # Both may do the same: a later round of an intake may find that the object changed its kind. Half of the memory
+        # is for the process that reads a document (`lambdas/readers/limits.py`).
         self.normalise_document, self.normalise_session = (
             CarefileFunction(
                 self,
@@ -70,7 +71,7 @@ class TaskFunctions(Construct):
                 settings=settings,
                 module=module,
                 description=description,
-                memory_mb=memory_mb,
+                memory_mb=512,
                 timeout=Duration.minutes(15),
                 environment=to_normalise,
                 statements=[
@@ -82,9 +83,9 @@ class TaskFunctions(Construct):
                     *scanned,
                 ],
             ).function
-            for id, module, memory_mb, description in (
-                ("NormaliseDocument", "normalise_document", 512, "Files a document in the processed layout"),
-                ("NormaliseSession", "normalise_session", 256, "Files a session in the processed layout"),
+            for id, module, description in (
+                ("NormaliseDocument", "normalise_document", "Files a document in the processed layout"),
+                ("NormaliseSession", "normalise_session", "Files a session in the processed layout"),
             )
         )
         self.tag_object = CarefileFunction(

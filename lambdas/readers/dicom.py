@@ -125,10 +125,7 @@ def _read(source: Source, draft: Draft) -> None:
             io.BytesIO(source.data), stop_before_pixels=True, force=True, specific_tags=[*wanted, *_SEQUENCES]
         )
     except MemoryError:
-        draft.reason = Reason.TOO_COMPLEX
-        draft.candidates_complete = False
-        draft.warn("too-complex", "The document needs more memory to be read than is allowed.")
-        return
+        raise
     except Exception:
         if source.data[128:132] != b"DICM":
             raise NotThisFormatError from None

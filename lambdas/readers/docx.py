@@ -47,8 +47,8 @@ def _read(source: Source, draft: Draft) -> None:
         _tell_facts(document, draft)
         _tell(document.element.body, _styles(document), Flow(draft))
         _tell_other_parts(document, draft)
-    except Exception:  # of every kind, for a damaged package
-        damaged(draft)
+    except Exception as error:  # of every kind, for a damaged package
+        damaged(error, draft)
 
 
 def _tell_facts(document: Document, draft: Draft) -> None:

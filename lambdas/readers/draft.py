@@ -161,6 +161,11 @@ class Draft:
             )
         )
 
+    def give_up(self, reason: Reason, message: str, code: str | None = None) -> None:
+        """Say why the rest is not read. What was read so far stays."""
+        self.reason = reason
+        self.doubt(code or reason.value, message)
+
     def warn(self, code: str, message: str, where: str | None = None) -> None:
         """Tell a person something, without a word of the document in it. The same warning is given once."""
         warning = ReadingWarning(code, message, where)

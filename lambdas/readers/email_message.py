@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from email.message import EmailMessage
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from lambdas.core.extraction import Reason
@@ -12,12 +13,13 @@ from lambdas.readers.base import Reader, Source
 from lambdas.readers.draft import FACTS
 from lambdas.readers.encoding import decode
 from lambdas.readers.html import tell_html
-from lambdas.readers.limits import MAX_EMAIL_PARTS, MAX_TEXT_BYTES
+from lambdas.readers.limits import MAX_EMAIL_BOUNDARIES, MAX_EMAIL_PARTS, MAX_TEXT_BYTES
 
 if TYPE_CHECKING:
     from lambdas.readers.draft import Draft
 
 _FIELD = re.compile(r"([!-9;-~]{1,60}):[ \t\r\n]")
+_BOUNDARY = re.compile(rb"^--\S", re.MULTILINE)
 _SURE = {"message-id", "mime-version", "received", "return-path", "delivered-to", "dkim-signature"}
 _LIKELY = {"from", "to", "date", "subject", "cc", "reply-to"}
 _SHOWN = ("From", "To", "Cc", "Date", "Subject")
@@ -52,8 +54,10 @@ def _read(source: Source, draft: Draft) -> None:
     if source.text_is_cut:
         draft.cut("bytes", "The message is larger than is read.", MAX_TEXT_BYTES, source.size)
     try:
-        data = source.data[:MAX_TEXT_BYTES].lstrip()
+        data = _with_few_parts(source.data[:MAX_TEXT_BYTES].lstrip(), draft)
         message = email.message_from_bytes(data, EmailMessage, policy=email.policy.default)
+    except MemoryError:
+        raise
     except Exception:  # the parser raises what it likes for fields that nobody would write
         draft.reason = Reason.DAMAGED
         draft.warn("damaged", "The message is damaged. It cannot be read.")
@@ -61,9 +65,22 @@ def _read(source: Source, draft: Draft) -> None:
     draft.table([(name, _field(message, name)) for name in _SHOWN if name in message], FACTS)
     try:
         _tell_parts(message, draft)
+    except MemoryError:
+        raise
     except Exception:
         draft.reason = Reason.DAMAGED
         draft.warn("damaged", "The message is damaged. Not all of it could be read.")
+
+
+def _with_few_parts(data: bytes, draft: Draft) -> bytes:
+    """The message up to where it has more parts than are worth parsing: the parser takes its time for each."""
+    lines = _BOUNDARY.finditer(data)
+    last = next(islice(lines, MAX_EMAIL_BOUNDARIES, None), None)
+    if last is None:
+        return data
+    draft.candidates_complete = False
+    draft.cut("parts", "The message has more parts than are looked at.", MAX_EMAIL_PARTS)
+    return data[: last.start()]
 
 
 def _tell_parts(message: EmailMessage, draft: Draft) -> None:

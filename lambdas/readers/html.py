@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from lambdas.readers.base import Reader, Source
 from lambdas.readers.draft import Draft
 from lambdas.readers.flow import Flow
+from lambdas.readers.html_depth import end_of_what_is_parsed
 from lambdas.readers.html_table import table_of
 from lambdas.readers.html_tree import BLOCKS, NEVER, Walk, attribute, own_text, text_in, tidy
 from lambdas.readers.media_types import detect
@@ -37,7 +38,11 @@ def tell_html(text: str, draft: Draft, *, is_part: bool = False) -> None:
     """What an HTML text says. Of one that is part of another document, the content only."""
     from selectolax.lexbor import LexborHTMLParser
 
-    tree = LexborHTMLParser(text)
+    end = end_of_what_is_parsed(text)
+    if end < len(text):
+        draft.candidates_complete = False
+        draft.cut("characters", "The document is nested too deep to be read to its end.", end, len(text))
+    tree = LexborHTMLParser(text[:end])
     if not is_part:
         _tell_facts(tree, draft)
     if tree.body is not None:

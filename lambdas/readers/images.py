@@ -13,7 +13,7 @@ from lambdas.core.extraction import Reason
 from lambdas.core.picture import Picture
 from lambdas.readers.base import Reader, Source
 from lambdas.readers.draft import Draft
-from lambdas.readers.limits import MAX_DECODED, MAX_PICTURE_SIDE
+from lambdas.readers.limits import MAX_DECODED, MAX_PAGES, MAX_PICTURE_SIDE
 from lambdas.readers.media_types import detect
 from lambdas.readers.pictures import picture_of
 
@@ -76,13 +76,30 @@ def _read(source: Source, draft: Draft) -> None:
 
 def _tell_pages(image: Image.Image, draft: Draft) -> None:
     try:
-        draft.pages = getattr(image, "n_frames", 1)
+        draft.pages = _pages_of(image)
     except Exception:
         draft.reason = Reason.DAMAGED
         draft.warn("damaged", "The image is damaged. Pages of it are missing.")
         return
+    if draft.pages > MAX_PAGES:
+        draft.cut("pages", "The image has more pages than are counted.", MAX_PAGES)
+        draft.pages = MAX_PAGES
     if draft.pages > 1:
         draft.warn("first-page", "Only the first page of the image is shown here.")
+
+
+def _pages_of(image: Image.Image) -> int:
+    """Their number, counted one by one: to ask for all of them takes the longer for each, the more there are."""
+    pages = 1
+    try:
+        while pages <= MAX_PAGES:
+            image.seek(pages)
+            pages += 1
+    except EOFError:
+        pass
+    finally:
+        image.seek(0)
+    return pages
 
 
 def _tell_metadata(image: Image.Image, draft: Draft) -> None:

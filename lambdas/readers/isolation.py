@@ -1,5 +1,8 @@
 """A reader in a process of its own: bounded in memory and time, no credentials, and a crash harms nobody.
 
+For every library in C, and for every document that is not small: what the function's own process reads takes little
+of its memory, whatever it holds.
+
 The document goes in through standard input, what is known of it through one environment variable. Back comes the
 record as JSON, and then, for formats that have one, the picture: facts as JSON, and its bytes. Each but the bytes ends
 with a NUL, which JSON cannot hold: a child that dies over the picture has given its record. Run as
@@ -10,20 +13,30 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, replace
+from pathlib import Path
 
 from lambdas.core.extraction import Extraction, ReadingWarning, Reason
 from lambdas.core.picture import Picture
 from lambdas.readers.base import Content, NotThisFormatError, Reader, Source
 from lambdas.readers.draft import Draft
-from lambdas.readers.limits import CHILD_MEMORY, CHILD_SECONDS, MAX_NAME, PICTURE_SECONDS
+from lambdas.readers.limits import CHILD_MEMORY, CHILD_SECONDS, MAX_NAME, PICTURE_SECONDS, READING_SECONDS
 
 _DOCUMENT = "CAREFILE_DOCUMENT"  # not an argument: others may see those
 _NOTHING = b"null"  # in place of a record: not this format; in place of a picture: there is none to be made
 _END = b"\0"
+_OUT_OF_MEMORY = 12  # the child's exit code
+# How libraries in C end themselves when memory is refused to them, and how the kernel ends a process that has too much.
+_GAVE_UP = tuple(-getattr(signal, name, 0) for name in ("SIGABRT", "SIGTRAP", "SIGILL", "SIGKILL"))
 _KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
+
+
+class OutOfTimeError(BaseException):
+    """The time for reading is over. No `except Exception` of a reader or its library takes it for damage."""
 
 
 def read_isolated(reader: Reader, source: Source) -> Extraction:
@@ -47,6 +60,13 @@ def read_isolated(reader: Reader, source: Source) -> Extraction:
         )
         answer, reason = child.stdout, Reason.DAMAGED
         message = "The document is damaged or too demanding. It cannot be read."
+        if child.returncode == _OUT_OF_MEMORY:
+            reason, message = Reason.TOO_COMPLEX, "The document needs more memory to be read than is allowed."
+        elif child.returncode in _GAVE_UP:
+            reason, message = (
+                Reason.TOO_COMPLEX,
+                "The document is too demanding or damaged. It cannot be read.",
+            )
     except subprocess.TimeoutExpired as error:
         answer, reason = error.output or b"", Reason.TOO_SLOW
         message = "Reading the document took too long."
@@ -88,16 +108,22 @@ def _limit_this_process() -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (CHILD_MEMORY, CHILD_MEMORY))
         resource.setrlimit(resource.RLIMIT_CPU, (CHILD_SECONDS, CHILD_SECONDS))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        # Should memory run out all the same, this process goes first, and the function lives.
+        Path("/proc/self/oom_score_adj").write_text("1000")
     except (ImportError, OSError, ValueError):
         pass  # no such limits on this system; the parent's limit on time holds
 
 
-def _stop_after(seconds: int) -> None:
-    try:
-        import signal
+def _stop_reading(*_: object) -> None:
+    raise OutOfTimeError
 
-        signal.alarm(seconds)  # whose default is the end of the process, also in the middle of a library in C
-    except (ImportError, AttributeError):
+
+def _alarm_after(seconds: int, then: Callable[..., None] | None = None) -> None:
+    """Raise what `then` raises, or end the process, also in the middle of a library in C."""
+    try:
+        signal.signal(signal.SIGALRM, then or signal.SIG_DFL)
+        signal.alarm(seconds)
+    except AttributeError:
         pass  # no such clock on this system; the parent's limit on time holds
 
 
@@ -109,15 +135,21 @@ def _main() -> None:
     content = Content(sys.stdin.buffer.read(), document["size"])
     source = Source(content, document["name"], document["declared_type"])
     reader = next(reader for reader in READERS if reader.format == document["format"])
+    code = 0
     try:
-        _say(read_with(reader, source).to_bytes())
+        _alarm_after(READING_SECONDS, _stop_reading)
+        extraction = read_with(reader, source)
+        _alarm_after(PICTURE_SECONDS)
+        _say(extraction.to_bytes())
         if reader.picture is not None:
-            _stop_after(PICTURE_SECONDS)
+            _alarm_after(PICTURE_SECONDS)
             _say_picture(reader.picture(source))
     except NotThisFormatError:
         _say(_NOTHING)
+    except MemoryError:
+        code = _OUT_OF_MEMORY
     finally:
-        os._exit(0)  # nothing of the library's clean-up can fail or hang any more
+        os._exit(code)  # nothing of the library's clean-up can fail or hang any more
 
 
 def _say_picture(picture: Picture | None) -> None:

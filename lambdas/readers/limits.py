@@ -44,5 +44,9 @@ MAX_SHEETS = 50
 MAX_CELLS = 300_000  # of a workbook, empty ones too
 MAX_EMAIL_PARTS = 500
 
-CHILD_SECONDS = 45  # of a reader that runs in a process of its own
+MAX_READ_HERE = 256 * 1024  # bytes of a document that is read in the function's own process, at most
+MAX_HTML_STEPS = 500_000_000  # up the tree, from each element that begins: some seconds of the parser
+MAX_EMAIL_BOUNDARIES = 10_000  # lines that may begin a part
+READING_SECONDS = 30  # after which a reader in a process of its own ends, and what it has read so far is kept
+CHILD_SECONDS = 45  # after which that process ends
 CHILD_MEMORY = 256 * MIB  # of data; beside the function's own, within its 512 MB

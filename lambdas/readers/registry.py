@@ -28,7 +28,8 @@ from lambdas.readers import (
 )
 from lambdas.readers.base import Content, NotThisFormatError, Reader, Source
 from lambdas.readers.draft import Draft
-from lambdas.readers.isolation import read_isolated
+from lambdas.readers.isolation import OutOfTimeError, read_isolated
+from lambdas.readers.limits import MAX_READ_HERE
 from lambdas.readers.media_types import detect
 
 READERS: tuple[Reader, ...] = (
@@ -64,8 +65,9 @@ def read(content: Content, *, name: str, declared_type: str | None) -> Extractio
         if _recognises(reader, source):
             if reader.needs_whole and source.is_cut:
                 return _too_large(reader, source)
+            is_isolated = reader.isolated or len(source.data) > MAX_READ_HERE
             try:
-                return read_isolated(reader, source) if reader.isolated else read_with(reader, source)
+                return read_isolated(reader, source) if is_isolated else read_with(reader, source)
             except NotThisFormatError:
                 continue
     return _not_read(source)
@@ -76,14 +78,19 @@ def read_with(reader: Reader, source: Source) -> Extraction:
     draft = Draft(reader.format, reader.media_type)
     try:
         reader.read(source, draft)
+        return draft.finish(source)
     except NotThisFormatError:
         raise
+    # Nothing of the exception is shown: its text may quote the document.
+    except OutOfTimeError:
+        draft.give_up(Reason.TOO_SLOW, "Reading the document took too long. It is not read to its end.")
+    except MemoryError:
+        draft.give_up(Reason.TOO_COMPLEX, "The document needs more memory to be read than is allowed.")
     except Exception:
-        # Nothing of the exception is shown: its text may quote the document.
-        draft.reason = Reason.FAILED
-        draft.candidates_complete = False
-        draft.warn("reader-failed", "The document could not be read to its end. It may be damaged.")
-    return draft.finish(source)
+        draft.give_up(
+            Reason.FAILED, "The document could not be read to its end. It may be damaged.", "reader-failed"
+        )
+    return draft.finish(source)  # now that the exception is gone, and what it held with it
 
 
 def _recognises(reader: Reader, source: Source) -> bool:

@@ -30,6 +30,8 @@ def _read(source: Source, draft: Draft) -> None:
         draft.warn("pictures", "The document holds pictures. They are not shown here.")
     try:
         text: str = rtf_to_text(markup, errors="replace")  # type: ignore[no-untyped-call]
+    except MemoryError:
+        raise
     except Exception:  # of every kind, for damaged markup
         draft.reason = Reason.DAMAGED
         draft.warn("damaged", "The document is damaged. Its text cannot be read.")

@@ -38,8 +38,8 @@ def _read(source: Source, draft: Draft) -> None:
         )
         _tell_facts(book, draft)
         _tell_sheets(book, draft)
-    except Exception:  # of every kind, for a damaged package
-        damaged(draft)
+    except Exception as error:  # of every kind, for a damaged package
+        damaged(error, draft)
 
 
 def _tell_facts(book: Workbook, draft: Draft) -> None:

@@ -13,6 +13,8 @@ from lambdas.readers.base import NotThisFormatError, Source
 from lambdas.readers.draft import Draft
 from lambdas.readers.limits import MAX_PARTS, MAX_UNPACKED, MAX_UNPACKED_XML
 
+_NO_MEMORY = 2  # XML_ERR_NO_MEMORY of libxml2
+
 
 def open_zip(source: Source) -> zipfile.ZipFile:
     try:
@@ -41,6 +43,9 @@ def open_office(source: Source, part: str, draft: Draft) -> bool:
     return True
 
 
-def damaged(draft: Draft) -> None:
+def damaged(error: Exception, draft: Draft) -> None:
+    """Say so, unless it was memory that ran out."""
+    if isinstance(error, MemoryError) or getattr(error, "code", None) == _NO_MEMORY:
+        raise MemoryError from None
     draft.reason = Reason.DAMAGED
     draft.warn("damaged", "The document is damaged. Not all of its content could be read.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import time
 import zlib
 from typing import Any
 
@@ -12,6 +13,7 @@ from PIL import Image
 
 from lambdas.core.extraction import Extraction, Status
 from lambdas.readers import Content, limits, read
+from tests.readers.here import read_here
 from tests.readers.schema import assert_is_fit
 
 PLACE = {1: "N", 2: (48.0, 8.0, 14.0), 3: "E", 4: (11.0, 34.0, 31.0)}
@@ -138,3 +140,18 @@ def test_an_image_that_is_not_there_as_a_whole_is_told_of_and_not_shown() -> Non
 )
 def test_what_only_begins_like_an_image_is_damaged(data: bytes) -> None:
     assert read_image(data).reason == "damaged"
+
+
+def test_the_pages_of_an_endless_image_are_not_all_counted() -> None:
+    entries = ((256, 3, 10), (257, 3, 10), (273, 4, 8))
+    directory = struct.pack("<H", 3) + b"".join(
+        struct.pack("<HHII", tag, type_, 1, n) for tag, type_, n in entries
+    )
+    data, step = b"II*\0" + struct.pack("<I", 8), len(directory) + 4
+    data += b"".join(directory + struct.pack("<I", 8 + step * page) for page in range(1, 5_000))
+    begun = time.process_time()
+    with read_here():
+        extraction = read(Content(data, len(data)), name="x.tiff", declared_type=None)
+    assert time.process_time() - begun < 3
+    assert extraction.document.pages == limits.MAX_PAGES
+    assert "pages" in {cut.what for cut in extraction.cuts}

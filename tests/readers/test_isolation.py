@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from lambdas.core.extraction import Status
-from lambdas.readers import Content, isolation, plain_text, read
-from lambdas.readers.base import Source
+from lambdas.core.extraction import Extraction, Status
+from lambdas.readers import Content, isolation, limits, plain_text, read, registry
+from lambdas.readers.base import Reader, Source
+from lambdas.readers.draft import Draft
+from lambdas.readers.isolation import OutOfTimeError
 from lambdas.readers.registry import read_with
+from tests.readers.dicoms import dicom_of
+from tests.readers.here import read_here
+from tests.readers.office import docx_of, eml_of, with_part, xlsx_of
 from tests.readers.pdfs import pdf_bomb, pdf_of
 
 LOADED = """
@@ -67,6 +74,9 @@ RECORD = read_with(plain_text.READER, Source(Content(b"a note", 6), "x", None)).
     ("run", "reason"),
     [
         (answer(returncode=-11), "damaged"),
+        (answer(returncode=-6), "too-complex"),
+        (answer(returncode=-9), "too-complex"),
+        (answer(returncode=12), "too-complex"),
         (answer(returncode=1), "damaged"),
         (answer(stdout=b"no record\0"), "failed"),
         (answer(stdout=b'{"status": "read"}\0'), "failed"),
@@ -110,7 +120,115 @@ def test_a_pdf_that_unpacks_to_more_memory_than_there_is_is_not_read() -> None:
     data = pdf_bomb(megabytes=400)
     extraction = read(Content(data, len(data)), name="x.pdf", declared_type=None)
     assert len(data) < 5000
-    assert (extraction.status, extraction.reason) == (Status.NOT_READ, "damaged")
+    assert (extraction.status, extraction.reason) == (Status.NOT_READ, "too-complex")
+
+
+@pytest.mark.parametrize("data", LIGHT[:6], ids=len)
+def test_a_document_that_is_not_small_is_read_in_a_process_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, data: bytes
+) -> None:
+    asked: list[str] = []
+
+    def isolated(reader: Reader, source: Source) -> Extraction:
+        asked.append(reader.format)
+        return read_with(reader, source)
+
+    monkeypatch.setattr(registry, "read_isolated", isolated)
+    read(Content(data, len(data)), name="x", declared_type=None)
+    assert not asked
+    large = data + b" " * limits.MAX_READ_HERE
+    extraction = read(Content(large, len(large)), name="x", declared_type=None)
+    assert asked[-1] == extraction.document.format
+
+
+@pytest.mark.parametrize(("error", "reason"), [(MemoryError, "too-complex"), (OutOfTimeError, "too-slow")])
+def test_what_was_read_before_memory_or_time_ran_out_is_kept(error: type[BaseException], reason: str) -> None:
+    def read_in_part(_: Source, draft: Draft) -> None:
+        draft.text("the beginning")
+        raise error
+
+    extraction = read_with(replace(plain_text.READER, read=read_in_part), Source(Content(b"x", 1), "x", None))
+    assert (extraction.status, extraction.reason) == (Status.PARTLY_READ, reason)
+    assert [warning.code for warning in extraction.warnings] == [reason]
+    assert not extraction.candidates_complete
+
+
+SLOW = """
+import time
+from lambdas.readers import isolation, plain_text
+from lambdas.readers.base import Content, Source
+from lambdas.readers.registry import read_with
+from dataclasses import replace
+def read(source, draft):
+    draft.text("the beginning")
+    try:
+        time.sleep(30)
+    except Exception:
+        draft.reason = None
+isolation._alarm_after(1, isolation._stop_reading)
+print(read_with(replace(plain_text.READER, read=read), Source(Content(b"x", 1), "x", None)).reason)
+"""
+
+
+@pytest.mark.timeout(20)
+def test_a_reader_that_takes_too_long_is_stopped_and_no_exception_handler_of_its_own_hides_that() -> None:
+    done = subprocess.run([sys.executable, "-c", SLOW], capture_output=True, check=True, timeout=15)
+    assert done.stdout.split() == [b"too-slow"]
+
+
+@pytest.mark.parametrize(
+    ("library", "data"),
+    [
+        ("docx.Document", docx_of("x")),
+        ("openpyxl.load_workbook", xlsx_of("x")),
+        ("striprtf.striprtf.rtf_to_text", b"{\\rtf1 x}"),
+        ("email.message_from_bytes", eml_of("x")),
+        ("pydicom.dcmread", dicom_of()),
+    ],
+)
+def test_a_library_that_runs_out_of_memory_has_met_no_damage(
+    monkeypatch: pytest.MonkeyPatch, library: str, data: bytes
+) -> None:
+    def run_out(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(library, run_out)
+    with read_here():
+        extraction = read(Content(data, len(data)), name="x", declared_type=None)
+    assert (extraction.status, extraction.reason) == (Status.NOT_READ, "too-complex")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds the memory of a process this way")
+@pytest.mark.timeout(60)
+def test_a_letter_of_millions_of_empty_paragraphs_is_too_complex_and_not_damaged() -> None:
+    word = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+    body = f'<w:document xmlns:w="{word}"><w:body>{"<w:p/>" * 3_900_000}</w:body></w:document>'
+    data = with_part(docx_of("x"), "word/document.xml", body.encode())
+    extraction = read(Content(data, len(data)), name="x", declared_type=None)
+    assert (extraction.status, extraction.reason) == (Status.NOT_READ, "too-complex")
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    ("data", "cut"),
+    [
+        (b"<html><body><p>the beginning</p>" + b"<div>" * 1_500_000, "characters"),
+        (
+            b"From: a\nSubject: the beginning\nMIME-Version: 1.0\n"
+            b"Content-Type: multipart/mixed; boundary=b\n\n" + b"--b\n\nx\n" * 700_000,
+            "parts",
+        ),
+    ],
+    ids=["html", "eml"],
+)
+def test_of_a_document_that_would_take_hours_the_beginning_is_read(data: bytes, cut: str) -> None:
+    begun = time.monotonic()
+    extraction = read(Content(data, len(data)), name="x", declared_type=None)
+    assert time.monotonic() - begun < limits.READING_SECONDS
+    assert (extraction.status, extraction.reason) == (Status.PARTLY_READ, "cut")
+    assert b"the beginning" in extraction.to_bytes()
+    assert cut in {cut.what for cut in extraction.cuts}
+    assert not extraction.candidates_complete
 
 
 def test_the_reading_process_has_none_of_the_function_s_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
