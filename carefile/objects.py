@@ -12,6 +12,7 @@ from carefile.connection import Connection
 from lambdas.core.model import Source
 from lambdas.core.tagging import STATUS_TAG
 
+_CLOSED = frozenset({"403", "AccessDenied", "Forbidden"})
 _GONE = frozenset({"404", "405", "NoSuchKey", "NoSuchVersion", "MethodNotAllowed", "NotFound"})
 
 
@@ -41,7 +42,12 @@ class FiledObject:
 def landing_object(connection: Connection, key: str, bucket: str | None = None) -> LandingObject | None:
     """What a landing key holds now; None for nothing."""
     bucket = bucket or connection.landing
-    found = head(connection, bucket, key)
+    try:
+        found = head(connection, bucket, key)
+    except ClientError as error:
+        if str(error.response.get("Error", {}).get("Code")) not in _CLOSED:
+            raise
+        found = _listed(connection, bucket, key)
     if found is None:
         return None
     version_id = found.get("VersionId")
@@ -51,6 +57,13 @@ def landing_object(connection: Connection, key: str, bucket: str | None = None) 
         found["ContentLength"],
         found["LastModified"],
     )
+
+
+def _listed(connection: Connection, bucket: str, key: str) -> dict[str, Any] | None:
+    """What a listing tells of an object that may not be read, as one that holds a threat; None for nothing."""
+    page = connection.client("s3").list_object_versions(Bucket=bucket, Prefix=key, MaxKeys=1)
+    current = [it for it in page.get("Versions", ()) if it["Key"] == key]
+    return current[0] | {"ContentLength": current[0]["Size"]} if current else None
 
 
 def filed_object(connection: Connection, key: str) -> FiledObject | None:

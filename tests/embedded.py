@@ -3,6 +3,7 @@
 Fixtures to import into a conftest:
     deployed_aws   the whole stack, as `make up` deploys it; shared by a session
     express_aws    on the same AWS, a stack of the lane express-first beside it; shared by a session
+    scanned_aws    the same with a stack that waits for malware protection
     bare_aws       the same emulator with nothing in it; shared by a session
     unmended_aws   ministack as it comes, for the canaries of the mends; shared by a session
 """
@@ -117,5 +118,12 @@ def deployed_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedA
 @pytest.fixture(scope="session")
 def express_aws(deployed_aws: EmbeddedAws) -> EmbeddedAws:
     aws = EmbeddedAws(dataclasses.replace(deployed_aws.settings, stage="local-express"))
+    deployment.bring_up_to_date(aws.settings)
+    return aws
+
+
+@pytest.fixture(scope="session")
+def scanned_aws(deployed_aws: EmbeddedAws) -> EmbeddedAws:
+    aws = EmbeddedAws(dataclasses.replace(deployed_aws.settings, stage="local-scanned"))
     deployment.bring_up_to_date(aws.settings)
     return aws

@@ -68,10 +68,8 @@ def _is_unicode(instance: object) -> bool:
 def accept_input(instance: object) -> None:
     """Hold the machine's input against the shape it claims to have. RejectedEvent names what is wrong with it."""
     shape = intake_request.shape_of(instance)
-    if shape is intake_request.Shape.SCAN_RESULT:
-        _accept(shape.value, None, instance)
-    else:
-        _accept("pipeline_input", shape.value, instance)
+    own = shape is intake_request.Shape.SCAN_RESULT
+    _accept(shape.value if own else "pipeline_input", shape.value, instance)
 
 
 def accept_assignment(instance: object) -> None:
@@ -79,12 +77,12 @@ def accept_assignment(instance: object) -> None:
     _accept("patient_identified", assignment_request.shape_of(instance), instance)
 
 
-def _accept(name: str, shape: str | None, instance: object) -> None:
+def _accept(name: str, shape: str, instance: object) -> None:
     if not _is_unicode(instance):
         raise RejectedEvent("malformed-input: the input holds text that is no valid Unicode")
-    if fault := _fault(name, instance, shape):
+    if fault := _fault(name, instance, None if shape == name else shape):
         raise RejectedEvent(
-            f"malformed-input: the input is no valid {shape or name}, {fault}; see schemas/{name}.v1.json"
+            f"malformed-input: the input is no valid {shape}, {fault}; see schemas/{name}.v1.json"
         )
 
 

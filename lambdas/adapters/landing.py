@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # What a copy that replaces the metadata must say again, by its name in the API.
 _HEADERS = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage")
 _REFUSED = frozenset({"400", "BadRequest"})  # HEAD tells no reason
+_MOST_VERSIONS = 1000  # of a page, S3's own limit
 _GONE = frozenset({"404", "405", "NoSuchKey", "NoSuchVersion", "MethodNotAllowed", "NotFound"})
 
 
@@ -34,6 +35,12 @@ def etag_condition(observed: Observation) -> str:
 
 def version_argument(version_id: str | None) -> dict[str, Any]:
     return {"VersionId": version_id} if version_id else {}
+
+
+def _after(page: Any) -> dict[str, Any]:
+    """Where the next page of a list of versions begins."""
+    version = page.get("NextVersionIdMarker")
+    return {"KeyMarker": page["NextKeyMarker"]} | ({"VersionIdMarker": version} if version else {})
 
 
 class Landing:
@@ -104,31 +111,36 @@ class Landing:
 
     def _version_pages(self, bucket: str, prefix: str, after: str) -> Iterator[Any]:
         """boto3's paginator takes no key to begin after."""
-        marker: Any = {"KeyMarker": after} if after else {}
+        marker: dict[str, Any] = {"KeyMarker": after} if after else {}
         while True:
             page = self._s3.list_object_versions(Bucket=bucket, Prefix=prefix, **marker)
             yield page
             if not page["IsTruncated"]:
                 return
-            marker = {"KeyMarker": page["NextKeyMarker"]}
-            if page.get("NextVersionIdMarker"):
-                marker["VersionIdMarker"] = page["NextVersionIdMarker"]
+            marker = _after(page)
 
-    def versions(self, source: Source) -> Iterator[tuple[str, int]]:
-        """The versions of a key since it was last deleted, the newest first: id and size. S3 tells times in seconds
-        only, so one of the second of the deletion is among them."""
-        deleted: Any = None
-        for page in self._version_pages(source.bucket, source.key, after=""):
-            markers = [it["LastModified"] for it in page.get("DeleteMarkers", ()) if it["Key"] == source.key]
-            deleted = max([*markers, *([deleted] if deleted else ())], default=None)
-            found = page.get("Versions", ())
-            for entry in found:
-                if entry["Key"] == source.key:
-                    if deleted and entry["LastModified"] < deleted:
-                        return
-                    yield entry["VersionId"], entry["Size"]
-            if any(entry["Key"] != source.key for entry in (*found, *page.get("DeleteMarkers", ()))):
-                return  # keys come in their order, and those that only begin like this one are later
+    def versions(self, source: Source) -> Iterator[tuple[str, int | None]]:
+        """The versions of a key since it was last deleted, the newest first: id and size; then that deletion, which has
+        no size."""
+        most, marker = _MOST_VERSIONS, dict[str, Any]()
+        while True:
+            page = self._s3.list_object_versions(
+                Bucket=source.bucket, Prefix=source.key, MaxKeys=most, **marker
+            )
+            deletions = [it for it in page.get("DeleteMarkers", ()) if it["Key"] == source.key]
+            if deletions and most > 1:
+                most = 1  # boto3 lists versions and deletions apart: only one at a time tells their order
+                continue
+            for entry in page.get("Versions", ()):
+                if entry["Key"] != source.key:
+                    return  # those that only begin like this key come after it
+                yield entry["VersionId"], entry["Size"]
+            if deletions:
+                yield deletions[0]["VersionId"], None
+                return
+            if not page["IsTruncated"]:
+                return
+            marker = _after(page)
 
     def tags(self, source: Source, version_id: str | None) -> dict[str, str] | None:
         """The tags of a version (of the current one, without an id); None when it is gone."""

@@ -53,9 +53,11 @@ class Admission:
         request = parse(data)
         self._refuse_by_name(request)
         observed = self._observe(request, from_s3=shape_of(data) is Shape.OBJECT_CREATED)
-        version = request.version_id or (observed.version if observed else None)
         if request.scan:
             self._hear(request, request.scan, observed)
+        if observed and not request.version_id:
+            observed = self._meant(observed)
+        version = asked = request.version_id or (observed.version if observed else None)
         if request.hints:
             # What is filed stays filed when its landing object is deleted, so it may still be decided about.
             version = version or self.ledger.read(request.source).version
@@ -64,9 +66,9 @@ class Admission:
                 self.ledger.decide(request.source, version, request.hints, at)
         if request.copied and version:
             self.marks.drop_inherited(request.source, version, request.version_id)
-        if request.version_id:
-            self.uploads.require(request.source, request.version_id)
-        observed = self._to_file(observed, wait=not request.version_id)
+        if asked:
+            self.uploads.require(request.source, asked)
+        observed = self._to_file(observed)
         if observed is None:
             return Admitted(request, None, classify(request.source.key, (), self.rules, request.hints))
         hints = request.hints if version == observed.version else None
@@ -80,9 +82,15 @@ class Admission:
         if version:
             self.uploads.hear(request.source, version, scan)
 
-    def _to_file(self, observed: Observation | None, *, wait: bool) -> Observation | None:
-        """Who names no version asks for the one that is there, and waits until it is scanned."""
-        found = self.uploads.fit(observed, wait=wait) if observed else None
+    def _meant(self, observed: Observation) -> Observation | None:
+        """Over a deletion, what may not be filed hides nothing: what was filed before that is still decided about."""
+        meant = self.uploads.meant(observed)
+        if isinstance(meant, Observation):
+            return meant
+        return None if self.ledger.read(observed.source).version else observed
+
+    def _to_file(self, observed: Observation | None) -> Observation | None:
+        found = self.uploads.fit(observed) if observed else None
         return found if isinstance(found, Observation) else None
 
     def _refuse_by_name(self, request: IntakeRequest) -> None:

@@ -119,13 +119,16 @@ class Intake:
 
         A deletion is no order to unfile, and an empty version is refused, but what a round began is finished.
         """
-        found = self.uploads.fit(self.landing.head(source))
+        found = self._current(source)
         if (isinstance(found, Deleted) or found.size == 0) and entry.version_id:
             begun = self.landing.head(source, entry.version_id)
             if isinstance(begun, Observation):
                 self.uploads.require(source, entry.version_id)
             return begun
         return found
+
+    def _current(self, source: Source) -> Observation | Deleted:
+        return self.uploads.fit(self.landing.head(source))
 
     def _nothing_to_file(self, upload: Upload, found: Observation | Deleted) -> Outcome:
         if isinstance(found, Observation):
@@ -155,7 +158,7 @@ class Intake:
 
     def _still_holds(self, plan: Plan, entry: LedgerEntry) -> bool:
         """After the last change: is this version still the one to be there, and what was decided the same?"""
-        found = self.uploads.fit(self.landing.head(plan.source))
+        found = self._current(plan.source)
         latest = self.ledger.read(plan.source, self.filing.session_of(plan.source))
         version = plan.observed.version
         if latest.decision_about(version) != entry.decision_about(version):
@@ -182,7 +185,7 @@ class Intake:
 
         S3 tells times in seconds only: of two uploads in one second either may have been the last.
         """
-        if not isinstance(self.landing.head(upload.source), Deleted):
+        if not isinstance(self._current(upload.source), Deleted):
             return False
         asked = self.landing.head(upload.source, upload.version_id)
         return isinstance(asked, Deleted) or asked.last_modified >= filed.last_modified

@@ -38,9 +38,14 @@ class Uploads:
     def require(self, source: Source, version: str) -> None:
         """ThreatFound, NotScanned or Unscannable where a version may not be filed."""
 
-    def fit(self, found: Observation | Deleted, *, wait: bool = False) -> Observation | Deleted:
-        """In place of what a key holds, the version that may be filed; a deletion and an empty version stay what they
-        are. Refuses as `require` does where there is none, and, with `wait`, where there may be one soon."""
+    def meant(self, found: Observation) -> Observation | Deleted:
+        """What somebody asks for who names no version: what is there, scanned or not yet. Where that may not be filed,
+        the newest one that may, or the deletion that came after that, if there is one."""
+        return found
+
+    def fit(self, found: Observation | Deleted) -> Observation | Deleted:
+        """In place of what a key holds, the version that may be filed: as if those that may not were not there. A
+        deletion and an empty version stay what they are. Refuses as `require` does where there is none."""
         return found
 
 
@@ -62,25 +67,33 @@ class ScannedUploads(Uploads):
         if verdict is not Verdict.CLEAN:
             raise refusal(verdict)
 
-    def fit(self, found: Observation | Deleted, *, wait: bool = False) -> Observation | Deleted:
+    def meant(self, found: Observation) -> Observation | Deleted:
+        if self.verdict(found.source, found.version) in (None, Verdict.CLEAN):
+            return found
+        return self._newest_clean(found) or found
+
+    def fit(self, found: Observation | Deleted) -> Observation | Deleted:
         if isinstance(found, Deleted) or found.size == 0:
             return found
         verdict = self.verdict(found.source, found.version)
         if verdict is Verdict.CLEAN:
             return found
-        instead = None if wait and verdict is None else self._newest_clean(found)
+        instead = self._newest_clean(found)
         if instead is None:
             raise refusal(verdict)
         return instead
 
-    def _newest_clean(self, found: Observation) -> Observation | None:
-        """The newest version, of those before, that is clean, or that is empty and so was nothing to be scanned."""
+    def _newest_clean(self, found: Observation) -> Observation | Deleted | None:
+        """The newest version that is clean, or that is empty and so was nothing to be scanned; or a deletion, if one
+        came after those."""
         if found.version_id is None:
             return None  # without versioning nothing is left of what was before
         versions = self.landing.versions(found.source)
         while batch := list(islice(versions, _BATCH)):
             verdicts = self.ledger.verdicts(found.source, [version for version, _ in batch])
             for version, size in batch:
+                if size is None:
+                    return Deleted(found.source, marker=True)
                 if size == 0 or verdicts.get(version) is Verdict.CLEAN:
                     earlier = self.landing.head(found.source, version)
                     if isinstance(earlier, Observation):

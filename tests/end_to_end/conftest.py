@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from local import deployment, processes
-from tests.embedded import EmbeddedAws, deployed_aws, eventually, express_aws, running
+from tests.embedded import EmbeddedAws, deployed_aws, eventually, express_aws, running, scanned_aws
 
-__all__ = ["deployed_aws", "express_aws"]
+__all__ = ["deployed_aws", "express_aws", "scanned_aws"]
 
 
 class Pipeline:
@@ -56,7 +56,9 @@ class Pipeline:
         def started() -> dict[str, Any] | None:
             for item in self.executions_of(key):
                 asked = self._input(item["executionArn"])
-                if version_id in (None, asked.get("detail", {}).get("object", {}).get("version-id")):
+                detail = asked.get("detail", {})
+                named = detail.get("object", {}).get("version-id")
+                if version_id in (None, named, detail.get("s3ObjectDetails", {}).get("versionId")):
                     return item
             return None
 
@@ -150,7 +152,8 @@ class Pipeline:
     @staticmethod
     def _named(data: dict[str, Any]) -> str | None:
         detail = data.get("detail", data)
-        return detail.get("key") or detail.get("object", {}).get("key")
+        scanned = detail.get("s3ObjectDetails", {}).get("objectKey")
+        return detail.get("key") or detail.get("object", {}).get("key") or scanned
 
 
 class ExpressPipeline(Pipeline):
@@ -205,6 +208,12 @@ def pipeline(deployed_aws: EmbeddedAws) -> Pipeline:
 def express_pipeline(express_aws: EmbeddedAws) -> ExpressPipeline:
     """The same on the lane express-first, in a stack of its own."""
     return ExpressPipeline(express_aws, listen(express_aws))
+
+
+@pytest.fixture(scope="session")
+def scanned_pipeline(scanned_aws: EmbeddedAws) -> Pipeline:
+    """The same where malware protection is waited for. There is no GuardDuty here: its tag and event are the test's."""
+    return Pipeline(scanned_aws, listen(scanned_aws))
 
 
 @pytest.fixture(params=["standard", "express-first"])

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MACHINE_ARN = "arn:aws:states:us-east-1:111122223333:stateMachine:carefile"
 EXPRESS_ARN = "arn:aws:states:us-east-1:111122223333:express:carefile-express"
-_REJECTIONS = ("RejectedObject", "RejectedEvent")
+_REJECTIONS = ("RejectedObject", "RejectedEvent", "ThreatFound", "Unscannable")
 _MOST_REDRIVES = 12
 
 
@@ -54,6 +54,7 @@ class Execution:
         self._left = 0
         self._failures = 0
         self._stopped = world.now()
+        self._verdicts = world.verdicts_recorded
 
     def advance(self, following: Next) -> None:
         """Go where the machine says."""
@@ -133,13 +134,22 @@ class Execution:
             self.final = self.redrives > 0 or world.decisions.lost(f"redrive {self.name}", likely=True)
         if self.redrives > _MOST_REDRIVES:
             world.violations.append(f"I4 {self.name} fails however often it is re-driven: {error}")
+        elif error == "NotScanned" and self._verdicts == world.verdicts_recorded:
+            world.waiting.append(self)
         elif not self.final:
-            world.runnable[f"redrive {self.name}"] = self._redrive
+            self.may_go_on()
+
+    def may_go_on(self) -> None:
+        self._world.runnable[f"redrive {self.name}"] = self._redrive
 
     def _reconcile(self) -> None:
-        """What `carefile reconcile --repair` does about an upload that nothing was heard of."""
+        """What `carefile reconcile --repair` does about an upload that nothing was heard of; or, where malware
+        protection is waited for, another scan, as its verdict was not heard either."""
         world = self._world
         del world.runnable[f"reconcile {self.name}"]
+        if world.scenario.scanned:
+            world.start(f"repair-{self.name}", self.asked)
+            return
         detail = self.asked["detail"]
         world.start(
             f"repair-{self.name}", {"bucket": detail["bucket"]["name"], "key": detail["object"]["key"]}
@@ -147,7 +157,9 @@ class Execution:
 
     def _redrive(self) -> None:
         del self._world.runnable[f"redrive {self.name}"]
-        self.redrives += 1
+        # Who waits for a verdict tries again with every one that comes.
+        self.redrives += self.error != "NotScanned"
+        self._verdicts = self._world.verdicts_recorded
         self.status, self.error, self.cause = "RUNNING", "", ""
         self._world.note(f"   re-driven at {self.progress.state}")
         self.advance(self.progress.redrive())

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from lambdas.adapters import aws, boundary, measures
+from lambdas.adapters import aws, boundary, measures, settings
 from lambdas.adapters.landing import Landing
 from lambdas.core.extraction import DocumentFacts, Extraction, PatientCandidate, Status
 from lambdas.core.model import Classification, Observation
@@ -142,7 +142,7 @@ _PSEUDONYM_KEY = aws.pseudonym_key.__wrapped__
 
 
 @contextmanager
-def installed(clients: Clients, recorder: Recorder) -> Iterator[None]:
+def installed(clients: Clients, recorder: Recorder, *, scanned: bool = False) -> Iterator[None]:
     """The functions' modules with the simulation's neighbours; as they were, on leaving."""
     replaced: list[tuple[Any, str, Any]] = []
 
@@ -156,6 +156,7 @@ def installed(clients: Clients, recorder: Recorder) -> Iterator[None]:
         put(aws, name, functools.partial(getattr, clients, name))
     put(aws, "pseudonym_key", None)
     put(wiring, "moment", clients.now)
+    put(settings, "malware_scan", lambda: scanned)
     for module, name in _recording():
         put(module, name, recorder)
     try:

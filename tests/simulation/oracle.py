@@ -107,6 +107,7 @@ class Known:
     uploads: list[Uploaded] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     assignments: dict[str, list[Assigned]] = field(default_factory=dict)  # of a tree, the last one holds
+    clean: set[tuple[str, str]] = field(default_factory=set)  # key and version, by a verdict that was told
 
     def assign(self, tree: str, patient: str, replacing: str | None, at: datetime) -> bool:
         """Whether the decision holds: it takes the session from nobody, or from whom it says."""

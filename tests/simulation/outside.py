@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from lambdas.adapters.ledger import Ledger
@@ -10,7 +11,7 @@ from lambdas.core.errors import AssignmentConflict
 from lambdas.core.layout import Owner
 from tests.simulation.aws.store import Version, etag_of
 from tests.simulation.oracle import Decision, Uploaded, tree_of
-from tests.simulation.scenario import MARK, Again, Assign, Delete, Scan, Step, Submit, Upload
+from tests.simulation.scenario import CLEAN, MARK, SKIPPED, Again, Assign, Delete, Scan, Step, Submit, Upload
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -67,6 +68,8 @@ class Outside:
         metadata = {"patient-id": step.metadata} if step.metadata else {}
         version = Version(key.key, "", body, world.now(), etag_of(body), "text/plain", metadata)
         version.tags = dict(UPLOADERS_TAGS) | ({"pipeline-status": "cataloged"} if step.copied else {})
+        if world.scenario.scanned and step.copied:
+            version.tags[SCANNER_TAG[0]] = CLEAN
         world.landing.add(version)
         shown = (
             version.id
@@ -89,6 +92,9 @@ class Outside:
             f"-- {step.name}: upload {key.key} = {shown}, patient in metadata {step.metadata}, "
             f"in content {uploaded.content}, {len(body)} bytes{', a copy' if step.copied else ''}"
         )
+        if world.scenario.scanned:
+            self._scanning(step, version)
+            return
         named = {"key": key.key, "size": len(body), "etag": version.etag.strip('"')}
         if world.landing.versioned:
             named["version-id"] = version.id
@@ -103,6 +109,49 @@ class Outside:
         }
         self._events[step.name] = event
         self._arriving(step.name, event)
+
+    def _scanning(self, step: Upload, version: Version) -> None:
+        """Malware protection writes its tag at some time, and at another, perhaps before, it tells of its verdict."""
+        self._verdict(step.name, version, step.verdict)
+        # Two verdicts' tags may come in any order, and what the scanner itself tags last is what it left.
+        if not step.second_verdict and not (step.copied and step.verdict == SKIPPED):
+            self._world.verdicts[version.id] = step.verdict
+        if step.second_verdict:
+
+            def again(verdict: str = step.second_verdict) -> None:
+                del self._world.runnable[f"scan {step.name} again"]
+                self._verdict(f"{step.name}+", version, verdict)
+
+            self._world.runnable[f"scan {step.name} again"] = again
+
+    def _verdict(self, name: str, version: Version, verdict: str) -> None:
+        world = self._world
+
+        def tag() -> None:
+            del world.runnable[f"tag {name}"]
+            world.note(f"   {version.id} is tagged {verdict}")
+            version.tags = {**version.tags, SCANNER_TAG[0]: verdict}
+
+        world.runnable[f"tag {name}"] = tag
+        # A second scan is later, however little time the schedule takes.
+        at = world.now() + timedelta(hours=name.endswith("+"))
+        event = {
+            "source": "aws.guardduty",
+            "detail-type": "GuardDuty Malware Protection Object Scan Result",
+            "time": f"{at:%Y-%m-%dT%H:%M:%SZ}",
+            "detail": {
+                "scanStatus": "SKIPPED" if verdict == SKIPPED else "COMPLETED",
+                "s3ObjectDetails": {
+                    "bucketName": "landing",
+                    "objectKey": version.key,
+                    "eTag": version.etag.strip('"'),
+                    "versionId": version.id,
+                },
+                "scanResultDetails": {"scanResultStatus": verdict},
+            },
+        }
+        self._events[name] = event
+        self._arriving(name, event)
 
     def _body(self, step: Upload) -> bytes:
         if step.empty:
@@ -162,7 +211,11 @@ class Outside:
         def arrive() -> None:
             del world.runnable[name]
             world.note("   starts")
-            uploaded = event["detail-type"] == "Object Created"
+            uploaded = event["detail-type"] != "Object Submitted"
+            if event["source"] == "aws.guardduty":
+                scanned = event["detail"]["s3ObjectDetails"]
+                if event["detail"]["scanResultDetails"]["scanResultStatus"] == CLEAN:
+                    world.known.clean.add((scanned["objectKey"], scanned["versionId"]))
             world.start(name, event, express=world.scenario.express and uploaded)
 
         world.runnable[name] = arrive

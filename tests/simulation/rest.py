@@ -63,11 +63,20 @@ class _Key:
     def _newest(self) -> Uploaded | None:
         """The version that the destination has to show: the current one, or, where that was deleted or is empty,
         the newest of those that were announced."""
-        current = self.world.landing.live(self.key.key)
+        current = self._current()
         if current is not None and current.body:
-            return self.uploads[-1]
+            return next((it for it in self.uploads if it.version == current.id), self.uploads[-1])
         announced = [self._upload(event.detail) for event in self.cataloged]
         return max(announced, key=lambda upload: upload.number, default=None)
+
+    def _current(self) -> Version | None:
+        """The current version; where malware protection is waited for, as if there were only those that it found
+        clean, and deletions."""
+        history = self.world.landing.keys.get(self.key.key, [])
+        if self.world.scenario.scanned:
+            clean = self.world.known.clean
+            history = [it for it in history if it.body is None or (it.key, it.id) in clean]
+        return history[-1] if history and history[-1].body is not None else None
 
     def _upload(self, detail: dict[str, Any]) -> Uploaded:
         source = detail["source"]
@@ -198,6 +207,9 @@ class _Key:
         if not self.world.scenario.versioned and len(self.uploads) > 1:
             return []  # tags are the object's there, and so every upload's that was ever made of it
         tag = version.tags.get(STATUS)
+        verdict = self.world.verdicts.get(version.id)
+        if verdict and version.tags.get(SCANNER_TAG[0]) != verdict:
+            return [f"malware: {upload.name} is tagged {version.tags.get(SCANNER_TAG[0])}, not {verdict}"]
         ended = {e.output["disposition"] for e in executions if e.status == "SUCCEEDED"}
         found = [
             f"the tag {name} of {upload.name} was wiped"
@@ -215,7 +227,8 @@ class _Key:
                 return found
             return [*found, f"I3 {upload.name} failed for good but is tagged {tag}"]
         allowed = {_STATUS_OF.get(disposition, disposition) for disposition in ended}
-        if upload is self.uploads[-1] and self.world.landing.live(self.key.key) and upload.body:
+        current = self._current()
+        if current and current.body and current.id in (upload.version, "null") and upload is self._newest():
             allowed = {"cataloged"}
         if begun_anew and "superseded" in ended:
             return found if tag in allowed | {"cataloged"} else [*found, f"I3 {upload.name} is tagged {tag}"]
@@ -237,7 +250,8 @@ def _asked(execution: Execution) -> str | None:
     upload = execution.output.get("upload") or {}
     asked = execution.asked
     named = asked.get("detail", asked)
-    version = named.get("version_id") or named.get("object", {}).get("version-id")
+    scanned = named.get("s3ObjectDetails", {}).get("versionId")
+    version = named.get("version_id") or named.get("object", {}).get("version-id") or scanned
     return upload.get("version") or version
 
 

@@ -11,6 +11,7 @@ import random
 from dataclasses import dataclass
 
 MARK = "PHI"
+CLEAN, THREAT, SKIPPED = "NO_THREATS_FOUND", "THREATS_FOUND", "UNSUPPORTED"
 ANA, BO, CY, ANA_LAB = f"{MARK}ana", f"{MARK}bo", f"{MARK}cy", f"{MARK}ana_lab"
 
 
@@ -41,6 +42,8 @@ class Upload:
     empty: bool = False
     like: str | None = None  # the upload that has the same bytes
     copied: bool = False  # it came by CopyObject, with the tags of an object that was filed
+    verdict: str = CLEAN  # of malware protection, where the scenario has it
+    second_verdict: str | None = None  # that of a later scan
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,7 @@ class Scenario:
     real_documents: bool = False
     warm: bool = True
     express: bool = False  # uploads take the lane express-first
+    scanned: bool = False  # malware protection is waited for
 
     def without(self, step: Step) -> Scenario:
         """The same without a step, and without those that speak of it."""
@@ -195,6 +199,24 @@ def generate(rng: random.Random) -> Scenario:
         assign = Assign(f"a{number}", rng.choice(sessions), whose, replaced)
         steps.insert(rng.randint(0, len(steps)), assign)
     return Scenario(keys, tuple(steps), versioned, rng.random() < 0.02, rng.random() < 0.5)
+
+
+def with_verdicts(rng: random.Random, scenario: Scenario) -> Scenario:
+    """The same where malware protection is waited for: every upload has a verdict, some a better one later, and many
+    bring along the tag that says that they are clean."""
+    steps = tuple(
+        _with_verdict(rng, step) if isinstance(step, Upload) else step
+        for step in scenario.steps
+        if not isinstance(step, Scan)
+    )
+    return dataclasses.replace(scenario, steps=steps, versioned=True, scanned=True)
+
+
+def _with_verdict(rng: random.Random, step: Upload) -> Upload:
+    verdict = rng.choices((CLEAN, THREAT, SKIPPED), (60, 30, 10))[0]
+    second = CLEAN if verdict != CLEAN and rng.random() < 0.25 else None
+    copied = rng.random() < 0.3
+    return dataclasses.replace(step, verdict=verdict, second_verdict=second, copied=copied, empty=False)
 
 
 def _upload(

@@ -8,9 +8,10 @@ from collections.abc import Callable
 import pytest
 
 from tests.simulation.campaign import Campaign
-from tests.simulation.run import run_seed
+from tests.simulation.run import SCANNED, run_seed
 
 SCHEDULES = 10_000
+SCANNED_SCHEDULES = 2_000
 SECONDS = 180
 PROCESSES = 2
 
@@ -31,6 +32,20 @@ def test_ten_thousand_schedules_leave_nothing_lost_mixed_or_rolled_back(
         f"{violation}\n  python -m tests.simulation --seed {seed}" for seed, violation in campaign.broken[:5]
     )
     assert campaign.done == SCHEDULES
+    assert not campaign.broken, f"{len(campaign.broken)} schedules break something:\n{shown}"
+
+
+@pytest.mark.timeout(2 * SECONDS)
+def test_where_malware_is_looked_for_nothing_that_was_not_found_clean_is_ever_in_the_layout(
+    say: Callable[[str], None],
+) -> None:
+    campaign = Campaign(range(SCANNED, SCANNED + SCANNED_SCHEDULES), PROCESSES)
+    campaign.run()
+    say(f"simulation with malware protection: {campaign.done:,} schedules, {len(campaign.broken)} broken")
+    shown = "\n".join(
+        f"{violation}\n  python -m tests.simulation --seed {seed}" for seed, violation in campaign.broken[:5]
+    )
+    assert campaign.done == SCANNED_SCHEDULES
     assert not campaign.broken, f"{len(campaign.broken)} schedules break something:\n{shown}"
 
 

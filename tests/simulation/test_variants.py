@@ -9,8 +9,14 @@ import pytest
 
 from tests.simulation.minimise import minimise
 from tests.simulation.report import lines
-from tests.simulation.run import first_violation, run_seed
-from tests.simulation.variants import FOUND_WITHIN, broken, event_id_from_the_key_alone, without_check
+from tests.simulation.run import SCANNED, first_violation, run_seed
+from tests.simulation.variants import (
+    FOUND_WITHIN,
+    FOUND_WITHIN_SCANNED,
+    broken,
+    event_id_from_the_key_alone,
+    without_check,
+)
 
 
 @pytest.mark.timeout(300)
@@ -20,6 +26,19 @@ from tests.simulation.variants import FOUND_WITHIN, broken, event_id_from_the_ke
 def test_a_broken_rule_is_found_out(variant: Callable[[], Any], schedules: int) -> None:
     with broken(variant):
         assert first_violation(range(1, schedules + 1)) is not None
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("variant", "schedules"),
+    FOUND_WITHIN_SCANNED.items(),
+    ids=lambda value: getattr(value, "__name__", str(value)),
+)
+def test_a_broken_rule_about_malware_is_found_out(variant: Callable[[], Any], schedules: int) -> None:
+    with broken(variant):
+        seed = first_violation(range(SCANNED, SCANNED + schedules))
+        assert seed is not None
+        assert run_seed(seed).violations[0].startswith("malware: ")
 
 
 def test_a_failing_schedule_is_made_small_and_reads_as_a_story() -> None:

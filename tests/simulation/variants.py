@@ -20,11 +20,13 @@ from lambdas.adapters.processed import Processed, VersionGone
 from lambdas.core import events, layout
 from lambdas.core.catalog import Entry
 from lambdas.core.model import Disposition, Observation, Source, Stamp, StoredObject, digest
-from lambdas.core.tagging import STATUS_TAG, PipelineStatus, with_status
+from lambdas.core.scanning import Verdict
+from lambdas.core.tagging import STATUS_TAG, VERDICT_TAG, PipelineStatus, with_status
 from lambdas.intake import convergence, marks
 from lambdas.intake.convergence import Filed, Intake, Upload
 from lambdas.intake.filing import Filing, Plan
 from lambdas.intake.marks import Marks
+from lambdas.intake.uploads import ScannedUploads
 from tests.simulation import world
 
 Patches = list[tuple[Any, str, Any]]
@@ -199,6 +201,25 @@ def failure_not_promoted() -> Patches:
     return [(world, "real_express_machine", lambda: machine)]
 
 
+def current_version_whatever_the_scanner_says() -> Patches:
+    """A round files what is there, as the upload that started it was clean."""
+    return [(ScannedUploads, "fit", lambda self, found: found)]
+
+
+def verdict_tag_believed() -> Patches:
+    """The tag is the verdict: a copy brings along whatever tag it likes."""
+
+    def verdict(self: ScannedUploads, source: Source, version: str) -> Verdict | None:
+        said = (self.landing.tags(source, version) or {}).get(VERDICT_TAG)
+        return Verdict(said) if said else None
+
+    return [(ScannedUploads, "verdict", verdict)]
+
+
+def threat_s_tag_left_to_the_scanner() -> Patches:
+    return [(marks, "with_verdict", lambda tags, verdict: dict(tags))]
+
+
 def _written(intake: Intake, upload: Upload, plan: Plan, folder: str, revision: int) -> events.Place | None:
     stamp = Stamp(plan.source.source_id, plan.observed.version, revision, upload.execution_name)
     try:
@@ -232,6 +253,14 @@ FOUND_WITHIN: dict[Callable[[], Patches], int] = {
     failure_not_promoted: 100,
     assignment_left_out_of_the_check: 1000,
     session_left_untold: 200,
+}
+
+
+# The same of schedules that wait for malware protection.
+FOUND_WITHIN_SCANNED: dict[Callable[[], Patches], int] = {
+    current_version_whatever_the_scanner_says: 50,
+    verdict_tag_believed: 50,
+    threat_s_tag_left_to_the_scanner: 1000,
 }
 
 

@@ -5,6 +5,7 @@ I5  tags hold nothing of a patient
 I7  the functions write nothing into the landing bucket but tags, and wipe no tag that they could have seen
 I3  no intake calls a duplicate what nobody else ever filed
 what an event says is filed is there when the event is published
+where malware protection is waited for, nothing is written of a version before it was told to be clean
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ class Watch:
             self._written(arguments["Bucket"], arguments["Key"])
         elif operation == "DeleteObject" and arguments["Bucket"] == "landing":
             self._fail("I7 a function deletes a landing object")
+        elif operation == "UpdateItem" and ":verdict" in arguments["ExpressionAttributeValues"]:
+            self._world.verdict_recorded()
         elif operation == "GetObjectTagging":
             tags = frozenset(tag["Key"] for tag in result["TagSet"])
             self._seen_tags[self._world.actor, arguments["Key"]] = tags
@@ -103,6 +106,8 @@ class Watch:
         if upload is None:
             self._fail(f"I1 {key} is stamped with a version that was never uploaded")
             return
+        if self._world.scenario.scanned and (upload.key.key, upload.version) not in self._world.known.clean:
+            self._fail(f"malware: {key} is written of {upload.name}, which nobody found clean")
         self.stamped[stamp["carefile-source"]] = upload
         written = (stamp["carefile-source"], stamp["carefile-version"])
         self._writers.setdefault(written, set()).add(unquote(stamp["carefile-execution"]))

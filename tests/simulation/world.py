@@ -31,6 +31,7 @@ MAX_STEPS = 6000
 _MACHINE_FILE = Path(__file__).resolve().parents[2] / "statemachines" / "object_pipeline.asl.json"
 # What a function may end with here; anything else is a defect, of the function or of this simulation.
 _EXPECTED = ("RejectedObject", "StillChanging", "FolderContended", "StorageThrottled", "StorageDenied")
+_REFUSED = ("ThreatFound", "NotScanned", "Unscannable")  # where malware protection is waited for
 _FUNCTIONS = ("ClassifyObject", "NormaliseDocument", "NormaliseSession", "TagObject")
 _NAMES = {f"{name}Arn": name for name in _FUNCTIONS} | {"CatalogBusName": BUS}
 
@@ -78,6 +79,9 @@ class World:
     violations: list[str] = field(default_factory=list)
     causes: list[str] = field(default_factory=list)
     promotions: dict[str, Any] = field(default_factory=dict)
+    verdicts: dict[str, str] = field(default_factory=dict)  # of landing versions with one verdict, what it is
+    verdicts_recorded: int = 0
+    waiting: list[Execution] = field(default_factory=list)  # for a verdict
     steps: int = 0
     actor: str = ""
 
@@ -108,7 +112,7 @@ class World:
     def run(self) -> None:
         """Until nothing is left to be done, or the first violation."""
         try:
-            with installed(self.clients, self.recorder):
+            with installed(self.clients, self.recorder, scanned=self.scenario.scanned):
                 self.runnable["world"] = self._outside.step
                 while self.runnable and not self.violations:
                     self.steps += 1
@@ -146,6 +150,12 @@ class World:
 
         self.runnable[f"start {name}"] = begin
         return True
+
+    def verdict_recorded(self) -> None:
+        self.verdicts_recorded += 1
+        waiting, self.waiting = self.waiting, []
+        for execution in waiting:
+            execution.may_go_on()
 
     def perform(self, task: Task, actor: str, then: Callable[[Any], None]) -> Invocation:
         """Begin the task of a state, as far as its first call."""
@@ -208,7 +218,8 @@ class World:
         outcome = invocation.outcome
         if isinstance(outcome, Raised):
             self.causes.append(outcome.text)
-            if invocation.sandbox and outcome.error not in _EXPECTED:
+            expected = _EXPECTED + (_REFUSED if self.scenario.scanned else ())
+            if invocation.sandbox and outcome.error not in expected:
                 self.violations.append(f"a function fails with {outcome.error}: {outcome.text}")
         if self.tracing and not isinstance(outcome, Returned):
             self.note(f"   ends with {outcome.error}")

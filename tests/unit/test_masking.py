@@ -36,7 +36,7 @@ IN_A_TEXT = {
     "len(left)",
     "name",
     "self.layout.prefix",
-    "shape or name",
+    "shape",
     "text",
     "type(error).__name__",
 }

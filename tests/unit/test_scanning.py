@@ -174,16 +174,31 @@ def test_a_deleted_version_below_a_threat_is_not_brought_back(scanned_world: Wor
     world = scanned_world
     deleted = world.upload(KEY, b"deleted")
     world.delete(KEY)
-    world.upload(KEY, b"threat")
-    # moto tells times to the microsecond, S3 to the second; the order is the same.
-    with pytest.raises(NotScanned):
-        world.normalise(
-            {
-                "upload": {"bucket": LANDING, "key": KEY, "version": deleted, "version_id": deleted},
-                "classification": {"kind": "document"},
-            }
-        )
+    threat = world.upload(KEY, b"threat")
+    with pytest.raises(ThreatFound):
+        world.classify(scan_event(KEY, threat, THREAT))
+    assert world.run(scan_event(KEY, deleted))["disposition"] == "withdrawn"
+    with pytest.raises(ThreatFound):  # who asks for what is there does not ask for what is not
+        world.classify({"bucket": LANDING, "key": KEY})
     assert world.filed() == []
+
+
+def test_what_was_filed_before_a_deletion_and_a_threat_stays(scanned_world: World) -> None:
+    world = scanned_world
+    first = world.upload(KEY, b"clean")
+    world.run(scan_event(KEY, first))
+    world.delete(KEY)
+    world.upload(KEY, b"threat")
+    assert world.run(scan_event(KEY, first), "e2")["disposition"] == "duplicate"
+    assert world.body(f"{FOLDER}original.txt") == b"clean"
+
+
+def test_an_upload_below_many_unscanned_ones_is_found_in_its_order(scanned_world: World) -> None:
+    world = scanned_world
+    world.upload(KEY, b"deleted")
+    world.delete(KEY)
+    versions = [world.upload(KEY, str(number).encode()) for number in range(5)]
+    assert cataloged(world.run(scan_event(KEY, versions[1])))["source"]["version_id"] == versions[1]
 
 
 def test_only_the_versions_of_this_very_key_count(scanned_world: World) -> None:

@@ -59,6 +59,9 @@ class S3:
         found = self._gate.call("s3", "ListObjectsV2", arguments | {"after": ""}, self._list)[:limit]
         return {"KeyCount": len(found)} | ({"Contents": found} if found else {})
 
+    def list_object_versions(self, **arguments: Any) -> dict[str, Any]:
+        return self._gate.call("s3", "ListObjectVersions", arguments, self._list_versions)
+
     def get_paginator(self, name: str) -> _Listing:
         if name != "list_objects_v2":
             raise NotImplementedError(name)
@@ -163,6 +166,36 @@ class S3:
     def _list(self, Bucket: str, Prefix: str, after: str) -> list[dict[str, Any]]:
         keys = (key for key in self._buckets[Bucket].live_keys(Prefix) if key.encode() > after.encode())
         return [{"Key": key} for key, _ in zip(keys, range(PAGE + 1), strict=False)]
+
+    def _list_versions(
+        self,
+        Bucket: str,
+        Prefix: str,
+        MaxKeys: int,
+        KeyMarker: str | None = None,
+        VersionIdMarker: str | None = None,
+    ) -> dict[str, Any]:
+        """Versions and delete markers, of each key the newest first, and so apart as boto3 hands them out."""
+        keys = sorted(key for key in self._buckets[Bucket].keys if key.startswith(Prefix))
+        entries = [it for key in keys for it in reversed(self._buckets[Bucket].keys[key])]
+        if KeyMarker is not None:
+            at = next(i for i, it in enumerate(entries) if (it.key, it.id) == (KeyMarker, VersionIdMarker))
+            entries = entries[at + 1 :]
+        page = entries[: min(MaxKeys, PAGE)]
+        answer: dict[str, Any] = {"IsTruncated": len(page) < len(entries)}
+        for name, kept in (
+            ("Versions", [it for it in page if it.body is not None]),
+            ("DeleteMarkers", [it for it in page if it.body is None]),
+        ):
+            if kept:
+                answer[name] = [
+                    {"Key": it.key, "VersionId": it.id, "LastModified": it.modified.replace(microsecond=0)}
+                    | ({"Size": len(it.body)} if it.body is not None else {})
+                    for it in kept
+                ]
+        if answer["IsTruncated"]:
+            answer |= {"NextKeyMarker": page[-1].key, "NextVersionIdMarker": page[-1].id}
+        return answer
 
     def _readable(self, operation: str, bucket: str, key: str, version_id: str | None) -> Version:
         found = self._buckets[bucket].find(key, version_id)
