@@ -50,3 +50,30 @@ def test_alarms_may_publish_to_the_topic(stage: Synthesised) -> None:
     (allowed,) = (statement for statement in statements if statement["Effect"] == "Allow")
     assert allowed["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
     assert allowed["Action"] == "sns:Publish"
+
+
+def test_a_flood_of_uploads_is_bounded_where_the_stage_says_so(
+    stage: Synthesised, protected: Synthesised
+) -> None:
+    bounds = {
+        it["ReservedConcurrentExecutions"] for it in protected.properties("AWS::Lambda::Function").values()
+    }
+    assert bounds == {20}
+    for name, function in stage.properties("AWS::Lambda::Function").items():
+        assert "ReservedConcurrentExecutions" not in function, name
+        assert function["Timeout"] <= 900
+
+
+def test_what_comes_over_the_account_s_own_bus_goes_to_nobody_outside_of_the_stack(
+    stage: Synthesised, protected: Synthesised, express_first: Synthesised
+) -> None:
+    """Events of S3 and Step Functions name keys and executions; a rule must not hand them on."""
+    for synthesised in (stage, protected, express_first):
+        rules = [
+            it for it in synthesised.properties("AWS::Events::Rule").values() if "EventBusName" not in it
+        ]
+        assert rules
+        for target in (target for rule in rules for target in rule["Targets"]):
+            arn = target["Arn"]
+            named = arn["Ref"] if "Ref" in arn else arn["Fn::GetAtt"][0]
+            assert named in synthesised.template["Resources"]
