@@ -51,8 +51,8 @@ def forget(
     rules = rules_of(connection)
     refuse_placeholder(patient, rules)
     included = [_source(connection, text) for text in include or ()]
-    if report and report.exists() and not yes:
-        raise Problem(f"{report} is there already", "name another file")
+    if report and report.exists():
+        raise Problem(f"{report} is there already", "name another file; nothing was deleted")
     forgetter = Forgetter(connection, patient, rest=span(rest), bypass=bypass_governance)
     with view.busy("Looking for everything of the patient …"):
         traces = Finder(connection, patient, rules).find(included)

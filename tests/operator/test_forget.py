@@ -75,7 +75,8 @@ def test_of_an_adopted_session_only_what_is_the_patients_for_sure_goes(
     s3.put_object(Bucket=bucket, Key=f"{session}m1.json", Body=b"{}", Metadata={"patient-id": "Another"})
     s3.put_object(Bucket=bucket, Key=lab, Body=b"pdf", Metadata={"patient-id": patient})
     assert carefile("adopt", f"s3://{bucket}/processed/{patient}_").code == 0
-    eventually(lambda: len(carefile("catalog", "--patient", patient, "--json").rows) == 2)
+    eventually(lambda: carefile("catalog", "--patient", patient, "--json").rows)
+    eventually(lambda: session in carefile("catalog", "--unknown", "--json").out)
     undecided = f"s3://{bucket}/{session}m1.json"
 
     planned = carefile("forget", "--patient", patient)
@@ -90,6 +91,7 @@ def test_of_an_adopted_session_only_what_is_the_patients_for_sure_goes(
             f"{session}m1.json",
         ]
     assert carefile("catalog", "--patient", patient, "--json").rows == []
+    assert session in carefile("catalog", "--unknown", "--json").out
 
     ran = carefile("forget", "--patient", patient, "--yes", "--rest", "0s", "--include", undecided)
     assert ran.code == 0, ran.err

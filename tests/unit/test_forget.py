@@ -497,6 +497,33 @@ class TestTheCommand:
             run("Ana_7", yes=True, include=[include])
         assert everything(world) == before
 
+    @pytest.mark.parametrize(
+        ("options", "line"),
+        [
+            ({"patient": "n/a"}, "is a placeholder"),
+            ({"patient": ""}, "is a placeholder"),
+            ({"patient": "Ana_7", "rest": "soon"}, "soon"),
+            ({"patient": "Ana_7", "report": Path(__file__)}, "is there already"),
+        ],
+    )
+    def test_what_makes_no_sense_is_one_line_and_deletes_nothing(
+        self, world: World, run: Callable[..., Exit], options: dict[str, Any], line: str
+    ) -> None:
+        file_all_of(world, "Ana_7")
+        before = everything(world)
+        with pytest.raises(Problem, match=line) as stopped:
+            run(**options, yes=True)
+        assert "\n" not in stopped.value.what
+        assert everything(world) == before
+
+    def test_of_somebody_never_heard_of_there_is_nothing(
+        self, world: World, run: Callable[..., Exit]
+    ) -> None:
+        file_all_of(world, "Ana_7")
+        before = everything(world)
+        assert run("Ana_8", yes=True) is Exit.DONE
+        assert everything(world) == before
+
     def test_another_patients_is_never_included(self, world: World, run: Callable[..., Exit]) -> None:
         file_all_of(world, "Ana_7")
         file_all_of(world, "Bob_8")
