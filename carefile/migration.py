@@ -1,15 +1,13 @@
 """Comparing every original of a migration with what was filed of it: whose it is, and byte for byte.
 
 Verified is only what is filed under the patient whom the original's key names, or to whom a person assigned the
-session. The ETag of a multipart or KMS-encrypted object is no checksum, so ETags are never compared. Where both objects
-carry the same kind of checksum of the whole object, these are; otherwise both are read and hashed.
+session, and holds the same bytes.
 
 What was verified is appended to a file as it goes, so a comparison that was killed goes on where it was.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,8 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
-
+from carefile.checksums import Checksums
 from carefile.connection import Connection
 from carefile.entries import Entries, Entry
 from carefile.listing import Place
@@ -47,7 +44,6 @@ _SAME = (
     "patient",
     "session",
 )
-_CHECKSUMS = ("ChecksumSHA256", "ChecksumCRC64NVME", "ChecksumSHA1", "ChecksumCRC32C", "ChecksumCRC32")
 Line = dict[str, Any]
 
 
@@ -89,6 +85,7 @@ class Comparison:
 
     def __init__(self, connection: Connection, place: Place, folder: Path, rules: RuleTable) -> None:
         self._s3, self._entries = connection.client("s3"), Entries(connection)
+        self._checksums = Checksums(self._s3)
         self._processed, self._place = connection.processed, place
         self._whose = Whose(connection, place.bucket, rules)
         self._lines, self._progress = folder / OBJECTS, folder / _PROGRESS
@@ -143,57 +140,24 @@ class Comparison:
             return line | {"why": why}
         if not self._whose.is_under(entry):
             return line | {"why": "it is filed in a folder that is not that patient's"}
-        filed = self._head(self._processed, entry.key)
+        filed = self._checksums.stored(self._processed, entry.key)
         if filed is None:
             return line | {"why": "the catalog shows it, and it is not there"}
-        line["filed_version_id"] = filed.get("VersionId")
+        line["filed_version_id"] = filed.version_id
         if before and all(before.get(name) == line[name] for name in _SAME):
             return before
-        if filed["ContentLength"] != item["Size"]:
-            return line | {"why": f"its size is {filed['ContentLength']}, not {item['Size']}"}
-        original = self._head(self._place.bucket, item["Key"], item["VersionId"])
+        if filed.size != item["Size"]:
+            return line | {"why": f"its size is {filed.size}, not {item['Size']}"}
+        original = self._checksums.stored(self._place.bucket, item["Key"], item["VersionId"])
         if original is None:
             return line | {"why": "the original is gone"}
-        by, one, other = self._checksums(item, original, entry.key, filed)
+        compared = self._checksums.compare(original, filed)
         return line | {
-            "compared_by": by,
-            "checksum": one,
-            "verified": one == other,
-            "why": None if one == other else "its bytes are not those of the original",
+            "compared_by": compared.by,
+            "checksum": compared.checksum,
+            "verified": compared.same,
+            "why": None if compared.same else "its bytes are not those of the original",
         }
-
-    def _checksums(
-        self, item: dict[str, Any], original: dict[str, Any], key: str, filed: dict[str, Any]
-    ) -> tuple[str, str, str]:
-        whole = all(head.get("ChecksumType") != "COMPOSITE" for head in (original, filed))
-        for name in _CHECKSUMS:
-            if whole and original.get(name) and filed.get(name):
-                return name.removeprefix("Checksum"), original[name], filed[name]
-        one = self._hash(self._place.bucket, item["Key"], item["VersionId"])
-        return "SHA-256 of the bytes", one, self._hash(self._processed, key, filed.get("VersionId"))
-
-    def _hash(self, bucket: str, key: str, version_id: str | None) -> str:
-        found = self._s3.get_object(Bucket=bucket, Key=key, **_named(version_id))
-        digest = hashlib.sha256()
-        for chunk in found["Body"].iter_chunks(1024 * 1024):
-            digest.update(chunk)
-        return digest.hexdigest()
-
-    def _head(self, bucket: str, key: str, version_id: str | None = None) -> dict[str, Any] | None:
-        try:
-            found: dict[str, Any] = self._s3.head_object(
-                Bucket=bucket, Key=key, ChecksumMode="ENABLED", **_named(version_id)
-            )
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in (
-                "404",
-                "NoSuchKey",
-                "NoSuchVersion",
-                "NotFound",
-            ):
-                return None
-            raise
-        return found
 
 
 def originals(s3: Any, place: Place) -> Iterator[dict[str, Any]]:
@@ -225,7 +189,3 @@ def _unfiled(entry: Entry | None, item: dict[str, Any]) -> str | None:
     if item["VersionId"] != "null" and entry.landing_version != item["VersionId"]:
         return "an older version of it is filed"
     return None if entry.is_session else "it is not filed as part of a session"
-
-
-def _named(version_id: str | None) -> dict[str, str]:
-    return {"VersionId": version_id} if version_id and version_id != "null" else {}

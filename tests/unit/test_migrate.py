@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from carefile import migration, migration_copy
+from carefile.checksums import Checksums, Compared, Stored
 from carefile.commands import migrate as command
 from carefile.commands.migrate import Step, migrate
 from carefile.connection import Connection
@@ -324,7 +325,11 @@ class TestInterrupted:
         assert calls > 3
 
     def test_a_killed_comparison_compares_nothing_twice(
-        self, world: World, step: Migrate, originals: dict[str, str], tmp_path: Path
+        self,
+        step: Migrate,
+        originals: dict[str, str],
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         step(Step.COPY)
         step(Step.VERIFY)
@@ -334,9 +339,13 @@ class TestInterrupted:
         (folder / "objects.jsonl").unlink()
         (folder / "compared.jsonl").write_text("\n".join(lines[:3]) + "\n" + lines[3][:20])
         read: list[str] = []
-        world.monkeypatch.setattr(
-            migration.Comparison, "_checksums", lambda *a: read.append(a[2]["VersionId"]) or ("x", "1", "1")
-        )
+        compare = Checksums.compare
+
+        def counted(self: Checksums, one: Stored, other: Stored) -> Compared:
+            read.append(one.key)
+            return compare(self, one, other)
+
+        monkeypatch.setattr(Checksums, "compare", counted)
         assert step(Step.VERIFY) is Exit.DONE
         assert len(read) == 1
         again = (folder / "objects.jsonl").read_text().splitlines()
