@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from carefile.connection import Connection
 from carefile.exits import Exit
+from carefile.into_landing import IntoLanding
 from carefile.listing import Item, Place, items, must_be_there, place_in
 from carefile.map_run_view import shown_to_the_end
 from carefile.map_runs import of_adoption, refuse_half_finished
@@ -25,6 +26,7 @@ from lambdas.core.rules import RuleTable
 
 COMMAND = "carefile adopt"
 _THREADS = 24
+_PATIENCE = 600.0  # seconds
 _BATCH = 480
 _STAMP = "carefile-source"
 
@@ -49,6 +51,13 @@ def adopt(
     run: Annotated[str | None, typer.Option(help="Follow a run that goes on, or see how one ended.")] = None,
     redrive: Annotated[str | None, typer.Option(help="Go on with a run that failed.")] = None,
     follow: Annotated[bool, typer.Option(help="Wait for the end.")] = True,
+    into_landing: Annotated[
+        bool,
+        typer.Option(
+            "--into-landing",
+            help="Bring an adopted session of nobody into the landing bucket, so that it can be assigned.",
+        ),
+    ] = False,
 ) -> Exit:
     """Tag, claim and catalog what others wrote into the layout, without a copy."""
     if run or redrive:
@@ -64,6 +73,8 @@ def adopt(
             "`carefile backfill` takes in what is elsewhere",
         )
     must_be_there(connection, where)
+    if into_landing:
+        return _into_landing(connection, view, where, dry_run=dry_run)
     if dry_run:
         return _foreseen(connection, view, where)
     runs = of_adoption(connection)
@@ -73,6 +84,42 @@ def adopt(
     arn = runs.start(asked)
     view.note(f"Begun as {arn.rpartition(':')[2]}.")
     return shown_to_the_end(view, runs, arn, COMMAND) if follow else Exit.DONE
+
+
+def _into_landing(connection: Connection, view: View, where: Place, *, dry_run: bool) -> Exit:
+    moves = IntoLanding(connection, rules_of(connection), where.prefix.rstrip("/") + "/")
+    moving = moves.plan()
+    if dry_run:
+        view.note(
+            f"[bold]Nothing was written.[/bold] {len(moving)} objects would be copied to {plain(moves.place)}, filed, "
+            "compared, and retired where they stand."
+        )
+        return Exit.DONE
+    copied = moves.copy(moving)
+    view.note(f"{copied} objects copied to {plain(moves.place)}; {len(moving) - copied} were there.")
+    with view.progress("objects") as bar:
+        task = bar.add_task("Being filed", total=len(moving))
+        pending = moves.wait(moving, _PATIENCE, lambda done: bar.update(task, completed=done))
+    if pending:
+        view.warn(
+            f"{pending} objects are not filed yet, and nothing was retired: the same command goes on when they are. "
+            "`carefile reconcile` tells what is missed or failed."
+        )
+        return Exit.FOUND
+    if view.stream(_DIFFERENT, moves.different(moving), below=lambda r: r["why"], nothing=""):
+        view.warn("These are not the same everywhere. Nothing was retired.")
+        return Exit.FOUND
+    retired = moves.retire(moving)
+    view.note(
+        f"{retired} objects retired where they stood: delete markers, every version is still there. "
+        f"`carefile assign --key {plain(moves.tree)}…` says whose the session is."
+    )
+    if retired < len(moving):
+        view.warn(
+            f"{len(moving) - retired} were written meanwhile and stay: `carefile adopt`, then this again."
+        )
+        return Exit.FOUND
+    return Exit.DONE
 
 
 def _foreseen(connection: Connection, view: View, where: Place) -> Exit:
@@ -124,6 +171,7 @@ def _record(connection: Connection, rules: RuleTable, item: Item) -> dict[str, A
     }
 
 
+_DIFFERENT = (Column("Not as it should be", lambda r: r["key"]),)
 _COLUMNS = (
     Column("Would", lambda r: r["would"], width=7),
     Column("Kind", lambda r: r["kind"], width=9),

@@ -51,7 +51,7 @@ class Assigning:
         if self.layout.holds(subject.path):
             raise RejectedAssignment(
                 "adopted-in-place: it was adopted where it stands, so there is no landing object to be taken in again; "
-                "upload it to the landing bucket under its patient"
+                "`carefile adopt --into-landing` brings a session of nobody into the landing bucket"
             )
         filed = self._filed(subject)
         allowed = (None, request.patient_id, *sorted(request.replacing))

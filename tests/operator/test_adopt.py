@@ -67,3 +67,33 @@ def test_what_is_not_in_the_layout_is_refused_in_one_line(
     )
     assert nothing.code == 2
     assert "there is nothing under" in nothing.err
+
+
+def test_an_adopted_session_of_nobody_comes_into_the_landing_bucket_and_is_assigned(
+    carefile: Carefile, deployed_aws: EmbeddedAws
+) -> None:
+    s3, processed = deployed_aws.client("s3"), deployed_aws.outputs["ProcessedBucketName"]
+    name, patient = unique("session_7").replace("-", "_"), unique("P").replace("-", "_")
+    folder = f"processed/unknown_medical_notes/{name}/"
+    written = {f"message_{number}.json": f"[{number}]".encode() for number in range(3)}
+    for key, body in written.items():
+        s3.put_object(Bucket=processed, Key=folder + key, Body=body)
+    place = f"s3://{processed}/{folder}"
+    assert carefile("adopt", place).code == 0
+    refused = carefile("assign", "--document", folder, "--patient", patient, "--yes")
+    assert (refused.code, "--into-landing" in refused.err) == (2, True)
+    eventually(lambda: name in carefile("catalog", "--unknown", "--json").out)
+
+    assert "3 objects would be copied" in carefile("adopt", place, "--into-landing", "--dry-run").err
+    done = carefile("adopt", place, "--into-landing")
+    assert done.code == 0, done.err
+    assert "3 objects retired" in done.err
+    left = s3.list_objects_v2(Bucket=processed, Prefix=folder)["Contents"]
+    assert [item["Key"] for item in left] == [f"{folder}_manifest.json"]
+
+    assigned = carefile("assign", "--key", f"sessions/{name}/message_0.json", "--patient", patient, "--yes")
+    assert assigned.code == 0, assigned.err
+    own = f"processed/{patient}_medical_notes/{name}/"
+    for key, body in written.items():
+        assert s3.get_object(Bucket=processed, Key=own + key)["Body"].read() == body
+    eventually(lambda: carefile("catalog", "--sessions", "--patient", patient, "--json").rows)
