@@ -18,7 +18,9 @@ def must_read_alike(connection: Connection, bucket: str, found: Iterable[Item], 
     """Stop where the deployment decides by other rules than this checkout: then nobody has seen where it would file.
 
     For each rule that applies, one object is classified by the function itself, which writes nothing."""
-    of_rule = {rules.match(item.key).rule.name: item.key for item in found if item.size}
+    of_rule = {
+        rules.match(item.key).rule.name: item.key for item in found if item.size and item.key[-1] != "/"
+    }
     for rule, key in of_rule.items():
         asked = {"input": {"bucket": bucket, "key": key}, "execution": connection.execution_arn("foreseen")}
         done = connection.client("lambda").invoke(

@@ -15,6 +15,7 @@ from lambdas.core.classification import classify, session_tree
 from lambdas.core.extraction import DocumentFacts, Extraction, PatientCandidate, Status
 from lambdas.core.identity import IdentifierRule, identities
 from lambdas.core.model import Assignment, Hints, Kind, UnknownReason
+from lambdas.core.rules import RuleTable
 from tests.property.strategies import hints, keys, names, segments
 
 RULES = contracts.rules()
@@ -286,3 +287,48 @@ def test_a_sessions_objects_and_no_others_have_a_tree_and_it_does_not_depend_on_
     if tree is not None:
         assert key.startswith(tree)
         assert session is None or session.tree == tree
+
+
+TABLES = [
+    RULES,
+    RuleTable.from_json(
+        {
+            "rules": [
+                {
+                    "name": "clinic",
+                    "patterns": ["clinics/{clinic}/{patient}/{file}", "by-name/{patient}/**/{file}"],
+                    "kind": "document",
+                    "patient": "from-key",
+                },
+                {
+                    "name": "tenant",
+                    "patterns": ["**/notes/{patient}/{session}/{path...}"],
+                    "kind": "session",
+                    "patient": "from-key",
+                },
+                {"name": "rest", "patterns": ["**/{file}"], "kind": "document", "patient": "unknown"},
+            ],
+            "folder_words": [],
+            "placeholders": [],
+        }
+    ),
+]
+
+
+@given(
+    st.sampled_from(TABLES),
+    st.one_of(
+        keys,
+        st.lists(st.one_of(st.sampled_from(["clinics", "by-name", "notes"]), segments), min_size=2)
+        .map("/".join)
+        .filter(lambda key: not key.endswith("/")),
+    ),
+)
+def test_every_key_that_names_a_patient_is_below_one_of_that_patient_s_prefixes(
+    table: RuleTable, key: str
+) -> None:
+    patient = table.match(key).patient
+    if patient is not None and table.names_patient(key, patient):
+        prefixes = table.prefixes_of(patient)
+        assert any(key.startswith(prefix) for prefix in prefixes)
+        assert not any(one != two and one.startswith(two) for one in prefixes for two in prefixes)
