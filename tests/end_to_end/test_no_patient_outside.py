@@ -19,6 +19,7 @@ from lambdas.core.model import Source
 from tests.embedded import eventually
 from tests.end_to_end.breaking import refused_events, wrong_setting
 from tests.end_to_end.conftest import Pipeline
+from tests.end_to_end.test_malware import verdict_of
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -68,6 +69,12 @@ def after_everything_failed(breakable: Pipeline) -> tuple[Pipeline, dict[str, st
         fails(upload(pipeline, DOCUMENT.format("unannounced")))
     with wrong_setting(pipeline, "record_failure", "CATALOG_BUS", f"{MARK}-bus"):
         fails(upload(pipeline, DOCUMENT.format("unrecorded"), b""))
+    with wrong_setting(pipeline, "classify_object", "MALWARE_SCAN", "true"):
+        key = DOCUMENT.format("infected")
+        version = pipeline.upload(key, BODY, Tagging=f"{UPLOADERS_TAG}={MARK}")
+        fails(pipeline.execution_of(key, version))
+        for verdict in ("THREATS_FOUND", "UNSUPPORTED"):
+            fails(pipeline.start(verdict_of(pipeline, key, version, verdict)))
     pipeline.aws.client("events").put_events(
         Entries=[
             {
@@ -169,6 +176,8 @@ def test_what_people_see_who_may_not_read_records_holds_nothing_of_a_patient(
         "StorageDenied",
         "InternalError",
         "EventBridge.AccessDeniedException",
+        "NotScanned",
+        "ThreatFound",
     }
     seen: dict[str, str] = {}
     for place, content in visible(pipeline, failed):

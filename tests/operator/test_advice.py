@@ -51,7 +51,9 @@ def test_the_link_of_an_advice_leads_to_its_section(advice: Advice) -> None:
 
 
 def test_every_section_is_about_an_error_or_an_alarm_that_exists() -> None:
-    code = "".join((ROOT / "infrastructure" / name).read_text() for name in ("alarms.py", "stack.py"))
+    code = "".join(
+        (ROOT / "infrastructure" / name).read_text() for name in ("alarms.py", "malware.py", "stack.py")
+    )
     of_alarms = set(re.findall(r'section="([a-z-]+)"', code))
     assert len(of_alarms) >= 8
     assert {advice.anchor.partition("#")[2] for advice in ALL} | of_alarms == SLUGS

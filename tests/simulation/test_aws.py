@@ -11,6 +11,8 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from lambdas.adapters.landing import Landing
+from lambdas.core.model import Source
 from tests.simulation.aws.dynamodb import DynamoDB
 from tests.simulation.aws.gate import Gate
 from tests.simulation.aws.s3 import S3
@@ -160,6 +162,18 @@ def test_a_listing_shows_what_lives_in_the_order_of_bytes(moto_s3: Any) -> None:
         return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
     assert listed(simulated_s3()) == listed(moto_s3) == ["p/Z", "p/a/c", "p/b", "p/é"]
+
+
+def test_versions_are_told_in_their_order_back_to_the_deletion(moto_s3: Any) -> None:
+    def sizes(client: Any) -> list[int | None]:
+        for body in (b"deleted", b"", b"a", b"bb", b"ccc", b"dddd"):
+            client.put_object(Bucket=LANDING, Key="x/k", Body=body)
+            if body == b"deleted":
+                client.delete_object(Bucket=LANDING, Key="x/k")
+        client.put_object(Bucket=LANDING, Key="x/k2", Body=b"another")
+        return [size for _, size in Landing(client).versions(Source(LANDING, "x/k"))]
+
+    assert sizes(simulated_s3()) == sizes(moto_s3) == [4, 3, 2, 1, 0, None]
 
 
 def test_a_copy_is_refused_when_its_source_is_not_what_was_seen() -> None:

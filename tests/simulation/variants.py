@@ -179,7 +179,7 @@ def assignment_left_out_of_the_check() -> Patches:
 
 def failure_marked_blindly() -> Patches:
     def failed(self: Marks, source: Source, version: str, version_id: str | None) -> None:
-        self._raise(source, version_id, PipelineStatus.FAILED)
+        self._raise(source, version, version_id, PipelineStatus.FAILED)
 
     return [(Marks, "failed", failed)]
 
