@@ -33,8 +33,9 @@ from lambdas.core.rules import Match, RuleTable
 
 PATIENT_METADATA = ("patient-id", "patient_id")
 _MOST_ID_BYTES = 1024  # nobody's id is longer, and DynamoDB takes a key of 2,048
-_MOST_CANDIDATES = 20  # of one source in the record; all are weighed
+_MOST_CANDIDATES = 20  # of one source in the record, which counts the others; all are weighed
 _MOST_CHARACTERS = 200  # of one value in the record
+_NOT_SURE = "not all of it was looked at, or some of it may be somebody else's"
 
 
 def classify(
@@ -60,7 +61,7 @@ def classify(
         found=found,
         content_may_decide=content is not None and content.candidates_complete and found.all_named,
     )
-    evidence = [*_kind_evidence(match, hints), *_patient_evidence(claims, patient, deciding)]
+    evidence = [*_kind_evidence(match, hints), *_patient_evidence(claims, patient, deciding, content)]
 
     file_name = key.rpartition("/")[2]
     stem, extension = split_extension(file_name)
@@ -160,15 +161,31 @@ def _kind_evidence(match: Match, hints: Hints) -> Iterator[Evidence]:
 
 
 def _patient_evidence(
-    claims: Sequence[_Claim], patient: Patient, deciding: frozenset[EvidenceSource]
+    claims: Sequence[_Claim],
+    patient: Patient,
+    deciding: frozenset[EvidenceSource],
+    content: Extraction | None,
 ) -> Iterator[Evidence]:
-    shown = dict.fromkeys(EvidenceSource, 0)
-    for claim in claims:
-        shown[claim.source] += 1
-        if shown[claim.source] <= _MOST_CANDIDATES:
-            used = claim.valid and claim.source in deciding and claim.patient == patient.id
+    for source in EvidenceSource:
+        found = [claim for claim in claims if claim.source is source]
+        shown = _shown(found)
+        for claim in shown:
+            used = claim.valid and source in deciding and claim.patient == patient.id
             value, where = claim.value[:_MOST_CHARACTERS], claim.where[:_MOST_CHARACTERS]
-            yield Evidence("patient", claim.source, value, where, used)
+            yield Evidence("patient", source, value, where, used)
+        if len(shown) < len(found):
+            further = {claim.patient for claim in found if claim.valid} - {claim.patient for claim in shown}
+            where = f"{len(found) - len(shown)} more, of {len(further)} other patients"
+            yield Evidence("patient", source, "", where, used=False)
+    if content is not None and not content.candidates_complete:
+        yield Evidence("patient", EvidenceSource.CONTENT, "", _NOT_SURE, used=False)
+
+
+def _shown(claims: Sequence[_Claim]) -> Sequence[_Claim]:
+    """Those that the record has room for, in their order: everybody who is named once, before anybody twice."""
+    firsts = set({c.patient: at for at, c in reversed(list(enumerate(claims))) if c.valid}.values())
+    order = sorted(range(len(claims)), key=lambda at: (at not in firsts, at))
+    return [claims[at] for at in sorted(order[:_MOST_CANDIDATES])]
 
 
 def _session(key: str, match: Match, hints: Hints, stem: str, file_name: str) -> SessionPart:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 
-from lambdas.core.extraction import Reason
 from lambdas.readers.base import NotThisFormatError, Reader, Source
 from lambdas.readers.draft import Draft
 from lambdas.readers.fhir_resources import tell_resource
 from lambdas.readers.fhir_values import word
+from lambdas.readers.json_document import note_lines
 from lambdas.readers.json_objects import objects
 from lambdas.readers.json_values import Object, Value, is_too_complex, parse, parse_lines
 from lambdas.readers.patients import tell_patients
@@ -26,14 +26,12 @@ def _recognises(source: Source) -> bool:
 
 
 def _read(source: Source, draft: Draft) -> None:
-    if is_too_complex(source.text):
-        raise NotThisFormatError  # the reader of JSON says what there is to say
     try:
-        values = [("", parse(source.text))]
+        values = _lines(source, draft) if is_too_complex(source.text) else [("", parse(source.text))]
     except ValueError:
         values = _lines(source, draft)
     if not values or not all(map(_is_fhir, (value for _, value in values[:3]))):
-        raise NotThisFormatError
+        raise NotThisFormatError  # the reader of JSON says what there is to say
     note_text_facts(source, draft)
     tell_fhir(values, draft)
 
@@ -61,11 +59,7 @@ def _lines(source: Source, draft: Draft) -> list[tuple[str, Value]]:
     if lines is None:
         return []
     draft.format, draft.media_type = "fhir-ndjson", "application/fhir+ndjson"
-    if lines.damaged:
-        draft.reason = Reason.DAMAGED
-        draft.warn("damaged-lines", lines.complaint)
-    if lines.damaged or source.text_is_cut:
-        draft.candidates_complete = False
+    note_lines(lines, source, draft)
     return [(f"line {number}: ", value) for number, value in lines.values]
 
 

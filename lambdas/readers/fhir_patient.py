@@ -26,6 +26,7 @@ from lambdas.readers.json_objects import Found
 
 _PATIENTS = frozenset(("patient", "beneficiary"))  # these hold references to patients only
 _PERHAPS = frozenset(("subject", "for", "actor", "individual", "entity", "member", "focus", "target"))
+PERHAPS_PATIENTS = _PATIENTS | _PERHAPS
 _SAID = frozenset(("patient", "beneficiary", "subject"))  # of these a name alone is a reference
 _TELLING = frozenset(("resourceType", "fullUrl", "reference", "identifier", "display"))
 

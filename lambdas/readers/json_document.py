@@ -12,7 +12,8 @@ from lambdas.core.extraction import Reason, clean
 from lambdas.readers.base import NotThisFormatError, Reader, Source
 from lambdas.readers.draft import Draft
 from lambdas.readers.json_facts import tell_facts
-from lambdas.readers.json_values import is_too_complex, parse, parse_lines
+from lambdas.readers.json_glimpse import glimpse_patients
+from lambdas.readers.json_values import Lines, is_too_complex, parse, parse_lines
 from lambdas.readers.media_types import detect_markup
 from lambdas.readers.patients import tell_patients
 from lambdas.readers.plain_text import note_text_facts
@@ -28,6 +29,8 @@ def _recognises(source: Source) -> bool:
 
 def _read(source: Source, draft: Draft) -> None:
     if is_too_complex(source.text):
+        if _read_lines(source, draft):
+            return
         message = "The document has too many values, or too many levels, to be shown as tables."
         _show_as_text(source, draft, Reason.TOO_COMPLEX, message)
         return
@@ -49,14 +52,21 @@ def _read_lines(source: Source, draft: Draft) -> bool:
         return False
     draft.format, draft.media_type = "ndjson", "application/x-ndjson"
     note_text_facts(source, draft)
-    if lines.damaged or source.text_is_cut:
-        draft.candidates_complete = False
-    if lines.damaged:
-        draft.reason = Reason.DAMAGED
-        draft.warn("damaged-lines", lines.complaint)
+    note_lines(lines, source, draft)
     tell_facts([value for _, value in lines.values], draft)
     tell_patients([(f"line {number}: ", value) for number, value in lines.values], draft)
     return True
+
+
+def note_lines(lines: Lines, source: Source, draft: Draft) -> None:
+    """Say which lines were not read."""
+    if lines.damaged:
+        draft.doubt("damaged-lines", lines.complaint)
+        draft.reason = Reason.DAMAGED
+    if lines.is_cut:
+        draft.cut("lines", "The file has more lines than are read.", lines.count)
+    if lines.is_cut or source.text_is_cut:
+        draft.candidates_complete = False
 
 
 def _read_damaged(source: Source, draft: Draft) -> None:
@@ -76,6 +86,7 @@ def _show_as_text(source: Source, draft: Draft, reason: Reason, message: str) ->
     draft.candidates_complete = False
     draft.warn("shown-as-text", message)
     draft.text(clean(source.text))
+    glimpse_patients(source.text, draft)
 
 
 READER = Reader("json", "application/json", _recognises, _read)

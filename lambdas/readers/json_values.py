@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -52,8 +53,17 @@ def scalars(values: list[Value]) -> list[Scalar] | None:
 
 def is_too_complex(text: str) -> bool:
     """Whether the text has too many values, or too many within each other, to be parsed within our limits."""
-    if sum(map(text.count, ",:[{")) > MAX_JSON_VALUES or text.count("\n") > MAX_JSON_VALUES:
-        return True
+    return _weight(text) + text.count("\n") > MAX_JSON_VALUES or _is_too_deep(text)
+
+
+def _weight(text: str) -> int:
+    """About how many values the text has."""
+    return sum(map(text.count, ",:[{"))
+
+
+def _is_too_deep(text: str) -> bool:
+    if text.count("[") + text.count("{") <= MAX_JSON_DEPTH:
+        return False
     depth = 0
     for bracket in _NOT_BRACKETS.sub("", _STRING.sub("", text)):
         depth += 1 if bracket in "[{" else -1
@@ -75,10 +85,13 @@ def parse(text: str) -> Value:
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """JSON lines: the values, each with the number of its line. `count` is how many lines are not blank."""
+    """JSON lines: the values, each with the number of its line. `count` is how many lines that are not blank were
+    looked at; `is_cut` that there are more, beyond the limit.
+    """
 
     values: list[tuple[int, Value]]
     count: int
+    is_cut: bool
 
     @property
     def damaged(self) -> int:
@@ -90,18 +103,40 @@ class Lines:
 
 
 def parse_lines(text: str, *, last_is_cut: bool) -> Lines | None:
-    """One value a line, of which the first two parse and are no scalars. None if the text is no such."""
-    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-    del lines[len(lines) - last_is_cut :]
+    """One value a line, of which the first two parse and are no scalars, as far as the limit of values goes. None if
+    the text is no such.
+    """
     values: list[tuple[int, Value]] = []
-    for position, (number, line) in enumerate(lines):
+    count = weight = 0
+    for number, line in _lines(text, last_is_cut=last_is_cut):
+        weight += 1 + _weight(line)
+        if weight > MAX_JSON_VALUES:
+            return Lines(values, count, is_cut=True) if len(values) >= 2 else None
+        count += 1
         try:
+            if _is_too_deep(line):
+                raise ValueError("nested too deep")
             value = parse(line)
         except ValueError:
-            if position < 2:
+            if count <= 2:
                 return None
             continue
-        if position < 2 and not isinstance(value, (Object, list)):
+        if count <= 2 and not isinstance(value, (Object, list)):
             return None
         values.append((number, value))
-    return Lines(values, len(lines)) if len(values) >= 2 else None
+    return Lines(values, count, is_cut=False) if len(values) >= 2 else None
+
+
+def _lines(text: str, *, last_is_cut: bool) -> Iterator[tuple[int, str]]:
+    """The lines that are not blank, each with its number, one by one."""
+    start = number = 0
+    while start < len(text):
+        end = text.find("\n", start)
+        if end < 0 and last_is_cut:
+            return
+        end = len(text) if end < 0 else end
+        number += 1
+        line = text[start:end]
+        if line.strip():
+            yield number, line
+        start = end + 1

@@ -312,3 +312,16 @@ def test_plain_fields_and_resources_in_json_lines_both_speak() -> None:
     named = patient({"value": "1"})
     for rows in ([named, named, named, {"patient_id": "2"}], [{"patient_id": "2"}, named, named]):
         assert speaking(lines(*rows)) == {"1", "2"}
+
+
+def test_a_large_export_is_read_line_by_line_and_a_large_bundle_is_asked_whom_it_seems_to_name() -> None:
+    many = [observation(subject={"reference": "Patient/a"}, note=["x"] * 100)] * 5000
+    export = lines(NAMED, NAMED, *many)
+    assert export.document.format == "fhir-ndjson"
+    assert "lines" in {cut.what for cut in export.cuts}
+    whole = read_json(bundle(*many, NAMED, NAMED, observation(subject={"identifier": {"value": "2"}})))
+    assert whole.reason == "too-complex"
+    assert speaking(export) == {"1"}
+    assert speaking(whole) == {"1", "2"}
+    assert not export.candidates_complete
+    assert not whole.candidates_complete

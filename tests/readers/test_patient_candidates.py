@@ -100,7 +100,7 @@ def test_json_lines_are_told_by_line() -> None:
 
 
 def test_numbers_keep_the_digits_they_were_written_with() -> None:
-    assert found(read_text('{"patient_id": 00}')) == []  # no JSON
+    assert not read_text('{"patient_id": 00}').candidates_complete  # no JSON
     assert found(read_text('{"patient_id": 12345678901234567890123}'))[0][0] == "12345678901234567890123"
     assert found(read_text('{"patient_id": 1.10}'))[0][0] == "1.10"
 
@@ -148,6 +148,43 @@ def test_a_document_that_is_not_read_to_its_end_is_not_complete() -> None:
     assert extraction.document.format == "ndjson"
     assert not extraction.candidates_complete
     assert not read_text('{"patient_id": "A_1", "more": [', size=10**9).candidates_complete
+
+
+ROW = json.dumps({"patient_id": "A_1", "mrn": "7", "values": [1] * 100})
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        (f"[{', '.join([ROW] * 5000)}]", None),  # too many values
+        (f"[{ROW}, {ROW}, ", 10**9),  # the beginning of a large one
+        (f"[{ROW}, {ROW}", None),  # damaged
+        ("[" * 200 + ROW + "]" * 200, None),
+    ],
+)
+def test_json_that_is_not_parsed_is_asked_whom_it_seems_to_name_and_decides_nothing(
+    text: str, size: int | None
+) -> None:
+    extraction = read_text(text, size)
+    assert extraction.content
+    assert speaking(extraction) == {"A_1"}
+    assert not extraction.candidates_complete
+    assert (
+        speaking(read_text(text.replace("A_1", "B_2", 1), size)) == {"A_1", "B_2"} or text.count("A_1") == 1
+    )
+
+
+def test_an_id_at_the_end_of_a_cut_text_is_not_taken_for_whole() -> None:
+    for text in ('{"patient_id": "A_1', '{"patient_id": 471'):
+        assert found(read_text(text, 10**9)) == []
+
+
+def test_lines_are_read_as_far_as_the_limit_goes() -> None:
+    extraction = read_text("\n".join([ROW] * 5000 + [ROW.replace("A_1", "B_2")]))
+    assert extraction.document.format == "ndjson"
+    assert speaking(extraction) == {"A_1"}
+    assert not extraction.candidates_complete
+    assert "lines" in {cut.what for cut in extraction.cuts}
 
 
 @pytest.mark.parametrize(

@@ -149,8 +149,28 @@ def test_a_hint_names_the_document_and_the_session() -> None:
     assert session.session_id == "session_7"
 
 
-def test_the_record_shows_at_most_twenty_ids_of_the_content_but_weighs_all() -> None:
+def content_evidence(made: Classification) -> list[tuple[str, str]]:
+    return [(item.value, item.where) for item in made.evidence if item.source is EvidenceSource.CONTENT]
+
+
+def test_the_record_shows_everybody_who_is_named_before_anybody_twice_and_counts_the_rest() -> None:
     many = [PatientCandidate("A", f"/{n}/mrn", scope=f"/{n}") for n in range(30)]
     made = classify("documents/A/x.json", (), RULES, None, found(*many, PatientCandidate("B", "/b/mrn")))
     assert made.patient == CONFLICT
-    assert len([item for item in made.evidence if item.source is EvidenceSource.CONTENT]) == 20
+    *shown, counted = content_evidence(made)
+    assert shown == [*[("A", f"/{n}/mrn") for n in range(19)], ("B", "/b/mrn")]
+    assert counted == ("", "11 more, of 0 other patients")
+
+
+def test_the_record_counts_the_patients_that_it_does_not_show() -> None:
+    many = [PatientCandidate(f"A{n // 2}", f"/{n}/mrn", scope=f"/{n}") for n in range(90)]
+    shown = content_evidence(classify("x.json", (), RULES, None, found(*many)))
+    assert len({value for value, _ in shown[:20]}) == 20
+    assert shown[20:] == [("", "70 more, of 25 other patients")]
+
+
+def test_the_record_says_where_the_content_may_name_others() -> None:
+    partly = found(PatientCandidate("A", "/mrn"), complete=False)
+    made = classify("documents/A/x.json", (), RULES, None, partly)
+    assert made.patient == Patient("A")
+    assert [value for value, _ in content_evidence(made)] == ["A", ""]
