@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any
 
 from carefile.connection import Connection
@@ -201,7 +201,9 @@ class Finder:
     # The catalog and the landing bucket
 
     def _by_the_catalog(self) -> None:
-        for entry in self._each(self._patient):
+        processed = self._connection.processed
+        in_mixed = (self._entries.in_session(Place(processed, folder)) for folder in sorted(self._self_owned))
+        for entry in chain(self._each(self._patient), *in_mixed):
             source = Source(entry.landing_bucket, entry.landing_key)
             if not self._inplace.is_own_source(source):
                 self._trace(source).places.add(entry.key if entry.is_session else entry.prefix)

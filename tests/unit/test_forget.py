@@ -313,6 +313,48 @@ class TestInPlace:
         forget("P_1", rest=NOW)
         assert everything(world) == ""
 
+    def test_stopped_at_any_call_it_goes_on_to_the_same_end(
+        self, world: World, stream: Stream, forget: Run, connection: Connection
+    ) -> None:
+        def built() -> None:
+            world.file("documents/P_1/knee.txt")
+            world.file("sessions/P_1/session_9/session.json", b"{}")
+            self.write(world, self.M0)
+            self.write(world, self.M1, **{"patient-id": "P_2"})
+            self.write(world, "processed/P_1_lab/x.pdf", **{"patient-id": "P_1"})
+            index(stream.records())
+
+        left: list[int | None] = [None]
+
+        def before(**_: Any) -> None:
+            if left[0] is not None:
+                left[0] -= 1
+                if left[0] < 0:
+                    raise KeyboardInterrupt
+
+        for client in (connection.client("s3"), connection.client("dynamodb")):
+            client.meta.events.register("before-call", before)
+        built()
+        calls, stops = 0, 0
+        while True:
+            left[0] = calls
+            try:
+                forget("P_1", rest=NOW)
+            except KeyboardInterrupt:
+                calls, stops = calls + 2, stops + 1
+                continue
+            finally:
+                left[0] = None
+                index(stream.records())
+            break
+        assert stops > 30
+        forget("P_1", rest=NOW)
+        assert world.filed() == [f"{self.SESSION}_manifest.json", self.M1]
+        (entry,) = [one for one in world.catalog() if "kind" in one]
+        assert entry["key"]["S"] == self.M1
+        (session,) = [one for one in world.catalog() if "prefix" in one and "kind" not in one]
+        assert session["objects"]["N"] == "1"
+
     def test_a_folder_of_several_documents_loses_only_the_patients(self, world: World, forget: Run) -> None:
         self.write(world, "processed/P_1_lab/a.pdf", **{"patient-id": "P_1"})
         self.write(world, "processed/P_1_lab/b.pdf", **{"patient-id": "P"})
