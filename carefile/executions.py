@@ -150,7 +150,7 @@ class Executions:
 
 
 def request_in(text: str) -> IntakeRequest | None:
-    """What an input asks for; None where it has none of the three shapes."""
+    """What an input asks for; None where it has none of the shapes."""
     try:
         request = parse(json.loads(text))
     except (ValueError, KeyError, TypeError, AttributeError):

@@ -19,6 +19,7 @@ from lambdas.adapters.ledger import Ledger, LedgerEntry
 from lambdas.adapters.processed import Processed, VersionGone
 from lambdas.core import events, layout
 from lambdas.core.catalog import Entry
+from lambdas.core.layout import Owner
 from lambdas.core.model import Disposition, Observation, Source, Stamp, StoredObject, digest
 from lambdas.core.scanning import Verdict
 from lambdas.core.tagging import STATUS_TAG, VERDICT_TAG, PipelineStatus, with_status
@@ -84,8 +85,8 @@ def no_ledger() -> Patches:
     """Revisions are counted, destinations are not kept."""
     read, write_ahead = Ledger.read, Ledger.write_ahead
 
-    def nothing_known(self: Ledger, source: Source) -> LedgerEntry:
-        return dataclasses.replace(read(self, source), destinations=frozenset())
+    def nothing_known(self: Ledger, source: Source, session: Owner | None = None) -> LedgerEntry:
+        return dataclasses.replace(read(self, source, session), destinations=frozenset())
 
     def only_ours(
         self: Ledger, observed: Observation, destination: str, known: LedgerEntry
