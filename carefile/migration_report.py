@@ -110,8 +110,9 @@ def note_retired(kept: Path, retired: int, refused: int) -> None:
         out.write(json.dumps(line) + "\n")
 
 
-def must_allow_retiring(folder: Path, now: datetime) -> tuple[Place, dict[str, Line]]:
-    """The place of a report that is whole, complete, signed and fresh, and the line of each original in it."""
+def must_allow_retiring(folder: Path, stack: str, now: datetime) -> tuple[Place, dict[str, Line]]:
+    """The place of a report that is whole, complete, signed, fresh and of this stack, and the line of each original in
+    it."""
     try:
         report = json.loads((folder / _JSON).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -123,6 +124,8 @@ def must_allow_retiring(folder: Path, now: datetime) -> tuple[Place, dict[str, L
         raise Problem("the report was changed after it was written", again)
     if report["objects_sha256"] != _digest_of(folder / OBJECTS):
         raise Problem("objects.jsonl is not the file that the report is about", again)
+    if report["stack"] != stack:
+        raise Problem(f"the report is about {report['stack']}, and this is {stack}", again)
     if not report["complete"]:
         missing = report["objects"] - report["verified"]
         raise Problem(f"the report is not complete: {missing} objects are not verified", again)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +13,6 @@ import typer
 
 from carefile.commands.backfill import MOST_TOLERATED
 from carefile.connection import Connection
-from carefile.entries import Entries
 from carefile.exits import Exit
 from carefile.forecast import Forecaster, Would
 from carefile.listing import (
@@ -22,25 +20,21 @@ from carefile.listing import (
     items,
     must_be_accepted,
     must_be_there,
-    must_have_bucket,
     place_in,
 )
 from carefile.map_run_view import shown_to_the_end
 from carefile.map_runs import of_backfill
-from carefile.migration import Comparison, Line, Whose, originals
+from carefile.migration import Comparison, Whose
 from carefile.migration_copy import begun_or_gone_on_with, must_read_alike
-from carefile.migration_report import Tally, keep, must_allow_retiring, note_retired, written
+from carefile.migration_report import Tally, written
+from carefile.migration_retire import allowed
 from carefile.old_layout import must_be_of_old_layout
-from carefile.problem import Problem
 from carefile.rule_table import rules_of
 from carefile.view import Column, View, plain, sized
-from lambdas.core.model import Source
 from lambdas.core.rules import RuleTable
 
 OLD_LAYOUT = "medical-notes/"
-_BATCH = 1000  # S3, DeleteObjects
 _COPY = "carefile migrate copy"
-_AGAIN = "`carefile migrate copy`, then verify again; nothing was retired"
 
 
 class Step(StrEnum):
@@ -167,62 +161,24 @@ def _verify(
 
 
 def _retire(connection: Connection, view: View, folder: Path, *, really: bool) -> Exit:
-    where, verified = must_allow_retiring(folder, datetime.now(UTC))
-    must_be_of_old_layout(verified, rules_of(connection))
-    must_have_bucket(connection, where)
-    s3 = connection.client("s3")
-    if s3.get_bucket_versioning(Bucket=where.bucket).get("Status") != "Enabled":
-        raise Problem(
-            f"the bucket {where.bucket} keeps no versions, so what is deleted there can't be brought back",
-            "switch its versioning on; nothing was retired",
-        )
-    now = {item["Key"]: item["VersionId"] for item in originals(s3, where)}
-    changed = sum(key not in verified or verified[key]["version_id"] != one for key, one in now.items())
-    if changed:
-        raise Problem(f"{changed} originals were written since they were verified", _AGAIN)
-    moved = sum(1 for batch in _batches(now) for _ in _moved(connection, [verified[key] for key in batch]))
-    if moved:
-        raise Problem(f"{moved} objects are no longer filed as they were verified", _AGAIN)
+    retirement = allowed(connection, folder, rules_of(connection))
+    count = len(retirement.keys)
     if not really:
         view.note(
-            f"[bold]Nothing was done.[/bold] --retire-originals retires {len(now)} originals under {plain(where)}."
+            f"[bold]Nothing was done.[/bold] --retire-originals retires {count} originals under "
+            f"{plain(retirement.place)}."
         )
         return Exit.DONE
-    kept, retired, refused = keep(folder), 0, 0
-    try:
-        with view.progress("objects") as bar:
-            task = bar.add_task("Retiring", total=len(now))
-            for batch in _batches(now):
-                done = s3.delete_objects(
-                    Bucket=where.bucket, Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True}
-                )
-                errors = len(done.get("Errors", ()))
-                retired, refused = retired + len(batch) - errors, refused + errors
-                bar.advance(task, len(batch))
-    finally:
-        note_retired(kept, retired, refused)
+    with view.progress("objects") as bar:
+        task = bar.add_task("Retiring", total=count)
+        retired, refused, kept = retirement.run(connection, lambda done: bar.advance(task, done))
     view.note(
         f"{retired} originals retired: delete markers, every version is still there. "
         f"The report is kept in {plain(kept)}."
-        + (f" {refused} were refused; the same command goes on with them." if refused else "")
     )
+    if refused:
+        view.warn(f"{refused} were refused; the same command goes on with them.")
     return Exit.FOUND if refused else Exit.DONE
-
-
-def _moved(connection: Connection, lines: list[Line]) -> Iterator[Line]:
-    """What the catalog shows elsewhere, or as another one's, than when it was verified."""
-    ids = {Source(line["bucket"], line["key"]).source_id: line for line in lines}
-    entries = Entries(connection).get_many(list(ids))
-    for source_id, line in ids.items():
-        entry = entries.get(source_id)
-        if entry is None or (entry.key, entry.patient) != (line["filed_key"], line["patient"]):
-            yield line
-
-
-def _batches(keys: Iterable[str]) -> Iterator[list[str]]:
-    source = iter(keys)
-    while batch := list(islice(source, _BATCH)):
-        yield batch
 
 
 _SESSIONS = (

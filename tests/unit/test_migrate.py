@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from carefile import migration, migration_copy
+from carefile import migration, migration_copy, migration_retire
 from carefile.checksums import Checksums, Compared, Stored
 from carefile.commands import migrate as command
 from carefile.commands.migrate import Step, migrate
@@ -275,7 +275,7 @@ class TestInterrupted:
         monkeypatch: pytest.MonkeyPatch,
         which: Step,
     ) -> None:
-        monkeypatch.setattr(command, "_BATCH", 2)
+        monkeypatch.setattr(migration_retire, "_BATCH", 2)
         monkeypatch.setattr(migration, "_BATCH", 2)
         monkeypatch.setattr(migration, "_THREADS", 1)
 
@@ -452,6 +452,16 @@ class TestBadInput:
         step(Step.VERIFY, signed_by="Dr. Example")
         world.s3.put_bucket_versioning(Bucket=LANDING, VersioningConfiguration={"Status": "Suspended"})
         with pytest.raises(Problem, match="keeps no versions"):
+            step(Step.RETIRE, retire_originals=True)
+        assert len(landed(world)) == len(ORIGINALS)
+
+    def test_the_report_of_another_stack_retires_nothing(
+        self, world: World, step: Migrate, originals: dict[str, str], connection: Connection
+    ) -> None:
+        step(Step.COPY)
+        step(Step.VERIFY, signed_by="Dr. Example")
+        connection.stack = "Carefile-other"
+        with pytest.raises(Problem, match="the report is about Carefile-test, and this is Carefile-other"):
             step(Step.RETIRE, retire_originals=True)
         assert len(landed(world)) == len(ORIGINALS)
 
