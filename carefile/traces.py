@@ -122,7 +122,7 @@ class Finder:
             self._found.folders.add(folder)
             self._found.trees[folder] = Owner(told["owner"]["bucket"], told["owner"]["tree"], tree=True)
         elif folder != self._connection.layout.session_prefix(Patient(self._patient)):
-            self._self_owned[folder] = set(versions) - {manifest_key(folder)}
+            self._owns_itself(folder, versions)
         newest = {key: one for key, found in versions.items() if (one := _newest(found))}
         foreign: dict[str, list[Version]] = {}
         with ThreadPoolExecutor(_THREADS) as pool:
@@ -146,14 +146,22 @@ class Finder:
 
     def _decide(self, objects: dict[str, list[Version]], folder_of: Whose) -> None:
         """Whose each of these is, which no intake wrote. `folder_of` says whose the folder is."""
-        for key, versions in objects.items():
-            if key.rpartition("/")[2] == MANIFEST or key.endswith("/"):
-                continue
-            mine, why = self._inplace.decide(key, versions, folder_of)
-            if mine:
-                self._take(Source(self._connection.processed, key))
-            elif why:
-                self._leave(Source(self._connection.processed, key), why)
+        theirs = [key for key in objects if not self._is_structure(key)]
+        with ThreadPoolExecutor(_THREADS) as pool:
+            decided = pool.map(lambda key: self._inplace.decide(key, objects[key], folder_of), theirs)
+            for key, (mine, why) in zip(theirs, decided, strict=True):
+                if mine:
+                    self._take(Source(self._connection.processed, key))
+                elif why:
+                    self._leave(Source(self._connection.processed, key), why)
+
+    def _is_structure(self, key: str) -> bool:
+        """Whether a key is a folder's manifest, or a folder marker: these go with the folder."""
+        standing = self._connection.layout.standing(key)
+        return key.endswith("/") or (standing is not None and standing.sub_path == MANIFEST)
+
+    def _owns_itself(self, folder: str, versions: Iterable[str]) -> None:
+        self._self_owned[folder] = {key for key in versions if not self._is_structure(key)}
 
     def _take(self, source: Source) -> None:
         """An object that is its own source, at its own place."""
@@ -168,7 +176,7 @@ class Finder:
             self._found.folders.add(folder)
         filed = [one for one in manifests if one.get("state") == "filed"]
         if not filed:
-            self._self_owned[folder] = set(versions) - {manifest_key(folder)}
+            self._owns_itself(folder, versions)
             self._decide(versions, Whose.NOBODY)
             return
         foreign = {key: found for key, found in versions.items() if self._is_foreign(found)}

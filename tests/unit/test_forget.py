@@ -276,6 +276,7 @@ class TestInPlace:
     ) -> None:
         self.write(world, self.M0)
         self.write(world, self.M1)
+        self.write(world, self.SESSION, adopted=False)  # a folder marker
         index(stream.records())
         _, done = forget("P_1")
         assert (done.catalog_entries, done.session_entries, done.ledger_items) == (2, 1, 2)
@@ -374,6 +375,7 @@ class TestInPlace:
             (f"{SESSION}new.json", {}, "gone"),
             (f"{SESSION}new.json", {"patient-id": "P_2"}, "left"),
             (f"{SESSION}new.json", {"patient-id": "unknown"}, "gone"),
+            (f"{SESSION}agents/_manifest.json", {}, "gone"),
             ("processed/P_1_medical_notes/loose.txt", {}, "gone"),
             ("processed/P_1_medical_notes/other_1/x.json", {"patient-id": "P_2"}, "left"),
             ("processed/P_1_scan/x.pdf", {"patient-id": "P_1"}, "gone"),
