@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tests.readers.dicoms import dicom_of
+from tests.readers.office import docx_of, with_part, xlsx_of, zip_of
+from tests.readers.pdfs import pdf_bomb
+from tests.readers.test_images import image_of
+
 _MESSAGE = b"MSH|^~\\&|A|B|C|D|20240101||ORU^R01|1|P|2.5\r"
 _PATIENT = b"PID|1||1^^^A^MR\r"
 
@@ -117,3 +122,24 @@ BOMBS: dict[str, Callable[[int], bytes]] = {
         b"</text></section></component></structuredBody></component></ClinicalDocument>", 25,
     ),
 }  # fmt: skip
+
+
+def binary_bombs() -> dict[str, bytes]:
+    """The worst of the formats that a library reads: for the benchmark, each takes its reader to a limit."""
+    letter = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+    sheet = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    paragraphs = f'<w:document xmlns:w="{letter}"><w:body>{"<w:p/>" * 3_900_000}</w:body></w:document>'
+    strings = f'<sst xmlns="{sheet}">{"<si><t>a</t></si>" * 1_400_000}</sst>'
+    return {
+        "pdf": pdf_bomb(megabytes=500),
+        "docx": with_part(docx_of("x"), "word/document.xml", paragraphs.encode()),
+        "xlsx": with_part(xlsx_of("x"), "xl/sharedStrings.xml", strings.encode()),
+        "html": b"<html><body><p>x" + b"<div>" * 1_600_000,
+        "rtf": b"{\\rtf1 " + b"{" * 8_000_000,
+        "eml": b"From: a\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n" + b"--b\n\nx\n" * 1_000_000,
+        "zip": zip_of({str(number): b"" for number in range(150_000)}),
+        "png": image_of("PNG", size=(5_700, 4_400)),
+        "jpeg": image_of("JPEG", size=(20_000, 20_000)),
+        "tiff": image_of("TIFF", size=(3_000, 3_400)),
+        "dicom": dicom_of(deflated=True, pixels=b"", PatientComments="a" * 400_000_000),
+    }  # fmt: skip
