@@ -1,7 +1,7 @@
 # Every command installs what it needs first, once. `make` alone lists them.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status demo test simulate names storm faults cost bench sbom audit lint deploy clean clean-all
+.PHONY: help setup up down status demo test simulate names storm faults cost bench backfill sbom audit lint deploy clean clean-all
 
 # The first of these that is new enough; or say `make setup PYTHON=/path/to/python`.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -59,6 +59,9 @@ cost: setup ## the bill by kind and lane, from counted operations (ARGS='--objec
 
 bench: setup ## how fast it is on the embedded AWS, in some minutes (ARGS='--most 5000')
 	@$(PY) -m benchmarks.bench $(ARGS)
+
+backfill: setup ## take N objects in that are there already, and see that it grows in a straight line (N=5000)
+	@$(PY) -m benchmarks.backfill --most $(call n,5000)
 
 sbom: setup .venv-supply-chain/.ready ## bills of materials in CycloneDX, one a lock, into .build/sbom
 	@$(PY) -m supply_chain.sbom

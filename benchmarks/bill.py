@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,9 +24,34 @@ PLATFORM_LINES = (
 )
 
 
+# What a Map Run writes of each item that succeeded, beside its input and output.
+_RESULT = {
+    "ExecutionArn": "arn:aws:states:us-east-1:111122223333:express:Carefile-prod-Backfill/Objects:"
+    "8f5f2c1e-0c2b-4d8b-9d8e-0b1f2a3c4d5e:8f5f2c1e-0c2b-4d8b-9d8e-0b1f2a3c4d5e",
+    "Input": '{"bucket":"carefile-prod-landingbucket-1a2b3c4d5e6f","key":'
+    '"sessions/Ana_Ruiz/session_20241028_143022/agents/agent_intake/messages/message_12.json"}',
+    "InputDetails": {"Included": True},
+    "Name": "8f5f2c1e-0c2b-4d8b-9d8e-0b1f2a3c4d5e",
+    "Output": '{"disposition":"cataloged","kind":"session","patient":"known","prefix":'
+    '"processed/Ana_Ruiz_medical_notes/session_20241028_143022/"}',
+    "OutputDetails": {"Included": True},
+    "StartDate": "2026-11-24T10:00:00.000Z",
+    "StateMachineArn": "arn:aws:states:us-east-1:111122223333:stateMachine:Carefile-prod-Backfill/Objects",
+    "Status": "SUCCEEDED",
+    "StopDate": "2026-11-24T10:00:00.400Z",
+}
+RESULTS_MONTHS = 3  # they expire after 90 days
+RESULTS_PART = 5 * 2**20  # the least that a part of a multipart upload may have
+KEYS_A_LISTING = 1000
+AROUND_AN_ITEM = 2  # the backfill's own states: PassOverWhatIsNoUpload, KeepTheResult
+
+
 class Lane(StrEnum):
+    """How objects come in: by uploads, on either lane, or as items of a backfill."""
+
     STANDARD = "standard"
     EXPRESS_FIRST = "express-first"
+    BACKFILL = "backfill"
 
 
 @dataclass(frozen=True)
@@ -55,9 +81,11 @@ def lines(counted: Operations, lane: Lane) -> Iterator[Line]:
     yield from _executions(counted, lane)
     yield Line("S3 writes", f"{writes:.2f} PUT, COPY, tagging", writes * prices.S3_WRITE)
     yield Line("S3 reads", f"{reads:.2f} HEAD, GET", reads * prices.S3_READ)
-    yield Line(
-        "Events", "1 of S3, 1 on the bus", prices.EVENT * (1 + math.ceil(counted.event_bytes / 65_536))
-    )
+    announced = math.ceil(counted.event_bytes / 65_536)
+    if lane is Lane.BACKFILL:
+        yield Line("Events", "1 on the bus", prices.EVENT * announced)
+    else:
+        yield Line("Events", "1 of S3, 1 on the bus", prices.EVENT * (1 + announced))
     write_units, read_units = counted.of_works("write_units"), counted.of_works("read_units")
     yield Line("DynamoDB writes", f"{write_units:.2f} units", write_units * prices.DYNAMODB_WRITE_UNIT)
     yield Line("DynamoDB reads", f"{read_units:.2f} units", read_units * prices.DYNAMODB_READ_UNIT)
@@ -89,9 +117,15 @@ def _executions(counted: Operations, lane: Lane) -> Iterator[Line]:
     waits = sum(
         duration_ms(work) * work.per_object for work in counted.works if not work.function.startswith("Index")
     )
-    steps = math.ceil((waits + 15 * len(counted.states)) / 100)
+    states = len(counted.states) + (AROUND_AN_ITEM if lane is Lane.BACKFILL else 0)
+    steps = math.ceil((waits + 15 * states) / 100)
     time = steps * 0.1 * 64 / 1024 * prices.EXPRESS_GB_SECOND * prices.MILLION
     yield Line("Express", f"1 request, {steps * 100} ms", prices.EXPRESS_REQUEST + time)
+    if lane is Lane.BACKFILL:
+        yield Line("Listing", f"1 LIST of {KEYS_A_LISTING}", prices.S3_WRITE / KEYS_A_LISTING)
+        size = len(json.dumps(_RESULT)) + 1
+        kept = size * prices.MILLION / prices.GB * prices.STORAGE_GB_MONTH * RESULTS_MONTHS
+        yield Line("Results", f"{size} B for 90 days", kept + prices.S3_WRITE * size / RESULTS_PART)
 
 
 def _logs(size: float) -> float:

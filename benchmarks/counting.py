@@ -128,18 +128,27 @@ class Meter:
         return json.loads(answer), work
 
 
-def count(kind: str, size: int = 2_000) -> Operations:
-    """One object of a kind, on the average of OBJECTS: the first one of a session pays for its folder."""
+def count(kind: str, size: int = 2_000, *, there_already: bool = False) -> Operations:
+    """One object of a kind, on the average of OBJECTS: the first one of a session pays for its folder.
+
+    `there_already`: objects that a backfill comes upon and that are filed.
+    """
     with mock_aws(), pytest.MonkeyPatch.context() as patch:
         world, meter = World(patch), Meter()
         with meter.reading():
-            _one(world, meter, kind, size, "warm", 0)
+            _one(meter, _uploaded(world, kind, size, "warm", 0), "warm")
+            uploads = [_uploaded(world, kind, size, "counted", number) for number in range(OBJECTS)]
+            if there_already:
+                for number, upload in enumerate(uploads):
+                    _one(meter, upload, f"before-{number}")
+                detail = [upload["detail"] for upload in uploads]
+                uploads = [{"bucket": it["bucket"]["name"], "key": it["object"]["key"]} for it in detail]
             works, known = [], world.catalog()
             for start in range(0, OBJECTS, OBJECTS_A_BATCH):
                 for number in range(start, start + OBJECTS_A_BATCH):
-                    states, done, event = _one(world, meter, kind, size, "counted", number)
+                    states, done, event = _one(meter, uploads[number], f"counted-{number}")
                     works += done
-                works.append(_batch(world, meter, known))
+                works += _batch(world, meter, known)
         objects = event["location"]["objects"]
         return Operations(
             kind,
@@ -147,8 +156,9 @@ def count(kind: str, size: int = 2_000) -> Operations:
             states,
             tuple(works),
             event_bytes=len(json.dumps(event).encode()),
-            tags=1 + sum(len(world.tags(item["key"], PROCESSED)) for item in objects),
-            stored_bytes=sum(item["size"] for item in objects),
+            # What a backfill comes upon is tagged and stored already, and paid for.
+            tags=0 if there_already else 1 + sum(len(world.tags(it["key"], PROCESSED)) for it in objects),
+            stored_bytes=0 if there_already else sum(item["size"] for item in objects),
         )
 
 
@@ -166,10 +176,15 @@ def per_function(kind: str) -> list[dict[str, Any]]:
     ]
 
 
-def _one(
-    world: World, meter: Meter, kind: str, size: int, group: str, number: int
-) -> tuple[tuple[str, ...], list[Work], dict[str, Any]]:
+def _uploaded(world: World, kind: str, size: int, group: str, number: int) -> dict[str, Any]:
+    """Upload an object; the event that tells of it."""
     key = KEYS[kind].format(group=group, number=number)
+    body = json.dumps({"text": "x" * (size - 13)}).encode()
+    return created_event(key, world.upload(key, body))
+
+
+def _one(meter: Meter, data: dict[str, Any], name: str) -> tuple[tuple[str, ...], list[Work], dict[str, Any]]:
+    """An execution over this input: its states, what its functions did, and what it announced."""
     works: list[Work] = []
 
     def call(resource: str, arguments: dict[str, Any]) -> Any:
@@ -179,20 +194,19 @@ def _one(
         works.append(work)
         return answer
 
-    body = json.dumps({"text": "x" * (size - 13)}).encode()
-    done = walk(created_event(key, world.upload(key, body)), execution_arn(f"{group}-{number}"), call)
+    done = walk(data, execution_arn(name), call)
     (entry,) = done.arguments["EmitCatalogEvent"]["Entries"]
     works.append(meter.run("IndexCatalog", index_catalog.handler, {"detail": entry["Detail"]})[1])
     return tuple(done.path), works, entry["Detail"]
 
 
-def _batch(world: World, meter: Meter, known: list[dict[str, Any]]) -> Work:
-    """What is new in the catalog, as the table's stream brings it."""
+def _batch(world: World, meter: Meter, known: list[dict[str, Any]]) -> list[Work]:
+    """What is new in the catalog, as the table's stream brings it; where nothing is, it brings nothing."""
     items = [item for item in world.catalog() if "kind" in item]
     new = [item for item in items if item not in known]
     known[:] = items
     records = [{"eventName": "INSERT", "dynamodb": {"NewImage": item}} for item in new]
-    return meter.run("IndexSessions", index_sessions.handler, {"Records": records})[1]
+    return [meter.run("IndexSessions", index_sessions.handler, {"Records": records})[1]] if new else []
 
 
 def _units(item: dict[str, Any], unit: int) -> int:

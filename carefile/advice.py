@@ -105,6 +105,24 @@ ADVICE = (
         Then.REDRIVE,
     ),
     Advice(
+        "RejectedBackfill",
+        "The input of a backfill names no place that it could take objects in from, or says something that can't be.",
+        "The cause says what. Start another with the right input.",
+        Then.NEITHER,
+    ),
+    Advice(
+        "NothingToTakeIn",
+        "A backfill found no object: nothing is under its prefix, in its inventory or on its list.",
+        "Keys are exact, also in case, and a prefix is how keys begin. Start another with the right one.",
+        Then.NEITHER,
+    ),
+    Advice(
+        "States.ItemReaderFailed",
+        "A run over many objects could not read what there is: the bucket, the inventory or the list.",
+        "See whether it is there, and whether the stage names its bucket (source_buckets, inventory_buckets).",
+        Then.REDRIVE,
+    ),
+    Advice(
         "ContractViolation",
         "Carefile made data that its own schema refuses; nothing was announced. A defect.",
         "Report it with the cause. Once the mended functions are deployed the execution can go on.",

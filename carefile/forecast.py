@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
 from typing import Any
@@ -110,6 +110,7 @@ class Forecaster:
             )
         if head is None:
             return Forecast(item.key, item.size, Would.FAIL, why="it was deleted meanwhile")
+        item = replace(item, size=head["ContentLength"])  # a list may be old, or tell no sizes
         if item.size == 0:
             return Forecast(item.key, item.size, Would.FAIL, why="it is empty")
         found = classify(item.key, tuple(head.get("Metadata", {}).items()), self._rules)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from carefile.advice import advice_for
 from carefile.exits import Exit
-from carefile.map_runs import MapRuns, Run
+from carefile.map_runs import NOT_BEGUN, MapRuns, Run
 from carefile.view import Column, View, lasting, plain
 
 
@@ -42,11 +43,13 @@ def _told(view: View, runs: MapRuns, run: Run, command: str, *, same: bool) -> E
     )
     if run.status == "SUCCEEDED" and not run.unwell:
         return Exit.DONE
-    if run.status == "SUCCEEDED":
-        afresh = "" if same else " with --afresh"
+    if run.error in NOT_BEGUN:
+        view.warn(f"{run.name} ended {run.status} ({run.error}): {advice_for(run.error).means}")
+    elif run.status == "SUCCEEDED":
+        once_more = f"{command} {runs.again} {run.name}" if runs.again else f"{command} with --afresh"
         view.warn(
-            f"Some failed, within the tolerance. Mend the cause, then give the same command{afresh}: "
-            "what is filed already is not copied again."
+            "Some failed, within the tolerance. Mend the cause, then: "
+            f"{plain(command if same else once_more)}"
         )
     else:
         again = command if same else f"{command} --redrive {run.name}"

@@ -2,6 +2,7 @@
 
 Step Functions lists no Express children, so what became of each item is read from what the run wrote into the reports
 bucket: one line an item, in a file for each status. A redrive writes further files; what succeeded in any, succeeded.
+However many items there were, memory is bounded: files are read as streams, and what is held of them is on disk.
 """
 
 from __future__ import annotations
@@ -12,17 +13,53 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from tempfile import TemporaryFile
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from carefile.connection import Connection
-from carefile.executions import ENDED_BADLY, reason_in
+from carefile.digests import Digests
+from carefile.executions import reason_in
+from carefile.listing import Place
 from carefile.problem import Problem
 from lambdas.core.model import digest
 
-_LOOKED_AT = 50
+REDRIVABLE = timedelta(days=14)  # Step Functions, "Redriving executions"
+LISTS = "lists/"
+# Errors of what was typed: the run began nothing, and can't be gone on with.
+NOT_BEGUN = ("RejectedBackfill", "NothingToTakeIn")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a run was asked for: a place, and whether for all of it; `failed_of` names a run whose failures it is."""
+
+    place: Place
+    whole: bool = True
+    failed_of: str | None = None
+
+    @classmethod
+    def of(cls, text: str | None) -> Asked | None:
+        """What an execution's input asks for; None where it names no place."""
+        try:
+            given = json.loads(text or "")
+            place = Place(given["bucket"], given["prefix"])
+        except (ValueError, KeyError, TypeError):
+            return None
+        if not isinstance(place.bucket, str) or not isinstance(place.prefix, str):
+            return None
+        return cls(place, not given.keys() & {"inventory", "list"}, given.get("failed_of"))
+
+    def meets(self, other: Asked) -> bool:
+        """Whether there may be objects that both are asked for."""
+        mine, theirs = self.place.prefix, other.place.prefix
+        return self.place.bucket == other.place.bucket and (
+            mine.startswith(theirs) or theirs.startswith(mine)
+        )
+
+    def covers(self, other: Asked) -> bool:
+        return self.meets(other) and self.whole and other.place.prefix.startswith(self.place.prefix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +73,7 @@ class Run:
     error: str | None
     redrives: int
     took: timedelta | None
+    asked: Asked | None
 
     @property
     def name(self) -> str:
@@ -62,9 +100,11 @@ class FailedItem:
 
 
 class MapRuns:
-    """`folder` is where the machine's results are in the reports bucket."""
+    """`folder` is where the machine's results are in the reports bucket; `again` the option that takes in what failed
+    in a run, where there is one."""
 
-    def __init__(self, connection: Connection, machine: str, folder: str) -> None:
+    def __init__(self, connection: Connection, machine: str, folder: str, again: str | None = None) -> None:
+        self.again = again
         self._connection, self.machine, self._folder = connection, machine, folder
         self._client, self._s3 = connection.client("stepfunctions"), connection.client("s3")
         self._pause = 3.0 if connection.endpoint is None else 0.5
@@ -101,16 +141,45 @@ class MapRuns:
             raise
         return arn
 
-    def latest_about(self, asked: dict[str, Any]) -> Run | None:
-        """The latest of the last runs that was asked for the same place."""
-        pages = self._client.get_paginator("list_executions").paginate(stateMachineArn=self.machine)
-        listed = (item for page in pages for item in page["executions"])
-        for item in islice(listed, _LOOKED_AT):
-            found = self._client.describe_execution(executionArn=item["executionArn"])
-            given = json.loads(found.get("input") or "{}")
-            if all(given.get(name) == asked[name] for name in ("bucket", "prefix")):
-                return self.look(item["executionArn"])
+    def half_finished(self, asked: Asked) -> Run | None:
+        """A run that is at objects of this place, or failed there and can be gone on with. One that failed is done with
+        once a later one succeeded for all of its place, or for its failures."""
+        done, settled = list[Asked](), {asked.failed_of}
+        for arn, status in self._recent():
+            found = self._client.describe_execution(executionArn=arn)
+            earlier = Asked.of(found.get("input"))
+            if earlier is None or not earlier.meets(asked):
+                continue
+            if status == "SUCCEEDED":
+                done.append(earlier)
+                settled.add(earlier.failed_of)
+            elif found["name"] not in settled and not any(later.covers(earlier) for later in done):
+                run = self.look(arn)
+                if status == "RUNNING" or run.counts.get("total"):  # otherwise it began nothing
+                    return run
         return None
+
+    def latest_at(self, place: Place) -> Run | None:
+        """The latest run that was asked for all of this very place, as far back as it can be re-driven."""
+        for arn, _ in self._recent():
+            found = self._client.describe_execution(executionArn=arn)
+            if found.get("error") not in NOT_BEGUN and Asked.of(found.get("input")) == Asked(place):
+                return self.look(arn)
+        return None
+
+    def _recent(self) -> Iterator[tuple[str, str]]:
+        """Those that run, then the others with the latest first, as far back as they can be re-driven."""
+        oldest = datetime.now(UTC) - REDRIVABLE
+        pages = self._client.get_paginator("list_executions")
+        for page in pages.paginate(stateMachineArn=self.machine, statusFilter="RUNNING"):
+            yield from ((item["executionArn"], "RUNNING") for item in page["executions"])
+        for page in pages.paginate(stateMachineArn=self.machine):
+            for item in page["executions"]:
+                if item["status"] == "RUNNING":
+                    continue
+                if item["stopDate"] < oldest:
+                    return
+                yield item["executionArn"], item["status"]
 
     def look(self, name: str) -> Run:
         arn = self.arn(name)
@@ -132,6 +201,7 @@ class MapRuns:
             found["stopDate"] - (found.get("redriveDate") or found["startDate"])
             if found.get("stopDate")
             else None,
+            Asked.of(found.get("input")),
         )
 
     def followed(self, name: str) -> Iterator[Run]:
@@ -145,28 +215,50 @@ class MapRuns:
 
     def failed(self, run: Run) -> Iterator[FailedItem]:
         """Every item that failed and did not succeed later."""
-        later = {line["Input"] for line in self._lines(run, "SUCCEEDED")} if run.redrives else set()
-        told: set[str] = set()
-        for line in self._lines(run, "FAILED"):
-            if line["Input"] in later or line["Input"] in told:
-                continue
-            told.add(line["Input"])
+        for line in self._undone(run, "FAILED"):
             yield FailedItem(
                 json.loads(line["Input"]),
                 line.get("Error") or str(line.get("Status", "FAILED")),
                 reason_in(line.get("Cause")),
             )
 
+    def undone(self, run: Run) -> Iterator[str]:
+        """The keys of all that failed in a run or was not begun."""
+        return (json.loads(line["Input"])["key"] for line in self._undone(run, "FAILED", "PENDING"))
+
+    def list_undone(self, run: Run) -> tuple[str, int]:
+        """Write down these keys for another run: where in the reports bucket, and how many."""
+        key, count = f"{self._folder}{LISTS}{run.name}-{datetime.now(UTC):%Y%m%dT%H%M%S}.jsonl", 0
+        with TemporaryFile() as lines:
+            for count, undone in enumerate(self.undone(run), start=1):  # noqa: B007 - counted by the loop
+                lines.write(json.dumps({"key": undone}).encode() + b"\n")
+            if count:
+                lines.seek(0)
+                self._s3.upload_fileobj(lines, self._connection.output("ReportsBucketName"), key)
+        return key, count
+
     def dispositions(self, run: Run) -> Counter[str]:
         """How the items that succeeded ended, counted."""
-        counts, told = Counter[str](), set[str]()
+        counts, told = Counter[str](), Digests()
         for line in self._lines(run, "SUCCEEDED"):
-            if run.redrives:  # only then may two files tell of one item
-                if line["Input"] in told:
-                    continue
-                told.add(line["Input"])
-            counts[str(json.loads(line.get("Output") or "{}").get("disposition", "done"))] += 1
+            if not run.redrives or told.add(line["Input"]):  # only then may two files tell of one item
+                counts[str(json.loads(line.get("Output") or "{}").get("disposition", "done"))] += 1
         return counts
+
+    def _undone(self, run: Run, *statuses: str) -> Iterator[dict[str, Any]]:
+        """The lines of these statuses, one an item; after a redrive only of those that succeeded in no file."""
+        if not run.redrives:
+            for status in statuses:
+                yield from self._lines(run, status)
+            return
+        left = Digests()
+        for status in statuses:
+            for line in self._lines(run, status):
+                left.add(line["Input"])
+        for line in self._lines(run, "SUCCEEDED"):
+            left.take(line["Input"])
+        for status in statuses:
+            yield from (line for line in self._lines(run, status) if left.take(line["Input"]))
 
     def _lines(self, run: Run, status: str) -> Iterator[dict[str, Any]]:
         """The lines of every file of this status; the files are read as streams, they may be gigabytes."""
@@ -182,7 +274,7 @@ class MapRuns:
 
 
 def of_backfill(connection: Connection) -> MapRuns:
-    return MapRuns(connection, connection.output("BackfillStateMachineArn"), "backfill/")
+    return MapRuns(connection, connection.output("BackfillStateMachineArn"), "backfill/", "--failed-of")
 
 
 def of_adoption(connection: Connection) -> MapRuns:
@@ -195,15 +287,16 @@ def is_of(connection: Connection, name: str) -> bool:
     return name.startswith("arn:") and f":execution:{machine}:" in name
 
 
-def refuse_half_finished(runs: MapRuns, asked: dict[str, Any], command: str) -> None:
-    """Stop where a run of the same place goes on, or failed and can be gone on with."""
-    earlier = runs.latest_about(asked)
-    if earlier and earlier.status == "RUNNING":
-        raise Problem(
-            f"{earlier.name} is at this place already", f"`{command} --run {earlier.name}` follows it"
-        )
-    if earlier and earlier.status in ENDED_BADLY:
-        raise Problem(
-            f"{earlier.name} was at this place before and ended {earlier.status}",
-            f"`{command} --redrive {earlier.name}` goes on with it; --afresh begins another",
-        )
+def refuse_half_finished(runs: MapRuns, asked: Asked, command: str) -> None:
+    """Stop where a run of objects of this place goes on, or failed and can be gone on with."""
+    earlier = runs.half_finished(asked)
+    if earlier is None or earlier.asked is None:
+        return
+    where = earlier.asked.place
+    place = "this place" if where == asked.place else f"{where}, which overlaps with {asked.place},"
+    if earlier.status == "RUNNING":
+        raise Problem(f"{earlier.name} is at {place} already", f"`{command} --run {earlier.name}` follows it")
+    raise Problem(
+        f"{earlier.name} was at {place} before and ended {earlier.status}",
+        f"`{command} --redrive {earlier.name}` goes on with it; --afresh begins another",
+    )

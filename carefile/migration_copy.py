@@ -8,7 +8,7 @@ from typing import Any
 
 from carefile.connection import Connection
 from carefile.executions import ENDED_BADLY
-from carefile.listing import Item
+from carefile.listing import Item, Place
 from carefile.map_runs import MapRuns
 from carefile.problem import Problem
 from lambdas.core.rules import RuleTable
@@ -37,7 +37,7 @@ def must_read_alike(connection: Connection, bucket: str, found: Iterable[Item], 
 def begun_or_gone_on_with(runs: MapRuns, asked: dict[str, Any], *, afresh: bool) -> tuple[str, str]:
     """The ARN of the run that copies a place, and in a word what was done: one that is under way is followed, one that
     failed goes on with what it has not done, and otherwise one is begun."""
-    earlier = None if afresh else runs.latest_about(asked)
+    earlier = None if afresh else runs.latest_at(Place(asked["bucket"], asked["prefix"]))
     if earlier and earlier.status == "RUNNING":
         return earlier.arn, "Goes on"
     if earlier and earlier.status in ENDED_BADLY:

@@ -1,4 +1,4 @@
-"""Distributed Maps over a listing: the backfill, and the adoption of what others wrote into the layout.
+"""Distributed Maps over what is there: the backfill, and the adoption of what others wrote into the layout.
 
 Their definitions are composed (`definitions.py`); only their `${…}` are filled in here. Each has a role of its own,
 which may list its buckets, run its children and write their results.
@@ -32,8 +32,9 @@ _EXPRESSIONS = (
 
 
 class _ListingMap(Construct):
-    """A machine that is one Distributed Map. Its id names it; `label` is the Map state's, and `results` the prefix in
-    the reports bucket, as the definition says. `functions` are those that its items run."""
+    """A machine that is one Distributed Map, whichever of its Map states that is. Its id names it; `labels` are the Map
+    states', and `results` the prefix in the reports bucket, as the definition says. `functions` are those that its
+    items run."""
 
     def __init__(
         self,
@@ -44,7 +45,7 @@ class _ListingMap(Construct):
         keys: Keys,
         storage: Storage,
         definition: Mapping[str, Any],
-        label: str,
+        labels: Sequence[str],
         results: str,
         functions: Sequence[lambda_.IFunction],
         filled_in: Mapping[str, str],
@@ -69,7 +70,7 @@ class _ListingMap(Construct):
                 *permissions.invoke(list(functions)),
                 *permissions.put_events(catalog_bus),
                 *permissions.write_results(storage.reports, results),
-                *permissions.run_children(Stack.of(self), name, label),
+                *permissions.run_children(Stack.of(self), name, labels),
             ],
             config=config,
             keys=keys,
@@ -78,7 +79,7 @@ class _ListingMap(Construct):
 
 
 class Backfill(_ListingMap):
-    """Takes in what is under a prefix already."""
+    """Takes in what is there already: under a prefix, in an inventory, or on a list of keys."""
 
     def __init__(
         self,
@@ -92,6 +93,7 @@ class Backfill(_ListingMap):
         failure_recorder: lambda_.IFunction,
         catalog_bus: events.IEventBus,
     ) -> None:
+        name, labels = f"{settings.config.stack_name}-{id}", ["Objects", "Inventory", "List"]
         super().__init__(
             scope,
             id,
@@ -99,15 +101,20 @@ class Backfill(_ListingMap):
             keys=keys,
             storage=storage,
             definition=definitions.backfill(),
-            label="Objects",
+            labels=labels,
             results="backfill/",
             functions=[*tasks.all, failure_recorder],
             filled_in={
                 **substitutions(tasks, catalog_bus),
                 "RecordFailureArn": failure_recorder.function_arn,
                 "SessionPrefix": settings.config.session_prefix,
+                "LandingBuckets": intake_environment(settings, storage)["LANDING_BUCKETS"],
             },
-            statements=permissions.list_objects(*storage.arrivals),
+            statements=[
+                *permissions.list_objects(*storage.arrivals),
+                *permissions.read_inventories(*storage.inventories),
+                *permissions.count_children(Stack.of(scope), name, labels),
+            ],
             catalog_bus=catalog_bus,
         )
 
@@ -153,7 +160,7 @@ class Adoption(_ListingMap):
             keys=keys,
             storage=storage,
             definition=definitions.adoption(),
-            label="Adoptions",
+            labels=["Adoptions"],
             results="adoption/",
             functions=[adopt_object, failure_recorder],
             filled_in={

@@ -77,6 +77,22 @@ def within_express(states: Mapping[str, Any]) -> Json:
     return {name: _shortened(state) for name, state in states.items()}
 
 
+def with_other_names(processor: Mapping[str, Any], suffix: str) -> Json:
+    """The ItemProcessor with a suffix to each state's name: no two states of a machine may have one name, wherever they
+    are."""
+
+    def renamed(part: Any) -> Any:
+        if isinstance(part, list):
+            return [renamed(one) for one in part]
+        if not isinstance(part, dict):
+            return part
+        ways = ("Next", "Default", "StartAt")
+        return {name: value + suffix if name in ways else renamed(value) for name, value in part.items()}
+
+    states = {name + suffix: renamed(state) for name, state in processor["States"].items()}
+    return {**processor, "StartAt": processor["StartAt"] + suffix, "States": states}
+
+
 def with_item_processors(definition: Mapping[str, Any], processors: Mapping[str, Json]) -> Json:
     """A machine's definition with an ItemProcessor in each of the Map states named.
 

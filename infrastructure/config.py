@@ -91,6 +91,8 @@ class StageConfig(ProtectionConfig, RetentionConfig):
     - `landing_bucket_key_arn`: the KMS key of that existing bucket, if it is encrypted with one.
     - `source_buckets`: further existing buckets whose objects a backfill may take in, each with the ARN of its
       KMS key, or null: `{"old-records": null}`. Nothing there starts an intake by itself.
+    - `inventory_buckets`: existing buckets that S3 writes inventories into, from which a backfill may read what
+      there is; with their KMS keys' ARNs or null, as above.
     - `backfill_concurrency`: how many objects a backfill takes in at once; each runs one function at a time.
     - `processed_in_landing_bucket`: file under `session_prefix` of the landing bucket instead of a bucket of
       its own. The upload rule never matches that prefix, so nothing is taken in twice.
@@ -120,6 +122,7 @@ class StageConfig(ProtectionConfig, RetentionConfig):
     landing_bucket: str | None = None
     landing_bucket_key_arn: str | None = None
     source_buckets: Mapping[str, str | None] = field(default_factory=dict)
+    inventory_buckets: Mapping[str, str | None] = field(default_factory=dict)
     backfill_concurrency: int = 40
     processed_in_landing_bucket: bool = False
     session_prefix: str = "processed/"
@@ -204,7 +207,8 @@ class _Reader:
             stage=stage,
             landing_bucket=self._text("landing_bucket", _BUCKET_NAME, "an S3 bucket's name or null"),
             landing_bucket_key_arn=self._text("landing_bucket_key_arn", _KEY_ARN, "a KMS key's ARN or null"),
-            source_buckets=self._source_buckets(),
+            source_buckets=self._buckets("source_buckets"),
+            inventory_buckets=self._buckets("inventory_buckets"),
             backfill_concurrency=self._bounded("backfill_concurrency", 1, 10_000),
             processed_in_landing_bucket=self._boolean("processed_in_landing_bucket"),
             session_prefix=self._prefix(),
@@ -254,7 +258,7 @@ class _Reader:
             )
         if settings["quarantine_readers"] and not settings["malware_scan"]:
             raise self._error("quarantine_readers", "has no quarantine", "only together with malware_scan")
-        if settings["malware_scan"] and self._source_buckets():
+        if settings["malware_scan"] and self._buckets("source_buckets"):
             # Their verdicts would start intakes, which nothing there may do by itself.
             raise self._error(
                 "source_buckets",
@@ -295,15 +299,15 @@ class _Reader:
             raise self._error(key, f"{value!r} is not allowed", allowed)
         return value
 
-    def _source_buckets(self) -> Mapping[str, str | None]:
-        buckets = self._settings.get("source_buckets", {})
+    def _buckets(self, key: str) -> Mapping[str, str | None]:
+        buckets = self._settings.get(key, {})
         allowed = 'an object of bucket names with their KMS keys\' ARNs or null, e.g. {"old-records": null}'
         if not isinstance(buckets, Mapping):
-            raise self._error("source_buckets", f"{buckets!r} is not allowed", allowed)
+            raise self._error(key, f"{buckets!r} is not allowed", allowed)
         for name, arn in buckets.items():
             known = arn is None or (isinstance(arn, str) and _KEY_ARN.fullmatch(arn))
             if not known or not _BUCKET_NAME.fullmatch(name):
-                raise self._error("source_buckets", f"{name!r}: {arn!r} is not allowed", allowed)
+                raise self._error(key, f"{name!r}: {arn!r} is not allowed", allowed)
         return dict(buckets)
 
     def _bounded(self, key: str, least: int, most: int) -> int:

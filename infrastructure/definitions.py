@@ -10,6 +10,7 @@ from infrastructure.composition import (
     as_item_processor,
     express_first,
     with_item_processors,
+    with_other_names,
 )
 from infrastructure.config import PROJECT_ROOT
 
@@ -34,15 +35,22 @@ def reassign_patient() -> dict[str, Any]:
 
 
 def backfill() -> dict[str, Any]:
-    """The backfill with the object pipeline's states in its items' way."""
-    machine, state = in_file("backfill"), "TakeInEachObject"
+    """The backfill with the object pipeline's states in its items' way. Its Maps differ in where the keys come from;
+    what else they are the first one says."""
+    machine = in_file("backfill")
+    first = machine["States"]["TakeInEachObject"]
     processor = as_item_processor(
         in_file("object_pipeline"),
-        around=machine["States"][state]["ItemProcessor"],
+        around=first["ItemProcessor"],
         then="KeepTheResult",
         on_failure="RecordFailure",
     )
-    return with_item_processors(machine, {state: processor})
+    maps = {name: {**first, **state} for name, state in machine["States"].items() if state["Type"] == "Map"}
+    processors = {
+        name: processor if name == "TakeInEachObject" else with_other_names(processor, f"Of{state['Label']}")
+        for name, state in maps.items()
+    }
+    return with_item_processors({**machine, "States": {**machine["States"], **maps}}, processors)
 
 
 def express_lane() -> dict[str, Any]:

@@ -64,6 +64,10 @@ _RESULTS = (
     "A Map Run writes its results under its own id, which is not known before it runs: everything under one prefix of "
     "this one bucket."
 )
+_INVENTORIES = (
+    "S3 writes an inventory below folders of its own, with the bucket's name, a configuration's and the day's: reading "
+    "only, in this one bucket that the stage names for it."
+)
 _STREAMS = (
     "A stream has a label that only DynamoDB knows; listing takes nothing finer than the table's streams."
 )
@@ -99,6 +103,24 @@ def tell_absent(*buckets: s3.IBucket) -> list[Permission]:
 
 def list_objects(*buckets: s3.IBucket) -> list[Permission]:
     return [_allow("ListObjects", ["s3:ListBucket"], [bucket.bucket_arn for bucket in buckets])]
+
+
+def read_inventories(*buckets: s3.IBucket) -> list[Permission]:
+    """Read the inventories of other buckets that S3 writes into these."""
+    return [
+        *(
+            _allow(
+                "ReadInventories",
+                ["s3:GetObject"],
+                [bucket.arn_for_objects("*")],
+                wide=_of(bucket, "ReadInventoriesOf", _INVENTORIES),
+            )
+            for bucket in buckets
+        ),
+        *_use_keys(
+            [bucket.encryption_key for bucket in buckets], "DecryptInventories", ["kms:Decrypt"], via="s3"
+        ),
+    ]
 
 
 def read_object_tags(*buckets: s3.IBucket) -> list[Permission]:
@@ -310,27 +332,40 @@ def start_executions(machine_arn: str) -> list[Permission]:
     return [_allow("StartExecutions", ["states:StartExecution"], [machine_arn])]
 
 
-def run_children(scope: Stack, machine_name: str, label: str) -> list[Permission]:
-    """What a machine needs to run the child executions of its own Distributed Map, and to go on with them."""
-
-    def of(resource: str, name: str) -> str:
-        return scope.format_arn(
-            service="states",
-            resource=resource,
-            resource_name=name,
-            arn_format=ArnFormat.COLON_RESOURCE_NAME,
-        )
-
-    machine, children = of("stateMachine", machine_name), of("execution", f"{machine_name}/{label}:*")
+def run_children(scope: Stack, machine_name: str, labels: Sequence[str]) -> list[Permission]:
+    """What a machine needs to run the child executions of its own Distributed Maps, and to go on with them."""
+    children = [
+        _states(scope, resource, f"{machine_name}/{label}:*")
+        for label in labels
+        for resource in ("execution", "express")
+    ]
     return [
-        _allow("StartChildren", ["states:StartExecution"], [machine]),
+        _allow("StartChildren", ["states:StartExecution"], [_states(scope, "stateMachine", machine_name)]),
         _allow(
             "RunChildren",
             ["states:DescribeExecution", "states:RedriveExecution", "states:StopExecution"],
-            [children, of("express", f"{machine_name}/{label}:*")],
+            children,
             wide=Wide(f"RunChildrenOf{machine_name.rpartition('-')[2]}", _CHILDREN),
         ),
     ]
+
+
+def count_children(scope: Stack, machine_name: str, labels: Sequence[str]) -> list[Permission]:
+    """Ask the machine's own Map Runs how many items they had."""
+    return [
+        _allow(
+            "CountChildren",
+            ["states:DescribeMapRun"],
+            [_states(scope, "mapRun", f"{machine_name}/{label}:*") for label in labels],
+            wide=Wide(f"CountChildrenOf{machine_name.rpartition('-')[2]}", _CHILDREN),
+        )
+    ]
+
+
+def _states(scope: Stack, resource: str, name: str) -> str:
+    return scope.format_arn(
+        service="states", resource=resource, resource_name=name, arn_format=ArnFormat.COLON_RESOURCE_NAME
+    )
 
 
 def describe_executions(scope: Stack, machine_name: str, key: kms.IKey) -> list[Permission]:

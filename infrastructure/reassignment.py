@@ -76,7 +76,7 @@ class Reassignment(Construct):
             statements=[
                 *permissions.invoke([*tasks.all, *self.functions]),
                 *permissions.put_events(catalog_bus),
-                *permissions.run_children(Stack.of(self), name, LABEL),
+                *permissions.run_children(Stack.of(self), name, [LABEL]),
             ],
             config=config,
             keys=keys,

@@ -253,7 +253,7 @@ class CarefileStack(Stack):
                     Work(
                         name="Backfills",
                         machine=backfill.machine,
-                        says="A backfill ended with more failures than it was allowed.",
+                        says="A backfill ended with more failures than it was allowed, or found nothing.",
                         section="statesexceedtoleratedfailurethreshold",
                     ),
                     Work(

@@ -5,7 +5,7 @@ Invariants: versioned, under the right key, TLS only, nothing public. What was n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from aws_cdk import Duration
@@ -43,7 +43,7 @@ class Storage(Construct):
     """`landing` and `processed`; one and the same bucket, or a bucket of someone else's, by configuration.
 
     `arrivals` are the buckets that intake accepts: the landing bucket, and those whose objects a backfill may take in.
-    `reports` holds what backfills did to each object.
+    `inventories` are those that S3 writes inventories into. `reports` holds what backfills did to each object.
     """
 
     def __init__(self, scope: Construct, id: str, *, config: StageConfig, key: kms.IKey) -> None:
@@ -58,7 +58,8 @@ class Storage(Construct):
             self.landing = self._existing_landing_bucket(config.landing_bucket)
         else:
             self.landing = self._landing_bucket()
-        self.arrivals = (self.landing, *self._source_buckets())
+        self.arrivals = (self.landing, *self._existing("Source", config.source_buckets))
+        self.inventories = (*self._existing("Inventory", config.inventory_buckets),)
         self.reports = self._bucket("ReportsBucket", [_abandoned_uploads(), _expiring("ExpireReports", 90)])
         if config.processed_in_landing_bucket:
             self.processed = self.landing
@@ -135,11 +136,11 @@ class Storage(Construct):
             encryption_key=kms.Key.from_key_arn(self, "LandingBucketKey", key_arn) if key_arn else None,
         )
 
-    def _source_buckets(self) -> Iterator[s3.IBucket]:
-        for number, (name, key_arn) in enumerate(self._config.source_buckets.items(), start=1):
-            key = kms.Key.from_key_arn(self, f"SourceKey{number}", key_arn) if key_arn else None
+    def _existing(self, kind: str, buckets: Mapping[str, str | None]) -> Iterator[s3.IBucket]:
+        for number, (name, key_arn) in enumerate(buckets.items(), start=1):
+            key = kms.Key.from_key_arn(self, f"{kind}Key{number}", key_arn) if key_arn else None
             yield s3.Bucket.from_bucket_attributes(
-                self, f"SourceBucket{number}", bucket_name=name, encryption_key=key
+                self, f"{kind}Bucket{number}", bucket_name=name, encryption_key=key
             )
 
     def _kept(self) -> list[s3.LifecycleRule]:

@@ -3,7 +3,8 @@ ResultWriter, gives every child the identity of its parent, and cannot go on wit
 
 As on AWS: the fields of a Map state may be JSONata; a child is an execution of its own, and an Express one is not
 listed; a run that exceeded its tolerance starts no more children; the results are in S3, one file a status, with a
-manifest; the redrive of the parent goes on with the Map Run and runs again only the items that did not succeed.
+manifest; the redrive of the parent goes on with the Map Run and runs again only the items that did not succeed; the
+items may be the rows of an S3 inventory, as they stand in its CSV files.
 
 Differences that remain: ItemBatcher is not there; a Standard child is begun anew instead of where it failed; an Express
 child is not ended after five minutes.
@@ -12,8 +13,12 @@ child is not ended after five minutes.
 from __future__ import annotations
 
 import copy
+import csv
+import gzip
+import io
 import json
 import threading
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any
@@ -125,6 +130,8 @@ class _Run:
         if reader is None:
             return list(sfn._jsonata_state_field(self.state, "Items", "array", self.raw, self.context))
         arguments = sfn._apply_jsonata_template(reader["Arguments"], self.raw, self.context)
+        if reader.get("ReaderConfig", {}).get("InputType") == "MANIFEST":
+            return list(_rows(arguments["Bucket"], arguments["Key"]))
         return list(sfn._read_map_items({**reader, "Arguments": arguments}, self.raw, self.context))
 
     def _selected(self, index: int, item: Any) -> Any:
@@ -212,3 +219,23 @@ class _Run:
             "Output": json.dumps(item[4]) if item[1] == "SUCCEEDED" else None,
         }
         return line | {name: value for name, value in more.items() if value is not None}
+
+
+def _rows(bucket: str, key: str) -> Iterator[Json]:
+    """The rows of an S3 inventory by its manifest, each with the columns that the manifest names."""
+    manifest = json.loads(_bytes(bucket, key))
+    if manifest["fileFormat"] != "CSV":
+        raise sfn._ExecutionError("States.ItemReaderFailed", "An inventory has to be in the format CSV.")
+    columns = [name.strip() for name in manifest["fileSchema"].split(",")]
+    for file in manifest["files"]:
+        body = _bytes(manifest["destinationBucket"].rpartition(":")[2], file["key"])
+        text = (gzip.decompress(body) if file["key"].endswith(".gz") else body).decode()
+        for row in csv.reader(io.StringIO(text)):
+            yield dict(zip(columns, row, strict=False))
+
+
+def _bytes(bucket: str, key: str) -> bytes:
+    status, _, body = s3._get_object(bucket, key, {}, {})
+    if status != 200:
+        raise sfn._ExecutionError("States.ItemReaderFailed", "The specified key does not exist.")
+    return bytes(body)

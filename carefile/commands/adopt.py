@@ -16,7 +16,7 @@ from carefile.exits import Exit
 from carefile.into_landing import IntoLanding
 from carefile.listing import Item, Place, items, must_be_there, place_in
 from carefile.map_run_view import shown_to_the_end
-from carefile.map_runs import of_adoption, refuse_half_finished
+from carefile.map_runs import Asked, of_adoption, refuse_half_finished
 from carefile.problem import Problem
 from carefile.rule_table import rules_of
 from carefile.view import Column, View, plain
@@ -80,7 +80,7 @@ def adopt(
     runs = of_adoption(connection)
     asked = {"bucket": where.bucket, "prefix": where.prefix, "tolerated_failure_percentage": tolerate}
     if not afresh:
-        refuse_half_finished(runs, asked, COMMAND)
+        refuse_half_finished(runs, Asked(where), COMMAND)
     arn = runs.start(asked)
     view.note(f"Begun as {arn.rpartition(':')[2]}.")
     return shown_to_the_end(view, runs, arn, COMMAND) if follow else Exit.DONE

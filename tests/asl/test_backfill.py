@@ -8,10 +8,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote_plus
 
 import pytest
 from jsonata import Jsonata
 
+from carefile.inventory import current_key
+from carefile.listing import Place
 from infrastructure import definitions
 from lambdas import record_failure
 from lambdas.core.errors import RejectedObject
@@ -23,12 +26,21 @@ FILLED: dict[str, Any] = json.loads(
     json.dumps(definitions.backfill())
     .replace("${SessionPrefix}", "processed/")
     .replace("${Concurrency}", "40")
+    .replace("${LandingBuckets}", f"{LANDING},old-records")
 )
+STATES = FILLED["States"]
+MAPS = {name: state for name, state in STATES.items() if state["Type"] == "Map"}
 STATE = FILLED["States"]["TakeInEachObject"]
 ITEM = STATE["ItemProcessor"]["States"]
 # The linter knows Distributed Maps as they were before JSONata and before the writer's formats.
-UNKNOWN_TO_THE_LINTER = ("MaxConcurrency", "ToleratedFailurePercentage", "Label", "WriterConfig")
-INPUT = {"bucket": "landing", "prefix": "documents/"}
+UNKNOWN_TO_THE_LINTER = (
+    "MaxConcurrency",
+    "ToleratedFailurePercentage",
+    "Label",
+    "WriterConfig",
+    "InputType",
+)
+INPUT = {"bucket": LANDING, "prefix": "documents/"}
 
 
 @pytest.mark.parametrize("machine", [definitions.backfill, definitions.adoption])
@@ -50,21 +62,150 @@ def test_the_composed_machine_is_sound(machine: Callable[[], dict[str, Any]], tm
 def test_every_expression_is_jsonata_and_every_state_has_a_comment(
     machine: Callable[[], dict[str, Any]],
 ) -> None:
-    (whole,) = machine()["States"].values()
-    for place, text in expressions(whole):
+    states = machine()["States"]
+    for place, text in expressions(states):
         Jsonata(text.replace("${Concurrency}", "40"))
         assert "$$." not in text, place
-    for name, state in whole["ItemProcessor"]["States"].items():
+    for state in [*states.values()]:
+        states |= state.get("ItemProcessor", {}).get("States", {})
+    for name, state in states.items():
         for part in (state, *state.get("Choices", ()), *state.get("Retry", ())):
             assert len(part["Comment"]) > 5, name
 
 
+def test_wherever_the_keys_come_from_the_run_is_the_same() -> None:
+    assert {state["Label"] for state in MAPS.values()} == {"Objects", "Inventory", "List"}
+    assert len({state["ItemReader"]["Resource"] for state in MAPS.values()}) == 2
+    own = {"Comment", "Label", "ItemReader", "ItemSelector"}
+    alike = [
+        json.dumps({name: value for name, value in state.items() if name not in own}).replace(
+            f"Of{state['Label']}", ""
+        )
+        for state in MAPS.values()
+    ]
+    assert alike[0] == alike[1] == alike[2]
+
+
+@pytest.mark.parametrize(
+    "machine", [definitions.backfill, definitions.adoption, definitions.reassign_patient]
+)
+def test_no_two_states_of_a_machine_have_one_name(machine: Callable[[], dict[str, Any]]) -> None:
+    states = machine()["States"]
+    names = [*states]
+    for state in states.values():
+        names += state.get("ItemProcessor", {}).get("States", {})
+    assert len(names) == len(set(names))
+
+
+def selected(name: str, value: dict[str, Any], **more: Any) -> Any:
+    context = {"Map": {"Item": {"Index": 0, "Value": value}}}
+    return evaluated(MAPS[name]["ItemSelector"], input=INPUT | more, context=context)
+
+
 def test_an_item_is_what_a_person_would_type() -> None:
-    context = {"Map": {"Item": {"Index": 0, "Value": {"Key": "documents/P/a+b 50%25.pdf", "Size": 3}}}}
-    assert evaluated(STATE["ItemSelector"], input=INPUT, context=context) == {
-        "bucket": "landing",
-        "key": "documents/P/a+b 50%25.pdf",
-    }
+    key = "documents/P/a+b 50%25.pdf"
+    told = {"bucket": LANDING, "key": key}
+    assert selected("TakeInEachObject", {"Key": key, "Size": 3}) == told
+    assert selected("TakeInEachOfAList", {"key": key}) == told
+
+
+ODD = (
+    "documents/P/a+b 50%25.pdf",
+    "documents/P/100% 1/2 (3).txt",
+    "documents/Zoë/ü 日本 😀.txt",
+    'documents/P/quote"and,comma.txt',
+    "documents/P/%2B+%20.txt",
+    "documents/P/line\nbreak\\.txt",
+)
+
+
+@pytest.mark.parametrize("key", ODD)
+def test_a_row_of_an_inventory_is_decoded_there_and_in_the_command_alike(key: str) -> None:
+    row = {"Bucket": LANDING, "Key": quote_plus(key, safe="/"), "Size": "3"}
+    assert selected("TakeInEachOfAnInventory", row) == {"bucket": LANDING, "key": key}
+    assert current_key(row, Place(LANDING, "documents/")) == key
+
+
+@pytest.mark.parametrize(
+    ("columns", "counts"),
+    [
+        ({}, True),
+        ({"IsLatest": "true", "IsDeleteMarker": "false"}, True),
+        ({"IsLatest": "TRUE", "IsDeleteMarker": ""}, True),
+        ({"IsLatest": "false", "IsDeleteMarker": "false"}, False),
+        ({"IsLatest": "False"}, False),
+        ({"IsLatest": "true", "IsDeleteMarker": "true"}, False),
+        ({"Bucket": "another"}, False),
+        ({"Key": "elsewhere/x.txt"}, False),
+        ({"Key": "Documents/x.txt"}, False),
+    ],
+)
+def test_only_current_objects_under_the_prefix_count_in_an_inventory(
+    columns: dict[str, str], counts: bool
+) -> None:
+    row = {"Bucket": LANDING, "Key": "documents/P/x.txt", **columns}
+    item = selected("TakeInEachOfAnInventory", row)
+    assert (next_of(ITEM["PassOverWhatIsNoUpload"], input=item) == "ClassifyObject") is counts
+    assert (current_key(row, Place(LANDING, "documents/")) is not None) is counts
+
+
+@pytest.mark.parametrize(
+    ("given", "following"),
+    [
+        (INPUT, "TakeInEachObject"),
+        ({"bucket": "old-records", "prefix": ""}, "TakeInEachObject"),
+        (INPUT | {"tolerated_failure_percentage": 0}, "TakeInEachObject"),
+        (
+            INPUT | {"inventory": {"bucket": "inventories", "key": "x/manifest.json"}},
+            "TakeInEachOfAnInventory",
+        ),
+        (INPUT | {"list": "backfill/lists/x.jsonl", "failed_of": "another"}, "TakeInEachOfAList"),
+    ],
+)
+def test_what_was_typed_says_where_the_keys_come_from(given: dict[str, Any], following: str) -> None:
+    assert next_of(STATES["CheckRequest"], input=given) == following
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({}, "bucket-not-allowed"),
+        ([], "bucket-not-allowed"),
+        ("documents/", "bucket-not-allowed"),
+        ({"prefix": "documents/"}, "bucket-not-allowed"),
+        ({"bucket": "", "prefix": ""}, "bucket-not-allowed"),
+        ({"bucket": None, "prefix": ""}, "bucket-not-allowed"),
+        ({"bucket": {"name": LANDING}, "prefix": ""}, "bucket-not-allowed"),
+        ({"bucket": "somebody-elses", "prefix": ""}, "bucket-not-allowed"),
+        ({"bucket": LANDING[:-1], "prefix": ""}, "bucket-not-allowed"),
+        ({"bucket": LANDING}, "prefix-missing"),
+        ({"bucket": LANDING, "prefix": 7}, "prefix-missing"),
+        ({"bucket": LANDING, "prefix": None}, "prefix-missing"),
+        (INPUT | {"tolerated_failure_percentage": "5"}, "tolerance-not-a-number"),
+        (INPUT | {"inventory": "s3://inventories/x/manifest.json"}, "inventory-without-manifest"),
+        (INPUT | {"inventory": {"bucket": "inventories"}}, "inventory-without-manifest"),
+        (INPUT | {"list": ["a", "b"]}, "list-not-a-key"),
+    ],
+)
+def test_what_can_not_be_is_refused_by_name_and_never_by_an_expression(given: Any, reason: str) -> None:
+    (rule,) = [
+        rule for rule in STATES["CheckRequest"]["Choices"] if evaluated(rule["Condition"], input=given)
+    ][:1]
+    assert rule["Next"] == "RejectRequest"
+    told = evaluated(STATES["RejectRequest"]["Cause"], input=evaluated(rule["Output"], input=given))
+    assert told.startswith(f"{reason}: ")
+    assert STATES["RejectRequest"]["Error"] == "RejectedBackfill"
+
+
+@pytest.mark.parametrize(("total", "following"), [(0, "NothingThere"), (1, "TakenIn")])
+def test_a_run_over_nothing_is_no_success(total: int, following: str) -> None:
+    given = {"MapRunArn": "arn:run", "ResultWriterDetails": {"Bucket": "reports", "Key": "backfill/x"}}
+    asked = evaluated(STATES["CountObjects"]["Arguments"], input=given)
+    assert asked == {"MapRunArn": "arn:run"}
+    counted = {"ItemCounts": {"Total": total, "Succeeded": total, "Failed": 0}}
+    output = evaluated(STATES["CountObjects"]["Output"], input=given, result=counted)
+    assert output["objects"] == {"total": total, "succeeded": total, "failed": 0}
+    assert next_of(STATES["WasThereAny"], input=output) == following
 
 
 @pytest.mark.parametrize(
@@ -82,6 +223,7 @@ def test_no_run_tolerates_that_most_failed(asked: float | None, held: float) -> 
         ("a", "ClassifyObject"),
         ("not/processed/x.txt", "ClassifyObject"),
         ("documents/P/", "NoUpload"),
+        ("", "NoUpload"),
         ("/", "NoUpload"),
         ("processed/P_x/original.txt", "NoUpload"),
         ("processed/", "NoUpload"),

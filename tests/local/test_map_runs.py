@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
+import io
 import json
 from typing import Any
 
@@ -162,3 +165,66 @@ def test_canary_a_distributed_map_in_jsonata_is_not_understood_without_it(unmend
     run = Run(unmended_aws, ["a"], ToleratedFailurePercentage=0, MaxConcurrency=1)
     assert run.ended["status"] == "FAILED"
     assert run.ended["error"] == "States.ItemReaderFailed"
+
+
+def inventory(run_bucket: str, aws: EmbeddedAws, rows: list[list[str]], name: str = "data.csv.gz") -> str:
+    """An inventory as S3 writes one; the key of its manifest."""
+    text = io.StringIO()
+    csv.writer(text, quoting=csv.QUOTE_ALL).writerows(rows)
+    body = text.getvalue().encode()
+    s3 = aws.client("s3")
+    s3.put_object(
+        Bucket=run_bucket,
+        Key=f"inventory/data/{name}",
+        Body=gzip.compress(body) if name.endswith(".gz") else body,
+    )
+    manifest = {
+        "sourceBucket": run_bucket,
+        "destinationBucket": f"arn:aws:s3:::{run_bucket}",
+        "version": "2016-11-30",
+        "creationTimestamp": "1732406400000",
+        "fileFormat": "CSV",
+        "fileSchema": "Bucket, Key, VersionId, IsLatest",
+        "files": [{"key": f"inventory/data/{name}", "size": len(body), "MD5checksum": ""}],
+    }
+    s3.put_object(Bucket=run_bucket, Key="inventory/manifest.json", Body=json.dumps(manifest).encode())
+    return "inventory/manifest.json"
+
+
+@pytest.mark.parametrize("name", ["data.csv.gz", "data.csv"])
+def test_the_rows_of_an_inventory_come_as_they_stand_in_its_files(bare_aws: EmbeddedAws, name: str) -> None:
+    bucket = stubs.bucket(bare_aws)
+    rows = [["there", "a%2Bb+50%2525", "v1", "true"], ["there", 'quote"and,comma', "v2", "false"]]
+    key = inventory(bucket, bare_aws, rows, name)
+    run = Run(
+        bare_aws,
+        [],
+        ItemReader={
+            "Resource": "arn:aws:states:::s3:getObject",
+            "ReaderConfig": {"InputType": "MANIFEST"},
+            "Arguments": {"Bucket": bucket, "Key": key},
+        },
+        ItemSelector={"key": "{% $string($states.context.Map.Item.Value) %}"},
+    )
+    assert run.ended["status"] == "SUCCEEDED", run.ended.get("cause")
+    seen = [json.loads(json.loads(line["Output"])["key"]) for line in run.lines("SUCCEEDED")]
+    assert seen == [
+        {"Bucket": "there", "Key": "a%2Bb+50%2525", "VersionId": "v1", "IsLatest": "true"},
+        {"Bucket": "there", "Key": 'quote"and,comma', "VersionId": "v2", "IsLatest": "false"},
+    ]
+
+
+def test_a_manifest_that_is_not_there_fails_the_run(bare_aws: EmbeddedAws) -> None:
+    reader = {
+        "Resource": "arn:aws:states:::s3:getObject",
+        "ReaderConfig": {"InputType": "MANIFEST"},
+        "Arguments": {"Bucket": stubs.bucket(bare_aws), "Key": "nothing/manifest.json"},
+    }
+    run = Run(bare_aws, [], ItemReader=reader)
+    assert (run.ended["status"], run.ended["error"]) == ("FAILED", "States.ItemReaderFailed")
+
+
+def test_a_run_over_nothing_has_no_items_and_succeeds(bare_aws: EmbeddedAws) -> None:
+    run = Run(bare_aws, [])
+    assert run.ended["status"] == "SUCCEEDED"
+    assert run.counts() == {}

@@ -19,8 +19,8 @@ def machine(stage: Synthesised) -> dict[str, Any]:
 
 
 def test_each_object_takes_the_way_of_the_pipelines_own_states(stage: Synthesised) -> None:
-    (state,) = json.loads(machine(stage)["DefinitionString"])["States"].values()
-    processor = state["ItemProcessor"]
+    states = json.loads(machine(stage)["DefinitionString"])["States"]
+    processor = states["TakeInEachObject"]["ItemProcessor"]
     assert processor["ProcessorConfig"] == {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"}
     assert processor["States"].keys() > STATES.keys()
     for name, own in STATES.items():
@@ -59,13 +59,37 @@ def test_children_are_the_machines_own(stage: Synthesised, name: str) -> None:
     assert len(statements) == 2
     for statement in statements:
         assert f"Carefile-test-{name}" in json.dumps(statement["Resource"])
+    states = json.loads(stage.only(MACHINE, named=name)[1]["DefinitionString"])["States"].values()
+    run = json.dumps([s["Resource"] for s in statements if s["Sid"] == "RunChildren"])
+    for label in (state["Label"] for state in states if state["Type"] == "Map"):
+        assert f"/{label}:*" in run
+
+
+def test_only_what_is_uncommon_of_millions_of_items_is_logged(stage: Synthesised) -> None:
+    assert machine(stage)["LoggingConfiguration"]["Level"] == "ERROR"
+
+
+def test_inventories_are_read_where_the_stage_names_their_bucket_and_nothing_else_is_done_there(
+    stage: Synthesised, synthesise: Any
+) -> None:
+    assert not [s for s in stage.statements_of("BackfillRole") if s["Sid"] == "ReadInventories"]
+    key = "arn:aws:kms:eu-west-1:111122223333:key/inventories"
+    further = synthesise(inventory_buckets={"inventories": key})
+    named = [s for s in further.statements_of("BackfillRole") if "inventories" in json.dumps(s)]
+    assert {s["Sid"]: s["Action"] for s in named} == {
+        "ReadInventories": "s3:GetObject",
+        "DecryptInventories": "kms:Decrypt",
+    }
+    assert not [s for s in further.statements_of("AdoptionRole") if "inventories" in json.dumps(s)]
+    accepted = further.function("ClassifyObject")["Environment"]["Variables"]["LANDING_BUCKETS"]
+    assert "inventories" not in json.dumps(accepted)
 
 
 def test_the_adoption_is_composed_of_the_pipelines_announcement(stage: Synthesised) -> None:
     deployed = stage.only(MACHINE, named="Adoption")[1]
     placeholders = set(re.findall(r"\$\{([^}]*)\}", deployed["DefinitionString"]))
     assert placeholders == set(deployed["DefinitionSubstitutions"])
-    (state,) = json.loads(deployed["DefinitionString"])["States"].values()
+    state = json.loads(deployed["DefinitionString"])["States"]["AdoptEachObject"]
     announce = state["ItemProcessor"]["States"]["EmitCatalogEvent"]
     assert announce["Arguments"] == STATES["EmitCatalogEvent"]["Arguments"]
     assert not [s for s in stage.statements_of("AdoptObjectRole") if "s3:DeleteObject" in s["Action"]]

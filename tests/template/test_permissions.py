@@ -116,7 +116,7 @@ ALLOWED = {
         *TRACES,
     },
     "Pipeline": MACHINE,
-    "Backfill": {*MACHINE, *LISTING_MAP},
+    "Backfill": {*MACHINE, *LISTING_MAP, "states:DescribeMapRun"},
     "Adoption": {*MACHINE, *LISTING_MAP},
     "AdoptObject": {
         *{"s3:GetObject", "s3:PutObject", "s3:ListBucket", "kms:GenerateDataKey"},

@@ -1,4 +1,4 @@
-"""The bill is made of exact counts, on both lanes. Times are in it, and nothing here depends on one."""
+"""The bill is made of exact counts, on each lane. Times are in it, and nothing here depends on one."""
 
 from __future__ import annotations
 
@@ -20,6 +20,15 @@ def counted() -> dict[str, Operations]:
         patch.setattr(counting, "OBJECTS", OBJECTS)
         patch.setattr(counting, "OBJECTS_A_BATCH", OBJECTS)
         return {kind: counting.count(kind) for kind in ("session", "document")}
+
+
+@pytest.fixture(scope="module")
+def counted_again() -> dict[str, Operations]:
+    """A backfill over objects that are filed already."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(counting, "OBJECTS", OBJECTS)
+        patch.setattr(counting, "OBJECTS_A_BATCH", OBJECTS)
+        return {kind: counting.count(kind, there_already=True) for kind in ("session", "document")}
 
 
 def of_all(operations: Operations) -> dict[str, int]:
@@ -73,13 +82,51 @@ def usd(operations: Operations, lane: Lane) -> dict[str, float]:
 
 
 def test_the_lanes_differ_in_the_execution_alone(counted: dict[str, Operations]) -> None:
-    standard, express = (usd(counted["session"], lane) for lane in Lane)
+    standard, express = (usd(counted["session"], lane) for lane in (Lane.STANDARD, Lane.EXPRESS_FIRST))
     assert standard["Transitions"] == 5 * prices.STATE_TRANSITION
     assert standard.keys() - express.keys() == {"Transitions"}
     assert express.keys() - standard.keys() == {"Express"}
     assert {name: standard[name] for name in standard.keys() & express.keys()} == {
         name: express[name] for name in standard.keys() & express.keys()
     }
+
+
+def test_a_backfill_pays_no_transition_and_no_event_of_s3_but_its_listing_and_its_results(
+    counted: dict[str, Operations],
+) -> None:
+    for operations in counted.values():
+        express, backfill = (usd(operations, lane) for lane in (Lane.EXPRESS_FIRST, Lane.BACKFILL))
+        assert backfill.keys() - express.keys() == {"Listing", "Results"}
+        assert express.keys() <= backfill.keys()
+        assert express["Events"] - backfill["Events"] == prices.EVENT
+        assert backfill["Listing"] == prices.S3_WRITE / 1000
+        assert 0 < backfill["Results"] < 0.1
+        assert backfill["Express"] >= express["Express"]
+        same = express.keys() - {"Express", "Events"}
+        assert {name: express[name] for name in same} == {name: backfill[name] for name in same}
+
+
+def test_what_is_filed_already_costs_a_backfill_exactly_these_calls_and_writes_nothing(
+    counted_again: dict[str, Operations],
+) -> None:
+    assert of_all(counted_again["session"]) == {
+        "HeadObject": 9,
+        "GetObjectTagging": 3,
+        "BatchGetItem": 3,
+        # The mark of each, and an entry that the catalog has already.
+        "GetItem": 3,
+        "PutItem": 3,
+    }
+    assert of_all(counted_again["document"]) == {
+        "HeadObject": 18,
+        "GetObject": 3,
+        "GetObjectTagging": 3,
+        "GetItem": 6,
+        "PutItem": 3,
+    }
+    for operations in counted_again.values():
+        assert usd(operations, Lane.BACKFILL)["S3 writes"] == 0
+        assert bill.total(operations, Lane.BACKFILL) < bill.total(operations, Lane.STANDARD) / 10
 
 
 def test_a_call_that_no_line_of_the_bill_knows_does_not_pass_unnoticed(

@@ -17,6 +17,7 @@ from carefile.commands import migrate as command
 from carefile.commands.migrate import Step, migrate
 from carefile.connection import Connection
 from carefile.exits import Exit
+from carefile.listing import Place
 from carefile.map_runs import Run
 from carefile.old_layout import must_be_of_old_layout, patient_named, why_not
 from carefile.problem import Problem
@@ -44,6 +45,7 @@ class Runs:
     def __init__(self, world: World) -> None:
         self.world, self.begun, self.redriven = world, 0, 0
         self.asked: Json = {}
+        self.again = "--failed-of"
         self.status = "RUNNING"
         self.failed_items: set[str] = set()
         self.called: Callable[[], None] = lambda: None
@@ -58,7 +60,7 @@ class Runs:
         self.redriven, self.status = self.redriven + 1, "RUNNING"
         return arn
 
-    def latest_about(self, _: Json) -> Run | None:
+    def latest_at(self, _: Place) -> Run | None:
         self.called()
         return self._run(f"arn:run-{self.begun}") if self.begun else None
 
@@ -88,7 +90,7 @@ class Runs:
 
     def _run(self, arn: str) -> Run:
         counts = {"total": 1, "succeeded": 0 if self.failed_items else 1}
-        return Run(arn, self.status, counts, None, None, self.redriven, None)
+        return Run(arn, self.status, counts, None, None, self.redriven, None, None)
 
 
 @pytest.fixture
@@ -372,7 +374,9 @@ class TestInterrupted:
         runs = Old(None)  # type: ignore[arg-type]
         runs.start({})
         runs.status = "ABORTED"
-        assert migration_copy.begun_or_gone_on_with(runs, {}, afresh=False) == ("arn:run-2", "Begun")  # type: ignore[arg-type]
+        assert migration_copy.begun_or_gone_on_with(
+            runs, {"bucket": LANDING, "prefix": ANA}, afresh=False
+        ) == ("arn:run-2", "Begun")  # type: ignore[arg-type]
 
     def test_what_it_says_to_do_is_its_own_command(
         self, step: Migrate, runs: Runs, originals: dict[str, str], capsys: pytest.CaptureFixture[str]
