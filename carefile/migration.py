@@ -21,7 +21,7 @@ from carefile.connection import Connection
 from carefile.entries import Entries, Entry
 from carefile.listing import Place
 from carefile.old_layout import patient_named
-from carefile.private_files import opened
+from carefile.private_files import alone, opened
 from lambdas.core.catalog import KEY, text_in
 from lambdas.core.classification import session_tree
 from lambdas.core.layout import Owner
@@ -96,9 +96,10 @@ class Comparison:
         known = {line["key"]: line for line in kept if line["verified"]}
         whole = self._lines.with_name(f"{self._lines.name}.part")
         with (
-            ThreadPoolExecutor(_THREADS) as pool,
-            opened(whole) as out,
             opened(self._progress, append=True) as progress,
+            alone(progress),
+            opened(whole) as out,
+            ThreadPoolExecutor(_THREADS) as pool,
         ):
             progress.write("\n")  # ends what may have been torn
             source = originals(self._s3, self._place)

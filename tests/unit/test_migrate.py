@@ -20,6 +20,7 @@ from carefile.exits import Exit
 from carefile.listing import Place
 from carefile.map_runs import Run
 from carefile.old_layout import must_be_of_old_layout, patient_named, why_not
+from carefile.private_files import alone, opened
 from carefile.problem import Problem
 from carefile.rule_table import rules_of
 from carefile.view import View
@@ -458,6 +459,20 @@ class TestBadInput:
         with pytest.raises(Problem, match="keeps no versions"):
             step(Step.RETIRE, retire_originals=True)
         assert len(landed(world)) == len(ORIGINALS)
+
+    def test_a_comparison_beside_another_one_in_the_folder(
+        self, step: Migrate, originals: dict[str, str], tmp_path: Path
+    ) -> None:
+        step(Step.COPY)
+        folder = tmp_path / "migration"
+        folder.mkdir()
+        with (
+            opened(folder / "compared.jsonl", append=True) as progress,
+            alone(progress),
+            pytest.raises(Problem, match="another command is at work"),
+        ):
+            step(Step.VERIFY)
+        assert step(Step.VERIFY) is Exit.DONE
 
     def test_the_report_of_another_stack_retires_nothing(
         self, world: World, step: Migrate, originals: dict[str, str], connection: Connection
