@@ -1,7 +1,7 @@
 """Whose a text is that was meant as JSON and is not parsed: too large, cut or damaged.
 
-Plain fields and FHIR patients are picked out where they stand. How they belong together is not known, so they may
-contradict, and never decide.
+Its beginning is read as far as it is whole and within our limits; from what follows, plain fields and FHIR patients
+are picked out where they stand. How those belong together is not known. All may contradict, and never decide.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from lambdas.readers.draft import Draft
 from lambdas.readers.fhir_patient import PERHAPS_PATIENTS, tell_resources
 from lambdas.readers.json_objects import Found
 from lambdas.readers.json_patient import FIELDS
-from lambdas.readers.json_values import Number, Object
+from lambdas.readers.json_values import Number, Object, parse_beginning
+from lambdas.readers.patients import tell_patients
 
 _FIELD = re.compile(
     rf'"({"|".join(FIELDS)})"\s*+:\s*+("(?:[^"\\]|\\.){{0,300}}+"|-?\d[\d.eE+-]{{0,300}}+(?=[\s,\]}}]))',
@@ -30,8 +31,14 @@ _DECODER = json.JSONDecoder(object_pairs_hook=Object, parse_int=Number, parse_fl
 def glimpse_patients(text: str, draft: Draft) -> None:
     """Tell whom the text seems to name. The content decides nothing."""
     draft.candidates_complete = False
+    beginning, end = parse_beginning(text)
+    tell_patients([("", beginning)], draft)
+    _pick(text, end, draft)
+
+
+def _pick(text: str, start: int, draft: Draft) -> None:
     seen: set[tuple[str, str]] = set()
-    for match in _FIELD.finditer(text):
+    for match in _FIELD.finditer(text, start):
         field, written = match.groups()
         if (field, written) in seen:
             continue
@@ -43,14 +50,14 @@ def glimpse_patients(text: str, draft: Draft) -> None:
         # One scope for all: beside ids of the first field, those of others may be further names of the same patients.
         candidate = PatientCandidate(value.strip(), where, None, FIELDS.index(field), "text")
         draft.candidate(candidate, is_doubtful=True)
-    tell_resources(_holders(text), draft)
+    tell_resources(_holders(text, start), draft)
 
 
-def _holders(text: str) -> list[Found]:
+def _holders(text: str, begin: int) -> list[Found]:
     """The objects that are patients, or name one, each once, in no more than two passes."""
     found: dict[tuple[str, str], Found] = {}
-    left = 2 * len(text)
-    for match in _HOLDER.finditer(text):
+    left = 2 * (len(text) - begin)
+    for match in _HOLDER.finditer(text, begin):
         start = match.end()
         try:
             item, end = _DECODER.raw_decode(text, start)

@@ -11,6 +11,7 @@ from typing import TypeAlias
 from lambdas.readers.limits import MAX_JSON_DEPTH, MAX_JSON_VALUES
 
 _STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_TOKEN = re.compile(_STRING.pattern + r"|[][{},]", re.DOTALL)
 _NOT_BRACKETS = re.compile(r"[^][}{]+")
 
 
@@ -81,6 +82,43 @@ def parse(text: str) -> Value:
     except RecursionError:
         raise ValueError("nested too deep") from None
     return value
+
+
+def parse_beginning(text: str) -> tuple[Value, int]:
+    """The value that a text begins, as far as it is whole and within our limits, and where that ends. None and 0 if
+    there is nothing of it.
+    """
+    limit = len(text)
+    for _ in range(2):
+        end, closing = _last_whole(text, limit)
+        try:
+            return parse(text[:end] + closing), end
+        except json.JSONDecodeError as error:
+            limit = min(error.pos, end)  # damaged there: what stands before it, then
+        except ValueError:
+            break
+    return None, 0
+
+
+def _last_whole(text: str, limit: int) -> tuple[int, str]:
+    """The last place before which every value is whole, and the brackets that would close the text there."""
+    closing: list[str] = []
+    whole = weight = 0
+    for token in _TOKEN.finditer(text, 0, limit):
+        sign = text[token.start()]
+        if sign == '"':
+            continue
+        weight += 1
+        if weight > MAX_JSON_VALUES or (sign in "[{" and len(closing) == MAX_JSON_DEPTH):
+            break
+        if sign in "[{":
+            closing.append("]" if sign == "[" else "}")
+        elif sign in "]}":
+            if not closing:
+                break
+            closing.pop()
+        whole = token.start() if sign == "," else token.end()
+    return whole, "".join(reversed(closing))
 
 
 @dataclass(frozen=True, slots=True)
