@@ -23,7 +23,7 @@ from markupsafe import Markup
 
 from lambdas.core.extraction import REPLACEMENT, Block, Extraction, Heading, Reason, Status, Table, clean
 from lambdas.readers.draft import FACTS
-from lambdas.readers.page_records import MONTHS, come_first, groups
+from lambdas.readers.page_records import MONTHS, come_first, groups, readable
 
 _HERE = Path(__file__).parent
 _STYLE = (_HERE / "page.css").read_text(encoding="utf-8")
@@ -48,6 +48,8 @@ _FORMATS = {
     "hl7v2": "HL7 v2",
     "cda": "Clinical document (CDA)",
     "dicom": "DICOM",
+    "empty": "Empty file",
+    "unknown": "Unknown type",
 }
 _UNITS = ("kB", "MB", "GB", "TB")
 _READING = {
@@ -100,6 +102,7 @@ def _template() -> jinja2.Template:
     )
     environment.filters |= {
         "grouped": lambda number: f"{number:,}",
+        "readable": readable,
         "titled": lambda name: name[:1].upper() + name[1:],
     }
     environment.tests |= {"aligned": lambda text: bool(_ALIGNED.search(text)), "facts": _is_facts}
