@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -41,3 +42,45 @@ def test_a_replay_of_the_intake_bus_takes_everything_in_again_and_changes_nothin
         assert {stored: pipeline.read(stored) for stored in pipeline.keys("processed/Lena_Vogt_8_")} == before
     finally:
         events.delete_archive(ArchiveName="replayed")
+
+
+def test_a_replay_of_the_catalog_bus_brings_back_an_entry_and_takes_none_back(pipeline: Pipeline) -> None:
+    events, key = pipeline.aws.client("events"), "documents/Lena_Vogt_8/cataloged again.txt"
+    arn = events.describe_event_bus(Name=pipeline.aws.outputs["CatalogBusName"])["Arn"]
+    table, dynamodb = pipeline.aws.outputs["CatalogTableName"], pipeline.aws.client("dynamodb")
+    archive = events.create_archive(ArchiveName="catalog", EventSourceArn=arn)["ArchiveArn"]
+
+    def replay(name: str) -> None:
+        now = datetime.now(UTC)
+        events.start_replay(
+            ReplayName=name,
+            EventSourceArn=archive,
+            Destination={"Arn": arn},
+            EventStartTime=now - timedelta(minutes=5),
+            EventEndTime=now + timedelta(minutes=1),
+        )
+        eventually(lambda: events.describe_replay(ReplayName=name)["State"] == "COMPLETED")
+
+    try:
+        pipeline.filed(key, b"the first")
+        pipeline.filed(key, b"the second")
+        (*_, newest) = sorted(pipeline.events_of(key, count=2), key=lambda event: event["revision"])
+        source = {"source_id": {"S": newest["source_id"]}}
+        shown = eventually(lambda: _entry_of(pipeline, newest))
+
+        dynamodb.delete_item(TableName=table, Key=source)
+        replay("lost")
+        assert eventually(lambda: _entry_of(pipeline, newest)) == shown
+
+        # Both events come again, the older one too.
+        replay("unneeded")
+        pipeline.events_of(key, count=6)
+        assert dynamodb.get_item(TableName=table, Key=source)["Item"] == shown
+    finally:
+        events.delete_archive(ArchiveName="catalog")
+
+
+def _entry_of(pipeline: Pipeline, event: dict[str, Any]) -> dict[str, Any] | None:
+    """The catalog's entry of an event's source, once it is that event's."""
+    entry = pipeline.catalog_entry(event["source_id"])
+    return entry if entry["event_id"]["S"] == event["event_id"] else None
