@@ -34,6 +34,9 @@ def _read(source: Source, draft: Draft) -> None:
         draft.cut("segments", "The file has more segments than are read.", MAX_SEGMENTS)
     if not are_all or source.text_is_cut or _ends_in_an_identifier(messages, source.text):
         draft.candidates_complete = False
+    speak_of_patients = {any(segment.name == "PID" for segment in message) for message in messages}
+    if len(speak_of_patients) > 1:
+        draft.doubt("unnamed-patient", "A message in this file does not say whose it is.")
     _tell_facts(messages, draft)
     for number, message in enumerate(messages, 1):
         place = f"message {number}: " if len(messages) > 1 else ""

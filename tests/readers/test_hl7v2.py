@@ -117,6 +117,7 @@ def test_every_field_stands_in_the_record() -> None:
         (("PID|1||A^^^H", "PID|2||B^^^H"), {"A", "B"}, True),
         (("PID|1||A^^^H^MR", HEADER, "PID|1||B^^^S^SS"), {"A", "B"}, True),
         (("PID|1||A", HEADER, "PID|1||"), {"A"}, False),
+        (("PID|1||A^^^H^MR", HEADER, "OBX|1|TX|a||b"), {"A"}, False),
         (('PID|1||""',), set(), False),
         (("PID|1|X||Y||Z",), set(), False),
         (("OBX|1|NM|x||1",), set(), True),
