@@ -2,7 +2,6 @@
 
 Fixtures to import into a conftest:
     deployed_aws   the whole stack, as `make up` deploys it; shared by a session
-    express_aws    on the same AWS, a stack of the lane express-first beside it; shared by a session
     scanned_aws    the same with a stack that waits for malware protection
     bare_aws       the same emulator with nothing in it; shared by a session
     unmended_aws   ministack as it comes, for the canaries of the mends; shared by a session
@@ -11,6 +10,7 @@ Fixtures to import into a conftest:
 from __future__ import annotations
 
 import dataclasses
+import json
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -111,19 +111,33 @@ def unmended_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedA
 @pytest.fixture(scope="session")
 def deployed_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
     with running(tmp_path_factory.mktemp("deployed")) as aws:
-        deployment.bring_up_to_date(aws.settings)
+        bring_up(aws)
         yield aws
-
-
-@pytest.fixture(scope="session")
-def express_aws(deployed_aws: EmbeddedAws) -> EmbeddedAws:
-    aws = EmbeddedAws(dataclasses.replace(deployed_aws.settings, stage="local-express"))
-    deployment.bring_up_to_date(aws.settings)
-    return aws
 
 
 @pytest.fixture(scope="session")
 def scanned_aws(deployed_aws: EmbeddedAws) -> EmbeddedAws:
     aws = EmbeddedAws(dataclasses.replace(deployed_aws.settings, stage="local-scanned"))
-    deployment.bring_up_to_date(aws.settings)
+    bring_up(aws)
     return aws
+
+
+def on_express_lane(aws: EmbeddedAws) -> EmbeddedAws:
+    """A stack of the lane express-first, made on this AWS if it is not there yet."""
+    there = EmbeddedAws(dataclasses.replace(aws.settings, stage="local-express"))
+    bring_up(there)
+    return there
+
+
+_assemblies: dict[str, Path] = {}
+
+
+def bring_up(aws: EmbeddedAws) -> None:
+    """Deploy the stack if it is not there. A stage is synthesised once for all embedded AWSs of these tests."""
+    settings = aws.settings
+    synthesised = _assemblies.setdefault(settings.stage, settings.cloud_assembly)
+    if synthesised == settings.cloud_assembly:
+        deployment.bring_up_to_date(settings)
+    elif deployment.stack_outputs(settings) is None:
+        deployment.deploy(settings, synthesised)
+        settings.deployed_file.write_text(json.dumps({"sources": deployment.source_digest()}))

@@ -15,7 +15,6 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from local import deployment
-from local.settings import STACK_NAME
 from tests.embedded import EmbeddedAws
 
 REFUSED = {"AccessDenied", "AccessDeniedException", "403", "AuthorizationError", "NotAuthorized"}
@@ -188,13 +187,14 @@ class Roles:
 
     def __init__(self, aws: EmbeddedAws) -> None:
         self._aws = aws
+        self._name = f"tests-{aws.settings.stage}"
         iam = aws.client("iam")
-        iam.create_user(UserName="tests")
+        iam.create_user(UserName=self._name)
         statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}
         iam.put_user_policy(
-            UserName="tests", PolicyName="act", PolicyDocument=json.dumps({"Statement": [statement]})
+            UserName=self._name, PolicyName="act", PolicyDocument=json.dumps({"Statement": [statement]})
         )
-        self._user = iam.create_access_key(UserName="tests")["AccessKey"]
+        self._user = iam.create_access_key(UserName=self._name)["AccessKey"]
 
     def all(self) -> dict[str, str]:
         """The stack's roles: their names by their logical ids, without what CloudFormation adds to those."""
@@ -203,7 +203,7 @@ class Roles:
             re.sub(r"RoleRole[0-9A-F]{8}$|Role[0-9A-F]{8}$", "", item["LogicalResourceId"]): item[
                 "PhysicalResourceId"
             ]
-            for page in resources.paginate(StackName=STACK_NAME)
+            for page in resources.paginate(StackName=self._aws.settings.stack_name)
             for item in page["StackResourceSummaries"]
             if item["ResourceType"] == "AWS::IAM::Role"
         }
@@ -231,7 +231,7 @@ class Roles:
 
     @property
     def _arn(self) -> str:
-        return str(self._aws.client("iam").get_user(UserName="tests")["User"]["Arn"])
+        return str(self._aws.client("iam").get_user(UserName=self._name)["User"]["Arn"])
 
     def _client(self, service: str, key_id: str, secret: str, token: str | None) -> Any:
         return deployment.client(self._aws.settings, service, (key_id, secret, token))

@@ -6,15 +6,61 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
-from local import deployment, processes
-from tests.embedded import EmbeddedAws, deployed_aws, eventually, express_aws, running, scanned_aws
+from local import processes
+from tests.embedded import (
+    EmbeddedAws,
+    bring_up,
+    deployed_aws,
+    eventually,
+    on_express_lane,
+    running,
+    scanned_aws,
+)
 
-__all__ = ["deployed_aws", "express_aws", "scanned_aws"]
+__all__ = ["deployed_aws", "scanned_aws"]
+
+BOTH = ("standard", "express-first")
+# The tests that hold on one lane, each with its reason. Every other one runs on both.
+STANDARD_ONLY: Mapping[str, str] = {
+    "test_an_upload_goes_through_five_states": "Step Functions keeps no history of an Express execution",
+    "test_an_execution_that_a_stop_interrupted_is_marked_and_can_be_redriven": (
+        "of an Express execution that is interrupted nobody hears; `carefile reconcile` finds its object"
+    ),
+    "test_a_role_may_do_its_work_and_is_refused_everything_else": (
+        "the other lane has the same roles and two more, which have a test of their own"
+    ),
+    "test_whoever_has_no_role_may_do_nothing": "it tries the account, whatever the stack",
+    "test_canary_the_proxy_as_it_comes_takes_the_length_out_of_the_answer_to_a_head": "it is about the proxy",
+}
+EXPRESS_ONLY: Mapping[str, str] = {
+    "test_an_upload_that_goes_well_starts_no_standard_execution_and_is_a_duplicate_when_typed": (
+        "the lane's own promise"
+    ),
+    "test_what_fails_after_filing_is_promoted_redriven_and_cataloged_once": "the lane's own promise",
+    "test_the_operators_command_follows_an_upload_and_shows_what_is_known_of_it": (
+        "tests/operator does it on the other lane"
+    ),
+    "test_the_roles_of_the_express_lane_may_start_and_call_and_nothing_else": "the other lane does not have them",
+}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every test that has the fixture `lane`, itself or through another one, is one test a lane."""
+    if "lane" in metafunc.fixturenames:
+        name, (standard, express) = metafunc.function.__name__, BOTH
+        lanes = [standard] if name in STANDARD_ONLY else [express] if name in EXPRESS_ONLY else BOTH
+        metafunc.parametrize("lane", lanes, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def lane(request: pytest.FixtureRequest) -> str:
+    """Which lane the stack under test takes uploads in by."""
+    return str(request.param)
 
 
 class Pipeline:
@@ -39,6 +85,14 @@ class Pipeline:
         execution = self.execution_of(key, self.upload(key, body, **arguments))
         assert execution["status"] == "SUCCEEDED", execution
         return json.loads(execution["output"])
+
+    def intakes_of(self, key: str) -> int:
+        """How many intakes of a key began, by the lane's own way to tell."""
+        return len(self.executions_of(key))
+
+    def end_of(self, key: str, version_id: str) -> dict[str, Any] | None:
+        """How the intake of a version ended that no execution of the machine tells of."""
+        return None
 
     def executions_of(self, key: str) -> list[dict[str, Any]]:
         """All executions whose input names the key, the newest first."""
@@ -173,6 +227,15 @@ class ExpressPipeline(Pipeline):
 
         return eventually(ended)
 
+    def intakes_of(self, key: str) -> int:
+        return sum(event["source"]["key"] == key for event in self.heard()) + len(self.executions_of(key))
+
+    def end_of(self, key: str, version_id: str) -> dict[str, Any] | None:
+        status = self.tags(self.landing, key, VersionId=version_id).get("pipeline-status")
+        if status not in ("cataloged", "superseded"):
+            return None
+        return {"status": "SUCCEEDED", "output": json.dumps({"disposition": status})}
+
     def _as_execution(self, key: str, version_id: str | None) -> dict[str, Any] | None:
         about = [event for event in self.heard() if event["source"]["key"] == key]
         found = [event for event in about if version_id in (None, event["source"]["version_id"])]
@@ -189,25 +252,23 @@ class ExpressPipeline(Pipeline):
 
 
 @pytest.fixture(scope="session")
-def breakable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    """The pipeline on an embedded AWS of its own, so that breaking it disturbs nobody."""
+def breakable_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(processes.MODULES, "aws", "tests.local.refusing_server")
         with running(tmp_path_factory.mktemp("breakable")) as aws:
-            deployment.bring_up_to_date(aws.settings)
-            yield Pipeline(aws, listen(aws))
+            yield aws
 
 
 @pytest.fixture(scope="session")
-def pipeline(deployed_aws: EmbeddedAws) -> Pipeline:
+def breakable(breakable_aws: EmbeddedAws, lane: str) -> Pipeline:
+    """The pipeline on an embedded AWS of its own, so that breaking it disturbs nobody."""
+    return deployed(breakable_aws, lane)
+
+
+@pytest.fixture(scope="session")
+def pipeline(deployed_aws: EmbeddedAws, lane: str) -> Pipeline:
     """The deployed pipeline, with a queue that hears everything on the catalog bus."""
-    return Pipeline(deployed_aws, listen(deployed_aws))
-
-
-@pytest.fixture(scope="session")
-def express_pipeline(express_aws: EmbeddedAws) -> ExpressPipeline:
-    """The same on the lane express-first, in a stack of its own."""
-    return ExpressPipeline(express_aws, listen(express_aws))
+    return deployed(deployed_aws, lane)
 
 
 @pytest.fixture(scope="session")
@@ -216,13 +277,13 @@ def scanned_pipeline(scanned_aws: EmbeddedAws) -> Pipeline:
     return Pipeline(scanned_aws, listen(scanned_aws))
 
 
-@pytest.fixture(params=["standard", "express-first"])
-def either_lane(request: pytest.FixtureRequest) -> Pipeline:
-    """A test that gets this one holds on both lanes."""
-    found: Pipeline = request.getfixturevalue(
-        "pipeline" if request.param == "standard" else "express_pipeline"
-    )
-    return found
+def deployed(aws: EmbeddedAws, lane: str) -> Pipeline:
+    """The pipeline of a lane, in a stack of its own on this AWS."""
+    if lane == "express-first":
+        there = on_express_lane(aws)
+        return ExpressPipeline(there, listen(there))
+    bring_up(aws)
+    return Pipeline(aws, listen(aws))
 
 
 def listen(aws: EmbeddedAws) -> str:

@@ -52,6 +52,7 @@ class Crowd:
         self.uploads: list[Uploaded] = []
         self.peak_memory = 0
         self._executions: dict[str, Json] = {}
+        self._unseen: dict[str, Json] = {}
 
     def upload(self, files: Sequence[File]) -> None:
         by_key: dict[str, list[File]] = defaultdict(list)
@@ -90,6 +91,7 @@ class Crowd:
     def forget(self) -> None:
         """What was learned of executions: the embedded AWS may know less of them now."""
         self._executions.clear()
+        self._unseen.clear()
 
     def without_execution(self) -> list[Uploaded]:
         ends = self.ends()
@@ -117,7 +119,20 @@ class Crowd:
             version_id = version_asked(found)
             if version_id in mine:
                 ends[version_id].append(found)
+        unseen = [upload for upload in self.uploads if upload.version_id not in ends]
+        for upload, end in zip(unseen, in_parallel(self._unseen_end, unseen), strict=True):
+            if end:
+                ends[upload.version_id].append(end)
         return dict(ends)
+
+    def _unseen_end(self, upload: Uploaded) -> Json | None:
+        """What the lane tells of an intake that is no execution of the machine, asked until it ended."""
+        if upload.version_id not in self._unseen:
+            end = self.pipeline.end_of(upload.key, upload.version_id)
+            if end is None:
+                return None
+            self._unseen[upload.version_id] = end
+        return self._unseen[upload.version_id]
 
     def failed(self) -> list[Uploaded]:
         """The uploads of which no execution succeeded."""

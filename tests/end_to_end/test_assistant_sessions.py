@@ -18,11 +18,12 @@ OBJECTS = 8  # the session, its agent, six messages
 def example(pipeline: Pipeline, what: str, session: str, patient: str | None) -> tuple[int, str]:
     """Run the example as its users do; how it ended and what it printed."""
     words = [what, "--session", session, *(["--patient", patient] if patient else [])]
-    environment = {"PATH": os.environ["PATH"], "CAREFILE_HOME": str(pipeline.aws.settings.home)}
+    settings = pipeline.aws.settings
+    where = {**settings.credentials, "CAREFILE_STACK": settings.stack_name}
     done = subprocess.run(
         [sys.executable, "examples/assistant.py", *words],
         cwd=ROOT,
-        env=environment,
+        env={"PATH": os.environ["PATH"], **where},
         capture_output=True,
         text=True,
         timeout=60,

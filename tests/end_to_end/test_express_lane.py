@@ -11,15 +11,15 @@ from typer.testing import CliRunner
 from carefile.app import app
 from tests.embedded import eventually
 from tests.end_to_end.breaking import wrong_setting
-from tests.end_to_end.conftest import ExpressPipeline
+from tests.end_to_end.conftest import Pipeline
 
 KEY = "documents/Nora_Gil_4/{}.txt"
 
 
 def test_an_upload_that_goes_well_starts_no_standard_execution_and_is_a_duplicate_when_typed(
-    express_pipeline: ExpressPipeline,
+    pipeline: Pipeline,
 ) -> None:
-    pipeline, key = express_pipeline, KEY.format("well")
+    key = KEY.format("well")
 
     ended = pipeline.execution_of(key, pipeline.upload(key, b"well"))
 
@@ -29,10 +29,8 @@ def test_an_upload_that_goes_well_starts_no_standard_execution_and_is_a_duplicat
     assert json.loads(typed["output"])["disposition"] == "duplicate"
 
 
-def test_what_fails_after_filing_is_promoted_redriven_and_cataloged_once(
-    express_pipeline: ExpressPipeline,
-) -> None:
-    pipeline, key = express_pipeline, KEY.format("promoted")
+def test_what_fails_after_filing_is_promoted_redriven_and_cataloged_once(pipeline: Pipeline) -> None:
+    key = KEY.format("promoted")
     nowhere = f"{pipeline.aws.settings.endpoint}/not-there"
     with wrong_setting(pipeline, "tag_object", "AWS_ENDPOINT_URL_S3", nowhere):
         failed = pipeline.execution_of(key, pipeline.upload(key, b"the same bytes"))
@@ -58,9 +56,8 @@ def test_what_fails_after_filing_is_promoted_redriven_and_cataloged_once(
 
 
 def test_the_operators_command_follows_an_upload_and_shows_what_is_known_of_it(
-    express_pipeline: ExpressPipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    pipeline = express_pipeline
     for name, value in pipeline.aws.settings.credentials.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("CAREFILE_STACK", pipeline.aws.settings.stack_name)

@@ -52,7 +52,7 @@ def storm(count: int, seed: int = 20241028) -> list[File]:
 
 @pytest.mark.timeout(max(300, int(UPLOADS * SECONDS_AN_UPLOAD * 2)))
 def test_uploads_all_at_once_each_end_once_and_the_catalog_is_what_the_bucket_holds(
-    pipeline: Pipeline, say: Callable[[str], None]
+    pipeline: Pipeline, lane: str, say: Callable[[str], None]
 ) -> None:
     crowd, before, began = Crowd(pipeline), memory_of(pipeline), time.monotonic()
     crowd.upload(storm(UPLOADS))
@@ -73,7 +73,7 @@ def test_uploads_all_at_once_each_end_once_and_the_catalog_is_what_the_bucket_ho
     assert all(len(ids) == 1 for ids in announced.values())
     seconds = ended - began
     say(
-        f"{len(crowd.uploads)} uploads of {len(crowd.newest)} keys, {len(revised)} of them overwritten: put in "
+        f"{lane}: {len(crowd.uploads)} uploads of {len(crowd.newest)} keys, {len(revised)} of them overwritten: put in "
         f"{uploaded - began:.1f} s, all at rest after {seconds:.1f} s ({len(crowd.uploads) / seconds:.1f} a second), "
         f"no entry twice; the embedded AWS grew from {before} to {crowd.peak_memory} MB"
     )

@@ -159,7 +159,7 @@ def keys() -> Iterator[str]:
 
 @pytest.mark.timeout(600)
 def test_every_odd_name_is_filed_once_byte_for_byte_in_a_place_of_its_own(
-    pipeline: Pipeline, say: Callable[[str], None]
+    pipeline: Pipeline, lane: str, say: Callable[[str], None]
 ) -> None:
     files = [
         File(key, f"the bytes of upload {number}".encode())
@@ -187,4 +187,4 @@ def test_every_odd_name_is_filed_once_byte_for_byte_in_a_place_of_its_own(
     for key in ("documents/Juan_Perez_123/a\nb.txt", "documents/Juan_Perez_123/\u202efdp.exe"):
         prefix = rest.catalog[uploaded[key]]["prefix"]["S"]
         assert json.loads(pipeline.read(prefix + "_manifest.json"))["owner"]["key"] == key
-    say(f"{len(files)} odd names, each filed once, byte for byte, in a place of its own")
+    say(f"{lane}: {len(files)} odd names, each filed once, byte for byte, in a place of its own")

@@ -205,19 +205,16 @@ def test_one_name_leads_from_the_upload_through_every_log_to_the_catalog(pipelin
     (event,) = pipeline.events_of(key)
     entry = pipeline.catalog_entry(event["source_id"])
     assert entry["execution"]["S"] == event["execution"] == execution["executionArn"]
+    name = event["execution"].rpartition(":")[2]
 
     def services() -> set[str] | None:
         lines = [json.loads(line) for line in log_lines(pipeline) if line.startswith("{")]
-        found = {line["service"] for line in lines if line.get("correlation_id") == execution["name"]}
+        found = {line["service"] for line in lines if line.get("correlation_id") == name}
         return found if "carefile-index-catalog" in found else None
 
-    assert eventually(services) >= {
-        "carefile-classify-object",
-        "carefile-normalise-document",
-        "carefile-tag-object",
-        "carefile-index-catalog",
-    }
+    # At the level INFO an intake that goes well says how it ended, and that the catalog followed.
+    assert eventually(services) == {"carefile-normalise-document", "carefile-index-catalog"}
     folder = event["location"]["prefix"]
     for stored in pipeline.keys(folder):
         metadata = pipeline.s3.head_object(Bucket=pipeline.processed, Key=stored)["Metadata"]
-        assert execution["name"] in metadata.values()
+        assert name in metadata.values()

@@ -17,8 +17,9 @@ pytestmark = pytest.mark.timeout(120)
 def test_a_replay_of_the_intake_bus_takes_everything_in_again_and_changes_nothing(pipeline: Pipeline) -> None:
     events, key = pipeline.aws.client("events"), "documents/Lena_Vogt_8/replayed.txt"
     bus = pipeline.aws.outputs["IntakeBusName"]
+    name = f"{bus}-replayed"
     arn = events.describe_event_bus(Name=bus)["Arn"]
-    archive = events.create_archive(ArchiveName="replayed", EventSourceArn=arn)["ArchiveArn"]
+    archive = events.create_archive(ArchiveName=name, EventSourceArn=arn)["ArchiveArn"]
     try:
         pipeline.filed(key, b"once is enough")
         begun = len(pipeline.executions_of(key))
@@ -30,7 +31,7 @@ def test_a_replay_of_the_intake_bus_takes_everything_in_again_and_changes_nothin
 
         now = datetime.now(UTC)
         events.start_replay(
-            ReplayName="again",
+            ReplayName=name,
             EventSourceArn=archive,
             Destination={"Arn": arn},
             EventStartTime=now - timedelta(minutes=5),
@@ -41,14 +42,15 @@ def test_a_replay_of_the_intake_bus_takes_everything_in_again_and_changes_nothin
         assert json.loads(ended["output"])["disposition"] == "duplicate"
         assert {stored: pipeline.read(stored) for stored in pipeline.keys("processed/Lena_Vogt_8_")} == before
     finally:
-        events.delete_archive(ArchiveName="replayed")
+        events.delete_archive(ArchiveName=name)
 
 
 def test_a_replay_of_the_catalog_bus_brings_back_an_entry_and_takes_none_back(pipeline: Pipeline) -> None:
     events, key = pipeline.aws.client("events"), "documents/Lena_Vogt_8/cataloged again.txt"
-    arn = events.describe_event_bus(Name=pipeline.aws.outputs["CatalogBusName"])["Arn"]
+    bus = pipeline.aws.outputs["CatalogBusName"]
+    arn = events.describe_event_bus(Name=bus)["Arn"]
     table, dynamodb = pipeline.aws.outputs["CatalogTableName"], pipeline.aws.client("dynamodb")
-    archive = events.create_archive(ArchiveName="catalog", EventSourceArn=arn)["ArchiveArn"]
+    archive = events.create_archive(ArchiveName=f"{bus}-archived", EventSourceArn=arn)["ArchiveArn"]
 
     def replay(name: str) -> None:
         now = datetime.now(UTC)
@@ -69,15 +71,15 @@ def test_a_replay_of_the_catalog_bus_brings_back_an_entry_and_takes_none_back(pi
         shown = eventually(lambda: _entry_of(pipeline, newest))
 
         dynamodb.delete_item(TableName=table, Key=source)
-        replay("lost")
+        replay(f"{bus}-lost")
         assert eventually(lambda: _entry_of(pipeline, newest)) == shown
 
         # Both events come again, the older one too.
-        replay("unneeded")
+        replay(f"{bus}-unneeded")
         pipeline.events_of(key, count=6)
         assert dynamodb.get_item(TableName=table, Key=source)["Item"] == shown
     finally:
-        events.delete_archive(ArchiveName="catalog")
+        events.delete_archive(ArchiveName=f"{bus}-archived")
 
 
 def _entry_of(pipeline: Pipeline, event: dict[str, Any]) -> dict[str, Any] | None:

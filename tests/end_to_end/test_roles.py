@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import pytest
 
-from local.settings import STACK_NAME
 from tests.end_to_end.attempts import ATTEMPTS, FILED, UPLOAD, Places, Roles, refused
 from tests.end_to_end.conftest import Pipeline
 
@@ -57,6 +56,13 @@ MAY: dict[str, set[str]] = {
     "Assignments": {"start a reassignment"},
 }
 
+# The lane express-first has these beside them.
+MAY_ON_EXPRESS: dict[str, set[str]] = {
+    "ExpressLane": {"call a function", "announce on the catalog bus", "start an execution"},
+    # It starts another machine than those that are tried.
+    "IntakeExpress": set(),
+}
+
 
 @pytest.fixture(scope="module")
 def roles(pipeline: Pipeline) -> Roles:
@@ -68,7 +74,7 @@ def places(pipeline: Pipeline) -> Places:
     resources = pipeline.aws.client("cloudformation").get_paginator("list_stack_resources")
     found = {
         item["LogicalResourceId"]: item["PhysicalResourceId"]
-        for page in resources.paginate(StackName=STACK_NAME)
+        for page in resources.paginate(StackName=pipeline.aws.settings.stack_name)
         for item in page["StackResourceSummaries"]
     }
 
@@ -113,8 +119,17 @@ def test_a_role_may_do_its_work_and_is_refused_everything_else(
     assert allowed == MAY[role] != set()
 
 
-def test_every_role_of_the_stack_is_tried(roles: Roles) -> None:
-    assert set(roles.all()) == set(MAY)
+@pytest.mark.parametrize("role", MAY_ON_EXPRESS)
+def test_the_roles_of_the_express_lane_may_start_and_call_and_nothing_else(
+    roles: Roles, places: Places, role: str
+) -> None:
+    client = roles.acting_as(roles.all()[role])
+    allowed = {what for what, attempt in ATTEMPTS.items() if not refused(attempt, client, places)}
+    assert allowed == MAY_ON_EXPRESS[role]
+
+
+def test_every_role_of_the_stack_is_tried(roles: Roles, lane: str) -> None:
+    assert set(roles.all()) == {*MAY, *(MAY_ON_EXPRESS if lane == "express-first" else ())}
 
 
 def test_whoever_has_no_role_may_do_nothing(roles: Roles, places: Places) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.embedded import eventually
 from tests.end_to_end.conftest import Pipeline
+from tests.unit.world import created_event
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -22,9 +23,8 @@ def valid(name: str, instance: object) -> None:
 
 
 def test_a_file_with_an_odd_name_uploaded_by_the_aws_command_line_is_filed_tagged_and_announced(
-    either_lane: Pipeline, tmp_path: Path
+    pipeline: Pipeline, tmp_path: Path
 ) -> None:
-    pipeline = either_lane
     file = tmp_path / "Lab Report+50%.pdf"
     file.write_bytes((SAMPLES / "files/documents/Juan_Perez_123/lab_report.pdf").read_bytes())
     key = f"documents/Juan_Perez_123/{file.name}"
@@ -68,9 +68,8 @@ def test_a_file_with_an_odd_name_uploaded_by_the_aws_command_line_is_filed_tagge
     ],
 )
 def test_a_session_tree_keeps_its_sub_paths_and_bytes(
-    either_lane: Pipeline, tree: str, destination: str
+    pipeline: Pipeline, tree: str, destination: str
 ) -> None:
-    pipeline = either_lane
     parts = {
         "session.json": b'{"session_id": "x"}',
         "agents/agent_a/agent.json": b"{}",
@@ -120,8 +119,7 @@ def test_a_person_starts_an_intake_from_the_command_line(pipeline: Pipeline) -> 
     assert json.loads(execution["output"])["disposition"] == "duplicate"
 
 
-def test_a_submitted_object_is_filed_as_its_hint_says(either_lane: Pipeline) -> None:
-    pipeline = either_lane
+def test_a_submitted_object_is_filed_as_its_hint_says(pipeline: Pipeline) -> None:
     key = "uploads/submitted.txt"
     first = pipeline.filed(key, b"whose is it?")
     assert first["classification"]["patient"] == {"status": "unknown", "reason": "no-evidence"}
@@ -152,8 +150,7 @@ def test_a_bucket_that_is_not_allowed_is_refused_by_name(pipeline: Pipeline) -> 
     assert pipeline.states_of(execution["executionArn"]) == ["ClassifyObject"]
 
 
-def test_an_empty_file_fails_by_name_is_marked_and_announced_and_stays(either_lane: Pipeline) -> None:
-    pipeline = either_lane
+def test_an_empty_file_fails_by_name_is_marked_and_announced_and_stays(pipeline: Pipeline) -> None:
     key = "documents/Juan_Perez_123/empty.pdf"
     execution = pipeline.execution_of(key, pipeline.upload(key, b""))
 
@@ -199,7 +196,7 @@ def test_overwriting_ends_with_the_new_bytes_and_a_new_event_and_the_old_event_c
 ) -> None:
     key, folder = "documents/Ines_Mora_2/letter.txt", "processed/Ines_Mora_2_letter/"
     old = pipeline.upload(key, b"first draft")
-    old_execution = pipeline.execution_of(key, old)
+    pipeline.execution_of(key, old)
     assert pipeline.filed(key, b"second draft")["disposition"] == "cataloged"
     before = {
         stored: pipeline.s3.head_object(Bucket=pipeline.processed, Key=stored)["VersionId"]
@@ -207,7 +204,7 @@ def test_overwriting_ends_with_the_new_bytes_and_a_new_event_and_the_old_event_c
     }
     first, second = pipeline.events_of(key, count=2)
 
-    again = pipeline.start(json.loads(old_execution["input"]))
+    again = pipeline.start(created_event(key, old, pipeline.landing))
 
     assert json.loads(again["output"])["disposition"] == "superseded"
     assert pipeline.read(folder + "original.txt") == b"second draft"
@@ -227,13 +224,12 @@ def test_the_pipelines_own_writes_start_no_execution(pipeline: Pipeline) -> None
     pipeline.s3.put_object(Bucket=pipeline.landing, Key="documents/Leo_Ramos_3/", Body=b"")
     pipeline.filed("documents/Leo_Ramos_3/later.txt", b"y")
 
-    assert len(pipeline.executions_of("documents/Leo_Ramos_3/note.txt")) == 1
-    assert pipeline.executions_of("processed/Leo_Ramos_3_note/original.txt") == []
-    assert pipeline.executions_of("documents/Leo_Ramos_3/") == []
+    assert pipeline.intakes_of("documents/Leo_Ramos_3/note.txt") == 1
+    assert pipeline.intakes_of("processed/Leo_Ramos_3_note/original.txt") == 0
+    assert pipeline.intakes_of("documents/Leo_Ramos_3/") == 0
 
 
-def test_every_sample_ends_as_its_comment_says(either_lane: Pipeline) -> None:
-    pipeline = either_lane
+def test_every_sample_ends_as_its_comment_says(pipeline: Pipeline) -> None:
     uploads = json.loads((SAMPLES / "uploads.json").read_text())
     versions = {
         item["key"]: pipeline.upload(

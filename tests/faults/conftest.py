@@ -17,12 +17,20 @@ from typing import Any
 
 import pytest
 
-from local import deployment
 from tests.embedded import EmbeddedAws, free_port, running
-from tests.end_to_end.conftest import Pipeline, listen
+from tests.end_to_end.conftest import Pipeline, deployed, lane, pytest_generate_tests
+
+__all__ = ["lane", "pytest_generate_tests"]
 
 REPOSITORY = Path(__file__).parents[2]
 Rule = dict[str, Any]
+ON_AN_UPLOADS_WAY = {
+    f"carefile-{name}"
+    for name in (
+        *("classify-object", "normalise-document", "normalise-session", "tag-object"),
+        *("index-catalog", "index-sessions", "record-failure"),
+    )
+}
 
 
 class FaultProxy:
@@ -93,29 +101,36 @@ def proxy_before(aws: EmbeddedAws, log: Path, **environment: str) -> Iterator[Fa
 
 
 @pytest.fixture(scope="session")
-def fragile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    """A deployed pipeline that these tests alone disturb."""
+def fragile_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
     with running(tmp_path_factory.mktemp("fragile")) as aws:
-        deployment.bring_up_to_date(aws.settings)
-        yield Pipeline(aws, listen(aws))
+        yield aws
+
+
+@pytest.fixture(scope="session")
+def fragile(fragile_aws: EmbeddedAws, lane: str) -> Pipeline:
+    """A deployed pipeline that these tests alone disturb."""
+    return deployed(fragile_aws, lane)
 
 
 @pytest.fixture
 def proxy(fragile: Pipeline, tmp_path: Path) -> Iterator[FaultProxy]:
-    """The proxy, with all functions' calls of AWS going through it."""
-    with proxy_before(fragile.aws, tmp_path / "proxy.log") as proxy, routed(fragile.aws, proxy):
+    """The proxy, with the calls that the functions make of AWS going through it."""
+    with proxy_before(fragile.aws, tmp_path / "proxy.log") as proxy, routed(fragile, proxy):
         yield proxy
 
 
 @contextmanager
-def routed(aws: EmbeddedAws, proxy: FaultProxy) -> Iterator[None]:
-    client = aws.client("lambda")
+def routed(pipeline: Pipeline, proxy: FaultProxy) -> Iterator[None]:
+    client, catalog = pipeline.aws.client("lambda"), pipeline.aws.outputs["CatalogTableName"]
     functions = {
         item["FunctionName"]: item["Environment"]["Variables"]
         for page in client.get_paginator("list_functions").paginate()
         for item in page["Functions"]
+        for named in [item.get("Environment", {}).get("Variables", {})]
+        if named.get("LANDING_BUCKETS") == pipeline.landing or named.get("CATALOG_TABLE") == catalog
     }
-    assert len(functions) >= 6, sorted(functions)
+    services = {variables["POWERTOOLS_SERVICE_NAME"] for variables in functions.values()}
+    assert services >= ON_AN_UPLOADS_WAY, services
     for name, variables in functions.items():
         client.update_function_configuration(
             FunctionName=name, Environment={"Variables": {**variables, "AWS_ENDPOINT_URL": proxy.endpoint}}

@@ -27,7 +27,7 @@ from tests.faults.test_services import UPLOADS, files
 
 @pytest.mark.timeout(max(300, UPLOADS * 6))
 def test_nothing_is_lost_when_the_embedded_aws_is_killed_in_the_middle(
-    fragile: Pipeline, say: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+    fragile: Pipeline, lane: str, say: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings, crowd = fragile.aws.settings, Crowd(fragile)
     crowd.upload(files(UPLOADS // 2, "cataloged"))
@@ -51,9 +51,9 @@ def test_nothing_is_lost_when_the_embedded_aws_is_killed_in_the_middle(
     Rest.of(crowd).assert_right()
     shown = len(crowd.newest) - len(before.lost())
     say(
-        f"{len(crowd.uploads)} uploads, {done} executions ended, then SIGKILL; back after {took:.1f} s with every "
-        f"version in the landing bucket, {shown} of {len(crowd.newest)} files shown and cataloged, "
-        f"{remembered['SUCCEEDED']} executions succeeded, {remembered['FAILED']} failed, "
+        f"{lane}: {len(crowd.uploads)} uploads, {done} of their intakes ended, then SIGKILL; back after "
+        f"{took:.1f} s with every version in the landing bucket, {shown} of {len(crowd.newest)} files shown and "
+        f"cataloged, {remembered['SUCCEEDED']} known to have succeeded, {remembered['FAILED']} failed, "
         f"{len(crowd.uploads) - remembered.total()} forgotten; then {again}; nothing lost"
     )
 
