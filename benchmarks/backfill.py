@@ -272,7 +272,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         result = measured(aws, steps(options.most), progress)
     RESULTS.mkdir(exist_ok=True)
     million = {
-        f"{kind}, {ended}": bill.total(count(kind, there_already=there_already), bill.Lane.BACKFILL)
+        f"{kind}, {ended}": bill.total(
+            count(kind, lane=bill.Lane.BACKFILL, there_already=there_already), bill.Lane.BACKFILL
+        )
         for kind in ("session", "document")
         for ended, there_already in (("cataloged", False), ("duplicate", True))
     }

@@ -13,15 +13,8 @@ from benchmarks.operations import Operations, Work
 
 WRITES = {"PutObject", "CopyObject", "PutObjectTagging", "DeleteObject", "ListObjectsV2"}
 READS = {"HeadObject", "GetObject", "GetObjectTagging"}
-
-# What Lambda itself writes of an invocation.
-PLATFORM_LINES = (
-    "START RequestId: 8f5f2c1e-0c2b-4d8b-9d8e-0b1f2a3c4d5e Version: $LATEST\n",
-    "END RequestId: 8f5f2c1e-0c2b-4d8b-9d8e-0b1f2a3c4d5e\n",
-    "REPORT RequestId: 8f5f2c1e-0c2b-4d8b-9d8e-0b1f2a3c4d5e\tDuration: 123.45 ms\tBilled Duration: 124 ms\t"
-    "Memory Size: 256 MB\tMax Memory Used: 112 MB\t\n"
-    "XRAY TraceId: 1-67123456-0123456789abcdef01234567\tSegmentId: 0123456789abcdef\tSampled: false\t\n",
-)
+ENVELOPE = 500  # bytes that EventBridge adds to an event's detail
+STATE_MS = 15  # what a state of an Express execution takes beside its function
 
 
 # What a Map Run writes of each item that succeeded, beside its input and output.
@@ -73,12 +66,12 @@ def duration_ms(work: Work) -> float:
     return work.cpu_ms * max(1, prices.PROCESSOR_MB / work.memory_mb) + waiting
 
 
-def lines(counted: Operations, lane: Lane) -> Iterator[Line]:
-    """The bill of one million such objects."""
+def lines(counted: Operations, lane: Lane, promoted: int = 0) -> Iterator[Line]:
+    """The bill of one million such objects, counted on that lane."""
     calls = counted.calls
     writes = sum(count for name, count in calls.items() if name in WRITES)
     reads = sum(count for name, count in calls.items() if name in READS)
-    yield from _executions(counted, lane)
+    yield from executions(counted, lane, promoted)
     yield Line("S3 writes", f"{writes:.2f} PUT, COPY, tagging", writes * prices.S3_WRITE)
     yield Line("S3 reads", f"{reads:.2f} HEAD, GET", reads * prices.S3_READ)
     announced = math.ceil(counted.event_bytes / 65_536)
@@ -97,30 +90,31 @@ def lines(counted: Operations, lane: Lane) -> Iterator[Line]:
     yield Line(
         "Lambda time", f"{seconds * 1000:.1f} MB s", seconds * prices.LAMBDA_GB_SECOND * prices.MILLION
     )
-    own = counted.of_works("log_bytes") + prices.LOG_EVENT_OVERHEAD * counted.of_works("log_events")
-    platform = sum(len(line) + prices.LOG_EVENT_OVERHEAD for line in PLATFORM_LINES) * invocations
-    yield Line("Logs", f"{own:.0f} B ours, {platform:.0f} B Lambda's", _logs(own + platform))
-    yield Line("Traces", f"{prices.TRACED:.0%} of them", prices.TRACED * prices.TRACE)
-    yield Line("Tags", f"{counted.tags} a month", counted.tags * prices.TAG_MONTH * prices.MILLION, True)
-
-
-def total(counted: Operations, lane: Lane) -> float:
-    """All of it, the first month of tags included."""
-    return sum(line.usd for line in lines(counted, lane))
-
-
-def _executions(counted: Operations, lane: Lane) -> Iterator[Line]:
-    if lane is Lane.STANDARD:
-        transitions = len(counted.states)
-        yield Line("Transitions", f"{transitions}", transitions * prices.STATE_TRANSITION)
-        return
-    waits = sum(
-        duration_ms(work) * work.per_object for work in counted.works if not work.function.startswith("Index")
+    own, lines_ = counted.of_works("log_bytes"), counted.of_works("log_events")
+    logged = (own + prices.LOG_EVENT_OVERHEAD * lines_) * prices.MILLION / prices.GB
+    yield Line("Logs", f"{own:.0f} B in {lines_:.2f} lines", logged * prices.LOG_GB)
+    archived = (counted.event_bytes + ENVELOPE) * prices.MILLION / prices.GB
+    yield Line(
+        "Event archive",
+        f"{counted.event_bytes + ENVELOPE:,} B",
+        archived * (prices.ARCHIVE_GB + prices.ARCHIVE_GB_MONTH),
     )
-    states = len(counted.states) + (AROUND_AN_ITEM if lane is Lane.BACKFILL else 0)
-    steps = math.ceil((waits + 15 * states) / 100)
-    time = steps * 0.1 * 64 / 1024 * prices.EXPRESS_GB_SECOND * prices.MILLION
-    yield Line("Express", f"1 request, {steps * 100} ms", prices.EXPRESS_REQUEST + time)
+    yield Line("Traces", f"{prices.TRACED:.0%} of them", prices.TRACED * prices.TRACE)
+    yield Line("Tags", f"{counted.tags:.2f} a month", counted.tags * prices.TAG_MONTH * prices.MILLION, True)
+
+
+def total(counted: Operations, lane: Lane, promoted: int = 0) -> float:
+    """All of it, the first month of tags included."""
+    return sum(line.usd for line in lines(counted, lane, promoted))
+
+
+def executions(counted: Operations, lane: Lane, promoted: int = 0) -> Iterator[Line]:
+    """`promoted`: of the states, how many are those of the Standard execution that the object was promoted to."""
+    standard = len(counted.states) if lane is Lane.STANDARD else promoted
+    if standard:
+        yield Line("Transitions", f"{standard}", standard * prices.STATE_TRANSITION)
+    if lane is not Lane.STANDARD:
+        yield from _express(counted, lane, len(counted.states) - promoted)
     if lane is Lane.BACKFILL:
         yield Line("Listing", f"1 LIST of {KEYS_A_LISTING}", prices.S3_WRITE / KEYS_A_LISTING)
         size = len(json.dumps(_RESULT)) + 1
@@ -128,5 +122,11 @@ def _executions(counted: Operations, lane: Lane) -> Iterator[Line]:
         yield Line("Results", f"{size} B for 90 days", kept + prices.S3_WRITE * size / RESULTS_PART)
 
 
-def _logs(size: float) -> float:
-    return size * prices.MILLION / prices.GB * prices.LOG_GB
+def _express(counted: Operations, lane: Lane, states: int) -> Iterator[Line]:
+    waits = sum(
+        duration_ms(work) * work.per_object for work in counted.works if not work.function.startswith("Index")
+    )
+    states += AROUND_AN_ITEM if lane is Lane.BACKFILL else 0
+    steps = math.ceil((waits + STATE_MS * states) / 100)
+    time = steps * 0.1 * 64 / 1024 * prices.EXPRESS_GB_SECOND * prices.MILLION
+    yield Line("Express", f"1 request, {steps * 100} ms", prices.EXPRESS_REQUEST + time)

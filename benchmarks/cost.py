@@ -8,23 +8,47 @@ from __future__ import annotations
 
 import argparse
 import json
+import platform
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 import tests.conftest  # noqa: F401 - the environment that the functions are imported in
 from benchmarks import prices
 from benchmarks.bill import Lane, Line, lines, total
-from benchmarks.counting import OBJECTS, OBJECTS_A_BATCH, count
+from benchmarks.counting import OBJECTS, OBJECTS_A_BATCH, STATES, count
 from benchmarks.month import Month
 from benchmarks.operations import Operations
 
 RESULTS = Path(__file__).parent / "results"
+KINDS = ("session", "document")
+RUNS = 3  # processor time differs from run to run
 _SIZES = {"": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+
+
+@dataclass(frozen=True)
+class Counted:
+    """The run whose total is the middle one of several, and by how much the others differ from it at most."""
+
+    operations: Operations
+    spread: float
+
+    @classmethod
+    def of(cls, kind: str, lane: Lane, size: int) -> Counted:
+        runs = sorted((count(kind, size, lane) for _ in range(RUNS)), key=lambda run: total(run, lane))
+        middle = runs[RUNS // 2]
+        totals = [total(run, lane) for run in runs]
+        return cls(middle, max(abs(each - total(middle, lane)) for each in totals))
+
+
+Bills = Mapping[tuple[str, Lane], Counted]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,28 +62,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--lane", type=Lane, choices=list(Lane), help="only this one")
     options = parser.parse_args(arguments)
     console = Console(width=100)
-    with console.status("Counting the operations of real executions …"):
-        counted = {kind: count(kind, min(options.size, 200_000)) for kind in ("session", "document")}
     lanes = [options.lane] if options.lane else list(Lane)
+    counted = _counted(console, lanes, min(options.size, 200_000))
+    console.print(
+        f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}. Prices of {prices.AS_OF}, {prices.REGION}."
+    )
     if options.objects_per_month:
         month = Month(options.objects_per_month, options.session_share, options.size, options.months)
-        _table(console, _title(month), [(lane, [*month.bill(*counted.values(), lane)]) for lane in lanes])
+        bills = [
+            (lane, [*month.bill(*(counted[kind, lane].operations for kind in KINDS), lane)]) for lane in lanes
+        ]
+        _table(console, _title(month), bills, {})
         return 0
-    for kind, operations in counted.items():
-        found = [(lane, [*lines(operations, lane)]) for lane in lanes]
-        _table(console, f"A million {kind}s, in US dollars", found)
-    _compare(console, counted)
+    for kind in KINDS:
+        found = [(lane, [*lines(counted[kind, lane].operations, lane)]) for lane in lanes]
+        spreads = {lane: counted[kind, lane].spread for lane in lanes}
+        _table(console, f"A million {kind}s, in US dollars", found, spreads)
+    if Lane.EXPRESS_FIRST in lanes:
+        _tell_of_promotions(console, counted)
+    _compare(console, counted, lanes)
     _write(counted)
     return 0
 
 
-def _table(console: Console, title: str, found: list[tuple[Lane, list[Line]]]) -> None:
+def _counted(console: Console, lanes: Sequence[Lane], size: int) -> Bills:
+    wanted = [(kind, lane) for kind in KINDS for lane in lanes]
+    columns = (TextColumn("Counting the operations of real executions"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        return {each: Counted.of(*each, size) for each in progress.track(wanted)}
+
+
+def _table(
+    console: Console, title: str, found: list[tuple[Lane, list[Line]]], spreads: Mapping[Lane, float]
+) -> None:
     table = Table(title=title, title_justify="left", show_footer=True, header_style="bold")
     names = list(dict.fromkeys(line.name for _, each in found for line in each))
     table.add_column("", footer="all of it")
-    table.add_column("an object", footer="")
+    table.add_column("an object" if spreads else "", footer="")
     for lane, each in found:
-        table.add_column(lane.value, justify="right", footer=f"{sum(line.usd for line in each):,.2f}")
+        around = f" ± {spreads[lane]:.2f}" if spreads else ""
+        total_ = f"{sum(line.usd for line in each):,.2f}{around}"
+        table.add_column(lane.value, justify="right", footer=total_)
     for name in names:
         by_lane = [{line.name: line for line in each}.get(name) for _, each in found]
         quantity = next(line.quantity for line in by_lane if line)
@@ -67,12 +110,32 @@ def _table(console: Console, title: str, found: list[tuple[Lane, list[Line]]]) -
     console.print(table)
 
 
-def _compare(console: Console, counted: dict[str, Operations]) -> None:
+def _tell_of_promotions(console: Console, counted: Bills) -> None:
+    """What one object in a hundred more costs when it is promoted."""
+    told = []
+    for kind in KINDS:
+        promoted = count(kind, lane=Lane.EXPRESS_FIRST, promoted=True)
+        whole = total(promoted, Lane.EXPRESS_FIRST, STATES)
+        told.append(
+            f"{(whole - total(counted[kind, Lane.EXPRESS_FIRST].operations, Lane.EXPRESS_FIRST)) / 100:.2f}"
+        )
+    console.print(
+        f"For each percent of the uploads that is promoted on the lane express-first, a million sessions cost "
+        f"{told[0]} more and a million documents {told[1]}.",
+        style="dim",
+    )
+
+
+def _compare(console: Console, counted: Bills, lanes: Sequence[Lane]) -> None:
     table = Table(title="Beside others, a million small objects", title_justify="left", header_style="bold")
     table.add_column("")
     table.add_column("USD", justify="right")
     table.add_column("times the floor", justify="right")
-    rows = {f"Carefile, {lane.value}": total(counted["session"], lane) for lane in Lane}
+    rows = {
+        f"Carefile, {kind}s, {lane.value}": total(counted[kind, lane].operations, lane)
+        for lane in lanes
+        for kind in KINDS
+    }
     for name, usd in sorted(
         (prices.COMPARABLE | rows | {"the floor": prices.FLOOR}).items(), key=lambda row: -row[1]
     ):
@@ -80,23 +143,24 @@ def _compare(console: Console, counted: dict[str, Operations]) -> None:
         table.add_row(name, f"{usd:.2f}", f"{usd / prices.FLOOR:.1f}", style=style)
     console.print(table)
     console.print(
-        f"Prices of {prices.AS_OF}, {prices.REGION}: benchmarks/prices.py. Sessions are conversations of {OBJECTS} "
-        f"objects, {OBJECTS_A_BATCH} at a time. Lambda's time is the processor time measured here, at each function's "
-        "share of a processor, and assumed latencies. The first month of tags is in it.",
+        f"Prices are in benchmarks/prices.py. Sessions are conversations of {OBJECTS} objects, {OBJECTS_A_BATCH} at a "
+        f"time. Lambda's time is the processor time measured here, the middle of {RUNS} runs, at each function's share "
+        "of a processor, and assumed latencies. The first month of tags is in it.",
         style="dim",
     )
 
 
-def _write(counted: dict[str, Operations]) -> None:
+def _write(counted: Bills) -> None:
     RESULTS.mkdir(exist_ok=True)
     data = {
-        f"{kind}, {lane.value}": {line.name: round(line.usd, 4) for line in lines(operations, lane)}
-        for kind, operations in counted.items()
-        for lane in Lane
+        f"{kind}, {lane.value}": {
+            **{line.name: round(line.usd, 4) for line in lines(found.operations, lane)},
+            "±": round(found.spread, 4),
+        }
+        for (kind, lane), found in counted.items()
     }
-    (RESULTS / "cost.json").write_text(
-        json.dumps({"prices": prices.AS_OF, "usd_per_million": data}, indent=2)
-    )
+    told = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "prices": prices.AS_OF, "usd_per_million": data}
+    (RESULTS / "cost.json").write_text(json.dumps(told, indent=2, ensure_ascii=False))
 
 
 def _title(month: Month) -> str:

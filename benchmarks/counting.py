@@ -22,13 +22,15 @@ import pytest
 from moto import mock_aws
 from moto.core.botocore_stubber import BotocoreStubber
 
+from benchmarks.bill import Lane
 from benchmarks.operations import Operations, Work
-from lambdas import index_catalog, index_sessions
+from infrastructure import definitions
+from lambdas import index_catalog, index_sessions, tag_object
 from lambdas.adapters import aws
 from lambdas.adapters.boundary import logger
-from tests.asl.definition import walk
+from tests.asl.definition import DEFINITION, walk
 from tests.asl.test_walks import HANDLERS
-from tests.unit.world import PROCESSED, World, created_event, execution_arn
+from tests.unit.world import LANDING, PROCESSED, World, created_event
 
 MEMORY_MB = {
     "ClassifyObject": 256,
@@ -44,6 +46,24 @@ KEYS = {
     "session": "sessions/Ana_Ruiz/session_20241028_{group}/agents/agent_intake/messages/message_{number}.json",
     "document": "documents/Ana_Ruiz/letter_{group}_{number}.txt",
 }
+# As AWS names executions that an event starts: the length of an ARN is in items, events and logs.
+_STATES = "arn:aws:states:us-east-1:123456789012"
+_ID = "0c2b-4d8b-9d8e-0b1f2a3c4d5e"
+EXECUTIONS = {
+    Lane.STANDARD: f"{_STATES}:execution:Carefile-prod-ObjectPipeline:{{number:08x}}-{_ID}_{{number:08x}}-{_ID}",
+    Lane.BACKFILL: f"{_STATES}:express:Carefile-prod-Backfill/Objects:{{number:08x}}-{_ID}:{{number:08x}}-{_ID}",
+    Lane.EXPRESS_FIRST: f"{_STATES}:express:Carefile-prod-ExpressLane:{{number:08x}}-{_ID}:{{number:08x}}-{_ID}",
+}
+PROMOTED = f"{_STATES}:execution:Carefile-prod-ObjectPipeline:promoted-{{number:08x}}-{_ID}"
+# An item of a backfill goes through the same states; what is around them is in bill.py.
+MACHINES = {
+    Lane.STANDARD: DEFINITION,
+    Lane.EXPRESS_FIRST: definitions.express_lane(),
+    Lane.BACKFILL: DEFINITION,
+}
+STATES = 5  # that an object goes through; a test counts them
+# On Lambda every line of ours tells it.
+_TRACE_ID = "Root=1-67123456-0123456789abcdef01234567;Parent=0123456789abcdef;Sampled=0"
 
 
 @dataclass
@@ -93,6 +113,9 @@ class Meter:
         with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(self.lines):
             # Off Lambda the root logger repeats every line, masked; on Lambda Powertools keeps it from that.
             patch.setattr(logging.getLogger(), "handlers", [])
+            patch.setenv("_X_AMZN_TRACE_ID", _TRACE_ID)
+            # A time of as many digits as it has there: log bytes are to be the same in every run.
+            patch.setattr(tag_object, "_milliseconds_since", lambda _: 1234)
             patch.setattr(BotocoreStubber, "__call__", timed)
             for client in clients:
                 client.meta.events.register("before-call", self.before, unique_id="bill")
@@ -128,27 +151,40 @@ class Meter:
         return json.loads(answer), work
 
 
-def count(kind: str, size: int = 2_000, *, there_already: bool = False) -> Operations:
+def count(
+    kind: str,
+    size: int = 2_000,
+    lane: Lane = Lane.STANDARD,
+    *,
+    promoted: bool = False,
+    there_already: bool = False,
+) -> Operations:
     """One object of a kind, on the average of OBJECTS: the first one of a session pays for its folder.
 
+    `promoted`: of the express lane, each fails at its Tag state, and is taken in again by the object pipeline.
     `there_already`: objects that a backfill comes upon and that are filed.
     """
     with mock_aws(), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LAYOUT_SHARED", "false")  # as by a stage's default
         world, meter = World(patch), Meter()
         with meter.reading():
-            _one(meter, _uploaded(world, kind, size, "warm", 0), "warm")
+            way = _Way(world, meter, lane, promoted)
+            way.of_one(_uploaded(world, kind, size, "warm", 0), 2 * OBJECTS)
+            before = 0 if there_already else _tags(world)
             uploads = [_uploaded(world, kind, size, "counted", number) for number in range(OBJECTS)]
             if there_already:
                 for number, upload in enumerate(uploads):
-                    _one(meter, upload, f"before-{number}")
+                    way.of_one(upload, OBJECTS + number)
+                before = _tags(world)  # what a backfill comes upon is tagged and stored already, and paid for
                 detail = [upload["detail"] for upload in uploads]
                 uploads = [{"bucket": it["bucket"]["name"], "key": it["object"]["key"]} for it in detail]
             works, known = [], world.catalog()
             for start in range(0, OBJECTS, OBJECTS_A_BATCH):
                 for number in range(start, start + OBJECTS_A_BATCH):
-                    states, done, event = _one(meter, uploads[number], f"counted-{number}")
+                    states, done, event = way.of_one(uploads[number], number)
                     works += done
-                works += _batch(world, meter, known)
+                if kind == "session":  # the stream brings nothing else
+                    works += _batch(world, meter, known)
         objects = event["location"]["objects"]
         return Operations(
             kind,
@@ -156,8 +192,7 @@ def count(kind: str, size: int = 2_000, *, there_already: bool = False) -> Opera
             states,
             tuple(works),
             event_bytes=len(json.dumps(event).encode()),
-            # What a backfill comes upon is tagged and stored already, and paid for.
-            tags=0 if there_already else 1 + sum(len(world.tags(it["key"], PROCESSED)) for it in objects),
+            tags=(_tags(world) - before) / OBJECTS,
             stored_bytes=0 if there_already else sum(item["size"] for item in objects),
         )
 
@@ -183,21 +218,56 @@ def _uploaded(world: World, kind: str, size: int, group: str, number: int) -> di
     return created_event(key, world.upload(key, body))
 
 
-def _one(meter: Meter, data: dict[str, Any], name: str) -> tuple[tuple[str, ...], list[Work], dict[str, Any]]:
-    """An execution over this input: its states, what its functions did, and what it announced."""
-    works: list[Work] = []
+class _Fails(Exception):
+    """A function that was tried for the last time."""
 
-    def call(resource: str, arguments: dict[str, Any]) -> Any:
-        if resource not in HANDLERS:
-            return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}
-        answer, work = meter.run(resource[2:-4], HANDLERS[resource], arguments)
-        works.append(work)
-        return answer
 
-    done = walk(data, execution_arn(name), call)
-    (entry,) = done.arguments["EmitCatalogEvent"]["Entries"]
-    works.append(meter.run("IndexCatalog", index_catalog.handler, {"detail": entry["Detail"]})[1])
-    return tuple(done.path), works, entry["Detail"]
+@dataclass(frozen=True)
+class _Way:
+    """The way of an object through a lane's machine."""
+
+    world: World
+    meter: Meter
+    lane: Lane
+    promoted: bool
+
+    def of_one(self, data: dict[str, Any], number: int) -> tuple[tuple[str, ...], list[Work], dict[str, Any]]:
+        """The executions over this input: their states, what the functions did, and the catalog event."""
+        works: list[Work] = []
+        again: list[Any] = []
+        failing = {"${TagObjectArn}"} if self.promoted else set()
+
+        def call(resource: str, arguments: dict[str, Any]) -> Any:
+            if resource in failing:
+                failing.clear()
+                raise _Fails
+            if resource.endswith("startExecution"):
+                again.append(arguments["Input"])
+                return {}
+            if resource not in HANDLERS:
+                return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}
+            answer, work = self.meter.run(resource[2:-4], HANDLERS[resource], arguments)
+            works.append(work)
+            return answer
+
+        done = walk(data, EXECUTIONS[self.lane].format(number=number), call, MACHINES[self.lane])
+        path = done.path
+        for promoted in again:
+            done = walk(promoted, PROMOTED.format(number=number), call)
+            path = [*path, *done.path]
+        (entry,) = done.arguments["EmitCatalogEvent"]["Entries"]
+        works.append(self.meter.run("IndexCatalog", index_catalog.handler, {"detail": entry["Detail"]})[1])
+        return tuple(path), works, entry["Detail"]
+
+
+def _tags(world: World) -> int:
+    """Of every version of every object: S3 keeps them, and bills them, as long as the version is there."""
+    found = 0
+    for bucket in (LANDING, PROCESSED):
+        for page in world.s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+            for item in page.get("Versions", ()):
+                found += len(world.tags(item["Key"], bucket, VersionId=item["VersionId"]))
+    return found
 
 
 def _batch(world: World, meter: Meter, known: list[dict[str, Any]]) -> list[Work]:

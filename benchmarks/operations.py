@@ -23,14 +23,15 @@ class Work:
 
 @dataclass(frozen=True)
 class Operations:
-    """One object's whole way. `states` are those that its execution entered, in their order."""
+    """One object's whole way. `states` are those that its executions entered, in their order; `tags` stand on all
+    versions that it leaves, also those that are overwritten."""
 
     kind: str
     size: int
     states: tuple[str, ...]
     works: tuple[Work, ...]
     event_bytes: int
-    tags: int
+    tags: float
     stored_bytes: int
 
     @property

@@ -1,4 +1,4 @@
-"""Two plots as SVG, drawn here: a drawing library would be the largest thing that the set-up installs."""
+"""Plots as SVG, drawn here: a drawing library would be the largest thing that the set-up installs."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from pathlib import Path
 from typing import Any
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 640, 320, 60, 40
-_COLOURS = ("#2b6cb0", "#c05621", "#2f855a")
+_COLOURS = ("#2b6cb0", "#c05621", "#2f855a", "#805ad5")
 Series = dict[str, Sequence[tuple[float, float]]]
 
 
 def write(result: dict[str, Any], folder: Path) -> None:
-    latency: Series = {
-        f"{kind} {share}": [(row["at_once"], row[share]) for row in result["latency"] if row["kind"] == kind]
-        for kind in ("session", "document")
-        for share in ("p50",)
-    }
-    (folder / "latency.svg").write_text(
-        _chart("Seconds from upload to catalog, median", "uploads at once", latency)
-    )
-    total, points = 0.0, []
-    for row in result["growth"]:
-        total += row["objects"]
-        points.append((total, row["rate"]))
-    (folder / "growth.svg").write_text(
-        _chart("Objects a second", "objects filed before", {"sessions": points})
-    )
+    rows, growth = result["latency"], result["growth"]
+    for lane in dict.fromkeys(row["lane"] for row in rows):
+        latency: Series = {
+            f"{kind} {share}": [
+                (row["at_once"], row[share]) for row in rows if (row["lane"], row["kind"]) == (lane, kind)
+            ]
+            for kind in ("session", "document")
+            for share in ("p50", "p95")
+        }
+        title = f"Seconds from upload to catalog entry, lane {lane}"
+        (folder / f"latency-{lane}.svg").write_text(_chart(title, "uploads at once", latency))
+    speed: Series = {"sessions": [(row["objects"], row["rate"]) for row in growth if row["rate"]]}
+    memory: Series = {"embedded AWS": [(row["objects"], row["memory_mb"]) for row in growth]}
+    (folder / "growth.svg").write_text(_chart("Objects a second", "objects filed", speed))
+    (folder / "memory.svg").write_text(_chart("Memory, MB", "objects filed", memory))
 
 
 def _chart(title: str, along: str, series: Series) -> str:

@@ -28,6 +28,8 @@ SECRET_READ = 5.00
 # By time and size.
 EXPRESS_GB_SECOND = 0.00001667  # in steps of 100 ms and 64 MB
 LAMBDA_GB_SECOND = 0.0000133334  # arm64
+ARCHIVE_GB = 0.10  # events that EventBridge archives
+ARCHIVE_GB_MONTH = 0.023
 LOG_GB = 0.50  # ingested, the functions' and what Step Functions delivers
 LOG_GB_MONTH = 0.03
 LOG_COMPRESSION = 0.15  # CloudWatch bills what it stores compressed
@@ -37,13 +39,13 @@ TAG_MONTH = 0.0065 / 10_000
 # By month, whatever is uploaded.
 KEY_MONTH = 1.00
 SECRET_MONTH = 0.40
-ALARM_MONTH = 0.10
+ALARM_MONTH = 0.10  # for each metric that an alarm looks at
 DASHBOARD_MONTH = 3.00
 METRIC_MONTH = 0.30
 
-# X-Ray traces one request a second and one in twenty of the others; CloudWatch adds to each log event
-TRACED = 0.05
-LOG_EVENT_OVERHEAD = 26
+# The stage's sampling rule, by default (infrastructure/tracing.py; a test holds the two together).
+TRACED = 0.01
+LOG_EVENT_OVERHEAD = 26  # what CloudWatch adds to each log event
 
 # Traced from the public code of systems that do something comparable, at the same prices, for a million small objects.
 COMPARABLE = {

@@ -7,28 +7,33 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from rich.progress import Progress
 
 from lambdas.core.model import Source
-from local import processes
+from local import deployment, processes
 from tests.embedded import EmbeddedAws
 
 KEYS = {
     "session": "sessions/Ana_Ruiz/session_{run}/agents/agent_intake/messages/message_{number}.json",
     "document": "documents/Ana_Ruiz/{run}_{number}.txt",
 }
+BODY = b'{"text": "' + b"x" * 2000 + b'"}'
 PATIENCE = 600
+LOOK_EVERY = 0.02
+MOST_KEYS = 100  # DynamoDB, BatchGetItem
+GROWING_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
 class Latency:
-    """Seconds from the end of the upload to `cataloged_at`, and objects a second over the whole run."""
+    """Seconds from the end of an upload until its entry is in the catalog, and objects a second over the whole run."""
 
+    lane: str
     kind: str
     at_once: int
     uploads: int
@@ -38,69 +43,107 @@ class Latency:
     rate: float
 
 
+class Catalog:
+    """Looks into the catalog's table for everything that is waited for, fifty times a second, in one request."""
+
+    def __init__(self, aws: EmbeddedAws) -> None:
+        self._dynamodb = deployment.client(aws.settings, "dynamodb")
+        self._table = aws.outputs["CatalogTableName"]
+        self._waiting: dict[str, Future[float]] = {}
+        self._changed = threading.Lock()
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        stopped = threading.Event()
+        thread = threading.Thread(target=self._watch, args=(stopped,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stopped.set()
+            thread.join()
+
+    def shows(self, source_id: str) -> float:
+        """The moment at which the catalog was first seen to have an entry of this source."""
+        with self._changed:
+            seen = self._waiting[source_id] = Future()
+        return seen.result(PATIENCE)
+
+    def _watch(self, stopped: threading.Event) -> None:
+        while not stopped.wait(LOOK_EVERY):
+            with self._changed:
+                wanted = list(self._waiting)
+            for start in range(0, len(wanted), MOST_KEYS):
+                self._look(wanted[start : start + MOST_KEYS])
+
+    def _look(self, wanted: list[str]) -> None:
+        asked = {"Keys": [{"source_id": {"S": it}} for it in wanted], "ProjectionExpression": "source_id"}
+        found = self._dynamodb.batch_get_item(RequestItems={self._table: asked})["Responses"][self._table]
+        now = time.monotonic()
+        for item in found:
+            with self._changed:
+                seen = self._waiting.pop(item["source_id"]["S"])
+            seen.set_result(now)
+
+
 class Traffic:
-    def __init__(self, aws: EmbeddedAws, progress: Progress) -> None:
+    """Uploads to one stack. `lane` names it in the results."""
+
+    def __init__(self, aws: EmbeddedAws, lane: str, progress: Progress) -> None:
         self._aws = aws
+        self._lane = lane
         self._progress = progress
         self._landing = aws.outputs["LandingBucketName"]
-        self._table = aws.outputs["CatalogTableName"]
+        self._catalog = Catalog(aws)
         self._local = threading.local()
 
+    def warm_up(self, uploads: int) -> None:
+        """Start the functions, and let them fill their caches; nothing of it is counted."""
+        for kind in KEYS:
+            self._through(kind, uploads, at_once=4, doing=f"{self._lane}: warming up")
+
     def measure(self, kind: str, uploads: int, at_once: int) -> Latency:
-        task = self._progress.add_task(f"{kind}s, {at_once} at once", total=uploads)
-        began = time.time()
-        taken = sorted(self._through(kind, uploads, at_once, task))
-        rate = uploads / (time.time() - began)
-        return Latency(kind, at_once, uploads, *(_quantile(taken, q) for q in (0.5, 0.95, 0.99)), rate)
+        began = time.monotonic()
+        taken = self._through(kind, uploads, at_once, f"{self._lane}: {kind}s, {at_once} at once")
+        rate = uploads / (time.monotonic() - began)
+        shares = (quantile(taken, share) for share in (0.5, 0.95, 0.99))
+        return Latency(self._lane, kind, at_once, uploads, *shares, rate)
 
-    def grow(self, objects: int) -> dict[str, float]:
-        """So many sessions' objects more, eight at once."""
-        began = time.time()
-        task = self._progress.add_task(f"{objects} objects more", total=objects)
-        for _ in self._through("session", objects, 8, task):
-            pass
-        return {"objects": objects, "rate": objects / (time.time() - began), "memory_mb": self._memory()}
+    def grow(self, objects: int, so_far: int) -> dict[str, float]:
+        """So many sessions' objects more."""
+        began = time.monotonic()
+        self._through("session", objects, GROWING_AT_ONCE, f"growing to {so_far + objects:,} objects")
+        seconds = time.monotonic() - began
+        return {"objects": so_far + objects, "rate": objects / seconds, "memory_mb": self.memory()}
 
-    def _through(self, kind: str, uploads: int, at_once: int, task: Any) -> Iterator[float]:
-        run = uuid.uuid4().hex[:8]
-
-        def one(number: int) -> float:
-            key = KEYS[kind].format(run=run, number=number)
-            self._client("s3").put_object(
-                Bucket=self._landing, Key=key, Body=b'{"text": "' + b"x" * 2000 + b'"}'
-            )
-            uploaded = time.time()
-            entry = self._entry(Source(self._landing, key).source_id, uploaded + PATIENCE)
-            self._progress.advance(task)
-            return max(0.0, datetime.fromisoformat(entry["cataloged_at"]["S"]).timestamp() - uploaded)
-
-        with ThreadPoolExecutor(at_once) as pool:
-            yield from pool.map(one, range(uploads))
-
-    def _entry(self, source_id: str, deadline: float) -> dict[str, Any]:
-        dynamodb = self._client("dynamodb")
-        while time.time() < deadline:
-            found = dynamodb.get_item(TableName=self._table, Key={"source_id": {"S": source_id}}).get("Item")
-            if found:
-                return dict(found)
-            time.sleep(0.1)
-        raise TimeoutError(f"an upload is not in the catalog after {PATIENCE} s")
-
-    def _client(self, service: str) -> Any:
-        """One client a thread: making them is slow, and they are not asked to share connections."""
-        from local import deployment
-
-        if not hasattr(self._local, service):
-            setattr(self._local, service, deployment.client(self._aws.settings, service))
-        return getattr(self._local, service)
-
-    def _memory(self) -> int:
+    def memory(self) -> int:
+        """What the embedded AWS's own process holds, in MB."""
         running = processes.find(self._aws.settings)
         assert running is not None  # noqa: S101 - it was started here
         shown = subprocess.run(
             ["ps", "-o", "rss=", "-p", str(running.aws_pid)], capture_output=True, text=True, check=True
         )
         return int(shown.stdout) // 1024
+
+    def _through(self, kind: str, uploads: int, at_once: int, doing: str) -> list[float]:
+        run, task = uuid.uuid4().hex[:8], self._progress.add_task(doing, total=uploads)
+
+        def one(number: int) -> float:
+            key = KEYS[kind].format(run=run, number=number)
+            self._s3().put_object(Bucket=self._landing, Key=key, Body=BODY)
+            uploaded = time.monotonic()
+            seen = self._catalog.shows(Source(self._landing, key).source_id)
+            self._progress.advance(task)
+            return seen - uploaded
+
+        with self._catalog.watched(), ThreadPoolExecutor(at_once) as pool:
+            return sorted(pool.map(one, range(uploads)))
+
+    def _s3(self) -> Any:
+        """One client a thread: making them is slow, and they are not asked to share connections."""
+        if not hasattr(self._local, "s3"):
+            self._local.s3 = deployment.client(self._aws.settings, "s3")
+        return self._local.s3
 
 
 def growth_steps(most: int) -> list[int]:
@@ -112,5 +155,5 @@ def growth_steps(most: int) -> list[int]:
     return steps
 
 
-def _quantile(ordered: list[float], share: float) -> float:
+def quantile(ordered: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

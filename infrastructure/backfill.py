@@ -134,7 +134,7 @@ class Adoption(_ListingMap):
         failure_recorder: lambda_.IFunction,
         catalog_bus: events.IEventBus,
     ) -> None:
-        adopt_object = CarefileFunction(
+        self.function = CarefileFunction(
             scope,
             "AdoptObject",
             settings=settings,
@@ -162,9 +162,9 @@ class Adoption(_ListingMap):
             definition=definitions.adoption(),
             labels=["Adoptions"],
             results="adoption/",
-            functions=[adopt_object, failure_recorder],
+            functions=[self.function, failure_recorder],
             filled_in={
-                "AdoptObjectArn": adopt_object.function_arn,
+                "AdoptObjectArn": self.function.function_arn,
                 "RecordFailureArn": failure_recorder.function_arn,
                 "ProcessedBucketName": storage.processed.bucket_name,
             },

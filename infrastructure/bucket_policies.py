@@ -1,5 +1,5 @@
-"""What a bucket refuses whatever a role may do: another key than its own, strangers to the organisation, and, where
-uploads are scanned for malware, what holds a threat.
+"""What a bucket refuses whatever a role may do: another key than its own, strangers to the organisation, writers in the
+layout that nobody named, and, where uploads are scanned for malware, what holds a threat.
 
 That nothing travels but by TLS 1.2 is the bucket's own setting.
 """
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 
 _ENCRYPTION = "s3:x-amz-server-side-encryption"
@@ -18,6 +19,7 @@ _KEY = "s3:x-amz-server-side-encryption-aws-kms-key-id"
 _VERDICT_TAG = "GuardDutyMalwareScanStatus"
 _TAGGING = ["s3:PutObjectTagging", "s3:PutObjectVersionTagging"]
 _UNTAGGING = ["s3:DeleteObjectTagging", "s3:DeleteObjectVersionTagging"]
+_MANIFEST = "manifest"  # the kind that tags it
 _CUSTOMERS_KEY = "s3:x-amz-server-side-encryption-customer-algorithm"
 
 
@@ -45,6 +47,32 @@ def refuse_other_keys(bucket: s3.Bucket, key: kms.IKey) -> None:
                 conditions=conditions,
             )
         )
+
+
+def refuse_other_writers(
+    bucket: s3.Bucket, prefix: str, writers: Sequence[lambda_.IFunction], others: Sequence[str]
+) -> None:
+    """Only the roles of these functions, and the others by their ARNs, may write under a prefix.
+
+    A manifest, known by its tag, may be written by whom IAM lets: a claim cannot overlook it, and forgetting a patient
+    leaves one. The policy comes after the functions: they look for what others wrote before others may write.
+    """
+    roles = [writer.role.role_arn for writer in writers if writer.role]
+    bucket.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid="RefuseOtherWriters",
+            effect=iam.Effect.DENY,
+            principals=[iam.AnyPrincipal()],
+            actions=["s3:PutObject"],
+            resources=[bucket.arn_for_objects(f"{prefix}*")],
+            conditions={
+                "ArnNotEquals": {"aws:PrincipalArn": [*roles, *others]},
+                "StringNotEquals": {"s3:RequestObjectTag/kind": _MANIFEST},
+            },
+        )
+    )
+    if bucket.policy:
+        bucket.policy.node.add_dependency(*writers)
 
 
 def refuse_strangers(bucket: s3.Bucket, organization_id: str) -> None:

@@ -97,6 +97,10 @@ class StageConfig(ProtectionConfig, RetentionConfig):
     - `processed_in_landing_bucket`: file under `session_prefix` of the landing bucket instead of a bucket of
       its own. The upload rule never matches that prefix, so nothing is taken in twice.
     - `session_prefix`: where the layout begins in the processed bucket.
+    - `layout_writers`: ARNs of those who write into the layout beside the pipeline, as an assistant that keeps its
+      sessions there. With `null` nobody ever did, the bucket refuses everybody else, and a folder is claimed without a
+      look at what others may have left in it. With a list these may, and every claim looks first. **A list stays a list
+      when its last name goes**: run `carefile adopt` while it is empty, and only then remove the setting.
     - `removal_policy`: `retain` also protects the tables from deletion. `destroy` deletes what it can: a
       bucket that still holds objects has to be emptied first.
     - `alarm_email`: who is told when an alarm goes off; nobody by default (the topic is there anyway).
@@ -112,7 +116,9 @@ class StageConfig(ProtectionConfig, RetentionConfig):
       sixth, and shows there only what did not go well at the first try (docs/decisions/0009-two-lanes.md).
     - `function_platform`: `arm64` or `x86_64` on AWS (Python 3.14); `host` is this machine and its Python,
       for the embedded AWS.
-    - `log_retention_days`, `log_level`: of the functions' logs.
+    - `log_retention_days`, `log_level`: of the functions' logs. At `DEBUG` Lambda's own lines about each call are there
+      too.
+    - `traced_percent`: of the executions, how many X-Ray follows.
     - `execution_log_level`: of the state machines' logs, which never hold inputs or outputs. `ERROR` logs what failed;
       the console shows every step of every execution anyway, for 90 days. `ALL` keeps a second copy of that, as
       long as logs are kept, at the price of 4.5 USD a million objects.
@@ -126,6 +132,7 @@ class StageConfig(ProtectionConfig, RetentionConfig):
     backfill_concurrency: int = 40
     processed_in_landing_bucket: bool = False
     session_prefix: str = "processed/"
+    layout_writers: tuple[str, ...] | None = None
     removal_policy: Removal = Removal.RETAIN
     alarm_email: str | None = None
     unfiled_alarm_minutes: int = 60
@@ -138,11 +145,24 @@ class StageConfig(ProtectionConfig, RetentionConfig):
     function_platform: FunctionPlatform = FunctionPlatform.ARM64
     log_retention_days: int = 365
     log_level: LogLevel = LogLevel.INFO
+    traced_percent: int = 1
     execution_log_level: ExecutionLogLevel = ExecutionLogLevel.ERROR
 
     @property
     def stack_name(self) -> str:
         return f"Carefile-{self.stage}"
+
+    @property
+    def layout_reserved(self) -> bool:
+        """Whether the processed bucket can refuse other writers: it is the stack's own, and not on the embedded AWS,
+        where a policy cannot tell one role from another."""
+        not_ours = self.processed_in_landing_bucket and self.landing_bucket is not None
+        return not (not_ours or self.embedded)
+
+    @property
+    def layout_shared(self) -> bool:
+        """Whether others than the pipeline may write into the layout, or once might."""
+        return not self.layout_reserved or self.layout_writers is not None
 
     @property
     def embedded(self) -> bool:
@@ -212,6 +232,7 @@ class _Reader:
             backfill_concurrency=self._bounded("backfill_concurrency", 1, 10_000),
             processed_in_landing_bucket=self._boolean("processed_in_landing_bucket"),
             session_prefix=self._prefix(),
+            layout_writers=self._layout_writers(),
             removal_policy=self._choice("removal_policy", Removal),
             alarm_email=self._text("alarm_email", _EMAIL, "an e-mail address or null"),
             unfiled_alarm_minutes=self._bounded("unfiled_alarm_minutes", 1, 14 * 24 * 60),
@@ -224,6 +245,7 @@ class _Reader:
             function_platform=self._choice("function_platform", FunctionPlatform),
             log_retention_days=self._log_retention(),
             log_level=self._choice("log_level", LogLevel),
+            traced_percent=self._bounded("traced_percent", 1, 100),
             execution_log_level=self._choice("execution_log_level", ExecutionLogLevel),
             **self._protection(),
             **self._retention(),
@@ -276,6 +298,12 @@ class _Reader:
         if days and not locked:
             raise self._error("locked_days", "has no lock", "only together with object_lock")
         return {"retention": rules, "object_lock": locked, "locked_days": days}
+
+    def _layout_writers(self) -> tuple[str, ...] | None:
+        if self._value("layout_writers") is None:
+            return None
+        allowed = "a list of ARNs of roles, users or account roots, or null"
+        return self._principals("layout_writers", PRINCIPAL, allowed)
 
     def _principals(self, key: str, pattern: re.Pattern[str], allowed: str) -> tuple[str, ...]:
         value = self._value(key)

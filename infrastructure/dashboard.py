@@ -136,6 +136,19 @@ def dashboard(
             [metrics.cost(stage, machine, express, watched.functions)],
         ),
     )
+    board.add_widgets(
+        _graph(
+            "Functions: 95 of 100 calls within, milliseconds",
+            [metrics.of_function(each, "Duration", "p95", label=state_name(each)) for each in functions],
+        ),
+        _graph(
+            "Functions running at once, the most",
+            [
+                metrics.of_function(each, "ConcurrentExecutions", MAXIMUM, label=state_name(each))
+                for each in functions
+            ],
+        ),
+    )
     return board
 
 

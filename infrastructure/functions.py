@@ -1,7 +1,11 @@
-"""A Carefile function: its own role, its own log group, active tracing, and nothing else it may do.
+"""A Carefile function: its own role, its own log group, tracing, and nothing else it may do.
 
-Tracing is the service's (`Active`), without a tracing library in the function: importing one costs more
-than the function's whole work.
+Tracing is the service's, without a tracing library in the function: importing one costs more than the function's whole
+work. A function traces what its caller does (`PassThrough`): the machine decides by the stage's sampling rule, while a
+function that decided itself (`Active`) would trace one request in every second whatever the rule says.
+
+Of a call that went well Lambda itself logs nothing, unless the stage logs at DEBUG: its three lines would be as long as
+all of ours, and durations are a metric.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ from constructs import Construct
 
 from infrastructure import permissions
 from infrastructure.accepted import accept, security_rules
-from infrastructure.config import StageConfig
+from infrastructure.config import LogLevel, StageConfig
 from infrastructure.encryption import as_it_is
 from infrastructure.network import Network
 from infrastructure.operations import ServiceRole, log_group
@@ -132,7 +136,10 @@ class CarefileFunction(Construct):
             environment_encryption=as_it_is(self, settings.log_key),
             role=role.fixed,
             log_group=logs_to,
-            tracing=lambda_.Tracing.ACTIVE,
+            logging_format=lambda_.LoggingFormat.JSON,
+            application_log_level_v2=_application_level(config.log_level),
+            system_log_level_v2=_system_level(config.log_level),
+            tracing=lambda_.Tracing.PASS_THROUGH,
             on_failure=destinations.SqsDestination(failures) if failures else None,
             retry_attempts=2 if failures else None,
             max_event_age=Duration.hours(6) if failures else None,
@@ -145,3 +152,13 @@ class CarefileFunction(Construct):
             accept(self.function, _OUTSIDE_VPC, _NO_NETWORK)
         if config.reserved_concurrency is None:
             accept(self.function, _NO_CONCURRENCY, _ACCOUNTS_CONCURRENCY)
+
+
+def _application_level(level: LogLevel) -> lambda_.ApplicationLogLevel:
+    """What Lambda lets through. Embedded metrics have no level and count as INFO, so that always is."""
+    debugging = level is LogLevel.DEBUG
+    return lambda_.ApplicationLogLevel.DEBUG if debugging else lambda_.ApplicationLogLevel.INFO
+
+
+def _system_level(level: LogLevel) -> lambda_.SystemLogLevel:
+    return lambda_.SystemLogLevel.INFO if level is LogLevel.DEBUG else lambda_.SystemLogLevel.WARN

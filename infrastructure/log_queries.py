@@ -1,4 +1,4 @@
-"""Saved queries of CloudWatch Logs Insights: the five questions that people ask of the logs.
+"""Saved queries of CloudWatch Logs Insights: the four questions that people ask of the logs.
 
 A log line names no object. The way to one is the execution's name, which is the line's `correlation_id`.
 """
@@ -23,12 +23,7 @@ filter message = "failed"
 filter message = "normalised"
 | stats count(*) as intakes by disposition, bin(1h) as hour
 | sort hour desc""",
-    "4 How slow and how large the functions are": """\
-filter @type = "REPORT"
-| stats count(*) as calls, pct(@duration, 50) as p50, pct(@duration, 95) as p95, pct(@duration, 99) as p99,
-    max(@maxMemoryUsed / 1000000) as megabytes, count(@initDuration) as starts by @log
-| sort p95 desc""",
-    "5 What libraries warn of, and what was masked": """\
+    "4 What libraries warn of, and what was masked": """\
 filter ispresent(library) or ispresent(masked_fields) or message = "(masked)"
 | stats count(*) as lines, latest(@timestamp) as last by library, place, service, location
 | sort lines desc""",

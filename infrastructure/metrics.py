@@ -90,12 +90,14 @@ def of_machine(
     )
 
 
-def of_function(function: lambda_.IFunction, name: str, *, label: str | None = None) -> cloudwatch.Metric:
+def of_function(
+    function: lambda_.IFunction, name: str, statistic: str = SUM, *, label: str | None = None
+) -> cloudwatch.Metric:
     return cloudwatch.Metric(
         namespace="AWS/Lambda",
         metric_name=name,
         dimensions_map={"FunctionName": function.function_name},
-        statistic=SUM,
+        statistic=statistic,
         period=PERIOD,
         label=label,
     )

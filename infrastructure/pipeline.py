@@ -44,7 +44,11 @@ class TaskFunctions(Construct):
         with_ledger = {**environment, "LEDGER_TABLE": catalog.ledger.table_name}
         # The newest version that was found clean may be any.
         scanned = permissions.list_versions(*storage.arrivals) if settings.config.malware_scan else []
-        to_normalise = {**with_ledger, "PSEUDONYM_SECRET_ARN": catalog.pseudonym_secret.secret_arn}
+        to_normalise = {
+            **with_ledger,
+            "PSEUDONYM_SECRET_ARN": catalog.pseudonym_secret.secret_arn,
+            "LAYOUT_SHARED": "true" if settings.config.layout_shared else "false",
+        }
 
         self.classify_object = CarefileFunction(
             self,

@@ -36,6 +36,7 @@ from infrastructure.package import FunctionPackage
 from infrastructure.pipeline import ObjectPipeline, TaskFunctions, intake_environment
 from infrastructure.reassignment import Reassignment
 from infrastructure.storage import Storage
+from infrastructure.tracing import sample_executions
 
 
 class CarefileStack(Stack):
@@ -66,6 +67,7 @@ class CarefileStack(Stack):
         catalog = Catalog(self, "Catalog", config=config, key=keys.records)
         buses = Buses(self, "Buses", config=config, key=keys.records)
         if not config.embedded:
+            sample_executions(self, config=config)
             EventSchemas(self, "EventSchemas", config=config)
             if config.event_archive_days:
                 both = {"intake": buses.intake, "catalog": buses.catalog}
@@ -192,6 +194,7 @@ class CarefileStack(Stack):
             failure_recorder=failure_recorder,
             catalog_bus=buses.catalog,
         )
+        storage.reserve_layout_for([tasks.normalise_document, tasks.normalise_session, adoption.function])
         reassignment = Reassignment(
             self,
             "Reassignment",

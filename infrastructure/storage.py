@@ -5,16 +5,22 @@ Invariants: versioned, under the right key, TLS only, nothing public. What was n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from aws_cdk import Duration
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infrastructure.accepted import accept, security_rules
-from infrastructure.bucket_policies import quarantine, refuse_other_keys, refuse_strangers
+from infrastructure.bucket_policies import (
+    quarantine,
+    refuse_other_keys,
+    refuse_other_writers,
+    refuse_strangers,
+)
 from infrastructure.config import StageConfig
 from infrastructure.encryption import removal_policy
 from infrastructure.lifecycle import lifecycle_rules, object_lock
@@ -101,6 +107,12 @@ class Storage(Construct):
                     security_rules("S3BucketReplicationEnabled"),
                     _CHOSEN.format(_NOT_REPLICATED[name]),
                 )
+
+    def reserve_layout_for(self, writers: Sequence[lambda_.IFunction]) -> None:
+        """Nobody else writes into the layout, but whom the stage names, where that can be refused."""
+        if isinstance(self.processed, s3.Bucket) and self._config.layout_reserved:
+            prefix, others = self._config.session_prefix, self._config.layout_writers or ()
+            refuse_other_writers(self.processed, prefix, writers, others)
 
     def _landing_bucket(self) -> s3.Bucket:
         rules = [_abandoned_uploads()]

@@ -20,5 +20,5 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     version_id = admitted.request.version_id or (observed and observed.version_id)
     version = admitted.request.version_id or (observed and observed.version)
     upload |= {name: value for name, value in (("version", version), ("version_id", version_id)) if value}
-    logger.info("classified", kind=admitted.classification.kind.value)
+    logger.debug("classified", kind=admitted.classification.kind.value)
     return {"upload": upload, "classification": conform("classification", admitted.classification.to_json())}

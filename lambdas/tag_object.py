@@ -30,7 +30,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     _count(disposition, event.get("kind") or "none", event.get("patient") or {})
     if uploaded_at := event.get("uploaded_at"):
         measure({Metric.UPLOAD_TO_CATALOG: _milliseconds_since(uploaded_at)})
-    logger.info("tagged", status=status.value, written=tagged)
+    logger.debug("tagged", status=status.value, written=tagged)
     return {"status": status.value, "tagged": tagged}
 
 
@@ -42,5 +42,5 @@ def _count(disposition: Disposition, kind: str, patient: dict[str, str]) -> None
     measure(counted, disposition=disposition.value, kind=kind)
 
 
-def _milliseconds_since(moment: str) -> float:
-    return (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds() * 1000
+def _milliseconds_since(moment: str) -> int:
+    return round((datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds() * 1000)

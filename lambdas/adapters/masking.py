@@ -197,6 +197,8 @@ class LibraryFormatter(logging.Formatter):
 def mask_libraries() -> None:
     """Mask what reaches the root logger: libraries' log lines and Python's warnings."""
     root = logging.getLogger()
+    # Lambda sets the functions' own level for everybody, and libraries tell of every request at that.
+    root.setLevel(logging.WARNING)
     if not root.handlers:
         root.addHandler(logging.StreamHandler())
     for handler in root.handlers:

@@ -36,9 +36,12 @@ class VersionGone(Exception):
 
 
 class Processed:
-    def __init__(self, s3: S3Client, bucket: str) -> None:
+    """`shared`: others write there too, or once did, and claim nothing."""
+
+    def __init__(self, s3: S3Client, bucket: str, *, shared: bool = True) -> None:
         self._s3 = s3
         self.bucket = bucket
+        self._shared = shared
         self._owners: dict[str, str] = {}
         self._since = monotonic()
 
@@ -47,8 +50,9 @@ class Processed:
     ) -> str:
         """The first folder of the list that belongs to the owner, taking possession of it if it is nobody's.
 
-        A folder that holds something and no manifest is somebody else's who wrote there without us. `likely_new` saves
-        the look for a manifest before the first claim. Ownership is never released, so what was once read here is
+        In a layout that is shared, a folder that holds something and no manifest is somebody else's who wrote there
+        without us; in one that is not, whatever stands there was claimed before. `likely_new` saves the look for a
+        manifest before the first claim. Ownership is never released, so what was once read here is
         remembered for the life of the process.
         """
         for folder in folders:
@@ -67,6 +71,9 @@ class Processed:
         return self._owner(folder) == owner.owner_id
 
     def _is_vacant(self, folder: str) -> bool:
+        """Whether nobody wrote there without claiming it."""
+        if not self._shared:
+            return True
         return not self._s3.list_objects_v2(Bucket=self.bucket, Prefix=folder, MaxKeys=1).get("Contents")
 
     def _owner(self, folder: str) -> str | None:

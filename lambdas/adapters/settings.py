@@ -24,5 +24,10 @@ def malware_scan() -> bool:
     return os.environ.get("MALWARE_SCAN") == "true"
 
 
+def layout_is_shared() -> bool:
+    """Whether others write into the layout, or once did. Nobody does only where the stack says so."""
+    return os.environ.get("LAYOUT_SHARED") != "false"
+
+
 def named(variable: str) -> str:
     return os.environ[variable]

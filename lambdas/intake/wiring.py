@@ -1,29 +1,30 @@
 """Where the use cases meet their services. Each handler builds the one it needs as its module is loaded, so that
-clients and settings are made in the function's init phase and once."""
+clients and settings are made in the function's init phase and once.
+
+A use case is imported where it is built: a function that starts loads its own and no other.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from lambdas.adapters import aws, contracts, settings
-from lambdas.adapters.executions import Executions
-from lambdas.adapters.folders import Folders
 from lambdas.adapters.landing import Landing
-from lambdas.adapters.ledger import Ledger
-from lambdas.adapters.processed import Processed
-from lambdas.adapters.publisher import Publisher
 from lambdas.core.events import iso_8601
-from lambdas.intake.admission import Admission
-from lambdas.intake.adoption import Adoption
-from lambdas.intake.assigning import Assigning
-from lambdas.intake.backlog import Backlog
-from lambdas.intake.convergence import Intake
-from lambdas.intake.documents import Documents
-from lambdas.intake.failures import Failures
-from lambdas.intake.filing import Filing
-from lambdas.intake.marks import Marks
-from lambdas.intake.uploads import ScannedUploads, Uploads
-from lambdas.intake.whereabouts import Whereabouts
+
+if TYPE_CHECKING:
+    from lambdas.adapters.ledger import Ledger
+    from lambdas.adapters.processed import Processed
+    from lambdas.intake.admission import Admission
+    from lambdas.intake.adoption import Adoption
+    from lambdas.intake.assigning import Assigning
+    from lambdas.intake.backlog import Backlog
+    from lambdas.intake.convergence import Intake
+    from lambdas.intake.failures import Failures
+    from lambdas.intake.filing import Filing
+    from lambdas.intake.marks import Marks
+    from lambdas.intake.uploads import Uploads
 
 
 def moment() -> datetime:
@@ -39,18 +40,26 @@ def landing() -> Landing:
 
 
 def ledger() -> Ledger:
+    from lambdas.adapters.ledger import Ledger
+
     return Ledger(aws.dynamodb(), settings.named("LEDGER_TABLE"))
 
 
 def processed() -> Processed:
-    return Processed(aws.s3(), settings.named("PROCESSED_BUCKET"))
+    from lambdas.adapters.processed import Processed
+
+    return Processed(aws.s3(), settings.named("PROCESSED_BUCKET"), shared=settings.layout_is_shared())
 
 
 def uploads() -> Uploads:
+    from lambdas.intake.uploads import ScannedUploads, Uploads
+
     return ScannedUploads(landing(), ledger()) if settings.malware_scan() else Uploads()
 
 
 def admission() -> Admission:
+    from lambdas.intake.admission import Admission
+
     return Admission(
         landing(),
         ledger(),
@@ -64,6 +73,10 @@ def admission() -> Admission:
 
 
 def filing() -> Filing:
+    from lambdas.intake.documents import Documents
+    from lambdas.intake.filing import Filing
+
+    aws.secrets()  # its client, as all others, before the first event
     arrivals = landing()
     return Filing(
         landing=arrivals,
@@ -76,20 +89,31 @@ def filing() -> Filing:
 
 
 def intake() -> Intake:
+    from lambdas.intake.convergence import Intake
+
     return Intake(landing(), ledger(), uploads(), filing(), utc_now)
 
 
 def adoption() -> Adoption:
+    from lambdas.intake.adoption import Adoption
+
+    aws.secrets()
     return Adoption(
         landing(), ledger(), processed(), settings.layout(), contracts.rules(), aws.pseudonym_key, utc_now
     )
 
 
 def marks() -> Marks:
+    from lambdas.intake.marks import Marks
+
     return Marks(landing(), ledger(), uploads())
 
 
 def assigning() -> Assigning:
+    from lambdas.adapters.folders import Folders
+    from lambdas.intake.assigning import Assigning
+    from lambdas.intake.whereabouts import Whereabouts
+
     known, folders = ledger(), Folders(aws.s3(), settings.named("PROCESSED_BUCKET"))
     return Assigning(
         landing(),
@@ -104,6 +128,10 @@ def assigning() -> Assigning:
 
 
 def failures() -> Failures:
+    from lambdas.adapters.executions import Executions
+    from lambdas.adapters.publisher import Publisher
+    from lambdas.intake.failures import Failures
+
     return Failures(
         landing(),
         marks(),
@@ -115,4 +143,7 @@ def failures() -> Failures:
 
 
 def backlog() -> Backlog:
+    from lambdas.adapters.executions import Executions
+    from lambdas.intake.backlog import Backlog
+
     return Backlog(Executions(aws.step_functions()), landing(), settings.named("PIPELINE_ARN"), moment)

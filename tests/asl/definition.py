@@ -1,4 +1,4 @@
-"""The machine's file, and its states walked as Step Functions walks them: one execution, nothing failing.
+"""The machine's file, and its states walked as Step Functions walks them: one execution, every task tried once.
 
 Expressions are evaluated whole by jsonata-python. One without a value is an error, as it is in Step Functions.
 """
@@ -74,16 +74,29 @@ class Walk:
         return self.outputs[self.path[-1]]
 
 
-def walk(data: Any, execution: str, call: Call) -> Walk:
-    """Run the machine. `call` gets the name of a task's resource, or of its function, and the arguments."""
+def walk(data: Any, execution: str, call: Call, machine: dict[str, Any] = DEFINITION) -> Walk:
+    """Run the machine. `call` gets the name of a task's resource, or of its function, and the arguments.
+
+    A Parallel may have one branch, and what is raised in it goes where its first catcher leads.
+    """
     done = Walk()
-    name: str | None = DEFINITION["StartAt"]
+    name: str | None = machine["StartAt"]
     context = {"Execution": {"Id": execution, "Input": data, "StartTime": "2026-11-20T10:00:00.000Z"}}
     while name:
-        state = STATES[name]
+        state = machine["States"][name]
         bound = {"input": data, "context": context}
         done.path.append(name)
-        if state["Type"] == "Task":
+        if state["Type"] == "Parallel":
+            (branch,) = state["Branches"]
+            try:
+                inner = walk(data, execution, call, branch)
+            except Exception:
+                name = state["Catch"][0]["Next"]
+                continue
+            done.path += inner.path
+            done.arguments |= inner.arguments
+            bound["result"] = [inner.output]
+        elif state["Type"] == "Task":
             arguments = evaluated(state["Arguments"], **bound)
             done.arguments[name] = arguments
             if state["Resource"].endswith("lambda:invoke"):

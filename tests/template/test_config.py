@@ -106,6 +106,14 @@ def test_settings_cannot_be_changed_once_read() -> None:
         ({"log_retention_days": 31}, "stages.dev.log_retention_days: 31 is not allowed; allowed: 1, 3, 5, 7"),
         ({"log_level": "loud"}, "stages.dev.log_level: 'loud' is not allowed; allowed: DEBUG, INFO"),
         ({"execution_log_level": "some"}, "allowed: ALL, ERROR, OFF"),
+        (
+            {"traced_percent": 0},
+            "stages.dev.traced_percent: 0 is not allowed; allowed: a number from 1 to 100",
+        ),
+        (
+            {"layout_writers": ["*"]},
+            "stages.dev.layout_writers: ['*'] is not allowed; allowed: a list of ARNs",
+        ),
         ({"alarm_emial": "a@b.c"}, "stages.dev.alarm_emial: is no setting; allowed: one of "),
         (
             {"retention": [{"kind": "session"}]},

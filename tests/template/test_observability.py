@@ -33,7 +33,7 @@ OF_AWS = {
     },
     **{
         ("AWS/Lambda", name): [{"FunctionName"}]
-        for name in ("Invocations", "Errors", "Throttles", "Duration")
+        for name in ("Invocations", "Errors", "Throttles", "Duration", "ConcurrentExecutions")
     },
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): [{"QueueName"}],
     ("AWS/SQS", "ApproximateAgeOfOldestMessage"): [{"QueueName"}],
@@ -45,7 +45,7 @@ OF_AWS = {
     },
 }
 # Insights finds these in every line, or in the lines that Lambda writes itself.
-OF_INSIGHTS = {"timestamp", "type", "duration", "maxMemoryUsed", "initDuration", "log"}
+OF_INSIGHTS = {"timestamp"}
 OF_LIBRARIES = {"library", "place", "masked_fields", "message"}
 COMMANDS = {"fields", "filter", "sort", "stats", "by", "as", "or", "asc", "desc"}
 COMMANDS |= {"ispresent", "count", "latest", "pct", "max", "bin", "1h"}
@@ -251,11 +251,11 @@ def test_every_queue_of_dead_letters_has_its_alarm(stage: Synthesised) -> None:
     assert len(watched) == len(stage.properties("AWS::SQS::Queue"))
 
 
-def test_five_questions_are_saved_over_every_log_and_not_where_aws_is_embedded(
+def test_four_questions_are_saved_over_every_log_and_not_where_aws_is_embedded(
     stage: Synthesised, embedded: Synthesised
 ) -> None:
     saved = stage.properties("AWS::Logs::QueryDefinition")
-    assert len(saved) == 5
+    assert len(saved) == 4
     for query in saved.values():
         groups = [group["Ref"] for group in query["LogGroupNames"]]
         assert set(groups) == set(stage.properties("AWS::Logs::LogGroup"))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 
+from benchmarks.prices import TRACED
+from tests.template.conftest import Synthesise
 from tests.template.synthesis import Synthesised
 
 FUNCTION = "AWS::Lambda::Function"
@@ -17,12 +20,12 @@ SETTINGS = {
     "NormaliseDocument": (
         512,
         900,
-        {"LANDING_BUCKETS", "PROCESSED_BUCKET", "SESSION_PREFIX", "LEDGER_TABLE", "PSEUDONYM_SECRET_ARN"},
+        {*ASSIGN, "PSEUDONYM_SECRET_ARN", "LAYOUT_SHARED"},
     ),
     "NormaliseSession": (
         512,
         900,
-        {"LANDING_BUCKETS", "PROCESSED_BUCKET", "SESSION_PREFIX", "LEDGER_TABLE", "PSEUDONYM_SECRET_ARN"},
+        {*ASSIGN, "PSEUDONYM_SECRET_ARN", "LAYOUT_SHARED"},
     ),
     "AdoptObject": (
         256,
@@ -109,7 +112,31 @@ def test_every_function_runs_on_arm_and_is_traced(stage: Synthesised) -> None:
     for function in stage.properties(FUNCTION).values():
         assert function["Architectures"] == ["arm64"]
         assert function["Runtime"] == "python3.14"
-        assert function["TracingConfig"] == {"Mode": "Active"}
+        assert function["TracingConfig"] == {"Mode": "PassThrough"}
+
+
+def test_of_a_call_that_went_well_lambda_itself_logs_nothing_but_where_the_stage_debugs(
+    stage: Synthesised, synthesise: Synthesise
+) -> None:
+    def levels(template: Synthesised) -> set[tuple[str, ...]]:
+        names = ("LogFormat", "ApplicationLogLevel", "SystemLogLevel")
+        found = [function["LoggingConfig"] for function in template.properties(FUNCTION).values()]
+        return {tuple(it[name] for name in names) for it in found}
+
+    assert levels(stage) == {("JSON", "INFO", "WARN")}
+    # The metrics are lines without a level, which count as INFO.
+    assert levels(synthesise(log_level="ERROR")) == {("JSON", "INFO", "WARN")}
+    assert levels(synthesise(log_level="DEBUG")) == {("JSON", "DEBUG", "INFO")}
+
+
+def test_one_execution_in_a_hundred_is_traced_and_none_for_certain(
+    stage: Synthesised, embedded: Synthesised
+) -> None:
+    (rule,) = stage.properties("AWS::XRay::SamplingRule").values()
+    assert (rule["SamplingRule"]["ReservoirSize"], rule["SamplingRule"]["FixedRate"]) == (0, TRACED)
+    names = [it["StateMachineName"] for it in stage.properties("AWS::StepFunctions::StateMachine").values()]
+    assert all(fnmatch(name, rule["SamplingRule"]["ServiceName"]) for name in names)
+    assert not embedded.properties("AWS::XRay::SamplingRule")
 
 
 def test_every_function_has_a_role_and_an_encrypted_log_group_of_its_own(stage: Synthesised) -> None:

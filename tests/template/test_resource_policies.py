@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.template.conftest import PROTECTED
+from lambdas.core.tagging import MANIFEST_KIND
+from tests.template.conftest import PROTECTED, Synthesise
 from tests.template.synthesis import Synthesised, listed
 
 BUCKET = "AWS::S3::Bucket"
@@ -44,6 +45,64 @@ def test_a_record_is_written_under_the_records_key_or_not_at_all(stage: Synthesi
         "StringNotEquals": {header: "aws:kms"},
     }
     assert refused["RefuseKeysOfUploaders"] == {"Null": {f"{header}-customer-algorithm": "false"}}
+
+
+def test_nobody_but_the_functions_that_file_writes_into_the_layout_and_a_claim_needs_no_look(
+    stage: Synthesised,
+) -> None:
+    roles = [
+        {"Fn::GetAtt": [stage.only("AWS::IAM::Role", named=name)[0], "Arn"]}
+        for name in ("TasksNormaliseDocument", "TasksNormaliseSession", "AdoptObject")
+    ]
+    assert refusals(stage, "ProcessedBucket")["RefuseOtherWriters"] == {
+        "ArnNotEquals": {"aws:PrincipalArn": roles},
+        # `carefile forget` leaves bare claims.
+        "StringNotEquals": {"s3:RequestObjectTag/kind": MANIFEST_KIND},
+    }
+    writing = {
+        policy
+        for policy, statement in stage.role_statements()
+        if "s3:PutObject" in listed(statement["Action"]) and "Processed" in json.dumps(statement["Resource"])
+    }
+    assert len(writing) == 2, writing  # what the Normalise functions share, and the adoption's own
+    assert shared(stage) == {"false"}
+
+
+@pytest.mark.parametrize("writers", [["arn:aws:iam::111122223333:role/assistant"], []])
+def test_whoever_is_named_may_write_too_and_then_every_claim_looks_also_when_the_last_name_is_gone(
+    synthesise: Synthesise, writers: list[str]
+) -> None:
+    stage = synthesise(layout_writers=writers)
+    allowed = refusals(stage, "ProcessedBucket")["RefuseOtherWriters"]["ArnNotEquals"]["aws:PrincipalArn"]
+    assert allowed[3:] == writers
+    assert shared(stage) == {"true"}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"landing_bucket": "clinic-uploads", "processed_in_landing_bucket": True},
+        {"function_platform": "host"},  # the embedded AWS
+    ],
+)
+def test_where_others_cannot_be_refused_every_claim_looks(
+    synthesise: Synthesise, settings: dict[str, Any]
+) -> None:
+    stage = synthesise(**settings)
+    assert shared(stage) == {"true"}
+    assert "RefuseOtherWriters" not in json.dumps(stage.template)
+
+
+def test_in_a_landing_bucket_of_the_stack_s_own_only_the_layout_is_reserved(one_bucket: Synthesised) -> None:
+    (statement,) = (it for _, it in one_bucket.resource_statements() if it.get("Sid") == "RefuseOtherWriters")
+    assert json.dumps(statement["Resource"]).endswith('/filed/processed/*"]]}')
+    assert shared(one_bucket) == {"false"}
+
+
+def shared(stage: Synthesised) -> set[str]:
+    """What the functions that claim folders are told."""
+    functions = [stage.function(f"TasksNormalise{kind}") for kind in ("Document", "Session")]
+    return {it["Environment"]["Variables"]["LAYOUT_SHARED"] for it in functions}
 
 
 def test_every_bucket_answers_to_the_organisation_only_where_one_is_named(

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
+
+import pytest
 
 from lambdas.adapters import aws
 from tests.unit.world import World, created_event
 
 MESSAGE = "sessions/Ana/session_1/agents/agent_a/messages/message_{}.json"
-LOG_BYTES = 1500  # for one object, all functions together
 
 
 def calls_during(work: Callable[[], object]) -> Counter[str]:
@@ -66,6 +66,17 @@ def test_a_new_document_costs_four_puts_one_copy_one_listing_and_one_tagging(wor
     }
 
 
+def test_in_a_layout_of_its_own_nothing_is_ever_listed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAYOUT_SHARED", "false")
+    world.wire()
+    world.file("documents/Ana/first.txt", name="warms-up")
+    for key in ("documents/Ana/second.txt", MESSAGE.format(1)):
+        event = created_event(key, world.upload(key))
+        made = calls_during(lambda event=event: world.run(event, "e2"))
+        assert "ListObjectsV2" not in made
+        assert made["PutObject"] == (4 if "documents" in key else 1)
+
+
 def test_a_duplicate_writes_nothing_but_its_try_at_the_catalog(world: World) -> None:
     event = created_event(MESSAGE.format(1), world.upload(MESSAGE.format(1)))
     world.run(event, "e1")
@@ -77,10 +88,3 @@ def test_a_duplicate_writes_nothing_but_its_try_at_the_catalog(world: World) -> 
         "GetItem": 1,
         "PutItem": 1,
     }
-
-
-def test_an_object_costs_less_than_its_bytes_of_log(world: World, log: io.StringIO) -> None:
-    for key in ("documents/Ana/note.txt", MESSAGE.format(1)):
-        before = len(log.getvalue())
-        world.file(key, name=key[:9])
-        assert len(log.getvalue()) - before <= LOG_BYTES

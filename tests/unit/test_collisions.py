@@ -6,10 +6,11 @@ import json
 
 import pytest
 
+from lambdas import adopt_object
 from lambdas.core.errors import FolderContended
 from lambdas.core.layout import Layout
 from lambdas.core.model import Patient, Source
-from tests.unit.world import LANDING, PROCESSED, World, cataloged, prefix_of
+from tests.unit.world import LANDING, PROCESSED, World, cataloged, execution_arn, prefix_of
 
 PAIRS = {
     "one name under two keys": ("documents/P/2024/lab.pdf", "documents/P/2025/lab.pdf"),
@@ -20,6 +21,13 @@ PAIRS = {
     "unknown and unknown": ("incoming/lab.txt", "inbox/lab.txt"),
     "unknown and a patient's": ("unknown/x_y.txt", "x_y.txt"),
 }
+
+
+@pytest.fixture(autouse=True, params=["true", "false"], ids=["shared", "reserved"])
+def layout(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Whether others may write into the layout too: a claim looks for what they left, or does not need to."""
+    monkeypatch.setenv("LAYOUT_SHARED", request.param)
+    return str(request.param)
 
 
 @pytest.mark.parametrize("name", PAIRS)
@@ -141,12 +149,16 @@ def test_the_record_and_the_manifest_show_the_same_classification(world: World) 
     ],
 )
 def test_what_others_wrote_into_a_folder_is_never_overwritten_nor_joined(
-    world: World, foreign: str, key: str, name: str
+    world: World, layout: str, foreign: str, key: str, name: str
 ) -> None:
     world.s3.put_object(Bucket=PROCESSED, Key=foreign, Body=b"theirs")
+    if layout == "false":
+        # What was written while others might write is adopted before the layout is reserved: `carefile adopt`.
+        adopt_object.handler({"bucket": PROCESSED, "key": foreign, "execution": execution_arn("a")}, None)
     prefix = prefix_of(world.file(key, b"ours"))
     assert prefix.startswith(f"processed/{name}-")
     assert world.body(foreign) == b"theirs"
-    assert world.filed(f"processed/{name}/") == [foreign]
+    claim = [f"processed/{name}/_manifest.json"] if layout == "false" else []
+    assert world.filed(f"processed/{name}/") == sorted([foreign, *claim])
     # And what comes later goes where the first one went.
     assert prefix_of(world.file(key, b"ours again", name="e2")) == prefix
