@@ -90,6 +90,10 @@ ATTEMPTS: dict[str, Attempt] = {
     "write into the layout": lambda aws, at: aws("s3").put_object(
         Bucket=at.processed, Key=f"processed/{NOBODY}_other/x", Body=b"x"
     ),
+    # The bucket's policy refuses it to everybody. (The embedded AWS does not know the condition on the key's own id.)
+    "write into the layout under the service's key": lambda aws, at: aws("s3").put_object(
+        Bucket=at.processed, Key=f"processed/{NOBODY}_other/x", Body=b"x", ServerSideEncryption="AES256"
+    ),
     "write outside the layout": lambda aws, at: aws("s3").put_object(
         Bucket=at.processed, Key=ELSEWHERE, Body=b"x"
     ),
