@@ -20,7 +20,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help: ## list these commands
 	@echo "Carefile: files a clinic's uploads."; echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST); echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST); echo
 	@echo "  Settings: STAGE=$(STAGE) for deploy; CAREFILE_PORT, CAREFILE_CONSOLE_PORT and CAREFILE_HOME for the"
 	@echo "  embedded AWS; ARGS for pytest, as in  make test ARGS='tests/unit -x'"
 
@@ -68,6 +68,9 @@ sbom: setup .venv-supply-chain/.ready ## bills of materials in CycloneDX, one a 
 
 audit: setup .venv-supply-chain/.ready ## known vulnerabilities of what is locked (needs a network)
 	@$(PY) -m supply_chain.audit
+
+bench-readers: setup ## what reading costs, format by format, at worst too, in some minutes
+	@$(PY) -m benchmarks.readers $(ARGS)
 
 lint: setup ## check style, types, schemas and the direction of dependencies
 	@$(PY) -m ruff check .

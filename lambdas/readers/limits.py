@@ -32,9 +32,7 @@ MAX_CANDIDATE = 256  # characters of one patient id
 
 MAX_PICTURE_SIDE = 1_200  # pixels of the picture on the page
 MAX_PICTURE = 256 * 1024  # bytes of it
-MAX_DECODED = (
-    96 * MIB
-)  # of an image in memory: 33 megapixels in colour, far more of a JPEG, which is scaled on the way
+MAX_DECODED = 96 * MIB  # of an image in memory: 25 megapixels in colour, of a JPEG far more
 PICTURE_SECONDS = 15  # of the child's time
 
 MAX_UNPACKED = 96 * MIB  # of an Office document, pictures and all, by its directory
