@@ -37,6 +37,8 @@ for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
 LONGEST = ("end_to_end", "simulation", "faults", "local", "operator", "template")
 # They share an embedded AWS or a synthesised template, which is made once for all of a folder's tests.
 SHARING = ("end_to_end", "faults", "local", "operator", "template")
+# Fixtures that bring an embedded AWS of their own: what uses one may run beside the rest of its folder.
+APART = ("breakable_aws", "same_bucket")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -47,6 +49,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: ranks.get(folder(item), len(ranks)))
     for item in items:
         group = folder(item) if folder(item) in SHARING else item.path.as_posix()
+        group = next((name for name in APART if name in getattr(item, "fixturenames", ())), group)
         item.add_marker(pytest.mark.xdist_group(group))
 
 
