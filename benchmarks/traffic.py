@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from rich.progress import Progress
 
@@ -95,7 +94,9 @@ class Traffic:
         self._progress = progress
         self._landing = aws.outputs["LandingBucketName"]
         self._catalog = Catalog(aws)
-        self._local = threading.local()
+        self._s3 = deployment.client(
+            aws.settings, "s3"
+        )  # threads may share one, and making it takes its time
 
     def warm_up(self, uploads: int) -> None:
         """Start the functions, and let them fill their caches; nothing of it is counted."""
@@ -130,7 +131,7 @@ class Traffic:
 
         def one(number: int) -> float:
             key = KEYS[kind].format(run=run, number=number)
-            self._s3().put_object(Bucket=self._landing, Key=key, Body=BODY)
+            self._s3.put_object(Bucket=self._landing, Key=key, Body=BODY)
             uploaded = time.monotonic()
             seen = self._catalog.shows(Source(self._landing, key).source_id)
             self._progress.advance(task)
@@ -138,12 +139,6 @@ class Traffic:
 
         with self._catalog.watched(), ThreadPoolExecutor(at_once) as pool:
             return sorted(pool.map(one, range(uploads)))
-
-    def _s3(self) -> Any:
-        """One client a thread: making them is slow, and they are not asked to share connections."""
-        if not hasattr(self._local, "s3"):
-            self._local.s3 = deployment.client(self._aws.settings, "s3")
-        return self._local.s3
 
 
 def growth_steps(most: int) -> list[int]:
