@@ -219,13 +219,20 @@ class ExpressPipeline(Pipeline):
         named = {"VersionId": version_id} if version_id else {}
 
         def ended() -> dict[str, Any] | None:
+            # First of all: one that fails as it announces has filed and tagged the version.
+            if promoted := self._promoted(key, version_id):
+                return self.aws.finished(promoted)
             status = self.tags(self.landing, key, **named).get("pipeline-status")
-            if status == "cataloged":
-                return self._as_execution(key, version_id)
-            promoted = self.executions_of(key)
-            return self.aws.finished(promoted[0]["executionArn"]) if promoted else None
+            return self._as_execution(key, version_id) if status == "cataloged" else None
 
         return eventually(ended)
+
+    def _promoted(self, key: str, version_id: str | None) -> str | None:
+        for item in self.executions_of(key):
+            asked = self._input(item["executionArn"]).get("detail", {}).get("object", {}).get("version-id")
+            if item["name"].startswith("promoted-") and version_id in (None, asked):
+                return str(item["executionArn"])
+        return None
 
     def intakes_of(self, key: str) -> int:
         return sum(event["source"]["key"] == key for event in self.heard()) + len(self.executions_of(key))

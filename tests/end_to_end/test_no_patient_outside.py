@@ -109,7 +109,8 @@ def log_lines(pipeline: Pipeline) -> list[str]:
 
 def machines(pipeline: Pipeline) -> Iterator[dict[str, Any]]:
     for page in pipeline.aws.client("stepfunctions").get_paginator("list_state_machines").paginate():
-        yield from page["stateMachines"]
+        # Step Functions lists no executions of an Express machine.
+        yield from (machine for machine in page["stateMachines"] if machine["type"] == "STANDARD")
 
 
 def visible(pipeline: Pipeline, failed: dict[str, str]) -> Iterator[tuple[str, object]]:
