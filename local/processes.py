@@ -75,7 +75,8 @@ def start(settings: Settings) -> Running:
         _must_be_free(settings.port, "CAREFILE_PORT")
         _stop_leftover_console(settings)
         shutil.rmtree(settings.scratch, ignore_errors=True)
-        settings.scratch.mkdir(parents=True)
+        # After a crash its workers may still be writing there.
+        settings.scratch.mkdir(parents=True, exist_ok=True)
         settings.logs.mkdir(parents=True, exist_ok=True)
         aws = _spawn(settings, "aws")
         running = Running(aws.pid, settings.port, None, settings.console_port)
