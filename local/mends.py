@@ -33,6 +33,7 @@ def apply() -> None:
     take_this_machine_for_tls()
     refer_to_a_secret_by_its_arn()
     let_a_wildcard_go_on_in_the_next_line()
+    know_a_session_by_its_role()
     deploy_alarms_on_expressions()
 
 
@@ -231,3 +232,17 @@ def let_a_wildcard_go_on_in_the_next_line() -> None:
         return re.compile(found.pattern, found.flags | re.DOTALL)
 
     iam_evaluator._fnmatch_compile = over_line_breaks
+
+
+def know_a_session_by_its_role() -> None:
+    """In a policy's condition, `aws:PrincipalArn` of a role's session is the role's ARN and not the session's."""
+    resolve = iam_evaluator._resolve_condition_key
+
+    def by_role(key: str, context: Any) -> Any:
+        found = resolve(key, context)
+        if key.lower() == "aws:principalarn" and ":assumed-role/" in str(found):
+            name = iam_evaluator._role_name_from_assumed_arn(found)
+            return f"arn:aws:iam::{context.principal_account}:role/{name}"
+        return found
+
+    iam_evaluator._resolve_condition_key = by_role

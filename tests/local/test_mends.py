@@ -280,6 +280,29 @@ def test_canary_a_bucket_for_tls_only_refuses_everybody_without_the_mend(unmende
         read_from_a_bucket_that_takes_tls_only(unmended_aws)
 
 
+def read_as_the_one_role_that_may(aws: EmbeddedAws) -> bytes:
+    """What a session of a role reads from a bucket that is closed to all but this role."""
+    bucket, role = stubs.bucket(aws), stubs.role(aws)
+    aws.client("s3").put_object(Bucket=bucket, Key="it", Body=b"read")
+    others = {"ArnNotLike": {"aws:PrincipalArn": role}}
+    refusal = statement(Effect="Deny", Principal="*", Action="s3:GetObject", Resource="*", Condition=others)
+    aws.client("s3").put_bucket_policy(Bucket=bucket, Policy=refusal)
+    given = aws.client("sts").assume_role(RoleArn=role, RoleSessionName="session")["Credentials"]
+    session = (given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+    reader = deployment.client(aws.settings, "s3", session)
+    body: bytes = reader.get_object(Bucket=bucket, Key="it")["Body"].read()
+    return body
+
+
+def test_a_policy_knows_a_session_by_its_role(bare_aws: EmbeddedAws) -> None:
+    assert read_as_the_one_role_that_may(bare_aws) == b"read"
+
+
+def test_canary_a_policy_knows_a_session_by_itself_without_the_mend(unmended_aws: EmbeddedAws) -> None:
+    with pytest.raises(ClientError, match="AccessDenied"):
+        read_as_the_one_role_that_may(unmended_aws)
+
+
 def secret_of_a_template(aws: EmbeddedAws) -> tuple[str, list[str]]:
     """What a template's reference to a secret is, and what is left of the secret when the stack is gone."""
     cloudformation, name = aws.client("cloudformation"), stubs.unique("secret")
