@@ -120,7 +120,8 @@ class Bench:
         task = self._progress.add_task(label, total=count)
         with tempfile.TemporaryFile() as said:
             command = [sys.executable, "-P", "-m", "carefile", "backfill", f"s3://{self._landing}/{name}_"]
-            environment = os.environ | {"CAREFILE_HOME": str(self._aws.settings.home)}
+            settings = self._aws.settings
+            environment = os.environ | settings.credentials | {"CAREFILE_STACK": settings.stack_name}
             process = subprocess.Popen(
                 command, env=environment, stdout=said, stderr=said, stdin=subprocess.DEVNULL
             )
