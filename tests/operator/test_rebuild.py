@@ -108,11 +108,12 @@ def test_a_catalog_that_was_lost_is_made_again_as_it_was(
     theirs = "processed/Reb_9_medical_notes/session_1/"
     for name, metadata in (("session.json", {}), ("1.json", {"patient-id": "Reb_8"})):
         table.s3.put_object(Bucket=table.processed, Key=theirs + name, Body=b"{}", Metadata=metadata)
-    table.s3.put_object(Bucket=table.processed, Key="processed/Reb_9_lab/by_hand.pdf", Body=b"pdf")
+    by_hand = Source(table.processed, "processed/Reb_9_lab/by_hand.pdf")
+    table.s3.put_object(Bucket=by_hand.bucket, Key=by_hand.key, Body=b"pdf")
     assert carefile("adopt", f"s3://{table.processed}/processed/Reb_9_").code == 0
+    eventually(lambda: by_hand.source_id in table.items())
     settled(table, 2, theirs)
     before = settled(table, 4, prefix)
-    assert Source(table.processed, "processed/Reb_9_lab/by_hand.pdf").source_id in before
     table.delete(*before)
     eventually(lambda: not table.items())
 
@@ -122,6 +123,7 @@ def test_a_catalog_that_was_lost_is_made_again_as_it_was(
     assert not table.items()
 
     assert rebuild(carefile, *GRACE, "--yes").code == 0
+    settled(table, 2, theirs)
     assert_same(before, settled(table, 4, prefix))
     eventually(lambda: rebuild(carefile, *GRACE).code == 0)
 
