@@ -54,6 +54,7 @@ HOLD_NO_DATA = {
     "AWS::SNS::Subscription",
     "AWS::SNS::TopicPolicy",
     "AWS::SQS::QueuePolicy",
+    "AWS::XRay::SamplingRule",
 }
 WITHOUT = {"StorageAccessLogs": "S3 delivers access logs to buckets under its own key only"}
 # Logs and alarms never hold data of a patient, and their readers need not be able to read records.
