@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from xml.sax.saxutils import escape
 
 from tests.end_to_end.conftest import Pipeline
 
@@ -11,26 +15,77 @@ from tests.end_to_end.conftest import Pipeline
 @contextmanager
 def wrong_setting(pipeline: Pipeline, module: str, name: str, value: str = "not-there") -> Iterator[None]:
     """A function whose environment names what is not there, as after a botched change."""
-    client = pipeline.aws.client("lambda")
+    settings = function_of(pipeline, module)["Environment"]["Variables"]
+    with _changed(pipeline, module, Environment={"Variables": {**settings, name: value}}):
+        yield
+
+
+@contextmanager
+def not_in_its_package(pipeline: Pipeline, module: str) -> Iterator[None]:
+    """A function that Lambda cannot start."""
+    with _changed(pipeline, module, Handler="lambdas.nowhere.handler"):
+        yield
+
+
+@contextmanager
+def answering(status: int, code: str, message: str) -> Iterator[str]:
+    """A service that refuses every request in these words; its address. Like S3, it repeats what it was asked for."""
+
+    class Refusal(BaseHTTPRequestHandler):
+        def handle_one_request(self) -> None:
+            self.raw_requestline = self.rfile.readline(65537)
+            if not self.raw_requestline or not self.parse_request():
+                self.close_connection = True
+                return
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            words = f"<Message>{escape(message)}</Message><Key>{escape(self.path)}</Key>"
+            text = f"<?xml version='1.0'?><Error><Code>{code}</Code>{words}</Error>".encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(b"" if self.command == "HEAD" else text)
+
+        def log_message(self, *_: Any) -> None:
+            """Nobody is told."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Refusal)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(10)
+
+
+def function_of(pipeline: Pipeline, module: str) -> dict[str, Any]:
+    """The configuration of the function that a module is."""
+    pages = pipeline.aws.client("lambda").get_paginator("list_functions").paginate()
     (function,) = [
         found
-        for page in client.get_paginator("list_functions").paginate()
+        for page in pages
         for found in page["Functions"]
         if found["Handler"] == f"lambdas.{module}.handler"
         and found["Environment"]["Variables"]["LANDING_BUCKETS"] == pipeline.landing
     ]
-    settings = function["Environment"]["Variables"]
+    return function
 
-    def update(variables: dict[str, str]) -> None:
-        client.update_function_configuration(
-            FunctionName=function["FunctionName"], Environment={"Variables": variables}
-        )
 
-    update({**settings, name: value})
+@contextmanager
+def _changed(pipeline: Pipeline, module: str, **configuration: Any) -> Iterator[None]:
+    function, update = (
+        function_of(pipeline, module),
+        pipeline.aws.client("lambda").update_function_configuration,
+    )
+    update(FunctionName=function["FunctionName"], **configuration)
     try:
         yield
     finally:
-        update(settings)
+        before = {name: function[name] for name in configuration}
+        if "Environment" in before:
+            before["Environment"] = {"Variables": function["Environment"]["Variables"]}
+        update(FunctionName=function["FunctionName"], **before)
 
 
 @contextmanager
