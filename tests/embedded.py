@@ -47,7 +47,7 @@ class EmbeddedAws:
         assert outputs is not None, "the stack is not deployed"
         return outputs
 
-    def finished(self, execution_arn: str, seconds: float = 60) -> dict[str, Any]:
+    def finished(self, execution_arn: str, seconds: float = 120) -> dict[str, Any]:
         """The execution's description once it has ended."""
         describe = self.client("stepfunctions").describe_execution
 

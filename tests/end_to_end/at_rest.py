@@ -96,7 +96,8 @@ class Rest:
     def assert_right(self) -> None:
         """Every upload has one visible disposition; the newest of each key is what is shown, byte for byte, once, in a
         folder of its own; and the catalog says just that."""
-        assert [upload.key for upload in self.lost()] == []
+        lost = [(u.key, self._shows(u), self._announced(u), self.tags[u.version_id]) for u in self.lost()]
+        assert not lost, lost
         self.assert_one_disposition_each()
         self.assert_no_shared_folder()
         self.assert_catalog_equals_bucket()
