@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -270,12 +272,19 @@ class ExpressPipeline(Pipeline):
         return {"status": "SUCCEEDED", "executionArn": event["execution"], "output": json.dumps(output)}
 
 
-@pytest.fixture(scope="session")
-def breakable_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
+@contextmanager
+def running_breakable(home: Path) -> Iterator[EmbeddedAws]:
+    """An embedded AWS that can be told to refuse events."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(processes.MODULES, "aws", "tests.local.refusing_server")
-        with running(tmp_path_factory.mktemp("breakable")) as aws:
+        with running(home) as aws:
             yield aws
+
+
+@pytest.fixture(scope="session")
+def breakable_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
+    with running_breakable(tmp_path_factory.mktemp("breakable")) as aws:
+        yield aws
 
 
 @pytest.fixture(scope="session")

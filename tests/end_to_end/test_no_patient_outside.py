@@ -27,7 +27,7 @@ from tests.end_to_end.breaking import (
     refused_events,
     wrong_setting,
 )
-from tests.end_to_end.conftest import Pipeline
+from tests.end_to_end.conftest import Pipeline, deployed, running_breakable
 from tests.end_to_end.test_malware import verdict_of
 from tests.readers.dicoms import EXAMPLE, dicom_of
 from tests.readers.office import xlsx_of
@@ -82,13 +82,20 @@ class Everything:
 
 
 @pytest.fixture(scope="module")
-def everything(breakable: Pipeline) -> Everything:
-    happened = Everything(breakable)
+def spoilt(lane: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    """A pipeline that nothing else is tried on any more."""
+    with running_breakable(tmp_path_factory.mktemp("spoilt")) as aws:
+        yield deployed(aws, lane)
+
+
+@pytest.fixture(scope="module")
+def everything(spoilt: Pipeline) -> Everything:
+    happened = Everything(spoilt)
     for fail in (intakes, readers, assignments, maps, functions_of_events):
         fail(happened)
     notify(happened)
     errors = ('"failure recorded"', "ContractViolation", '"error":"StorageDenied"')
-    eventually(lambda: all(any(error in line for line in log_lines(breakable)) for error in errors))
+    eventually(lambda: all(any(error in line for line in log_lines(spoilt)) for error in errors))
     return happened
 
 
