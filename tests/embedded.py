@@ -94,6 +94,9 @@ def running(home: Path, **environment: str) -> Iterator[EmbeddedAws]:
         yield EmbeddedAws(settings)
     finally:
         processes.stop(settings)
+        # Gigabytes, of which nobody looks at anything but the logs any more.
+        for held in (home / "tmp", settings.state, *home.glob("cdk.out*")):
+            shutil.rmtree(held, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

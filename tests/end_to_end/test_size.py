@@ -32,5 +32,8 @@ def test_an_object_of_one_gibibyte_is_filed_whole_and_read_only_in_part(pipeline
     assert record["status"] == "partly-read"
     assert record["document"]["bytes_read"] < 64 * 1024**2
     assert record["cuts"]
-    for bucket, name in ((pipeline.landing, key), (pipeline.processed, folder + "original.txt")):
-        pipeline.s3.delete_object(Bucket=bucket, Key=name)
+    for bucket, name, version in (
+        (pipeline.landing, key, completed["VersionId"]),
+        (pipeline.processed, folder + "original.txt", original["VersionId"]),
+    ):
+        pipeline.s3.delete_object(Bucket=bucket, Key=name, VersionId=version)
