@@ -83,14 +83,19 @@ def settings_for(home: Path) -> Settings:
     return Settings(home=home, port=free_port(), console_port=0)
 
 
-@contextmanager
-def running(home: Path, **environment: str) -> Iterator[EmbeddedAws]:
-    settings = settings_for(home)
+def start(settings: Settings, **environment: str) -> None:
+    """Start the embedded AWS of these settings, for the first time or again."""
     with pytest.MonkeyPatch.context() as patch:
         # Retries wait a twentieth of their time.
         for name, value in {"SFN_WAIT_SCALE": "0.05", **ENFORCED, **environment}.items():
             patch.setenv(name, value)
         processes.start(settings)
+
+
+@contextmanager
+def running(home: Path, **environment: str) -> Iterator[EmbeddedAws]:
+    settings = settings_for(home)
+    start(settings, **environment)
     try:
         yield EmbeddedAws(settings)
     finally:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from local import processes
-from tests.embedded import eventually
+from tests.embedded import eventually, start
 from tests.end_to_end.breaking import refused_events, wrong_setting
 from tests.end_to_end.conftest import Pipeline
 
@@ -141,7 +141,7 @@ def test_an_execution_that_a_stop_interrupted_is_marked_and_can_be_redriven(brea
         arn = started["executionArn"]
         eventually(lambda: pipeline.states_of(arn))
         assert processes.stop(settings)
-        processes.start(settings)
+        start(settings)
 
         assert pipeline.aws.finished(arn)["error"] == "States.ServiceRestart"
         assert eventually(lambda: pipeline.tags(pipeline.landing, key)) == {"pipeline-status": "failed"}

@@ -17,7 +17,7 @@ import pytest
 
 from local import processes
 from local.settings import Settings
-from tests.embedded import eventually
+from tests.embedded import eventually, start
 from tests.end_to_end.at_rest import Rest
 from tests.end_to_end.conftest import Pipeline
 from tests.end_to_end.crowd import Crowd
@@ -27,7 +27,7 @@ from tests.faults.test_services import UPLOADS, files
 
 @pytest.mark.timeout(max(300, UPLOADS * 6))
 def test_nothing_is_lost_when_the_embedded_aws_is_killed_in_the_middle(
-    fragile: Pipeline, lane: str, say: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+    fragile: Pipeline, lane: str, say: Callable[[str], None]
 ) -> None:
     settings, crowd = fragile.aws.settings, Crowd(fragile)
     crowd.upload(files(UPLOADS // 2, "cataloged"))
@@ -39,8 +39,7 @@ def test_nothing_is_lost_when_the_embedded_aws_is_killed_in_the_middle(
 
     began = time.monotonic()
     orphans = kill(settings)
-    monkeypatch.setenv("SFN_WAIT_SCALE", "0.05")
-    processes.start(settings)
+    start(settings)
     took = time.monotonic() - began
     crowd.forget()
     remembered = Counter(ends[-1]["status"] for ends in crowd.ends().values())

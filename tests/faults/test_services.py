@@ -5,15 +5,19 @@ The catalog bus is reached by Step Functions itself, not through a function, so 
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
+from local import deployment
 from tests.embedded import EmbeddedAws
 from tests.end_to_end.at_rest import Rest
 from tests.end_to_end.conftest import Pipeline
@@ -44,11 +48,12 @@ PASSING: list[Rule] = [
     {"service": "dynamodb", "times": 2, "timeout_ms": 11_000},
     {"service": "secretsmanager", "probability": 0.2, "error": {"code": "ThrottlingException"}},
 ]
+DENIALS = max(4, UPLOADS // 20)
 LASTING: list[Rule] = [
     {
         "service": "s3",
         "operation": "PutObject",
-        "times": max(4, UPLOADS // 20),
+        "times": DENIALS,
         "error": {"code": "AccessDenied", "status": 403},
     },
 ]
@@ -84,6 +89,7 @@ def test_nothing_is_lost_when_the_services_fail_and_what_failed_goes_home_when_t
     assert [end["cause"] for end in unforeseen] == []
     refused = failed if lane == "standard" else seen
     assert refused, "a missing permission must be seen"
+    assert sum(end["error"] == "StorageDenied" for end in failed) <= DENIALS
     assert not [end for end in failed if "P_" in end["cause"] or "upload" in end["cause"]]
     retried = sum(1 for count in in_parallel(lambda end: failures_in(fragile, end), seen) if count)
     assert fired["s3 error:SlowDown"]
@@ -115,3 +121,27 @@ def test_canary_the_proxy_as_it_comes_takes_the_length_out_of_the_answer_to_a_he
     with proxy_before(fragile.aws, tmp_path / "proxy.log", CAREFILE_UNMENDED="1") as proxy:
         through = EmbeddedAws(replace(fragile.aws.settings, port=proxy.port)).client("s3")
         assert "ContentLength" not in through.head_object(Bucket=fragile.landing, Key=key)
+
+
+def test_canary_the_proxy_as_it_comes_breaks_the_signature_of_whoever_is_not_the_account_itself(
+    fragile: Pipeline, tmp_path: Path
+) -> None:
+    iam = fragile.aws.client("iam")
+    iam.create_user(UserName="canary")
+    made = iam.create_access_key(UserName="canary")["AccessKey"]
+    may = {"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [may]})
+    iam.put_user_policy(UserName="canary", PolicyName="lists", PolicyDocument=policy)
+    signs = (made["AccessKeyId"], made["SecretAccessKey"], None)
+
+    def buckets(proxy: FaultProxy) -> list[Any]:
+        settings = replace(fragile.aws.settings, port=proxy.port)
+        return deployment.client(settings, "s3", signs).list_buckets()["Buckets"]
+
+    with proxy_before(fragile.aws, tmp_path / "proxy.log") as proxy:
+        assert buckets(proxy)
+    with (
+        proxy_before(fragile.aws, tmp_path / "unmended.log", CAREFILE_UNMENDED="1") as proxy,
+        pytest.raises(ClientError, match="SignatureDoesNotMatch"),
+    ):
+        buckets(proxy)

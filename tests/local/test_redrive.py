@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local import processes
-from tests.embedded import EmbeddedAws, eventually, running
+from tests.embedded import EmbeddedAws, eventually, running, start
 from tests.local import stubs
 
 pytestmark = pytest.mark.timeout(120)
@@ -292,9 +292,7 @@ def test_status_changes_are_announced_again(bare_aws: EmbeddedAws) -> None:
     assert dates == {None, int(ended["redriveDate"].timestamp() * 1000)}
 
 
-def test_failed_and_interrupted_executions_can_be_redriven_after_a_restart(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_and_interrupted_executions_can_be_redriven_after_a_restart(tmp_path: Path) -> None:
     with running(tmp_path) as aws:
         failed, interrupted, old = Walk(aws), Walk(aws), Walk(aws)
         for walk in (failed, old):
@@ -311,8 +309,7 @@ def test_failed_and_interrupted_executions_can_be_redriven_after_a_restart(
         queue = stubs.events_of(aws, pattern)
         processes.stop(aws.settings)
         let_two_weeks_pass(aws, old.arn)
-        monkeypatch.setenv("SFN_WAIT_SCALE", "0")
-        processes.start(aws.settings)
+        start(aws.settings, SFN_WAIT_SCALE="0")
         for walk in (failed, interrupted):
             walk.folder.mkdir()
             walk.break_at()
