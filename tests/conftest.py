@@ -35,22 +35,28 @@ for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
 
 # The longest first, so that no worker ends long after the others.
 LONGEST = ("end_to_end", "simulation", "faults", "local", "operator", "template")
-# They share an embedded AWS or a synthesised template, which is made once for all of a folder's tests.
+# They share an embedded AWS or a synthesised template, which is made once for all of a folder's tests on a lane.
 SHARING = ("end_to_end", "faults", "local", "operator", "template")
 # Fixtures that bring an embedded AWS of their own: what uses one may run beside the rest of its folder.
-APART = ("breakable_aws", "same_bucket")
+APART = ("spoilt", "breakable_aws", "same_bucket")
 
 
+# First, as xdist looks at the groups in the same hook.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     def folder(item: pytest.Item) -> str:
         return item.path.relative_to(Path(__file__).parent).parts[0]
 
+    def group(item: pytest.Item) -> str:
+        shared = folder(item) if folder(item) in SHARING else item.path.as_posix()
+        name = next((name for name in APART if name in getattr(item, "fixturenames", ())), shared)
+        lane = getattr(item, "callspec", None) and item.callspec.params.get("lane")  # type: ignore[attr-defined]
+        return f"{name}-{lane}" if lane else name
+
     ranks = {name: rank for rank, name in enumerate(LONGEST)}
     items.sort(key=lambda item: ranks.get(folder(item), len(ranks)))
     for item in items:
-        group = folder(item) if folder(item) in SHARING else item.path.as_posix()
-        group = next((name for name in APART if name in getattr(item, "fixturenames", ())), group)
-        item.add_marker(pytest.mark.xdist_group(group))
+        item.add_marker(pytest.mark.xdist_group(group(item)))
 
 
 @pytest.fixture

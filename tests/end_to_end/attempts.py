@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -198,7 +199,9 @@ class Roles:
         iam.put_user_policy(
             UserName=self._name, PolicyName="act", PolicyDocument=json.dumps({"Statement": [statement]})
         )
-        self._user = iam.create_access_key(UserName=self._name)["AccessKey"]
+        user = iam.create_access_key(UserName=self._name)["AccessKey"]
+        # Clients of a user of the account who was given nothing but to act as others.
+        self.nobody = self._clients(user["AccessKeyId"], user["SecretAccessKey"], None)
 
     def all(self) -> dict[str, str]:
         """The stack's roles: their names by their logical ids, without what CloudFormation adds to those."""
@@ -225,17 +228,11 @@ class Roles:
         finally:
             trust = json.dumps(found["AssumeRolePolicyDocument"])
             iam.update_assume_role_policy(RoleName=role, PolicyDocument=trust)
-        return lambda service: self._client(
-            service, given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]
-        )
-
-    def nobody(self, service: str) -> Any:
-        """A client of a user of the account who was given nothing but to act as others."""
-        return self._client(service, self._user["AccessKeyId"], self._user["SecretAccessKey"], None)
+        return self._clients(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
 
     @property
     def _arn(self) -> str:
         return str(self._aws.client("iam").get_user(UserName=self._name)["User"]["Arn"])
 
-    def _client(self, service: str, key_id: str, secret: str, token: str | None) -> Any:
-        return deployment.client(self._aws.settings, service, (key_id, secret, token))
+    def _clients(self, key_id: str, secret: str, token: str | None) -> Client:
+        return cache(lambda service: deployment.client(self._aws.settings, service, (key_id, secret, token)))

@@ -167,6 +167,29 @@ def test_canary_a_burst_starts_a_process_each_without_the_mend(unmended_aws: Emb
     assert len(processes_of_a_burst(unmended_aws)) > max(2, os.cpu_count() or 2)
 
 
+SHOWS_WHERE_IT_IS = """
+import os
+
+def handler(event, context):
+    return os.path.realpath(__file__)
+"""
+
+
+def places_of_one_package(aws: EmbeddedAws) -> set[str]:
+    """From where two functions of the same code run."""
+    arns = [stubs.function(aws, SHOWS_WHERE_IT_IS) for _ in range(2)]
+    call = aws.client("lambda").invoke
+    return {json.loads(call(FunctionName=arn)["Payload"].read()) for arn in arns}
+
+
+def test_functions_of_one_package_run_from_one_copy_of_it(bare_aws: EmbeddedAws) -> None:
+    assert len(places_of_one_package(bare_aws)) == 1
+
+
+def test_canary_each_function_has_a_copy_of_its_own_without_the_mend(unmended_aws: EmbeddedAws) -> None:
+    assert len(places_of_one_package(unmended_aws)) == 2
+
+
 def failures_of_saves_at_once(aws: EmbeddedAws) -> list[str]:
     """What the log says against ten saves that are asked for at nearly the same time."""
     running, log = processes.find(aws.settings), aws.settings.logs / "aws.log"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -136,3 +137,9 @@ def test_no_function_loads_what_only_a_document_needs() -> None:
     command = [sys.executable, "-c", check]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
+
+
+@pytest.mark.skipif("PYTEST_XDIST_WORKER" not in os.environ, reason="there is but one worker")
+def test_tests_that_share_an_embedded_aws_are_given_to_one_worker(request: pytest.FixtureRequest) -> None:
+    """xdist 3.8 says a test's group in its id, which pytest 9.2 does not let it: then each worker deploys everything."""
+    assert "@" in request.node.nodeid
