@@ -141,5 +141,5 @@ def test_no_function_loads_what_only_a_document_needs() -> None:
 
 @pytest.mark.skipif("PYTEST_XDIST_WORKER" not in os.environ, reason="there is but one worker")
 def test_tests_that_share_an_embedded_aws_are_given_to_one_worker(request: pytest.FixtureRequest) -> None:
-    """xdist 3.8 says a test's group in its id, which pytest 9.2 does not let it: then each worker deploys everything."""
+    """xdist 3.8 says a group in a test's id, which pytest 9.2 does not let it: each worker would deploy everything."""
     assert "@" in request.node.nodeid
