@@ -41,6 +41,11 @@ SHARING = ("end_to_end", "faults", "local", "operator", "template")
 APART = ("spoilt", "breakable_aws", "same_bucket")
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """A whole file is no name of a test; made anew by each worker, it is not even the same one."""
+    return argname if isinstance(val, bytes | str) and len(val) > 120 else None
+
+
 # First, as xdist looks at the groups in the same hook.
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
