@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -192,7 +193,7 @@ class Roles:
 
     def __init__(self, aws: EmbeddedAws) -> None:
         self._aws = aws
-        self._name = f"tests-{aws.settings.stage}"
+        self._name = f"tests-{uuid.uuid4().hex[:10]}"
         iam = aws.client("iam")
         iam.create_user(UserName=self._name)
         statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}
