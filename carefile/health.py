@@ -96,14 +96,22 @@ def _rules(connection: Connection) -> Iterator[Check]:
             to_do = f"aws events enable-rule --name {found['Name']}{on_bus}; then carefile reconcile"
             yield Check(f"Rule {name}", State.FAILED, "disabled: its events are lost", to_do)
         else:
-            kept = targets and all("DeadLetterConfig" in target for target in targets)
-            says = "enabled, and what cannot be delivered is kept"
-            yield judged(
-                f"Rule {name}", bool(kept), says, "it has no target, or no dead-letter queue", "deploy again"
-            )
+            # What a schedule could not call is called at its next time.
+            timed = "ScheduleExpression" in found
+            kept = targets and (timed or all("DeadLetterConfig" in target for target in targets))
+            says = "enabled, on a schedule" if timed else "enabled, and what cannot be delivered is kept"
+            wrong = "it has no target" if timed else "it has no target, or no dead-letter queue"
+            yield judged(f"Rule {name}", bool(kept), says, wrong, "deploy again")
 
 
-_RULES = ("UploadRule", "SubmissionRule", "CatalogRule", "FailureRule")
+_RULES = (
+    "UploadRule",
+    "SubmissionRule",
+    "CatalogRule",
+    "FailureRule",
+    "AssignmentRule",
+    "MeasureBacklogRule",
+)
 
 
 def _rule(connection: Connection, physical: str) -> dict[str, Any] | None:

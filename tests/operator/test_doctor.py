@@ -25,6 +25,7 @@ def test_what_a_fresh_deployment_has_is_well(carefile: Carefile) -> None:
         "Key of the records",
         "Tables",
     } <= well
+    assert [row for row in rows if row["check"].startswith("Rule ") and row["state"] != "ok"] == []
 
 
 def test_a_disabled_rule_is_told_with_what_to_do(carefile: Carefile, deployed_aws: EmbeddedAws) -> None:
