@@ -118,7 +118,7 @@ def test_bytes_that_differ_are_found_and_an_interrupted_comparison_goes_on(
     eventually(lambda: not any(row["to_copy"] for row in carefile("migrate", "plan", place, "--json").rows))
     processed = deployed_aws.outputs["ProcessedBucketName"]
     filed = f"processed/{patient}_medical_notes/session_1/m0.json"
-    s3.put_object(Bucket=processed, Key=filed, Body=b"[2]")
+    damage = s3.put_object(Bucket=processed, Key=filed, Body=b"[2]")["VersionId"]
     verified = carefile("migrate", "verify", place, "--folder", folder)
     assert verified.code == 1
     assert "its bytes are not those of the original" in verified.out
@@ -128,6 +128,7 @@ def test_bytes_that_differ_are_found_and_an_interrupted_comparison_goes_on(
     (folder / "objects.jsonl").write_text(kept + "\n" + lines[0][:20])  # torn in the middle of a line
     carefile("migrate", "verify", place, "--folder", folder)
     assert (folder / "objects.jsonl").read_text().splitlines()[1] == kept
+    s3.delete_object(Bucket=processed, Key=filed, VersionId=damage)
 
 
 def test_a_place_that_the_rules_read_otherwise_is_refused(
