@@ -295,8 +295,8 @@ def pipeline(deployed_aws: EmbeddedAws, lane: str) -> Pipeline:
 
 @pytest.fixture(scope="session")
 def scanned_pipeline(scanned_aws: EmbeddedAws) -> Pipeline:
-    """The same where malware protection is waited for. There is no GuardDuty here: its tag and event are the test's, who
-    starts the executions that no rule can here, and so on one lane."""
+    """The same where malware protection is waited for. There is no GuardDuty here: its tag and event are the test's,
+    who starts the executions that no rule can here, and so on one lane."""
     return Pipeline(scanned_aws, listen(scanned_aws))
 
 
