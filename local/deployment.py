@@ -50,7 +50,13 @@ def client(settings: Settings, service: str, credentials: tuple[str, str, str | 
         aws_access_key_id=key_id,
         aws_secret_access_key=secret,
         aws_session_token=token,
-        config=Config(s3={"addressing_style": "path"}, inject_host_prefix=False, retries={"max_attempts": 2}),
+        config=Config(
+            s3={"addressing_style": "path"},
+            inject_host_prefix=False,
+            retries={"max_attempts": 2},
+            # As many as the benchmark uploads at once.
+            max_pool_connections=32,
+        ),
     )
 
 
