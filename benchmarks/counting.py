@@ -24,7 +24,7 @@ from moto.core.botocore_stubber import BotocoreStubber
 
 from benchmarks.bill import Lane
 from benchmarks.operations import Operations, Work
-from infrastructure import definitions
+from infrastructure.machines import definitions
 from lambdas import index_catalog, index_sessions, tag_object
 from lambdas.adapters import aws
 from lambdas.adapters.boundary import logger

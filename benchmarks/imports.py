@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from rich.progress import Progress
 
-from infrastructure.config import PROJECT_ROOT, load_context, stage_config
-from infrastructure.package import build_package
+from infrastructure.functions.package import build_package
+from infrastructure.settings.config import PROJECT_ROOT, load_context, stage_config
 from tests.conftest import FUNCTION_ENVIRONMENT
 
 FLOOR = "import boto3; boto3.client('s3')"
@@ -33,7 +33,8 @@ def times(rounds: int, progress: Progress) -> list[Imported]:
     """Fresh processes in turn, so that what else the machine does hits all alike; medians of the ratios."""
     programs = {"floor": FLOOR} | {name: f"import lambdas.{name}" for name in FUNCTIONS}
     programs["normalise_document, and reads its first text"] = (
-        "import lambdas.normalise_document; from lambdas.readers import Content, page, read; "
+        "import lambdas.normalise_document; from lambdas.readers import Content, read; "
+        "from lambdas.readers.page import render; "
         "read(Content(b'Dear Ana', 8), name='x.txt', declared_type=None)"
     )
     taken: dict[str, list[float]] = {name: [] for name in programs}

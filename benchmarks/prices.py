@@ -43,7 +43,7 @@ ALARM_MONTH = 0.10  # for each metric that an alarm looks at
 DASHBOARD_MONTH = 3.00
 METRIC_MONTH = 0.30
 
-# The stage's sampling rule, by default (infrastructure/tracing.py; a test holds the two together).
+# The stage's sampling rule, by default (infrastructure/watching/tracing.py; a test holds the two together).
 TRACED = 0.01
 LOG_EVENT_OVERHEAD = 26  # what CloudWatch adds to each log event
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from rich.progress import Progress
 
-from lambdas.core.model import Source
+from carefile.core.model import Source
 from local import deployment, processes
 from tests.embedded import EmbeddedAws
 

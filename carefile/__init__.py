@@ -1,11 +1,23 @@
-"""`carefile`, the operator's command, and what scripts may import of it.
+"""Carefile as a library: `core`, the rules; `events`, types for consumers; `cli`, the operator's command; and
 
     where(patient_id, session_id=None)     the prefix that holds a patient's sessions
 
-May live here: the command line, what it reads from AWS and how it shows it. One command a module in `commands/`. Of the
-functions' code it imports the rules (`lambdas.core`) and nothing else.
+Importing it, or one of its parts, loads no other part.
 """
 
-from carefile.places import where
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from carefile.places import where
 
 __all__ = ["where"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        from carefile import places
+
+        return getattr(places, name)
+    raise AttributeError(f"module 'carefile' has no attribute {name!r}")

@@ -1,5 +1,5 @@
 """`python -m carefile`: the same as the command `carefile`."""
 
-from carefile.app import main
+from carefile.cli.app import main
 
 main()

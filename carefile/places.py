@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from lambdas.core.layout import Layout
-from lambdas.core.model import Patient
-from lambdas.core.names import encode_name
+from carefile.core.filing.layout import Layout
+from carefile.core.filing.names import encode_name
+from carefile.core.model import Patient
 
 
 def where(

@@ -23,8 +23,8 @@ from strands.models import Model
 from strands.session.s3_session_manager import S3SessionManager
 
 import carefile
-from carefile.connection import Connection, connect
-from carefile.problem import Problem
+from carefile.cli.aws.connection import Connection, connect
+from carefile.cli.problem import Problem
 
 AGENT = "guide"
 SAID = (

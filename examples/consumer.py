@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from carefile_events import ObjectCataloged, UnknownEventError, announcement
+from carefile.events import ObjectCataloged, UnknownEventError, announcement
 
 
 @dataclass

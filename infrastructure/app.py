@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from infrastructure.config import ConfigError, load_context, stage_config
-from infrastructure.package import PackageError, build_package
+from infrastructure.functions.package import PackageError, build_package
+from infrastructure.settings.config import ConfigError, load_context, stage_config
 
 # The project supports Node 20; the CDK's notice of its end of life would drown what the app has to say.
 os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")

@@ -6,23 +6,8 @@ from aws_cdk import CfnOutput, DefaultStackSynthesizer, Duration, Stack
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infrastructure import permissions
-from infrastructure.alarms import Watched, Work
-from infrastructure.backfill import Adoption, Backfill
-from infrastructure.backup import TableBackups
-from infrastructure.catalog import Catalog
-from infrastructure.config import Lane, StageConfig
-from infrastructure.encryption import Keys
-from infrastructure.event_schemas import Archives, EventSchemas
-from infrastructure.express_lane import ExpressLane
-from infrastructure.functions import (
-    FOLLOWS_A_STREAM,
-    MEASURES_AGAIN,
-    CarefileFunction,
-    FunctionSettings,
-)
-from infrastructure.malware import MalwareProtection
-from infrastructure.messaging import (
+from infrastructure.events.event_schemas import Archives, EventSchemas
+from infrastructure.events.messaging import (
     AssignmentRule,
     Buses,
     CatalogRules,
@@ -30,13 +15,28 @@ from infrastructure.messaging import (
     IntakeRules,
     SessionFollower,
 )
-from infrastructure.network import Network
-from infrastructure.observability import Observability
-from infrastructure.package import FunctionPackage
-from infrastructure.pipeline import ObjectPipeline, TaskFunctions, intake_environment
-from infrastructure.reassignment import Reassignment
-from infrastructure.storage import Storage
-from infrastructure.tracing import sample_executions
+from infrastructure.functions.function import (
+    FOLLOWS_A_STREAM,
+    MEASURES_AGAIN,
+    CarefileFunction,
+    FunctionSettings,
+)
+from infrastructure.functions.package import FunctionPackage
+from infrastructure.machines.backfill import Adoption, Backfill
+from infrastructure.machines.express_lane import ExpressLane
+from infrastructure.machines.pipeline import ObjectPipeline, TaskFunctions, intake_environment
+from infrastructure.machines.reassignment import Reassignment
+from infrastructure.protection import permissions
+from infrastructure.protection.encryption import Keys
+from infrastructure.protection.malware import MalwareProtection
+from infrastructure.protection.network import Network
+from infrastructure.settings.config import Lane, StageConfig
+from infrastructure.storage.backup import TableBackups
+from infrastructure.storage.buckets import Storage
+from infrastructure.storage.catalog import Catalog
+from infrastructure.watching.alarms import Watched, Work
+from infrastructure.watching.observability import Observability
+from infrastructure.watching.tracing import sample_executions
 
 
 class CarefileStack(Stack):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from carefile.core.records.catalog import Entry
 from lambdas.adapters import aws, settings
 from lambdas.adapters.boundary import entry_point, logger
 from lambdas.adapters.catalog import Catalog
 from lambdas.adapters.contracts import conform
-from lambdas.core.catalog import Entry
 
 catalog = Catalog(aws.dynamodb(), settings.named("CATALOG_TABLE"))
 

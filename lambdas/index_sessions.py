@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
+from carefile.core.records.catalog import Entry
+from carefile.core.records.session_entries import Change, Place, changes_between
 from lambdas.adapters import aws, settings
 from lambdas.adapters.boundary import entry_point, logger
 from lambdas.adapters.catalog import Catalog
-from lambdas.core.catalog import Entry
-from lambdas.core.session_entries import Change, Place, changes_between
 
 catalog = Catalog(aws.dynamodb(), settings.named("CATALOG_TABLE"))
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from carefile.core.messages.assignment_request import Subject
 from lambdas.adapters.boundary import entry_point
-from lambdas.core.assignment_request import Subject
 from lambdas.intake import wiring
 
 assigning = wiring.assigning()

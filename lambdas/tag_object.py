@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from carefile.core.filing.tagging import status_of
+from carefile.core.model import Disposition, Source
 from lambdas.adapters.boundary import entry_point, logger
 from lambdas.adapters.measures import Metric, measure
-from lambdas.core.model import Disposition, Source
-from lambdas.core.tagging import status_of
 from lambdas.intake import wiring
 
 marks = wiring.marks()

@@ -33,7 +33,7 @@ def demo(settings: Settings) -> int:
     """Bring it up and send the samples through it; nobody stops it meanwhile."""
     with processes.only_one(settings):
         running = _bring_up(settings)
-        from local import demo
+        from local.demo import run as demo
 
         return demo.run(settings, running)
 

@@ -26,6 +26,8 @@ from local.settings import ACCOUNT, REGION, REPOSITORY, Settings
 
 # What the template and the packages are made of.
 SOURCES = (
+    "carefile/__init__.py",
+    "carefile/core",
     "cdk.json",
     "infrastructure",
     "lambdas",

@@ -25,7 +25,7 @@ from local.problem import Problem
 from local.settings import HOST, REGION, REPOSITORY, Settings
 
 PYTHON = REPOSITORY / ".venv-local" / "bin" / "python"
-MODULES = {"aws": "local.server", "console": "local.console"}
+MODULES = {"aws": "local.embedded.server", "console": "local.console"}
 # Saving the state is what takes time on the way down.
 STOP_SECONDS = 60
 START_SECONDS = 60
@@ -145,7 +145,7 @@ def _spawn(settings: Settings, role: str) -> subprocess.Popen[bytes]:
             "STATE_DIR": str(settings.state / "services"),
             "S3_PERSIST": "1",
             "S3_DATA_DIR": str(settings.state / "s3"),
-            # Invocations wait for their turn (see local/mends.py), so none is refused for being one too many.
+            # Invocations wait for their turn (see local/embedded/mends.py), so none is refused for being one too many.
             "LAMBDA_ACCOUNT_CONCURRENCY": "0",
             # Listeners for services the pipeline has no use for.
             "IOT_MTLS_ENABLED": "0",

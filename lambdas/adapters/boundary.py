@@ -16,16 +16,16 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
-from lambdas.adapters.aws_errors import DENIED, TRANSIENT
-from lambdas.adapters.masking import MaskingFormatter, mask_libraries
-from lambdas.adapters.settings import ROOT
-from lambdas.core.errors import (
+from carefile.core.errors import (
     CarefileError,
     InternalError,
     StorageDenied,
     StorageFailed,
     StorageThrottled,
 )
+from lambdas.adapters.aws_errors import DENIED, TRANSIENT
+from lambdas.adapters.masking import MaskingFormatter, mask_libraries
+from lambdas.adapters.settings import ROOT
 
 logger = Logger(logger_formatter=MaskingFormatter())
 mask_libraries()
@@ -92,7 +92,7 @@ def _line(error: BaseException) -> str:
     trace, place = error.__traceback__, "an unknown line"
     while trace is not None:
         file = Path(trace.tb_frame.f_code.co_filename)
-        if file.is_relative_to(ROOT / "lambdas"):
+        if any(file.is_relative_to(ROOT / folder) for folder in ("carefile", "lambdas")):
             place = f"{file.relative_to(ROOT)}:{trace.tb_lineno}"
         trace = trace.tb_next
     return place

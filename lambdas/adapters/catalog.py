@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from lambdas.core.catalog import KEY, Entry, Item
-from lambdas.core.errors import StillChanging
-from lambdas.core.session_entries import Change, Place, entry_at
+from carefile.core.errors import StillChanging
+from carefile.core.records.catalog import KEY, Entry, Item
+from carefile.core.records.session_entries import Change, Place, entry_at
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

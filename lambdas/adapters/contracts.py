@@ -13,10 +13,10 @@ from typing import Any
 
 import jsonschema_rs
 
+from carefile.core.deciding.rules import RuleTable
+from carefile.core.errors import ContractViolation, RejectedEvent
+from carefile.core.messages import assignment_request, intake_request
 from lambdas.adapters.settings import ROOT
-from lambdas.core import assignment_request, intake_request
-from lambdas.core.errors import ContractViolation, RejectedEvent
-from lambdas.core.rules import RuleTable
 
 
 @cache

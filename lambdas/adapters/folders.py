@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from carefile.core.filing.layout import manifest_key
+from carefile.core.filing.stamps import stamp_in
 from lambdas.adapters.landing import is_gone
-from lambdas.core.layout import manifest_key
-from lambdas.core.stamps import stamp_in
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from lambdas.core.errors import RejectedObject
-from lambdas.core.model import Deleted, Observation, Source
-from lambdas.core.tagging import Tags
+from carefile.core.errors import RejectedObject
+from carefile.core.filing.tagging import Tags
+from carefile.core.model import Deleted, Observation, Source
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

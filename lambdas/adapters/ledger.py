@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from lambdas.core.errors import AssignmentConflict, StorageThrottled
-from lambdas.core.layout import Owner
-from lambdas.core.model import Assignment, Hints, Observation, Source, digest
-from lambdas.core.scanning import Scan, Verdict
-from lambdas.core.tagging import PipelineStatus
+from carefile.core.deciding.scanning import Scan, Verdict
+from carefile.core.errors import AssignmentConflict, StorageThrottled
+from carefile.core.filing.layout import Owner
+from carefile.core.filing.tagging import PipelineStatus
+from carefile.core.model import Assignment, Hints, Observation, Source, digest
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -19,10 +19,10 @@ from typing import Any
 
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
+from carefile.core.errors import CarefileError
+from carefile.core.filing.tagging import PipelineStatus
+from carefile.core.model import Disposition, Kind, PatientStatus, UnknownReason
 from lambdas.adapters.aws_errors import DENIED, OF_EXECUTIONS, OPERATIONS, REFUSED, TRANSIENT
-from lambdas.core.errors import CarefileError
-from lambdas.core.model import Disposition, Kind, PatientStatus, UnknownReason
-from lambdas.core.tagging import PipelineStatus
 
 MASKED = "(masked)"
 MESSAGES = frozenset(

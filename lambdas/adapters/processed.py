@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from carefile.core.errors import FolderContended
+from carefile.core.filing import stamps
+from carefile.core.filing.layout import Owner, manifest_key
+from carefile.core.filing.tagging import Tags, encoded
+from carefile.core.messages.events import owner_in
+from carefile.core.model import Observation, Stamp, StoredObject
 from lambdas.adapters.landing import etag_condition, is_gone, version_argument
-from lambdas.core import stamps
-from lambdas.core.errors import FolderContended
-from lambdas.core.events import owner_in
-from lambdas.core.layout import Owner, manifest_key
-from lambdas.core.model import Observation, Stamp, StoredObject
-from lambdas.core.tagging import Tags, encoded
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

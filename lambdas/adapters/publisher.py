@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from lambdas.core.errors import StorageThrottled
-from lambdas.core.events import EVENT_SOURCE, Event
+from carefile.core.errors import StorageThrottled
+from carefile.core.messages.events import EVENT_SOURCE, Event
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient

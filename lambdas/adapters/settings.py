@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from lambdas.core.layout import Layout
+from carefile.core.filing.layout import Layout
 
 ROOT = Path(__file__).resolve().parents[2]
 

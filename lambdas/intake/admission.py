@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from carefile.core.deciding.classification import classify
+from carefile.core.deciding.rules import RuleTable
+from carefile.core.deciding.scanning import Scan
+from carefile.core.errors import RejectedObject
+from carefile.core.filing.layout import Layout
+from carefile.core.messages import events
+from carefile.core.messages.intake_request import IntakeRequest, Shape, decided_at, parse, shape_of
+from carefile.core.model import Classification, Deleted, Observation
 from lambdas.adapters.contracts import accept_input
 from lambdas.adapters.landing import Landing
 from lambdas.adapters.ledger import Ledger
-from lambdas.core import events
-from lambdas.core.classification import classify
-from lambdas.core.errors import RejectedObject
-from lambdas.core.intake_request import IntakeRequest, Shape, decided_at, parse, shape_of
-from lambdas.core.layout import Layout
-from lambdas.core.model import Classification, Deleted, Observation
-from lambdas.core.rules import RuleTable
-from lambdas.core.scanning import Scan
 from lambdas.intake.marks import Marks
 from lambdas.intake.uploads import Uploads
 

@@ -10,16 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from carefile.core.deciding.adoption import classify_standing, folder_patient
+from carefile.core.deciding.rules import RuleTable
+from carefile.core.errors import RejectedObject, StillChanging
+from carefile.core.filing import tagging
+from carefile.core.filing.layout import MANIFEST, Layout, Owner, Standing
+from carefile.core.messages import events
+from carefile.core.messages.events import Event, Place
+from carefile.core.model import Classification, Deleted, Disposition, Kind, Observation, Source, StoredObject
 from lambdas.adapters.landing import Landing
 from lambdas.adapters.ledger import Ledger
 from lambdas.adapters.processed import Processed
-from lambdas.core import events, tagging
-from lambdas.core.adoption import classify_standing, folder_patient
-from lambdas.core.errors import RejectedObject, StillChanging
-from lambdas.core.events import Event, Place
-from lambdas.core.layout import MANIFEST, Layout, Owner, Standing
-from lambdas.core.model import Classification, Deleted, Disposition, Kind, Observation, Source, StoredObject
-from lambdas.core.rules import RuleTable
 
 MAX_ROUNDS = 6
 _STAMP = "carefile-source"

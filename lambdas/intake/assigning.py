@@ -13,18 +13,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from carefile.core.deciding.classification import classify, session_tree
+from carefile.core.deciding.rules import RuleTable
+from carefile.core.errors import AssignmentConflict, LeftBehind, RejectedAssignment
+from carefile.core.filing.layout import Layout, with_session_prefix
+from carefile.core.messages import events
+from carefile.core.messages.assignment_request import AssignmentRequest, Subject, parse
+from carefile.core.messages.intake_request import decided_at
+from carefile.core.model import Hints, Patient, Source
 from lambdas.adapters.contracts import accept_assignment
 from lambdas.adapters.folders import Folders
 from lambdas.adapters.landing import Landing
 from lambdas.adapters.ledger import Ledger
-from lambdas.core import events
-from lambdas.core.assignment_request import AssignmentRequest, Subject, parse
-from lambdas.core.classification import classify, session_tree
-from lambdas.core.errors import AssignmentConflict, LeftBehind, RejectedAssignment
-from lambdas.core.intake_request import decided_at
-from lambdas.core.layout import Layout, with_session_prefix
-from lambdas.core.model import Hints, Patient, Source
-from lambdas.core.rules import RuleTable
 from lambdas.intake.whereabouts import Whereabouts
 
 PAGE = 500  # objects; their keys and results stay below what a state may put out, 256 KiB

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
+from carefile.core.errors import RejectedEvent
+from carefile.core.filing.tagging import STATUS_TAG, PipelineStatus
+from carefile.core.messages.intake_request import parse
+from carefile.core.model import Observation
 from lambdas.adapters.contracts import accept_input
 from lambdas.adapters.executions import Executions, Listed
 from lambdas.adapters.landing import Landing
-from lambdas.core.errors import RejectedEvent
-from lambdas.core.intake_request import parse
-from lambdas.core.model import Observation
-from lambdas.core.tagging import STATUS_TAG, PipelineStatus
 
 MOST = 5000  # executions of a status that are looked at, the newest
 MOST_ASKED = 100  # failed executions that are looked into in one run

@@ -26,14 +26,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from carefile.core.errors import RejectedObject, StillChanging
+from carefile.core.messages import events
+from carefile.core.messages.events import Event, Place
+from carefile.core.messages.execution_names import intake_name
+from carefile.core.model import Classification, Deleted, Disposition, Observation, Source, Stamp
 from lambdas.adapters.landing import Landing
 from lambdas.adapters.ledger import Ledger, LedgerEntry
 from lambdas.adapters.processed import VersionGone
-from lambdas.core import events
-from lambdas.core.errors import RejectedObject, StillChanging
-from lambdas.core.events import Event, Place
-from lambdas.core.execution_names import intake_name
-from lambdas.core.model import Classification, Deleted, Disposition, Observation, Source, Stamp
 from lambdas.intake.filing import Filing, Plan
 from lambdas.intake.uploads import Uploads
 

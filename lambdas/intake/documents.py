@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from carefile.core.documents.extraction import Extraction
+from carefile.core.model import Classification, Observation
 from lambdas.adapters.landing import Landing
-from lambdas.core.extraction import Extraction
-from lambdas.core.model import Classification, Observation
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Documents:
         return read(Content(data, observed.size), name=name, declared_type=observed.content_type)
 
     def page(self, observed: Observation, classification: Classification, extraction: Extraction) -> bytes:
-        from lambdas.readers.page import PageHeader, render
+        from lambdas.readers.page.render import PageHeader, render
 
         patient = classification.patient
         label = patient.id if patient.id is not None else f"unknown ({patient.reason})"

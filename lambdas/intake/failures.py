@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from carefile.core.errors import CarefileError, RejectedEvent
+from carefile.core.filing.layout import Layout
+from carefile.core.messages import events
+from carefile.core.messages.intake_request import IntakeRequest, parse
+from carefile.core.model import Observation, Source
 from lambdas.adapters.boundary import logger
 from lambdas.adapters.contracts import accept_input, conform
 from lambdas.adapters.executions import Execution, Executions
 from lambdas.adapters.landing import Landing
 from lambdas.adapters.measures import Metric, measure
 from lambdas.adapters.publisher import Publisher
-from lambdas.core import events
-from lambdas.core.errors import CarefileError, RejectedEvent
-from lambdas.core.intake_request import IntakeRequest, parse
-from lambdas.core.layout import Layout
-from lambdas.core.model import Observation, Source
 from lambdas.intake.marks import Marks
 
 _FAILED = frozenset({"FAILED", "TIMED_OUT", "ABORTED"})

@@ -9,15 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from carefile.core.deciding.classification import classify, session_tree
+from carefile.core.deciding.rules import RuleTable
+from carefile.core.documents.extraction import Extraction
+from carefile.core.filing import layout, tagging
+from carefile.core.filing.layout import Layout, Owner
+from carefile.core.messages import events
+from carefile.core.model import Classification, Kind, Observation, Patient, Source, Stamp, StoredObject
 from lambdas.adapters.landing import Landing
 from lambdas.adapters.ledger import LedgerEntry
 from lambdas.adapters.processed import Processed, VersionGone
-from lambdas.core import events, layout, tagging
-from lambdas.core.classification import classify, session_tree
-from lambdas.core.extraction import Extraction
-from lambdas.core.layout import Layout, Owner
-from lambdas.core.model import Classification, Kind, Observation, Patient, Source, Stamp, StoredObject
-from lambdas.core.rules import RuleTable
 
 
 @dataclass(frozen=True, slots=True)

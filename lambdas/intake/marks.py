@@ -18,11 +18,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from carefile.core.deciding.scanning import with_verdict
+from carefile.core.filing.tagging import STATUS_TAG, PipelineStatus, Tags, with_status
+from carefile.core.model import Source
 from lambdas.adapters.landing import Landing
 from lambdas.adapters.ledger import Ledger
-from lambdas.core.model import Source
-from lambdas.core.scanning import with_verdict
-from lambdas.core.tagging import STATUS_TAG, PipelineStatus, Tags, with_status
 from lambdas.intake.uploads import Uploads
 
 

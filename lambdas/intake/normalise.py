@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from carefile.core.model import Source
 from lambdas.adapters.boundary import logger
 from lambdas.adapters.contracts import conform
-from lambdas.core.model import Source
 from lambdas.intake.convergence import Intake, Upload
 
 

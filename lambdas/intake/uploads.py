@@ -12,11 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import islice
 
+from carefile.core.deciding.scanning import Scan, Verdict, refusal
+from carefile.core.errors import RejectedEvent
+from carefile.core.model import Deleted, Observation, Source
 from lambdas.adapters.landing import Landing
 from lambdas.adapters.ledger import Ledger
-from lambdas.core.errors import RejectedEvent
-from lambdas.core.model import Deleted, Observation, Source
-from lambdas.core.scanning import Scan, Verdict, refusal
 
 _BATCH = 100  # DynamoDB, BatchGetItem: up to 100 items
 

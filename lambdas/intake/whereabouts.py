@@ -13,11 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 
+from carefile.core.filing.layout import Layout
+from carefile.core.messages.assignment_request import Subject
+from carefile.core.model import Patient, Source
 from lambdas.adapters.folders import Folders
 from lambdas.adapters.ledger import Ledger
-from lambdas.core.assignment_request import Subject
-from lambdas.core.layout import Layout
-from lambdas.core.model import Patient, Source
 
 _THREADS = 16
 _BATCH = 1000

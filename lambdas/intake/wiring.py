@@ -9,9 +9,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from carefile.core.messages.events import iso_8601
 from lambdas.adapters import aws, contracts, settings
 from lambdas.adapters.landing import Landing
-from lambdas.core.events import iso_8601
 
 if TYPE_CHECKING:
     from lambdas.adapters.ledger import Ledger

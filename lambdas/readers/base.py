@@ -15,7 +15,7 @@ from lambdas.readers.encoding import Decoded, decode
 from lambdas.readers.limits import MAX_READ, MAX_TEXT_BYTES, SAMPLE
 
 if TYPE_CHECKING:
-    from lambdas.core.picture import Picture
+    from carefile.core.documents.picture import Picture
     from lambdas.readers.draft import Draft
 
 # As a content type says it, an HTML document's <meta>, and an XML declaration.

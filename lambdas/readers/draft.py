@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from lambdas.core.extraction import (
+from carefile.core.documents.extraction import (
     Block,
     Cut,
     DocumentFacts,

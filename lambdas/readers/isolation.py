@@ -20,8 +20,8 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from lambdas.core.extraction import Extraction, ReadingWarning, Reason
-from lambdas.core.picture import Picture
+from carefile.core.documents.extraction import Extraction, ReadingWarning, Reason
+from carefile.core.documents.picture import Picture
 from lambdas.readers.base import Content, NotThisFormatError, Reader, Source
 from lambdas.readers.draft import Draft
 from lambdas.readers.limits import CHILD_MEMORY, CHILD_SECONDS, MAX_NAME, PICTURE_SECONDS, READING_SECONDS

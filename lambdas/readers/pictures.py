@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from lambdas.core.picture import Picture
+from carefile.core.documents.picture import Picture
 from lambdas.readers.limits import MAX_PICTURE, MAX_PICTURE_SIDE
 
 if TYPE_CHECKING:

@@ -6,28 +6,21 @@ reads is recorded as not read, with the media type that its content shows.
 
 from __future__ import annotations
 
-from lambdas.core.extraction import Extraction, Reason
-from lambdas.readers import (
-    cda,
-    csv_table,
-    dicom,
-    docx,
-    email_message,
-    fhir,
-    hl7v2,
-    html,
-    images,
-    json_document,
-    ole,
-    pdf,
-    plain_text,
-    rtf,
-    xlsx,
-    xml_document,
-    zip_archive,
-)
+from carefile.core.documents.extraction import Extraction, Reason
 from lambdas.readers.base import Content, NotThisFormatError, Reader, Source
 from lambdas.readers.draft import Draft
+from lambdas.readers.formats.cda import reader as cda
+from lambdas.readers.formats.dicom import reader as dicom
+from lambdas.readers.formats.email import reader as email_message
+from lambdas.readers.formats.fhir import reader as fhir
+from lambdas.readers.formats.hl7v2 import reader as hl7v2
+from lambdas.readers.formats.html import reader as html
+from lambdas.readers.formats.images import reader as images
+from lambdas.readers.formats.json import reader as json_document
+from lambdas.readers.formats.office import docx, ole, xlsx, zip_archive
+from lambdas.readers.formats.pdf import reader as pdf
+from lambdas.readers.formats.text import csv_table, plain_text, rtf
+from lambdas.readers.formats.xml import reader as xml_document
 from lambdas.readers.isolation import OutOfTimeError, read_isolated
 from lambdas.readers.limits import MAX_READ_HERE
 from lambdas.readers.media_types import detect

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from lambdas.core.extraction import PatientCandidate
+from carefile.core.documents.extraction import PatientCandidate
 from lambdas.readers.draft import Draft
-from lambdas.readers.json_objects import RELATION
-from lambdas.readers.json_patient import FIELDS
+from lambdas.readers.formats.json.objects import RELATION
+from lambdas.readers.formats.json.patient import FIELDS
 
 _FIELDS = {field.lower(): rank for rank, field in enumerate(FIELDS)}
 _BEGINNINGS = {letter for field in _FIELDS for letter in (field[0], field[0].upper())}

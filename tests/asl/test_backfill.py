@@ -13,11 +13,11 @@ from urllib.parse import quote_plus
 import pytest
 from jsonata import Jsonata
 
-from carefile.inventory import current_key
-from carefile.listing import Place
-from infrastructure import definitions
+from carefile.cli.aws.inventory import current_key
+from carefile.cli.aws.listing import Place
+from carefile.core.errors import RejectedObject
+from infrastructure.machines import definitions
 from lambdas import record_failure
-from lambdas.core.errors import RejectedObject
 from tests.asl.definition import evaluated, expressions, next_of
 from tests.asl.test_walks import HANDLERS
 from tests.unit.world import LANDING, World

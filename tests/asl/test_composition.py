@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from infrastructure.composition import (
+from infrastructure.machines.composition import (
     EXPRESS_SECONDS,
     ExecutionType,
     as_item_processor,

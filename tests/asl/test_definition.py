@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from jsonata import Jsonata
 
-from lambdas.core import errors
-from lambdas.core.errors import CarefileError
+from carefile.core import errors
+from carefile.core.errors import CarefileError
 from tests.asl.definition import DEFINITION, FILE, STATES, TASKS, expressions
 
 OURS = {kind.__name__: kind for kind in CarefileError.__subclasses__()}

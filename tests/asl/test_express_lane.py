@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from infrastructure import definitions
-from infrastructure.composition import EXPRESS_SECONDS, express_first, longest
-from lambdas.core.execution_names import PROMOTED, intake_name, is_express
+from carefile.core.messages.execution_names import PROMOTED, intake_name, is_express
+from infrastructure.machines import definitions
+from infrastructure.machines.composition import EXPRESS_SECONDS, express_first, longest
 from tests.asl.definition import DEFINITION, STATES, TASKS, evaluated
 
 FRAME, MACHINE = definitions.in_file("express_lane"), definitions.express_lane()

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from jsonata import Jsonata
 
-from infrastructure import definitions
+from carefile.core.errors import LeftBehind
+from infrastructure.machines import definitions
 from lambdas import assign_patient, index_catalog, list_objects, verify_move
 from lambdas.adapters.settings import ROOT
-from lambdas.core.errors import LeftBehind
 from lambdas.intake import assigning
 from tests.asl.definition import STATES as PIPELINE
 from tests.asl.definition import evaluated, expressions, next_of

@@ -7,7 +7,7 @@ import json
 from collections import defaultdict
 from dataclasses import dataclass
 
-from lambdas.core.model import Source
+from carefile.core.model import Source
 from tests.embedded import eventually
 from tests.end_to_end.conftest import Pipeline
 from tests.end_to_end.crowd import Crowd, Json, Uploaded, in_parallel

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from carefile.app import app
+from carefile.cli.app import app
 from tests.embedded import eventually
 from tests.end_to_end.breaking import wrong_setting
 from tests.end_to_end.conftest import Pipeline

@@ -16,9 +16,9 @@ from urllib.parse import quote
 
 import pytest
 
-from lambdas.core.errors import CarefileError
-from lambdas.core.layout import Layout
-from lambdas.core.model import Patient, Source
+from carefile.core.errors import CarefileError
+from carefile.core.filing.layout import Layout
+from carefile.core.model import Patient, Source
 from tests.embedded import eventually
 from tests.end_to_end.breaking import (
     answering,

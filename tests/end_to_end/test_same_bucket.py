@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from infrastructure.config import load_context
+from infrastructure.settings.config import load_context
 from local import deployment
 from local.settings import ACCOUNT, REGION, REPOSITORY
 from tests.embedded import eventually, running

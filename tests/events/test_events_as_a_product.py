@@ -15,10 +15,10 @@ from typing import Any
 import jsonschema
 import pytest
 
-from carefile_events import UnknownEventError, announcement
-from carefile_events.generate import DETAILS, HERE, SCHEMAS, generated
+from carefile.events import UnknownEventError, announcement
+from carefile.events.generate import DETAILS, HERE, SCHEMAS, generated
 from examples import consumer
-from infrastructure.event_schemas import EVENTS, detail_schema, draft_4, envelope
+from infrastructure.events.event_schemas import EVENTS, detail_schema, draft_4, envelope
 from tests.events.compatibility import breaks
 from tests.golden.instances import good, spoilt
 from tests.golden.pairs import pairs
@@ -95,7 +95,7 @@ def test_a_member_that_may_be_absent_and_better_words_break_nobody() -> None:
 
 def test_the_types_are_what_the_schemas_make() -> None:
     written = ast.parse((HERE / "details.py").read_text(encoding="utf-8"))
-    assert ast.dump(written) == ast.dump(ast.parse(generated())), "run: python carefile_events/generate.py"
+    assert ast.dump(written) == ast.dump(ast.parse(generated())), "run: python carefile/events/generate.py"
 
 
 def test_registry_and_types_know_the_same_events() -> None:

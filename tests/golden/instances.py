@@ -7,13 +7,13 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from carefile.core.deciding.classification import classify
+from carefile.core.filing.layout import owner_of
+from carefile.core.messages import events
+from carefile.core.messages.events import EventType
+from carefile.core.model import Observation, Source, StoredObject
 from lambdas.adapters import contracts
 from lambdas.adapters.settings import ROOT
-from lambdas.core import events
-from lambdas.core.classification import classify
-from lambdas.core.events import EventType
-from lambdas.core.layout import owner_of
-from lambdas.core.model import Observation, Source, StoredObject
 from tests.golden.pairs import pairs
 
 Json = Any

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from carefile.core.deciding.classification import classify
+from carefile.core.filing.layout import Layout
+from carefile.core.messages import events
+from carefile.core.messages.events import Event, EventType, Place
+from carefile.core.model import Disposition, Hints, Observation, Source, StoredObject
 from lambdas.adapters import contracts
-from lambdas.core import events
-from lambdas.core.classification import classify
-from lambdas.core.events import Event, EventType, Place
-from lambdas.core.layout import Layout
-from lambdas.core.model import Disposition, Hints, Observation, Source, StoredObject
 
 LAYOUT = Layout()
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from carefile.core.deciding.classification import classify
+from carefile.core.documents.extraction import DocumentFacts, Extraction, PatientCandidate, Status
+from carefile.core.filing.layout import Layout, original_key, session_object_key
+from carefile.core.model import Hints, Source
 from lambdas.adapters import contracts
-from lambdas.core.classification import classify
-from lambdas.core.extraction import DocumentFacts, Extraction, PatientCandidate, Status
-from lambdas.core.layout import Layout, original_key, session_object_key
-from lambdas.core.model import Hints, Source
 from tests.golden.pairs import HERE, Pair, pairs
 
 FACTS = DocumentFacts("x", 1, 1, "json", "application/json")

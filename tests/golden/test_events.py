@@ -8,10 +8,10 @@ import json
 import pytest
 from jsonschema import Draft202012Validator
 
+from carefile.core.messages import events
+from carefile.core.messages.events import EventType
+from carefile.core.model import Source
 from lambdas.adapters.settings import ROOT
-from lambdas.core import events
-from lambdas.core.events import EventType
-from lambdas.core.model import Source
 from tests.golden.made_events import made, observation
 from tests.golden.pairs import Pair, pairs
 

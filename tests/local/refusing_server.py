@@ -1,7 +1,7 @@
 """The embedded AWS, whose machines may put no events on a bus while its home has a file `refuse-events`.
 
 It is what a state machine's role without events:PutEvents is on AWS; the embedded one does not look at the role where a
-machine puts an event itself. Run in the place of local/server.py, which it starts.
+machine puts an event itself. Run in the place of local/embedded/server.py, which it starts.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from ministack.services import stepfunctions
 
-from local import server
+from local.embedded import server
 
 PUT_EVENTS = "arn:aws:states:::events:putEvents"
 

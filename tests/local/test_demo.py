@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from local import demo_view, processes
-from local.intakes import Ended, Upload
+from local import processes
+from local.demo import view as demo_view
+from local.demo.intakes import Ended, Upload
 from local.settings import REPOSITORY
 from tests.embedded import EmbeddedAws, settings_for
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from carefile.app import app
+from carefile.cli.app import app
 from tests.embedded import EmbeddedAws, deployed_aws
 
 __all__ = ["deployed_aws"]

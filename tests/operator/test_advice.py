@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from carefile.advice import ADVICE, OTHER, Advice, advice_for
-from lambdas.core.errors import CarefileError
+from carefile.cli.shown.advice import ADVICE, OTHER, Advice, advice_for
+from carefile.core.errors import CarefileError
 
 ROOT = Path(__file__).parents[2]
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
@@ -51,16 +51,16 @@ def test_the_link_of_an_advice_leads_to_its_section(advice: Advice) -> None:
 
 
 def test_every_section_is_about_an_error_or_an_alarm_that_exists() -> None:
-    code = "".join(
-        (ROOT / "infrastructure" / name).read_text() for name in ("alarms.py", "malware.py", "stack.py")
-    )
+    code = "".join(path.read_text() for path in (ROOT / "infrastructure").rglob("*.py"))
     of_alarms = set(re.findall(r'section="([a-z-]+)"', code))
     assert len(of_alarms) >= 8
     assert {advice.anchor.partition("#")[2] for advice in ALL} | of_alarms == SLUGS
 
 
 def test_the_runbook_explains_every_reason_of_a_rejection() -> None:
-    code = "".join(path.read_text() for path in (ROOT / "lambdas").rglob("*.py"))
+    code = "".join(
+        path.read_text() for folder in ("carefile/core", "lambdas") for path in (ROOT / folder).rglob("*.py")
+    )
     reasons = set(re.findall(r"RejectedObject\(\s*f?\"([a-z-]+): ", code))
     assert len(reasons) >= 6
     assert reasons <= set(re.findall(r"^\| `([a-z-]+)` \|", SECTIONS["RejectedObject"], re.MULTILINE))

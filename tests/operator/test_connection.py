@@ -9,9 +9,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 
-from carefile import local_aws
-from carefile.connection import connect
-from carefile.problem import Problem
+from carefile.cli.aws import local_aws
+from carefile.cli.aws.connection import connect
+from carefile.cli.problem import Problem
 from tests.embedded import EmbeddedAws
 from tests.operator.conftest import Carefile
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 
-from carefile.digests import Digests
+from carefile.cli.aws.digests import Digests
 
 
 def test_a_text_is_held_once_and_let_go_once() -> None:

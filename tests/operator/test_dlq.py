@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from carefile.dead_letters import Queue, letter_of
+from carefile.cli.again.dead_letters import Queue, letter_of
 from tests.embedded import EmbeddedAws, eventually
 from tests.operator.conftest import Carefile
 

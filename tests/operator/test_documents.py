@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from carefile.app import app
-from carefile.reconciling import Fault
+from carefile.cli.app import app
+from carefile.cli.checks.reconciling import Fault
 
 DOCS = Path(__file__).parents[2] / "docs"
 OPERATING = (DOCS / "operating.md").read_text()

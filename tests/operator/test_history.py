@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from carefile.history import steps
+from carefile.cli.shown.history import steps
 
 START = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 

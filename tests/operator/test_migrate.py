@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from carefile.commands import migrate as command
-from lambdas.core.rules import RuleTable
+from carefile.cli.commands import migrate as command
+from carefile.core.deciding.rules import RuleTable
 from tests.embedded import EmbeddedAws, eventually
 from tests.local.stubs import unique
 from tests.operator.conftest import Carefile

@@ -9,8 +9,8 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from carefile.connection import Connection
-from carefile.objects import landing_object
+from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.objects import landing_object
 
 AT = datetime(2026, 11, 20, tzinfo=UTC)
 

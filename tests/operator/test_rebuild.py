@@ -9,10 +9,17 @@ from typing import Any
 
 import pytest
 
-from lambdas.core.catalog import Entry
-from lambdas.core.model import Source
-from lambdas.core.recovery import same_but_for_the_telling
-from lambdas.core.session_entries import Facts, Place, Seen, SessionEntry, SessionSummary, is_session_key
+from carefile.core.model import Source
+from carefile.core.records.catalog import Entry
+from carefile.core.records.recovery import same_but_for_the_telling
+from carefile.core.records.session_entries import (
+    Facts,
+    Place,
+    Seen,
+    SessionEntry,
+    SessionSummary,
+    is_session_key,
+)
 from tests.embedded import EmbeddedAws, eventually
 from tests.operator.conftest import Carefile, Ran
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.core.model import Source
+from carefile.core.model import Source
 from tests.embedded import EmbeddedAws, eventually
 from tests.operator.conftest import Carefile
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from carefile.executions import Executions, Listed
-from carefile.rate import Quotas, TokenBucket
-from carefile.redriving import Action, Redriver
+from carefile.cli.again.redriving import Action, Redriver
+from carefile.cli.aws.executions import Executions, Listed
+from carefile.cli.aws.rate import Quotas, TokenBucket
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
 

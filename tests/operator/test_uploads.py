@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from carefile.uploads import patient_metadata, planned
-from lambdas.core.classification import classify
-from lambdas.core.model import Kind
-from lambdas.core.rules import RuleTable
+from carefile.cli.moving.uploads import patient_metadata, planned
+from carefile.core.deciding.classification import classify
+from carefile.core.deciding.rules import RuleTable
+from carefile.core.model import Kind
 
 RULES = Path(__file__).parents[2] / "rules" / "default.json"
 

@@ -6,7 +6,7 @@ import unicodedata
 
 from hypothesis import strategies as st
 
-from lambdas.core.model import Hints, Kind, Patient, UnknownReason
+from carefile.core.model import Hints, Kind, Patient, UnknownReason
 
 MAX_KEY_BYTES = 1024
 

@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from hypothesis import given
 from hypothesis import strategies as st
 
+from carefile.core.deciding.classification import classify, session_tree
+from carefile.core.deciding.identity import IdentifierRule, identities
+from carefile.core.deciding.rules import RuleTable
+from carefile.core.documents.extraction import DocumentFacts, Extraction, PatientCandidate, Status
+from carefile.core.model import Assignment, Hints, Kind, UnknownReason
 from lambdas.adapters import contracts
-from lambdas.core.classification import classify, session_tree
-from lambdas.core.extraction import DocumentFacts, Extraction, PatientCandidate, Status
-from lambdas.core.identity import IdentifierRule, identities
-from lambdas.core.model import Assignment, Hints, Kind, UnknownReason
-from lambdas.core.rules import RuleTable
 from tests.property.strategies import hints, keys, names, segments
 
 RULES = contracts.rules()

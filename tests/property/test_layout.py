@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas.adapters import contracts
-from lambdas.core.classification import classify
-from lambdas.core.layout import (
+from carefile.core.deciding.classification import classify
+from carefile.core.filing.layout import (
     Layout,
     extracted_key,
     manifest_key,
@@ -18,7 +17,8 @@ from lambdas.core.layout import (
     result_key,
     session_object_key,
 )
-from lambdas.core.model import Classification, Hints, Kind, Patient, Source
+from carefile.core.model import Classification, Hints, Kind, Patient, Source
+from lambdas.adapters import contracts
 from tests.property.strategies import hints, keys, names, patient_ids, patients
 
 LAYOUT = Layout()

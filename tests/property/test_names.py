@@ -8,7 +8,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas.core.names import (
+from carefile.core.filing.names import (
     MAX_NAME_BYTES,
     MAX_PATIENT_BYTES,
     cut_key,

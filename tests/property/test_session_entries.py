@@ -12,11 +12,10 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas.adapters.catalog import Catalog
-from lambdas.core import session_entries
-from lambdas.core.catalog import Entry
-from lambdas.core.model import digest
-from lambdas.core.session_entries import (
+from carefile.core.model import digest
+from carefile.core.records import session_entries
+from carefile.core.records.catalog import Entry
+from carefile.core.records.session_entries import (
     Change,
     Place,
     SessionEntry,
@@ -24,6 +23,7 @@ from lambdas.core.session_entries import (
     changes_between,
     entry_at,
 )
+from lambdas.adapters.catalog import Catalog
 
 PATHS = (
     "session.json",

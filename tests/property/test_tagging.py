@@ -8,8 +8,7 @@ from urllib.parse import parse_qsl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas.core.model import Kind, Patient, Source, digest
-from lambdas.core.tagging import (
+from carefile.core.filing.tagging import (
     MAX_TAGS,
     STATUS_TAG,
     PipelineStatus,
@@ -18,6 +17,7 @@ from lambdas.core.tagging import (
     with_status,
     with_uploaders_tags,
 )
+from carefile.core.model import Kind, Patient, Source, digest
 from tests.property.strategies import keys, names, patients
 
 ALLOWED = r"[\w .:/=+\-@]*"  # letters and digits of any script, space, and these

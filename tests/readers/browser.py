@@ -16,7 +16,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lambdas.readers.page import PageHeader, render
+from lambdas.readers.page.render import PageHeader, render
 from tests.readers.golden_files import documents, read_file
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

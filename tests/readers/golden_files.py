@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lambdas.core.extraction import Extraction
+from carefile.core.documents.extraction import Extraction
 from lambdas.readers import Content, read
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from lambdas.core.extraction import Extraction
+from carefile.core.documents.extraction import Extraction
 from lambdas.readers import registry
 from lambdas.readers.base import Reader, Source
 

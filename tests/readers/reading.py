@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from lambdas.core.extraction import Extraction
-from lambdas.core.identity import identities
+from carefile.core.deciding.identity import identities
+from carefile.core.documents.extraction import Extraction
 from lambdas.readers import Content, read
 from tests.readers.schema import assert_is_fit
 

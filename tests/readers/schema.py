@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jsonschema
 
-from lambdas.core.extraction import Extraction
+from carefile.core.documents.extraction import Extraction
 
 SCHEMA = json.loads(
     (Path(__file__).parents[2] / "schemas" / "extracted_data.v1.json").read_text(encoding="utf-8")

@@ -9,10 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lambdas.core.extraction import Status
-from lambdas.readers import Content, dicom, pdf, read
+from carefile.core.documents.extraction import Status
+from lambdas.readers import Content, read
 from lambdas.readers.base import NotThisFormatError, Source
-from lambdas.readers.page import PageHeader, render
+from lambdas.readers.formats.dicom import reader as dicom
+from lambdas.readers.formats.pdf import reader as pdf
+from lambdas.readers.page.render import PageHeader, render
 from lambdas.readers.registry import read_with
 from tests.readers.golden_files import documents
 from tests.readers.here import read_here

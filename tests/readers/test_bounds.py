@@ -7,7 +7,7 @@ import tracemalloc
 
 import pytest
 
-from lambdas.core.extraction import Extraction
+from carefile.core.documents.extraction import Extraction
 from lambdas.readers import Content, read
 from tests.readers.bombs import BOMBS
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lambdas.readers.page import render
+from lambdas.readers.page.render import render
 from tests.readers.browser import CHROMIUM, HEADER, show
 from tests.readers.here import read_here
 from tests.readers.made import MADE

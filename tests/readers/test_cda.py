@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lambdas.core.extraction import Extraction, Heading, Table, TextBlock
+from carefile.core.documents.extraction import Extraction, Heading, Table, TextBlock
 from lambdas.readers import Content, read
 from lambdas.readers.limits import MAX_TEXT_BYTES
 from tests.readers.reading import codes, facts_of, found, read_bytes, speaking

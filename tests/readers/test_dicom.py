@@ -7,9 +7,10 @@ import zlib
 
 import pytest
 
-from lambdas.core.extraction import Extraction, Heading, Status, TextBlock
-from lambdas.readers import Content, dicom, read
+from carefile.core.documents.extraction import Extraction, Heading, Status, TextBlock
+from lambdas.readers import Content, read
 from lambdas.readers.base import Source
+from lambdas.readers.formats.dicom import reader as dicom
 from lambdas.readers.limits import MAX_READ
 from lambdas.readers.registry import read_with
 from tests.readers.dicoms import EXAMPLE, data_set, dicom_of, report

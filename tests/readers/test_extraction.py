@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas.core.extraction import (
+from carefile.core.deciding.identity import identities
+from carefile.core.documents.extraction import (
     DocumentFacts,
     Extraction,
     PatientCandidate,
@@ -14,7 +15,6 @@ from lambdas.core.extraction import (
     clean,
     is_clean,
 )
-from lambdas.core.identity import identities
 
 FACTS = DocumentFacts("x.txt", 1, 1, "text", "text/plain")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.core.extraction import Extraction, TextBlock
+from carefile.core.documents.extraction import Extraction, TextBlock
 from lambdas.readers.limits import MAX_JSON_VALUES
 from tests.readers.reading import codes, facts_of, found, read_bytes, read_json, speaking
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from lambdas.core.extraction import Extraction, Status, Table, TextBlock
+from carefile.core.documents.extraction import Extraction, Status, Table, TextBlock
 from lambdas.readers import MAX_READ, Content, limits, read
 from tests.readers.pdfs import pdf_of
 from tests.readers.schema import assert_is_fit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lambdas.core.extraction import Table, TextBlock
+from carefile.core.documents.extraction import Table, TextBlock
 from lambdas.readers.limits import MAX_SEGMENTS
 from tests.readers.reading import codes, facts_of, found, read_bytes, speaking
 

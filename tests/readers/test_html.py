@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from lambdas.core.extraction import Extraction, Heading, Status, Table, TextBlock
+from carefile.core.documents.extraction import Extraction, Heading, Status, Table, TextBlock
 from lambdas.readers import Content
 from lambdas.readers.base import Source
-from lambdas.readers.html import READER
+from lambdas.readers.formats.html.reader import READER
 from lambdas.readers.registry import read_with
 from tests.readers.schema import assert_is_fit
 

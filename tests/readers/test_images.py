@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from lambdas.core.extraction import Extraction, Status
+from carefile.core.documents.extraction import Extraction, Status
 from lambdas.readers import Content, limits, read
 from tests.readers.here import read_here
 from tests.readers.schema import assert_is_fit

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from lambdas.core.extraction import Extraction, Status
-from lambdas.readers import Content, isolation, limits, plain_text, read, registry
+from carefile.core.documents.extraction import Extraction, Status
+from lambdas.readers import Content, isolation, limits, read, registry
 from lambdas.readers.base import Reader, Source
 from lambdas.readers.draft import Draft
+from lambdas.readers.formats.text import plain_text
 from lambdas.readers.isolation import OutOfTimeError
 from lambdas.readers.registry import read_with
 from tests.readers.dicoms import dicom_of
@@ -53,7 +54,7 @@ def modules_after_reading(data: bytes) -> set[str]:
 @pytest.mark.parametrize("data", LIGHT, ids=len)
 def test_reading_loads_no_library_in_the_function_s_own_process(data: bytes) -> None:
     loaded = {name.partition(".")[0] for name in modules_after_reading(data)}
-    assert loaded - sys.stdlib_module_names <= {"lambdas", "__main__", "_distutils_hack"}
+    assert loaded - sys.stdlib_module_names <= {"carefile", "lambdas", "__main__", "_distutils_hack"}
 
 
 def answer(**members: Any) -> Callable[..., subprocess.CompletedProcess[bytes]]:
@@ -155,7 +156,8 @@ def test_what_was_read_before_memory_or_time_ran_out_is_kept(error: type[BaseExc
 
 SLOW = """
 import time
-from lambdas.readers import isolation, plain_text
+from lambdas.readers import isolation
+from lambdas.readers.formats.text import plain_text
 from lambdas.readers.base import Content, Source
 from lambdas.readers.registry import read_with
 from dataclasses import replace

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lambdas.core.extraction import Entity, Extraction, Status, Table, TextBlock
+from carefile.core.documents.extraction import Entity, Extraction, Status, Table, TextBlock
 from lambdas.readers import Content, limits, read
 from tests.readers.here import read_here
 from tests.readers.office import docx_of, eml_of, with_part, xlsx_of, zip_of

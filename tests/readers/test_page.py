@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambdas.core.extraction import (
+from carefile.core.documents.extraction import (
     REPLACEMENT,
     Cut,
     DocumentFacts,
@@ -26,8 +26,8 @@ from lambdas.core.extraction import (
     TextBlock,
     clean,
 )
-from lambdas.core.picture import Picture
-from lambdas.readers.page import PageHeader, render
+from carefile.core.documents.picture import Picture
+from lambdas.readers.page.render import PageHeader, render
 from tests.readers.golden_files import documents, read_file
 
 HEADER = PageHeader(

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from lambdas.core.extraction import Extraction
+from carefile.core.documents.extraction import Extraction
 from lambdas.readers import Content, read
-from lambdas.readers.json_patient import FIELDS
+from lambdas.readers.formats.json.patient import FIELDS
 from lambdas.readers.limits import MAX_CANDIDATES, MAX_TEXT_BYTES
 from tests.readers.reading import speaking
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lambdas.core.extraction import Status
+from carefile.core.documents.extraction import Status
 from tests.readers.golden_files import read_file
 from tests.readers.schema import assert_is_fit
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from carefile.core.deciding.classification import classify
 from lambdas.adapters import contracts
-from lambdas.core.classification import classify
-from lambdas.readers.json_patient import FIELDS
+from lambdas.readers.formats.json.patient import FIELDS
 from tests.readers.here import read_here
 from tests.readers.reading import read_bytes
 from tests.readers.test_tables import letter, page, workbook

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from carefile.core.documents.extraction import DocumentFacts, Extraction, PatientCandidate, Status
+from carefile.core.model import Classification, Observation
 from lambdas.adapters import aws, boundary, measures, settings
 from lambdas.adapters.landing import Landing
-from lambdas.core.extraction import DocumentFacts, Extraction, PatientCandidate, Status
-from lambdas.core.model import Classification, Observation
 from lambdas.intake import wiring
 
 # Name of the function: its module, the global that holds its use case, and what builds that.

@@ -6,9 +6,9 @@ import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from carefile.core.errors import AssignmentConflict
+from carefile.core.filing.layout import Owner
 from lambdas.adapters.ledger import Ledger
-from lambdas.core.errors import AssignmentConflict
-from lambdas.core.layout import Owner
 from tests.simulation.aws.store import Version, etag_of
 from tests.simulation.oracle import Decision, Uploaded, tree_of
 from tests.simulation.scenario import CLEAN, MARK, SKIPPED, Again, Assign, Delete, Scan, Step, Submit, Upload

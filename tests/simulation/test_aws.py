@@ -11,8 +11,8 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from carefile.core.model import Source
 from lambdas.adapters.landing import Landing
-from lambdas.core.model import Source
 from tests.simulation.aws.dynamodb import DynamoDB
 from tests.simulation.aws.gate import Gate
 from tests.simulation.aws.s3 import S3

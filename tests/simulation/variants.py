@@ -11,18 +11,19 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from infrastructure import definitions
+from carefile.core.deciding.scanning import Verdict
+from carefile.core.filing import layout
+from carefile.core.filing.layout import Owner
+from carefile.core.filing.tagging import STATUS_TAG, VERDICT_TAG, PipelineStatus, with_status
+from carefile.core.messages import events
+from carefile.core.model import Disposition, Observation, Source, Stamp, StoredObject, digest
+from carefile.core.records.catalog import Entry
+from infrastructure.machines import definitions
 from lambdas import index_sessions
 from lambdas.adapters import aws
 from lambdas.adapters.catalog import Catalog
 from lambdas.adapters.ledger import Ledger, LedgerEntry
 from lambdas.adapters.processed import Processed, VersionGone
-from lambdas.core import events, layout
-from lambdas.core.catalog import Entry
-from lambdas.core.layout import Owner
-from lambdas.core.model import Disposition, Observation, Source, Stamp, StoredObject, digest
-from lambdas.core.scanning import Verdict
-from lambdas.core.tagging import STATUS_TAG, VERDICT_TAG, PipelineStatus, with_status
 from lambdas.intake import convergence, marks
 from lambdas.intake.convergence import Filed, Intake, Upload
 from lambdas.intake.filing import Filing, Plan

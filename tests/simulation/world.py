@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from infrastructure import definitions
+from infrastructure.machines import definitions
 from tests.simulation.aws.dynamodb import DynamoDB
 from tests.simulation.aws.gate import Fault, Gate
 from tests.simulation.aws.s3 import S3

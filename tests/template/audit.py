@@ -19,8 +19,8 @@ from aws_cdk import App, Stack, Validations
 from aws_cdk import aws_s3 as s3
 from cdk_nag import AwsSolutionsChecks, HIPAASecurityChecks, NIST80053R5Checks
 
-from infrastructure.accepted import LINTED, METADATA
-from infrastructure.config import PROJECT_ROOT
+from infrastructure.protection.accepted import LINTED, METADATA
+from infrastructure.settings.config import PROJECT_ROOT
 
 PACKS = {
     "AwsSolutions": AwsSolutionsChecks,

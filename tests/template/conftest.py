@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from infrastructure.config import PROJECT_ROOT, StageConfig, load_context, stage_config
-from infrastructure.package import FunctionPackage
+from infrastructure.functions.package import FunctionPackage
+from infrastructure.settings.config import PROJECT_ROOT, StageConfig, load_context, stage_config
 from tests.template.synthesis import Synthesised
 
 os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")

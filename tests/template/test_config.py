@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from infrastructure.config import (
+from infrastructure.settings.config import (
     PROJECT_ROOT,
     ConfigError,
     FunctionPlatform,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from infrastructure.log_queries import QUERIES
+from infrastructure.watching.log_queries import QUERIES
 from lambdas.adapters.masking import FIELDS, MESSAGES
 from lambdas.adapters.measures import DIMENSIONS, Metric, measure
 from tests.template.synthesis import Synthesised

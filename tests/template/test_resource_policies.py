@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.core.tagging import MANIFEST_KIND
+from carefile.core.filing.tagging import MANIFEST_KIND
 from tests.template.conftest import PROTECTED, Synthesise
 from tests.template.synthesis import Synthesised, listed
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lambdas.core.catalog import INDEX_KEYS, KEY, Entry
-from lambdas.core.session_entries import SessionSummary
-from lambdas.core.tagging import MANIFEST_KIND
+from carefile.core.filing.tagging import MANIFEST_KIND
+from carefile.core.records.catalog import INDEX_KEYS, KEY, Entry
+from carefile.core.records.session_entries import SessionSummary
 from tests.template.conftest import Synthesise
 from tests.template.synthesis import Synthesised, listed
 

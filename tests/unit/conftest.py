@@ -9,9 +9,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from carefile.connection import Connection
+from carefile.cli.aws.connection import Connection
+from carefile.core.filing.layout import Layout
 from lambdas.adapters.boundary import logger
-from lambdas.core.layout import Layout
 from tests.unit.world import LANDING, PROCESSED, World
 
 OUTPUTS = {

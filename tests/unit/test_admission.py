@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from lambdas.core.errors import CarefileError, RejectedEvent, RejectedObject
+from carefile.core.errors import CarefileError, RejectedEvent, RejectedObject
 from tests.unit.world import LANDING, World, created_event, execution_arn, submitted_event
 
 MARK = "Zyxwvut_Patient_Mark"

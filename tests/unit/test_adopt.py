@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from carefile.commands import adopt as module
-from carefile.commands.adopt import adopt
-from carefile.connection import Connection
-from carefile.exits import Exit
-from carefile.map_runs import Asked, Run
-from carefile.problem import Problem
-from carefile.view import View
+from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.map_runs import Asked, Run
+from carefile.cli.commands import adopt as module
+from carefile.cli.commands.adopt import adopt
+from carefile.cli.exits import Exit
+from carefile.cli.problem import Problem
+from carefile.cli.shown.view import View
 from tests.unit.world import LANDING, PROCESSED, World
 
 KEY = "processed/P_1_medical_notes/session_1/x.json"

@@ -9,13 +9,13 @@ from urllib.parse import urlencode
 import pytest
 from jsonschema import Draft202012Validator
 
+from carefile.core.deciding.adoption import classify_standing
+from carefile.core.errors import RejectedObject
+from carefile.core.filing.layout import Layout
+from carefile.core.filing.tagging import adopted_revision
+from carefile.core.model import Patient, Source
 from lambdas import adopt_object
 from lambdas.adapters.settings import ROOT
-from lambdas.core.adoption import classify_standing
-from lambdas.core.errors import RejectedObject
-from lambdas.core.layout import Layout
-from lambdas.core.model import Patient, Source
-from lambdas.core.tagging import adopted_revision
 from tests.unit.test_index_sessions import Stream, index
 from tests.unit.world import PROCESSED, World, cataloged, execution_arn, prefix_of
 

@@ -6,11 +6,11 @@ import json
 
 import pytest
 
+from carefile.core.errors import AssignmentConflict, LeftBehind, RejectedAssignment, RejectedEvent
+from carefile.core.filing.layout import Owner
+from carefile.core.messages import events
+from carefile.core.model import Kind, Patient
 from lambdas import assign_patient, list_objects, verify_move
-from lambdas.core import events
-from lambdas.core.errors import AssignmentConflict, LeftBehind, RejectedAssignment, RejectedEvent
-from lambdas.core.layout import Owner
-from lambdas.core.model import Kind, Patient
 from lambdas.intake import assigning
 from tests.unit.world import LANDING, PROCESSED, Json, World, created_event, prefix_of, submitted_event
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lambdas.core.errors import AssignmentConflict
-from lambdas.core.layout import Owner
+from carefile.core.errors import AssignmentConflict
+from carefile.core.filing.layout import Owner
 from tests.unit.world import LANDING, Json, World, cataloged, created_event, prefix_of, submitted_event, types
 
 TREE = "sessions/session_7/"

@@ -19,10 +19,10 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import ProtocolError
 
+from carefile.core.errors import CarefileError, RejectedObject
 from lambdas import normalise_document
 from lambdas.adapters import aws
 from lambdas.adapters.boundary import entry_point, translated
-from lambdas.core.errors import CarefileError, RejectedObject
 from tests.unit.world import World, created_event, execution_arn
 
 MARK = "Zyxwvut_Patient_Mark"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from carefile.core.deciding.classification import classify
+from carefile.core.documents.extraction import DocumentFacts, Extraction, PatientCandidate, Status
+from carefile.core.model import Classification, EvidenceSource, Hints, Kind, Patient, UnknownReason
 from lambdas.adapters import contracts
-from lambdas.core.classification import classify
-from lambdas.core.extraction import DocumentFacts, Extraction, PatientCandidate, Status
-from lambdas.core.model import Classification, EvidenceSource, Hints, Kind, Patient, UnknownReason
 
 RULES = contracts.rules()
 NO_EVIDENCE = Patient(reason=UnknownReason.NO_EVIDENCE)

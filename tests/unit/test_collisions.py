@@ -6,10 +6,10 @@ import json
 
 import pytest
 
+from carefile.core.errors import FolderContended
+from carefile.core.filing.layout import Layout
+from carefile.core.model import Patient, Source
 from lambdas import adopt_object
-from lambdas.core.errors import FolderContended
-from lambdas.core.layout import Layout
-from lambdas.core.model import Patient, Source
 from tests.unit.world import LANDING, PROCESSED, World, cataloged, execution_arn, prefix_of
 
 PAIRS = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lambdas.core.errors import CarefileError
+from carefile.core.errors import CarefileError
 from tests.unit.world import LANDING, PROCESSED, World, created_event, prefix_of, submitted_event, types
 
 

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from carefile.core.errors import RejectedObject
 from lambdas import record_failure
-from lambdas.core.errors import RejectedObject
 from tests.unit.world import (
     LANDING,
     World,

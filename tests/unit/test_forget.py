@@ -11,18 +11,18 @@ from typing import Any
 
 import pytest
 
-from carefile.commands.forget import forget as command
-from carefile.connection import Connection
-from carefile.exits import Exit
-from carefile.forgetting import Forgetter, refuse_placeholder
-from carefile.problem import Problem
-from carefile.rule_table import rules_of
-from carefile.traces import Finder, Traces
-from carefile.view import View
+from carefile.cli.aws.connection import Connection
+from carefile.cli.commands.forget import forget as command
+from carefile.cli.exits import Exit
+from carefile.cli.patients.forgetting import Forgetter, refuse_placeholder
+from carefile.cli.patients.traces import Finder, Traces
+from carefile.cli.problem import Problem
+from carefile.cli.rule_table import rules_of
+from carefile.cli.shown.view import View
+from carefile.core.deciding.rules import RuleTable
+from carefile.core.model import Source
+from carefile.core.records.session_entries import Place
 from lambdas.adapters.settings import ROOT
-from lambdas.core.model import Source
-from lambdas.core.rules import RuleTable
-from lambdas.core.session_entries import Place
 from tests.unit.test_adoption import adopt
 from tests.unit.test_index_sessions import Stream, index
 from tests.unit.world import LANDING, PROCESSED, World, created_event, submitted_event

@@ -6,11 +6,11 @@ import dataclasses
 
 import pytest
 
+from carefile.core.deciding.classification import classify
+from carefile.core.deciding.identity import IdentifierRule
+from carefile.core.documents.extraction import DocumentFacts, Extraction, PatientCandidate, Status
+from carefile.core.model import Classification, UnknownReason
 from lambdas.adapters import contracts
-from lambdas.core.classification import classify
-from lambdas.core.extraction import DocumentFacts, Extraction, PatientCandidate, Status
-from lambdas.core.identity import IdentifierRule
-from lambdas.core.model import Classification, UnknownReason
 
 FACTS = DocumentFacts("x", 1, 1, "fhir", "application/fhir+json")
 CONFLICT, NOBODY = UnknownReason.CONFLICT, UnknownReason.NO_EVIDENCE

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from lambdas.core.errors import ContractViolation
+from carefile.core.errors import ContractViolation
 from tests.unit.world import LANDING, World, cataloged, submitted_event
 
 

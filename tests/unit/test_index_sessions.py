@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from carefile.core.errors import StillChanging
+from carefile.core.records.catalog import Entry
+from carefile.core.records.session_entries import Place, SessionSummary
 from lambdas import index_sessions
-from lambdas.core.catalog import Entry
-from lambdas.core.errors import StillChanging
-from lambdas.core.session_entries import Place, SessionSummary
 from tests.unit.world import PROCESSED, World, submitted_event
 
 Json = dict[str, Any]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.core.errors import RejectedObject, StillChanging
+from carefile.core.errors import RejectedObject, StillChanging
 from lambdas.intake.convergence import MAX_ROUNDS
 from tests.unit.world import LANDING, PROCESSED, World, cataloged, created_event, prefix_of, types
 
@@ -211,7 +211,7 @@ def test_announcements_of_one_version_share_their_event_id(world: World) -> None
 
 
 def test_one_key_in_two_buckets_is_two_sources() -> None:
-    from lambdas.core.model import Source
+    from carefile.core.model import Source
 
     assert Source("a", "b/c").source_id != Source("a/b", "c").source_id
     assert Source("one", KEY).source_id != Source("two", KEY).source_id

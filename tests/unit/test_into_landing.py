@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from carefile import into_landing
-from carefile.commands import adopt as module
-from carefile.commands.adopt import adopt as command
-from carefile.connection import Connection
-from carefile.exits import Exit
-from carefile.into_landing import IntoLanding
-from carefile.problem import Problem
-from carefile.view import View
-from lambdas.core.layout import Owner
+from carefile.cli.aws.connection import Connection
+from carefile.cli.commands import adopt as module
+from carefile.cli.commands.adopt import adopt as command
+from carefile.cli.exits import Exit
+from carefile.cli.moving import into_landing
+from carefile.cli.moving.into_landing import IntoLanding
+from carefile.cli.problem import Problem
+from carefile.cli.shown.view import View
+from carefile.core.filing.layout import Owner
 from tests.unit.test_adoption import adopt, write
 from tests.unit.test_index_sessions import Stream, index
 from tests.unit.world import LANDING, PROCESSED, World, created_event

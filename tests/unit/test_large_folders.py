@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from carefile.core.model import Stamp
 from lambdas.adapters.processed import Processed
-from lambdas.core.model import Stamp
 from tests.unit.world import PROCESSED, World
 
 FOLDER = "processed/P_scan/"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lambdas.core.layout import Layout, Owner, original_key, session_object_key
-from lambdas.core.model import Patient, SessionPart, Source, UnknownReason
+from carefile.core.filing.layout import Layout, Owner, original_key, session_object_key
+from carefile.core.model import Patient, SessionPart, Source, UnknownReason
 
 LAYOUT = Layout()
 NOBODY = Patient(reason=UnknownReason.NO_EVIDENCE)

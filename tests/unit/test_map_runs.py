@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from carefile.listing import Place
-from carefile.map_runs import Asked, MapRuns, Run, refuse_half_finished
-from carefile.problem import Problem
+from carefile.cli.aws.listing import Place
+from carefile.cli.aws.map_runs import Asked, MapRuns, Run, refuse_half_finished
+from carefile.cli.problem import Problem
 
 NOW = datetime.now(UTC)
 Json = dict[str, Any]

@@ -14,17 +14,17 @@ from typing import Any
 import botocore.session
 import pytest
 
+from carefile.core.errors import CarefileError, ContractViolation, RejectedObject
 from lambdas.adapters import contracts
 from lambdas.adapters.aws_errors import OPERATIONS
 from lambdas.adapters.boundary import entry_point, logger
 from lambdas.adapters.masking import FIELDS, LOGGING, MESSAGES, REASONS, LibraryFormatter, mask_libraries
 from lambdas.adapters.measures import DIMENSIONS, Metric, measure
 from lambdas.adapters.settings import ROOT
-from lambdas.core.errors import CarefileError, ContractViolation, RejectedObject
 
 MARK = "Zyxwvut_Patient_Mark"
 KEY = f"documents/{MARK}/{MARK}.txt"
-SOURCES = sorted((ROOT / "lambdas").rglob("*.py"))
+SOURCES = sorted(path for folder in ("carefile/core", "lambdas") for path in (ROOT / folder).rglob("*.py"))
 # What a text of ours may take in: numbers and names of the program's own, and a deployment's settings.
 IN_A_TEXT = {
     "_line(error)",

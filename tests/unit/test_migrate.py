@@ -11,21 +11,23 @@ from typing import Any
 
 import pytest
 
-from carefile import migration, migration_copy, migration_retire
-from carefile.checksums import Checksums, Compared, Stored
-from carefile.commands import migrate as command
-from carefile.commands.migrate import Step, migrate
-from carefile.connection import Connection
-from carefile.exits import Exit
-from carefile.listing import Place
-from carefile.map_runs import Run
-from carefile.old_layout import must_be_of_old_layout, patient_named, why_not
-from carefile.private_files import alone, opened
-from carefile.problem import Problem
-from carefile.rule_table import rules_of
-from carefile.view import View
-from lambdas.core.layout import Owner
-from lambdas.core.model import Source
+from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.listing import Place
+from carefile.cli.aws.map_runs import Run
+from carefile.cli.commands import migrate as command
+from carefile.cli.commands.migrate import Step, migrate
+from carefile.cli.exits import Exit
+from carefile.cli.moving import copying as migration_copy
+from carefile.cli.moving import migration
+from carefile.cli.moving import retiring as migration_retire
+from carefile.cli.moving.checksums import Checksums, Compared, Stored
+from carefile.cli.moving.old_layout import must_be_of_old_layout, patient_named, why_not
+from carefile.cli.private_files import alone, opened
+from carefile.cli.problem import Problem
+from carefile.cli.rule_table import rules_of
+from carefile.cli.shown.view import View
+from carefile.core.filing.layout import Owner
+from carefile.core.model import Source
 from tests.unit.world import LANDING, PROCESSED, World, submitted_event
 
 ANA = "medical-notes/patients/Ana/"

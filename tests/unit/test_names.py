@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from lambdas.core.names import (
+from carefile.core.filing.names import (
     MAX_NAME_BYTES,
     MAX_PATIENT_BYTES,
     cut_key,

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from carefile.commands.rebuild import rebuild
-from carefile.connection import Connection
-from carefile.exits import Exit
-from carefile.rebuilding import Comparison, Difference, Finding
-from carefile.rule_table import rules_of
-from carefile.view import View
-from lambdas.core.catalog import Entry
-from lambdas.core.recovery import same_but_for_the_telling
-from lambdas.core.session_entries import SessionSummary, is_session_key
+from carefile.cli.aws.connection import Connection
+from carefile.cli.checks.rebuilding import Comparison, Difference, Finding
+from carefile.cli.commands.rebuild import rebuild
+from carefile.cli.exits import Exit
+from carefile.cli.rule_table import rules_of
+from carefile.cli.shown.view import View
+from carefile.core.records.catalog import Entry
+from carefile.core.records.recovery import same_but_for_the_telling
+from carefile.core.records.session_entries import SessionSummary, is_session_key
 from tests.unit.test_adoption import adopt, write
 from tests.unit.test_index_sessions import Stream, index
 from tests.unit.world import PROCESSED, World

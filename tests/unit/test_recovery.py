@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from lambdas.core import stamps
-from lambdas.core.catalog import Entry
-from lambdas.core.layout import MANIFEST, Layout
-from lambdas.core.model import Stamp
-from lambdas.core.recovery import (
+from carefile.core.filing import stamps
+from carefile.core.filing.layout import MANIFEST, Layout
+from carefile.core.model import Stamp
+from carefile.core.records.catalog import Entry
+from carefile.core.records.recovery import (
     Standing,
     entry_of_document,
     entry_of_session_object,

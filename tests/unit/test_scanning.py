@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas.core.errors import NotScanned, RejectedEvent, RejectedObject, ThreatFound, Unscannable
-from lambdas.core.intake_request import parse
-from lambdas.core.scanning import Verdict, scan_in, with_verdict
-from lambdas.core.tagging import MAX_TAGS, STATUS_TAG, VERDICT_TAG
+from carefile.core.deciding.scanning import Verdict, scan_in, with_verdict
+from carefile.core.errors import NotScanned, RejectedEvent, RejectedObject, ThreatFound, Unscannable
+from carefile.core.filing.tagging import MAX_TAGS, STATUS_TAG, VERDICT_TAG
+from carefile.core.messages.intake_request import parse
 from tests.unit.test_calls import calls_during
 from tests.unit.world import LANDING, World, cataloged, created_event, scan_event, stopped, submitted_event
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from lambdas.core.names import decode_sub_path
+from carefile.core.filing.names import decode_sub_path
 from tests.unit.world import PROCESSED, World, cataloged, created_event, prefix_of
 
 TREE = {

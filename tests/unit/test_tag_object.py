@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from lambdas.core.model import Disposition, Kind, Patient
-from lambdas.core.tagging import PipelineStatus, layout_tags, pseudonym, status_of, with_status
+from carefile.core.filing.tagging import PipelineStatus, layout_tags, pseudonym, status_of, with_status
+from carefile.core.model import Disposition, Kind, Patient
 from tests.unit.world import LANDING, World
 
 KEY = "documents/P/x.txt"

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from carefile.core.messages.events import Event
 from lambdas import (
     adopt_object,
     classify_object,
@@ -24,7 +25,6 @@ from lambdas import (
 )
 from lambdas.adapters import aws
 from lambdas.adapters.executions import Execution
-from lambdas.core.events import Event
 from lambdas.intake import wiring
 from lambdas.intake.convergence import Intake
 

@@ -1,0 +1,1 @@
+"""Following what runs, and running again what failed: redrive, dead letters."""

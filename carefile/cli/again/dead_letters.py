@@ -1,0 +1,200 @@
+"""Events that reached nobody: the queues, what lies in them, and sending it again.
+
+A message has one of three shapes: what EventBridge could not deliver is the event itself, and says why in the message's
+attributes; what a function failed on is Lambda's record of it, with the event under `requestPayload`; of a batch of the
+catalog's stream it is Lambda's record without the changes, which are gone a day later.
+
+Invariant: a message is deleted only after what it holds was taken by the one it was meant for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.executions import request_in
+from carefile.core.model import digest
+
+_BATCH = 10  # SQS, ReceiveMessage
+_SENDING = 300  # seconds that a message is ours while it is sent
+_LOOKING = 60
+
+
+class Queue(StrEnum):
+    """`intakes`: uploads that became no execution. `catalog-events`: what the catalog's index missed.
+    `session-changes`: what the sessions' entries missed. `failures`: failed executions that nobody recorded.
+    `assignments`: `Patient Identified` that became no reassignment."""
+
+    INTAKES = "intakes"
+    CATALOG_EVENTS = "catalog-events"
+    SESSION_CHANGES = "session-changes"
+    FAILURES = "failures"
+    ASSIGNMENTS = "assignments"
+
+    @property
+    def construct(self) -> str:
+        return "".join(word.capitalize() for word in self.value.split("-"))
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message. `event` is None where the message holds none: somebody else put it there."""
+
+    queue: Queue
+    id: str
+    receipt: str
+    sent: datetime
+    event: Mapping[str, Any] | None
+    error: str | None
+    reason: str | None
+
+    @property
+    def about(self) -> str | None:
+        """The landing key or the execution that the event is about."""
+        event = self.event or {}
+        detail = event.get("detail")
+        detail = detail if isinstance(detail, Mapping) else {}
+        if self.queue is Queue.INTAKES:
+            request = request_in(json.dumps(event))
+            return request.source.key if request else None
+        source = detail.get("source")
+        found = source.get("key") if isinstance(source, Mapping) else detail.get("name")
+        return str(found) if found else None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "queue": self.queue.value,
+            "message": self.id,
+            "sent": self.sent.isoformat(),
+            "about": self.about,
+            "error": self.error,
+            "reason": self.reason,
+            "event": self.event,
+        }
+
+
+class NotTaken(Exception):
+    """The one that a letter was meant for did not take it; the text says why."""
+
+
+class DeadLetters:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._sqs = connection.client("sqs")
+        self._urls: dict[Queue, str] = {}
+        for logical, physical in connection.resources("AWS::SQS::Queue"):
+            for queue in Queue:
+                if logical.startswith(f"DeadLetters{queue.construct}"):
+                    self._urls[queue] = physical
+
+    @property
+    def queues(self) -> tuple[Queue, ...]:
+        return tuple(self._urls)
+
+    def waiting(self, queue: Queue) -> int:
+        """About how many messages lie there, those somebody looks at included."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        found = self._sqs.get_queue_attributes(QueueUrl=self._urls[queue], AttributeNames=names)
+        return sum(int(found["Attributes"].get(name, 0)) for name in names)
+
+    def look(self, queue: Queue, limit: int) -> Iterator[Letter]:
+        """Letters as they lie there; all are given back at the end, whatever happens."""
+        held: list[Letter] = []
+        try:
+            while len(held) < limit and (batch := self._receive(queue, _LOOKING, limit - len(held))):
+                held += batch
+                yield from batch
+        finally:
+            self.give_back(held)
+
+    def take(self, queue: Queue) -> Iterator[Letter]:
+        """All letters, one after the other; each is ours for a while. The caller deletes it or gives it back."""
+        seen: set[str] = set()
+        while batch := [letter for letter in self._receive(queue, _SENDING, _BATCH) if letter.id not in seen]:
+            for letter in batch:
+                seen.add(letter.id)
+                yield letter
+
+    def send(self, letter: Letter) -> str:
+        """Hand the event to the one it was meant for; what became of it, in a word. NotTaken where it was not taken."""
+        if letter.queue is Queue.SESSION_CHANGES:
+            raise NotTaken(
+                "it holds no changes: `carefile catalog rebuild --yes` puts the sessions right; delete it by hand then"
+            )
+        if letter.event is None:
+            raise NotTaken("it holds no event; look at it, and delete it by hand if nobody needs it")
+        if letter.queue is Queue.INTAKES:
+            return self._start(letter.event, self._connection.machine)
+        if letter.queue is Queue.ASSIGNMENTS:
+            return self._start(letter.event, self._connection.reassignment or "")
+        name = "IndexCatalog" if letter.queue is Queue.CATALOG_EVENTS else "RecordFailure"
+        done = self._connection.client("lambda").invoke(
+            FunctionName=self._connection.function(name), Payload=json.dumps(letter.event).encode()
+        )
+        if done.get("FunctionError"):
+            answer = json.loads(done["Payload"].read() or b"{}")
+            raise NotTaken(f"{name} failed on it: {answer.get('errorType')}: {answer.get('errorMessage')}")
+        return f"taken by {name}"
+
+    def delete(self, letter: Letter) -> None:
+        self._sqs.delete_message(QueueUrl=self._urls[letter.queue], ReceiptHandle=letter.receipt)
+
+    def give_back(self, letters: list[Letter]) -> None:
+        for letter in letters:
+            self._sqs.change_message_visibility(
+                QueueUrl=self._urls[letter.queue], ReceiptHandle=letter.receipt, VisibilityTimeout=0
+            )
+
+    def _start(self, event: Mapping[str, Any], machine: str) -> str:
+        """An execution with the event as its input, under a name made of it: sending it twice starts one only."""
+        text = json.dumps(event, ensure_ascii=False)
+        name = f"dead-letter-{digest('dead-letter', str(event.get('id') or text))}"
+        self._connection.quotas.start.take()
+        try:
+            self._connection.client("stepfunctions").start_execution(
+                stateMachineArn=machine, name=name, input=text
+            )
+        except ClientError as error:
+            code = error.response.get("Error", {}).get("Code")
+            if code != "ExecutionAlreadyExists":
+                raise NotTaken(f"Step Functions refused it: {code}") from None
+        return f"execution {name}"
+
+    def _receive(self, queue: Queue, seconds: int, most: int) -> list[Letter]:
+        found = self._sqs.receive_message(
+            QueueUrl=self._urls[queue],
+            MaxNumberOfMessages=min(most, _BATCH),
+            VisibilityTimeout=seconds,
+            # A short poll of SQS asks some of its servers only, and may miss what is there.
+            WaitTimeSeconds=0 if self._connection.endpoint else 2,
+            MessageAttributeNames=["All"],
+            AttributeNames=["SentTimestamp"],
+        )
+        return [letter_of(queue, message) for message in found.get("Messages", ())]
+
+
+def letter_of(queue: Queue, message: Mapping[str, Any]) -> Letter:
+    """A message as SQS hands it out, in either of its shapes."""
+    sent = datetime.fromtimestamp(int(message.get("Attributes", {}).get("SentTimestamp", 0)) / 1000, UTC)
+    told = {name: value.get("StringValue") for name, value in message.get("MessageAttributes", {}).items()}
+    event, error, reason = None, told.get("ERROR_CODE"), told.get("ERROR_MESSAGE")
+    try:
+        body = json.loads(message["Body"])
+    except ValueError:
+        body = None
+    if isinstance(body, dict) and "requestContext" in body:
+        event, answer = body.get("requestPayload"), body.get("responsePayload")
+        answer = answer if isinstance(answer, dict) else {}
+        error = answer.get("errorType") or body["requestContext"].get("condition")
+        reason = answer.get("errorMessage")
+    elif isinstance(body, dict):
+        event = body
+    event = event if isinstance(event, dict) and ("detail" in event or "bucket" in event) else None
+    return Letter(queue, message["MessageId"], message["ReceiptHandle"], sent, event, error, reason)

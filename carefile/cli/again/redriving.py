@@ -1,0 +1,171 @@
+"""Re-driving by the hundred: a window of executions in flight, each followed to its end.
+
+Invariants: an execution is re-driven at most once by one command; one that cannot be is reported, or started afresh
+where that was asked for, under a name that is a function of the execution, so that the same command given twice starts
+nothing twice. What was begun goes on by itself when the command is stopped.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import islice
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.definitions import Definitions
+from carefile.cli.aws.executions import ENDED_BADLY, Executions, Listed
+from carefile.cli.aws.rate import TokenBucket
+from carefile.core.model import digest
+
+_THREADS = 8
+_WINDOW = 1000
+_CLOCK_SKEW = timedelta(minutes=5)
+
+
+class Action(StrEnum):
+    REDRIVEN = "re-driven"
+    RESUBMITTED = "resubmitted"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one execution. `status` is Step Functions' own word, or None where it was not followed to an end;
+    `followed` is the execution that did the work: itself, or the fresh one."""
+
+    execution: Listed
+    action: Action
+    followed: str
+    status: str | None = None
+    reason: str | None = None
+
+    @property
+    def well(self) -> bool:
+        return self.status == "SUCCEEDED"
+
+
+@dataclass(frozen=True, slots=True)
+class _Flight:
+    result: Result
+    stopped_before: datetime | None
+
+
+class Redriver:
+    def __init__(
+        self, connection: Connection, executions: Executions, *, rate: float, resubmit: bool, follow: bool
+    ) -> None:
+        self._connection = connection
+        self._client = connection.client("stepfunctions")
+        self._executions = executions
+        self._bucket = TokenBucket(rate, max(rate, 1))
+        self._resubmit, self._follow = resubmit, follow
+        self._definitions = Definitions(connection)
+        self._pause = 3.0 if connection.endpoint is None else 0.5
+        self.begun = 0
+
+    def run(self, chosen: Iterable[Listed], patience: timedelta) -> Iterator[Result]:
+        """Re-drive each, and give each one's result as soon as it is known."""
+        source, flights = iter(chosen), dict[str, _Flight]()
+        deadline, began = time.monotonic() + patience.total_seconds(), None
+        with ThreadPoolExecutor(_THREADS) as pool:
+            more = True
+            while more or flights:
+                if more and len(flights) < _WINDOW:
+                    batch = list(islice(source, _THREADS * 4))
+                    more = bool(batch)
+                    for result in pool.map(self._begin, batch):
+                        self.begun += result.action is not Action.NONE
+                        if result.status or result.action is Action.NONE or not self._follow:
+                            yield result
+                        else:
+                            began = began or datetime.now().astimezone()
+                            stopped = result.execution.stopped if result.action is Action.REDRIVEN else None
+                            flights[result.followed] = _Flight(result, stopped)
+                    if more and len(flights) < _WINDOW // 2:
+                        continue
+                if flights and began:
+                    yield from self._landed(flights, began - _CLOCK_SKEW)
+                if flights and time.monotonic() > deadline:
+                    yield from (flight.result for flight in flights.values())
+                    return
+                if flights:
+                    time.sleep(self._pause)
+
+    def _begin(self, execution: Listed) -> Result:
+        if execution.status not in ENDED_BADLY:
+            return Result(
+                execution, Action.NONE, execution.arn, execution.status, "there is nothing to redrive"
+            )
+        if self._resubmit and self._definitions.changed_since(execution):
+            return self._start_afresh(execution)
+        self._bucket.take()
+        try:
+            self._client.redrive_execution(executionArn=execution.arn)
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") != "ExecutionNotRedrivable":
+                raise
+            if self._resubmit:
+                return self._start_afresh(execution)
+            reason = str(error.response["Error"].get("Message", "Step Functions does not say why"))
+            return Result(execution, Action.NONE, execution.arn, execution.status, reason)
+        return Result(execution, Action.REDRIVEN, execution.arn)
+
+    def _start_afresh(self, execution: Listed) -> Result:
+        described = self._executions.must_describe(execution.arn)
+        name = f"resubmit-{digest('resubmit', execution.arn, str(execution.stopped))}"
+        self._bucket.take()
+        try:
+            started = self._client.start_execution(
+                stateMachineArn=self._connection.machine, name=name, input=described.input
+            )
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") != "ExecutionAlreadyExists":
+                raise
+            before = self._executions.must_describe(name)
+            return Result(
+                execution,
+                Action.NONE,
+                before.listed.arn,
+                before.listed.status,
+                f"resubmitted before as {name}",
+            )
+        return Result(execution, Action.RESUBMITTED, started["executionArn"])
+
+    def _landed(self, flights: dict[str, _Flight], since: datetime) -> Iterator[Result]:
+        """Those in flight that have ended since they were begun; they leave the flights."""
+        for status in ("SUCCEEDED", *ENDED_BADLY):
+            for item in self._executions.changed_since(since, status):
+                flight = flights.get(item.arn)
+                if flight is None or item.stopped == flight.stopped_before:
+                    continue
+                del flights[item.arn]
+                result = flight.result
+                yield Result(result.execution, result.action, item.arn, status, self._why(item.arn, status))
+                if not flights:
+                    return
+
+    def _why(self, arn: str, status: str) -> str | None:
+        if status == "SUCCEEDED":
+            return None
+        described = self._executions.describe(arn)
+        if described is None:
+            return None
+        return ": ".join(text for text in (described.error, described.reason) if text) or None
+
+
+def to_json(result: Result) -> dict[str, Any]:
+    return {
+        "name": result.execution.name,
+        "action": result.action.value,
+        "status": result.status,
+        "reason": result.reason,
+        "execution": result.execution.arn,
+        "followed": result.followed,
+    }

@@ -1,0 +1,72 @@
+"""The command line `carefile`: its commands in the order in which an operator needs them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from carefile.cli.commands.adopt import adopt
+from carefile.cli.commands.assign import assign
+from carefile.cli.commands.backfill import backfill
+from carefile.cli.commands.catalog import catalog
+from carefile.cli.commands.dlq import dlq
+from carefile.cli.commands.doctor import doctor
+from carefile.cli.commands.forget import forget
+from carefile.cli.commands.migrate import migrate
+from carefile.cli.commands.put import put
+from carefile.cli.commands.rebuild import rebuild
+from carefile.cli.commands.reconcile import reconcile
+from carefile.cli.commands.redrive import redrive
+from carefile.cli.commands.runs import runs
+from carefile.cli.commands.show import show
+from carefile.cli.commands.where import where
+from carefile.cli.operation import operation
+
+
+class _TwoWords(TyperGroup):
+    """Knows commands of two words beside those of one: `catalog rebuild` and `catalog`."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        words = " ".join(args[:2])
+        return super().resolve_command(ctx, [words, *args[2:]] if words in self.commands else args)
+
+
+app = typer.Typer(
+    name="carefile",
+    cls=_TwoWords,
+    help="See what the pipeline did, put things right, and know where everything is.",
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    epilog="Works on the stack that --stack, --profile or --region name, on the embedded AWS of this machine while "
+    "it runs, and otherwise on AWS. Exit codes: 0 done, 1 something is not well, 2 could not do it, 130 stopped.",
+)
+
+app.command("put")(operation(put))
+app.command("runs")(operation(runs))
+app.command("show")(operation(show))
+app.command("catalog")(operation(catalog))
+app.command("catalog rebuild")(operation(rebuild))
+app.command("where")(operation(where))
+app.command("assign")(operation(assign))
+app.command("redrive")(operation(redrive))
+app.command("dlq")(operation(dlq))
+app.command("backfill")(operation(backfill))
+app.command("adopt")(operation(adopt))
+app.command("migrate")(operation(migrate))
+app.command("reconcile")(operation(reconcile))
+app.command("forget")(operation(forget))
+app.command("doctor")(operation(doctor))
+
+
+@app.callback()
+def _carefile() -> None:
+    """Makes typer take the first word for a command, also while there is only one."""
+
+
+def main() -> None:
+    app(prog_name="carefile")

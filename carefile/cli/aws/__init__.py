@@ -1,0 +1,1 @@
+"""What is read from AWS: the connection, executions, Map Runs, objects of both buckets, the catalog's entries."""

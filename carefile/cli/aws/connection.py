@@ -1,0 +1,205 @@
+"""Which Carefile a command speaks to, and the clients to do so.
+
+Order: what `--stack`, `--profile` or `--region` name, or AWS_ENDPOINT_URL, on AWS by the usual credential chain;
+otherwise the embedded AWS of this machine while it runs; otherwise AWS. Every command says on stderr where it works.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from threading import Lock
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError, NoCredentialsError, ProfileNotFound
+
+from carefile.cli.aws import local_aws
+from carefile.cli.aws.rate import Quotas
+from carefile.cli.problem import Problem
+from carefile.core.filing.layout import Layout
+
+_PREFIX = "Carefile-"
+_CONNECTIONS = 32
+_OUTPUTS = (
+    "LandingBucketName",
+    "ProcessedBucketName",
+    "PipelineStateMachineArn",
+    "CatalogBusName",
+    "CatalogTableName",
+    "IntakeBusName",
+)
+
+
+class Connection:
+    """One deployed Carefile. `landing`, `processed`, `machine`, … are the stack's outputs."""
+
+    def __init__(
+        self,
+        session: boto3.session.Session,
+        stack: str,
+        outputs: Mapping[str, str],
+        endpoint: str | None = None,
+    ) -> None:
+        self.session = session
+        self.stack = stack
+        self.endpoint = endpoint
+        self.landing = outputs["LandingBucketName"]
+        self.processed = outputs["ProcessedBucketName"]
+        self.machine = outputs["PipelineStateMachineArn"]
+        self.reassignment = outputs.get("ReassignPatientStateMachineArn")
+        self.catalog_table = outputs["CatalogTableName"]
+        self.intake_bus = outputs["IntakeBusName"]
+        self.catalog_bus = outputs["CatalogBusName"]
+        self._outputs = outputs
+        self.quotas = Quotas.of_aws() if endpoint is None else Quotas.none()
+        self._clients: dict[str, Any] = {}
+        self._lock = Lock()
+
+    @property
+    def where(self) -> str:
+        """In words, for the person: which stack, and where it is."""
+        if self.endpoint:
+            return f"{self.stack} on this machine ({self.endpoint.removeprefix('http://')})"
+        account, region = self.machine.split(":")[4], self.machine.split(":")[3]
+        return f"{self.stack} in account {account}, {region}"
+
+    def output(self, name: str) -> str:
+        """A further output of the stack, which an older deployment may not have."""
+        if name not in self._outputs:
+            raise Problem(
+                f"the stack {self.stack} has no output {name}: it is older than this command",
+                "deploy it again",
+            )
+        return self._outputs[name]
+
+    def client(self, service: str) -> Any:
+        """A boto3 client; made once, and usable from many threads."""
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = self.session.client(  # type: ignore[call-overload]
+                    service, endpoint_url=self.endpoint, config=_config(self.endpoint)
+                )
+            return self._clients[service]
+
+    def execution_arn(self, name: str) -> str:
+        """The ARN of an execution of the pipeline, from its name or from the ARN itself."""
+        if name.startswith("arn:"):
+            return name
+        return f"{self.machine.replace(':stateMachine:', ':execution:')}:{name}"
+
+    def resources(self, kind: str) -> Iterator[tuple[str, str]]:
+        """(logical id, physical id) of the stack's resources of one CloudFormation type."""
+        for item in self._resources:
+            if item["ResourceType"] == kind:
+                yield item["LogicalResourceId"], item["PhysicalResourceId"]
+
+    def function(self, name: str) -> str:
+        """The physical name of one of the stack's functions, by its construct's name."""
+        for logical, physical in self.resources("AWS::Lambda::Function"):
+            if name in logical:
+                return physical
+        raise Problem(f"the stack {self.stack} has no function {name}", "deploy it again: it is not complete")
+
+    @cached_property
+    def layout(self) -> Layout:
+        """The layout under the prefix that this deployment's functions are configured with."""
+        return Layout(self._settings.get("SESSION_PREFIX", "processed/"))
+
+    @cached_property
+    def accepted_buckets(self) -> tuple[str, ...]:
+        """The buckets whose objects this deployment takes in, the landing bucket first."""
+        return tuple(self._settings.get("LANDING_BUCKETS", self.landing).split(","))
+
+    @cached_property
+    def _settings(self) -> Mapping[str, str]:
+        function = self.function("ClassifyObject")
+        found = self.client("lambda").get_function_configuration(FunctionName=function)
+        settings: Mapping[str, str] = found.get("Environment", {}).get("Variables", {})
+        return settings
+
+    @cached_property
+    def _resources(self) -> list[dict[str, Any]]:
+        pages = self.client("cloudformation").get_paginator("list_stack_resources")
+        return [
+            item for page in pages.paginate(StackName=self.stack) for item in page["StackResourceSummaries"]
+        ]
+
+
+def connect(profile: str | None = None, region: str | None = None, stack: str | None = None) -> Connection:
+    """The deployment that these options and the environment mean."""
+    stack = stack or os.environ.get("CAREFILE_STACK")
+    named = profile or region or stack or os.environ.get("AWS_ENDPOINT_URL")
+    embedded = None if named else local_aws.find()
+    if embedded:
+        session = boto3.session.Session(
+            aws_access_key_id="test",
+            aws_secret_access_key="test",  # noqa: S106 - the embedded AWS takes any
+            region_name=embedded.region,
+        )
+        return _connection(session, embedded.stack, embedded.endpoint)
+    try:
+        session = boto3.session.Session(profile_name=profile, region_name=region)
+    except ProfileNotFound:
+        raise Problem(
+            f"there is no AWS profile {profile!r}", "`aws configure list-profiles` lists them"
+        ) from None
+    if session.get_credentials() is None:
+        raise NoCredentialsError
+    return _connection(session, stack, os.environ.get("AWS_ENDPOINT_URL") or None)
+
+
+def _connection(session: boto3.session.Session, stack: str | None, endpoint: str | None) -> Connection:
+    cloudformation = session.client("cloudformation", endpoint_url=endpoint, config=_config(endpoint))
+    name, outputs = _outputs(cloudformation, stack) if stack else _only_stack(cloudformation)
+    missing = [output for output in _OUTPUTS if output not in outputs]
+    if missing:
+        raise Problem(
+            f"the stack {name} has no output {missing[0]}: it is no whole Carefile", "deploy it again"
+        )
+    return Connection(session, name, outputs, endpoint)
+
+
+def _outputs(cloudformation: Any, stack: str) -> tuple[str, dict[str, str]]:
+    try:
+        found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+    except ClientError as error:
+        if "does not exist" in str(error):
+            region = cloudformation.meta.region_name
+            raise Problem(
+                f"there is no stack {stack} in {region}",
+                "give --stack and --region, or deploy it: make deploy",
+            ) from None
+        raise
+    return found["StackName"], {item["OutputKey"]: item["OutputValue"] for item in found.get("Outputs", [])}
+
+
+def _only_stack(cloudformation: Any) -> tuple[str, dict[str, str]]:
+    names = sorted(
+        stack["StackName"]
+        for page in cloudformation.get_paginator("describe_stacks").paginate()
+        for stack in page["Stacks"]
+        if stack["StackName"].startswith(_PREFIX)
+    )
+    if len(names) == 1:
+        return _outputs(cloudformation, names[0])
+    region = cloudformation.meta.region_name
+    if names:
+        raise Problem(f"there are several stacks in {region}: {', '.join(names)}", "choose one with --stack")
+    raise Problem(
+        f"no Carefile is deployed in {region}, and no embedded AWS runs on this machine",
+        "give --region or --profile, deploy with `make deploy`, or start the embedded one with `make up`",
+    )
+
+
+def _config(endpoint: str | None) -> Config:
+    return Config(
+        connect_timeout=5,
+        read_timeout=120,
+        retries={"mode": "adaptive" if endpoint is None else "standard", "total_max_attempts": 8},
+        max_pool_connections=_CONNECTIONS,
+        inject_host_prefix=endpoint is None,
+        s3={"addressing_style": "path"} if endpoint else {},
+    )

@@ -1,0 +1,114 @@
+"""The catalog's entries: one a source object, the newest place it was filed at, and one a session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from carefile.cli.aws.connection import Connection
+from carefile.core.model import Kind
+from carefile.core.records.catalog import INDEX_KEYS, KEY, PATIENT_INDEX, Entry, Item, patient_ref_key
+from carefile.core.records.session_entries import Place, SessionSummary, entry_at, is_session_key
+
+__all__ = ["Entries", "Entry", "SessionSummary", "record_of"]
+_BATCH = 100  # DynamoDB, BatchGetItem
+
+
+class Entries:
+    def __init__(self, connection: Connection) -> None:
+        self._client = connection.client("dynamodb")
+        self._table = connection.catalog_table
+
+    def get(self, source_id: str) -> Entry | None:
+        item = self._get(source_id)
+        return Entry.of_item(item) if item else None
+
+    def get_many(self, source_ids: Sequence[str]) -> dict[str, Entry]:
+        """The entries that there are, by source."""
+        return {key: Entry.of_item(item) for key, item in self.items(source_ids).items()}
+
+    def items(self, keys: Sequence[str]) -> dict[str, Item]:
+        """The items that there are, of sources and of sessions."""
+        items: dict[str, Item] = {}
+        each = list(dict.fromkeys(keys))
+        for start in range(0, len(each), _BATCH):
+            batch = [{KEY: {"S": key}} for key in each[start : start + _BATCH]]
+            asked: Any = {self._table: {"Keys": batch, "ConsistentRead": True}}
+            while asked:
+                found = self._client.batch_get_item(RequestItems=asked)
+                items |= {item[KEY]["S"]: item for item in found["Responses"].get(self._table, ())}
+                asked = found.get("UnprocessedKeys")
+        return items
+
+    def of_patient(self, patient: str | None) -> Iterator[Entry | SessionSummary]:
+        """All of a patient's documents and sessions, or of nobody known (None), newest first, page by page."""
+        who, _ = INDEX_KEYS
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            IndexName=PATIENT_INDEX,
+            KeyConditionExpression=f"{who} = :who",
+            ExpressionAttributeValues={":who": {"S": patient_ref_key(patient)}},
+            ScanIndexForward=False,
+        )
+        for page in pages:
+            for item in page["Items"]:
+                found = (
+                    SessionSummary.of_item(item) if is_session_key(item[KEY]["S"]) else Entry.of_item(item)
+                )
+                if found:
+                    yield found
+
+    def sessions_of(self, patient: str | None) -> Iterator[SessionSummary]:
+        """A patient's sessions, or those of nobody known (None), newest first."""
+        return (found for found in self.of_patient(patient) if isinstance(found, SessionSummary))
+
+    def session(self, place: Place) -> SessionSummary | None:
+        item = self._get(place.key)
+        return SessionSummary.of_item(item) if item else None
+
+    def in_session(self, place: Place) -> list[Entry]:
+        """The entries of all objects of a session, by their keys."""
+        present = entry_at(place, self._get(place.key)).present
+        return sorted(self.get_many(list(present)).values(), key=lambda entry: entry.key)
+
+    def all(self) -> Iterator[Entry]:
+        """Every entry of a source, in no order, page by page."""
+        for items in self.pages():
+            for item in items:
+                if not is_session_key(item[KEY]["S"]):
+                    yield Entry.of_item(item)
+
+    def pages(self) -> Iterator[list[Item]]:
+        """Every item, of sources and of sessions, in no order."""
+        for page in self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True):
+            yield page["Items"]
+
+    def _get(self, key: str) -> dict[str, Any] | None:
+        found = self._client.get_item(TableName=self._table, Key={KEY: {"S": key}}, ConsistentRead=True)
+        item: dict[str, Any] | None = found.get("Item")
+        return item
+
+
+def record_of(found: Entry | SessionSummary) -> dict[str, Any]:
+    """An entry as a script reads it."""
+    if isinstance(found, SessionSummary):
+        return {"kind": Kind.SESSION.value, **asdict(found)}
+    return {
+        "key": found.landing_key,
+        "kind": found.kind,
+        "patient": found.patient,
+        "reason": found.reason,
+        "session_id": found.session_id,
+        "landing_bucket": found.landing_bucket,
+        "landing_version": found.landing_version,
+        "bucket": found.bucket,
+        "prefix": found.prefix,
+        "filed_key": found.key,
+        "size": found.size,
+        "revision": found.revision,
+        "modified": found.modified,
+        "cataloged_at": found.cataloged_at,
+        "execution": found.execution,
+        "source_id": found.source_id,
+    }

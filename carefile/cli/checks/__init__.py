@@ -1,0 +1,1 @@
+"""Holding the deployment against itself: doctor, reconciling, rebuilding the catalog, and the repairs."""

@@ -1,0 +1,257 @@
+"""Holding the catalog against S3 alone, and making it again: manifests, stamps, marks and sizes are all it takes.
+
+Two walks, page by page, each in constant memory. First over the catalog: does S3 hold what an entry shows, and is each
+session's entry in line with those of its objects? Then over the layout: does the catalog know what stands there? A
+session's entry follows the entries that this writes by itself. Nothing here changes anything.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from enum import StrEnum
+from functools import lru_cache
+from itertools import islice
+from typing import Any, TypeVar
+
+from botocore.exceptions import ClientError
+
+from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.entries import Entries, Entry
+from carefile.cli.aws.objects import head, is_gone
+from carefile.cli.checks.adopted import entry_in_place
+from carefile.core.deciding.rules import RuleTable
+from carefile.core.filing.layout import manifest_key
+from carefile.core.filing.stamps import ROLE, stamp_in
+from carefile.core.messages.events import iso_8601
+from carefile.core.model import Source
+from carefile.core.records.catalog import Item
+from carefile.core.records.recovery import (
+    Standing,
+    entry_of_document,
+    entry_of_session_object,
+    same_but_for_the_telling,
+)
+from carefile.core.records.session_entries import Place, Seen, entry_at, facts_of, is_session_key
+
+_THREADS = 24
+_BATCH = 240
+_FOLDERS = 4096
+_TOLD_LATER = frozenset({"execution", "cataloged_at"})
+T = TypeVar("T")
+
+
+class Difference(StrEnum):
+    """`missing`: S3 shows it, the catalog has no entry. `older`: the catalog shows an older revision. `different`: the
+    same revision, with other facts. `unsupported`: S3 does not hold what the entry shows. `session`: a session's entry
+    is not in line with those of its objects. `untold`: filed or adopted, but not so that its entry can be told."""
+
+    MISSING = "missing"
+    OLDER = "older"
+    DIFFERENT = "different"
+    UNSUPPORTED = "unsupported"
+    SESSION = "session"
+    UNTOLD = "untold"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A difference, and what makes up for it: an entry to be put, one to be removed, or changes to tell a session."""
+
+    difference: Difference
+    bucket: str
+    key: str
+    why: str
+    entry: Entry | None = None
+    changes: tuple[Item, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "difference": self.difference.value,
+            "bucket": self.bucket,
+            "key": self.key,
+            "why": self.why,
+            "source_id": self.entry.source_id if self.entry else None,
+        }
+
+
+class Comparison:
+    """`passed` hears of every entry and object looked at. What was cataloged after `grace` is left out where what
+    belongs to it may still be on its way."""
+
+    def __init__(
+        self, connection: Connection, rules: RuleTable, grace: datetime, passed: Callable[[int], None]
+    ) -> None:
+        self._connection, self._rules = connection, rules
+        self._entries = Entries(connection)
+        self._grace, self._passed = grace, passed
+        self._s3 = connection.client("s3")
+        self._manifest = lru_cache(maxsize=_FOLDERS)(self._read_manifest)
+
+    def findings(self) -> Iterator[Finding]:
+        with ThreadPoolExecutor(_THREADS) as pool:
+            for items in self._entries.pages():
+                entries = [
+                    Entry.of_item(item) for item in items if not is_session_key(item["source_id"]["S"])
+                ]
+                yield from (found for found in pool.map(self._unsupported, entries) if found)
+                yield from self._missed_by_sessions([entry for entry in entries if entry.is_session])
+                yield from self._wrong_in_sessions(items)
+                self._passed(len(items))
+            for batch in _batches(self._keys()):
+                folders = {key: self._folder(key) for key in batch}
+                names = list(dict.fromkeys(folders.values()))
+                manifests = dict(zip(names, pool.map(self._manifest, map(manifest_key, names)), strict=True))
+                pairs = [(key, folders[key], manifests[folders[key]]) for key in batch]
+                told = [found for found in pool.map(lambda it: self._told(*it), pairs) if found]
+                entries = [found for found in told if isinstance(found, Entry)]
+                known = self._entries.get_many([entry.source_id for entry in entries])
+                yield from (found for found in told if isinstance(found, Finding))
+                yield from (found for one in entries if (found := _compared(one, known.get(one.source_id))))
+                self._passed(len(batch))
+
+    # catalog → S3
+
+    def _unsupported(self, entry: Entry) -> Finding | None:
+        if self._is_young(entry):
+            return None
+        found = head(self._connection, entry.bucket, entry.key)
+        stamp = stamp_in(found.get("Metadata", {})) if found else None
+        if found and (stamp is None or stamp.source_id == entry.source_id):
+            return None
+        why = "what it shows is not there" if found is None else "another source stands there"
+        return Finding(Difference.UNSUPPORTED, entry.bucket, entry.key, why, entry)
+
+    def _missed_by_sessions(self, entries: list[Entry]) -> Iterator[Finding]:
+        """Sessions that do not know an object's entry as it is."""
+        settled = [entry for entry in entries if not self._is_young(entry)]
+        places = {entry.source_id: Place(entry.bucket, entry.prefix) for entry in settled}
+        items = self._entries.items([place.key for place in places.values()])
+        seen = {place: entry_at(place, items.get(place.key)).seen for place in set(places.values())}
+        missed: dict[Place, list[Entry]] = {}
+        for entry in settled:
+            place = places[entry.source_id]
+            if seen[place].get(entry.source_id) != Seen(entry.revision, facts_of(entry)):
+                missed.setdefault(place, []).append(entry)
+        for place, found in missed.items():
+            changes = tuple(_change(entry, "OldImage") for entry in found)
+            changes += tuple(_change(entry, "NewImage") for entry in found)
+            why = f"its entry does not know {len(found)} of its objects as they are"
+            yield Finding(Difference.SESSION, place.bucket, place.prefix, why, changes=changes)
+
+    def _wrong_in_sessions(self, items: list[Item]) -> Iterator[Finding]:
+        """Sessions that count objects which are none of theirs."""
+        for item in items:
+            if not is_session_key(item["source_id"]["S"]) or "prefix" not in item:
+                continue
+            place = Place(item["bucket"]["S"], item["prefix"]["S"])
+            present = entry_at(place, item).present
+            entries = self._entries.get_many(list(present))
+            wrong = [source for source in present if not self._belongs(entries.get(source), place)]
+            if wrong:
+                changes = tuple(_forgotten(source, place) for source in wrong)
+                why = f"its entry counts {len(wrong)} objects that are none of its own"
+                yield Finding(Difference.SESSION, place.bucket, place.prefix, why, changes=changes)
+
+    def _belongs(self, entry: Entry | None, place: Place) -> bool:
+        if entry is None:
+            return False
+        return self._is_young(entry) or (entry.is_session and Place(entry.bucket, entry.prefix) == place)
+
+    def _is_young(self, entry: Entry) -> bool:
+        return datetime.fromisoformat(entry.cataloged_at) > self._grace
+
+    # S3 → catalog
+
+    def _keys(self) -> Iterator[str]:
+        pages = self._s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self._connection.processed, Prefix=self._connection.layout.prefix
+        )
+        for page in pages:
+            yield from (item["Key"] for item in page.get("Contents", ()))
+
+    def _folder(self, key: str) -> str:
+        layout = self._connection.layout
+        standing = layout.standing(key)
+        return standing.folder if standing else layout.session_folder_of(key) or f"{key.rpartition('/')[0]}/"
+
+    def _told(self, key: str, folder: str, manifest: dict[str, Any] | None) -> Entry | Finding | None:
+        """The entry that S3 tells of. None for what stands for no source: a claim, a document's artifact, or what no
+        intake wrote."""
+        is_manifest = key == manifest_key(folder)
+        is_session = self._connection.layout.session_folder_of(key) is not None
+        if manifest is not None and manifest.get("adopted"):
+            return None if is_manifest else self._adopted(key)
+        if not is_manifest and not is_session:
+            return None
+        found = head(self._connection, self._connection.processed, key)
+        stamp = stamp_in(found.get("Metadata", {})) if found else None
+        if found is None or stamp is None:
+            return None
+        standing = Standing(
+            self._connection.processed, key, found["ContentLength"], iso_8601(found["LastModified"]), stamp
+        )
+        if found["Metadata"].get(ROLE) == "manifest":
+            entry = entry_of_document(standing, manifest) if manifest else None
+        else:
+            entry = entry_of_session_object(standing, folder, manifest) if manifest and is_session else None
+        return entry or Finding(
+            Difference.UNTOLD,
+            standing.bucket,
+            key,
+            "its stamp and its folder's manifest do not tell its source",
+        )
+
+    def _adopted(self, key: str) -> Entry | Finding | None:
+        """What carries no mark of an adoption and has no entry was perhaps never adopted; only an adoption can tell."""
+        source = Source(self._connection.processed, key)
+        entry = entry_in_place(self._connection, self._rules, source)
+        if entry or self._entries.get(source.source_id):
+            return entry
+        why = "others wrote it, and nothing says that it was adopted: `carefile adopt` catalogs it"
+        return Finding(Difference.UNTOLD, source.bucket, key, why)
+
+    def _read_manifest(self, key: str) -> dict[str, Any] | None:
+        try:
+            body = self._s3.get_object(Bucket=self._connection.processed, Key=key)["Body"].read()
+            manifest = json.loads(body)
+        except ClientError as error:
+            if is_gone(error):
+                return None
+            raise
+        except ValueError:
+            return None
+        return manifest if isinstance(manifest, dict) else None
+
+
+def _compared(told: Entry, known: Entry | None) -> Finding | None:
+    where = (told.bucket, told.key)
+    if known is None:
+        return Finding(Difference.MISSING, *where, "the catalog has no entry of its source", told)
+    if known.revision < told.revision:
+        why = f"the catalog shows revision {known.revision}, and {told.revision} stands there"
+        return Finding(Difference.OLDER, *where, why, told)
+    if known.revision > told.revision or same_but_for_the_telling(known, told):
+        return None  # what an older revision left behind is the reconciliation's matter
+    names = [field.name for field in fields(Entry) if getattr(known, field.name) != getattr(told, field.name)]
+    why = f"the catalog says otherwise of {', '.join(name for name in names if name not in _TOLD_LATER)}"
+    kept = replace(told, execution=known.execution, cataloged_at=known.cataloged_at)
+    return Finding(Difference.DIFFERENT, *where, why, kept)
+
+
+def _change(entry: Entry, image: str) -> Item:
+    return {"dynamodb": {image: entry.to_item()}}
+
+
+def _forgotten(source_id: str, place: Place) -> Item:
+    texts = {"source_id": source_id, "kind": "session", "bucket": place.bucket, "prefix": place.prefix}
+    return {"dynamodb": {"OldImage": {name: {"S": value} for name, value in texts.items()}}}
+
+
+def _batches(items: Iterable[T]) -> Iterator[list[T]]:
+    source = iter(items)
+    while batch := list(islice(source, _BATCH)):
+        yield batch

@@ -1,0 +1,242 @@
+"""Holding the landing bucket, the processed bucket and the catalog against each other, page by page.
+
+Three walks, each in constant memory and with a few dozen requests at once:
+    landing     every current version: does the catalog show it, and does its tag say so?
+    processed   every object: does the catalog's entry of its source stand here, and are its tags right?
+    catalog     every entry: is the object there, and of that version?
+What is younger than the grace time may still be on its way and is left out. Nothing here changes anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from itertools import islice
+from typing import Any, TypeVar
+
+from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.entries import Entries, Entry
+from carefile.cli.aws.objects import FiledObject, filed_object, tags
+from carefile.core.filing.layout import MANIFEST
+from carefile.core.filing.tagging import STATUS_TAG, PipelineStatus, layout_tags, manifest_tags
+from carefile.core.model import Kind, Patient, Source
+
+_THREADS = 24
+_BATCH = 240
+_FIXED = ("kind", "data-type", "patient-status", "layout-version")
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Fault(StrEnum):
+    """`missed`: uploaded, never filed. `failed`: its intake failed. `stale`: an older version is filed. `lost`: the
+    catalog shows what is not there. `orphaned`: filed where the catalog does not show it. `uncataloged`: filed, and
+    the catalog knows nothing of its source. `mistagged`: its tags do not say what it is. `foreign`: something that no
+    intake wrote."""
+
+    MISSED = "missed"
+    FAILED = "failed"
+    STALE = "stale"
+    LOST = "lost"
+    ORPHANED = "orphaned"
+    UNCATALOGED = "uncataloged"
+    MISTAGGED = "mistagged"
+    FOREIGN = "foreign"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as it should be. `source` is the landing key to take in again, where one is known;
+    `tags` what the object's tags should be, where that is the fault."""
+
+    fault: Fault
+    bucket: str
+    key: str
+    why: str
+    source: Source | None = None
+    tags: dict[str, str] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "fault": self.fault.value,
+            "bucket": self.bucket,
+            "key": self.key,
+            "why": self.why,
+            "source": {"bucket": self.source.bucket, "key": self.source.key} if self.source else None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Landed:
+    source: Source
+    version_id: str | None
+    size: int
+
+
+class Reconciler:
+    """`passed` hears of every object and entry looked at."""
+
+    def __init__(
+        self, connection: Connection, grace: datetime, *, look_at_tags: bool, passed: Callable[[int], None]
+    ) -> None:
+        self._connection = connection
+        self._entries = Entries(connection)
+        self._grace, self._look_at_tags, self._passed = grace, look_at_tags, passed
+        self._s3 = connection.client("s3")
+
+    def count(self) -> int:
+        """How many objects and entries there are to look at, by the lists alone."""
+        landed = sum(1 for _ in self._landed())
+        return landed + sum(1 for _ in self._layout_keys()) + sum(1 for _ in self._entries.all())
+
+    def findings(self) -> Iterator[Finding]:
+        with ThreadPoolExecutor(_THREADS) as pool:
+            for walk in (self._of_landing, self._of_processed, self._of_catalog):
+                yield from walk(pool)
+
+    # landing → catalog
+
+    def _of_landing(self, pool: ThreadPoolExecutor) -> Iterator[Finding]:
+        for batch in _batches(self._landed()):
+            entries = self._entries.get_many([item.source.source_id for item in batch])
+            found = pool.map(lambda item, known=entries: self._landing(item, known), batch)
+            yield from (item for item in found if item)
+            self._passed(len(batch))
+
+    def _landed(self) -> Iterator[_Landed]:
+        """Every current version that the pipeline would take in, but for what is too young."""
+        connection = self._connection
+        for page in self._s3.get_paginator("list_object_versions").paginate(Bucket=connection.landing):
+            for item in page.get("Versions", ()):
+                key = item["Key"]
+                if not item["IsLatest"] or key.endswith("/") or connection.layout.holds(key):
+                    continue
+                if item["LastModified"] > self._grace:
+                    continue
+                version_id = item.get("VersionId")
+                yield _Landed(
+                    Source(connection.landing, key),
+                    None if version_id == "null" else version_id,
+                    item["Size"],
+                )
+
+    def _landing(self, item: _Landed, entries: dict[str, Entry]) -> Finding | None:
+        source, entry = item.source, entries.get(item.source.source_id)
+        where = (source.bucket, source.key)
+        if entry and (item.version_id is None or entry.landing_version == item.version_id):
+            if not self._look_at_tags:
+                return None
+            status = (tags(self._connection, *where, item.version_id) or {}).get(STATUS_TAG)
+            if status in (None, PipelineStatus.CATALOGED.value, PipelineStatus.SUPERSEDED.value):
+                untagged = status is None
+                why = "filed, but its tag pipeline-status is missing"
+                return Finding(Fault.MISTAGGED, *where, why, source) if untagged else None
+            return Finding(Fault.MISTAGGED, *where, f"filed, but tagged {status}", source)
+        status = (tags(self._connection, *where, item.version_id) or {}).get(STATUS_TAG)
+        if status == PipelineStatus.FAILED.value:
+            empty = "; it is empty and is refused: upload it again" if item.size == 0 else ""
+            return Finding(Fault.FAILED, *where, f"its intake failed{empty}", None if empty else source)
+        if entry is None and status == PipelineStatus.CATALOGED.value:
+            return Finding(
+                Fault.UNCATALOGED, *where, "filed, as its tag says, and the catalog knows nothing", source
+            )
+        if entry:
+            return Finding(Fault.STALE, *where, f"filed is the older version {entry.landing_version}", source)
+        return Finding(Fault.MISSED, *where, "uploaded, and never filed", source)
+
+    # processed → catalog
+
+    def _of_processed(self, pool: ThreadPoolExecutor) -> Iterator[Finding]:
+        for batch in _batches(self._layout_keys()):
+            filed = [item for item in pool.map(self._filed, batch) if item]
+            entries = self._entries.get_many([item.source_id or self._itself(item) for item in filed])
+            found = pool.map(lambda item, known=entries: self._processed(item, known), filed)
+            yield from (item for item in found if item)
+            self._passed(len(batch))
+
+    def _layout_keys(self) -> Iterator[str]:
+        pages = self._s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self._connection.processed, Prefix=self._connection.layout.prefix
+        )
+        for page in pages:
+            for item in page.get("Contents", ()):
+                if item["LastModified"] <= self._grace:
+                    yield item["Key"]
+
+    def _itself(self, filed: FiledObject) -> str:
+        """The source of an object that was adopted: where it stands."""
+        return Source(self._connection.processed, filed.key).source_id
+
+    def _filed(self, key: str) -> FiledObject | None:
+        return filed_object(self._connection, key)
+
+    def _processed(self, filed: FiledObject, entries: dict[str, Entry]) -> Finding | None:
+        where = (self._connection.processed, filed.key)
+        if filed.source_id is None:
+            # The claim of a folder carries no stamp: it stands for a session, or for a folder that was left.
+            claim = filed.key.rpartition("/")[2] == MANIFEST
+            adopted = entries.get(self._itself(filed))
+            if claim or (adopted and adopted.landing_version in (None, filed.version_id)):
+                return None
+            return Finding(
+                Fault.FOREIGN, *where, "no intake wrote it; `carefile adopt` catalogs it where it is"
+            )
+        entry = entries.get(filed.source_id)
+        if entry is None:
+            return Finding(Fault.UNCATALOGED, *where, "filed, and the catalog knows nothing of its source")
+        source = Source(entry.landing_bucket, entry.landing_key)
+        here = filed.key == entry.key if entry.kind == Kind.SESSION else filed.key.startswith(entry.prefix)
+        if not here:
+            return Finding(Fault.ORPHANED, *where, f"the catalog shows its source at {entry.prefix}", source)
+        if entry.landing_version and filed.version != entry.landing_version:
+            return Finding(
+                Fault.STALE, *where, f"of version {filed.version}, not of the one cataloged", source
+            )
+        return self._tags_of(filed, entry) if self._look_at_tags else None
+
+    def _tags_of(self, filed: FiledObject, entry: Entry) -> Finding | None:
+        where = (self._connection.processed, filed.key)
+        present = tags(self._connection, *where)
+        if present is None:
+            return None
+        due = layout_tags(Kind(entry.kind), Patient(entry.patient), b"-")
+        if filed.role == "manifest":
+            due = manifest_tags(due)
+        wrong = [name for name in _FIXED if present.get(name) != due[name]]
+        pseudonym = present.get("patient-ref")
+        if pseudonym is None or (pseudonym == "unknown") != (entry.patient is None):
+            wrong.append("patient-ref")
+        if not wrong:
+            return None
+        mended = present | {name: due[name] for name in _FIXED}
+        if entry.patient is None:
+            mended["patient-ref"] = due["patient-ref"]
+        can = entry.patient is None or "patient-ref" not in wrong
+        why = f"its tags are wrong: {', '.join(wrong)}"
+        return Finding(Fault.MISTAGGED, *where, why, tags=mended if can else None)
+
+    # catalog → processed
+
+    def _of_catalog(self, pool: ThreadPoolExecutor) -> Iterator[Finding]:
+        for batch in _batches(self._entries.all()):
+            yield from (item for item in pool.map(self._cataloged, batch) if item)
+            self._passed(len(batch))
+
+    def _cataloged(self, entry: Entry) -> Finding | None:
+        if datetime.fromisoformat(entry.cataloged_at) > self._grace or filed_object(
+            self._connection, entry.key
+        ):
+            return None
+        source = Source(entry.landing_bucket, entry.landing_key)
+        return Finding(
+            Fault.LOST, entry.bucket, entry.key, "the catalog shows it, and it is not there", source
+        )
+
+
+def _batches(items: Iterable[T]) -> Iterator[list[T]]:
+    source = iter(items)
+    while batch := list(islice(source, _BATCH)):
+        yield batch

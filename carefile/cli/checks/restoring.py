@@ -1,0 +1,78 @@
+"""Making up for what a comparison of the catalog with S3 found: the same conditions as the running pipeline's.
+
+An entry is written only where none of a higher revision is, and removed only while it is the one that was looked at. A
+session is told of changes through IndexSessions itself, so there is one place that writes sessions' entries.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from carefile.cli.aws.connection import Connection
+from carefile.cli.checks.rebuilding import Difference, Finding
+from carefile.cli.problem import Problem
+from carefile.core.records.catalog import KEY, Entry, Item
+
+_CHANGES = 200  # in one invocation, whose payload may be 6 MB
+
+
+class Restorer:
+    def __init__(self, connection: Connection, *, remove: bool) -> None:
+        self._connection = connection
+        self._remove = remove
+        self._dynamodb = connection.client("dynamodb")
+
+    def restore(self, finding: Finding) -> str | None:
+        """What was done, in words; None where nothing was."""
+        if finding.difference is Difference.SESSION:
+            return self._tell(finding.changes)
+        if finding.entry is None:
+            return None
+        if finding.difference is Difference.UNSUPPORTED:
+            return self._delete(finding.entry) if self._remove else None
+        same = "=" if finding.difference is Difference.DIFFERENT else "<"
+        return self._put(finding.entry, same)
+
+    def _put(self, entry: Entry, comparison: str) -> str:
+        written = self._conditionally(
+            self._dynamodb.put_item,
+            entry,
+            f"attribute_not_exists({KEY}) OR revision {comparison} :revision",
+            Item=entry.to_item(),
+        )
+        return "entry written" if written else "the pipeline wrote it meanwhile"
+
+    def _delete(self, entry: Entry) -> str:
+        key = {KEY: {"S": entry.source_id}}
+        gone = self._conditionally(self._dynamodb.delete_item, entry, "revision = :revision", Key=key)
+        return "entry removed" if gone else "the pipeline wrote it meanwhile"
+
+    def _conditionally(self, request: Any, entry: Entry, condition: str, **arguments: Any) -> bool:
+        try:
+            request(
+                TableName=self._connection.catalog_table,
+                ConditionExpression=condition,
+                ExpressionAttributeValues={":revision": {"N": str(entry.revision)}},
+                **arguments,
+            )
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
+                return False
+            raise
+        return True
+
+    def _tell(self, changes: tuple[Item, ...]) -> str:
+        client, function = self._connection.client("lambda"), self._connection.function("IndexSessions")
+        for start in range(0, len(changes), _CHANGES):
+            records = {"Records": changes[start : start + _CHANGES]}
+            done = client.invoke(FunctionName=function, Payload=json.dumps(records).encode())
+            if done.get("FunctionError"):
+                answer = json.loads(done["Payload"].read() or b"{}")
+                raise Problem(
+                    f"IndexSessions failed: {answer.get('errorType')}: {answer.get('errorMessage')}",
+                    "mend that, then give the command again: it goes on where it was",
+                )
+        return "session put in line"

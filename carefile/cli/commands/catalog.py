@@ -1,0 +1,168 @@
+"""`carefile catalog`: what is filed, of a patient, of nobody known, or of one landing key; and what failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import islice
+from typing import Annotated, Any
+
+import typer
+
+from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.entries import Entries, Entry, SessionSummary, record_of
+from carefile.cli.aws.executions import ENDED_BADLY, Executions
+from carefile.cli.exits import Exit
+from carefile.cli.problem import Problem
+from carefile.cli.shown.view import Column, View, clock, sized
+from carefile.cli.times import since as moment
+from carefile.core.model import Source
+from carefile.core.records.session_entries import Place
+
+
+def catalog(
+    connection: Connection,
+    view: View,
+    key: Annotated[str | None, typer.Argument(help="A landing key.", show_default=False)] = None,
+    *,
+    patient: Annotated[str | None, typer.Option(help="All of this patient's.")] = None,
+    unknown: Annotated[bool, typer.Option("--unknown", help="All of nobody known.")] = False,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="What failed and has not been filed since.")
+    ] = False,
+    sessions: Annotated[
+        bool, typer.Option("--sessions", help="Sessions only, with what is in them.")
+    ] = False,
+    objects: Annotated[
+        bool, typer.Option("--objects", help="Every object of a session, not only the session.")
+    ] = False,
+    since: Annotated[str | None, typer.Option(help="Only what was filed or failed since: 2h, 3d.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 200,
+) -> Exit:
+    """List documents and sessions, newest first; a session once, at the time of its latest object."""
+    asked = [bool(key), patient is not None, unknown, failed]
+    if sum(asked) != 1:
+        raise Problem("what is asked for is not clear", "give one of: KEY, --patient ID, --unknown, --failed")
+    after = moment(since)
+    if failed:
+        return _failed(connection, view, after, limit)
+    entries = Entries(connection)
+    if key:
+        bucket, _, path = (
+            key.removeprefix("s3://").partition("/") if key.startswith("s3://") else ("", "", key)
+        )
+        entry = entries.get(Source(bucket or connection.landing, path).source_id)
+        found: Iterator[Entry | SessionSummary] = iter([entry] if entry else [])
+    else:
+        found = _since(entries.of_patient(None if unknown else patient), after)
+    if sessions:
+        found = (item for item in found if isinstance(item, SessionSummary))
+    if objects:
+        found = _each_object(entries, found)
+    what = "that key" if key else "nobody known" if unknown else "that patient"
+    count = view.stream(
+        (_OF_SESSIONS if sessions and not objects else _OF_NOBODY if unknown else _OF_PATIENT),
+        (record_of(item) for item in islice(found, limit)),
+        below=_filed,
+        nothing=f"The catalog holds {'no sessions' if sessions else 'nothing'} of {what}.",
+    )
+    if count == limit:
+        view.note(f"The first {limit}; --limit shows more.")
+    return Exit.DONE if count else Exit.FOUND
+
+
+def _since(
+    entries: Iterator[Entry | SessionSummary], after: datetime | None
+) -> Iterator[Entry | SessionSummary]:
+    """Newest first, so the first that is older is the end."""
+    for entry in entries:
+        if after and datetime.fromisoformat(entry.cataloged_at) < after:
+            return
+        yield entry
+
+
+def _each_object(entries: Entries, found: Iterator[Entry | SessionSummary]) -> Iterator[Entry]:
+    for item in found:
+        if isinstance(item, SessionSummary):
+            yield from entries.in_session(Place(item.bucket, item.prefix))
+        else:
+            yield item
+
+
+def _failed(connection: Connection, view: View, after: datetime | None, limit: int) -> Exit:
+    """Objects whose latest failure has not been followed by a filing of that version, or of a later one."""
+    failures = islice(_still_failed(connection, after), limit)
+    count = view.stream(
+        _OF_FAILED, failures, below=lambda r: r["cause"], nothing="Nothing that failed is left."
+    )
+    if count == limit:
+        view.note(f"The first {limit}; --limit shows more.")
+    return Exit.FOUND if count else Exit.DONE
+
+
+def _still_failed(connection: Connection, after: datetime | None) -> Iterator[dict[str, Any]]:
+    executions, entries = Executions(connection), Entries(connection)
+    seen: set[str] = set()
+    for status in ENDED_BADLY:
+        for item in executions.described(executions.changed_since(after, status)):
+            if item.request is None or item.listed.stopped is None:
+                continue
+            source = item.request.source
+            if source.source_id in seen:
+                continue
+            seen.add(source.source_id)
+            entry = entries.get(source.source_id)
+            if entry and datetime.fromisoformat(entry.cataloged_at) > item.listed.stopped:
+                continue
+            yield {
+                "key": source.key,
+                "bucket": source.bucket,
+                "version_id": item.request.version_id,
+                "status": status,
+                "error": item.error or status,
+                "cause": item.reason,
+                "failed_at": item.listed.stopped.isoformat(),
+                "execution": item.listed.arn,
+            }
+
+
+def _filed(record: Any) -> str:
+    return str(record["prefix"])
+
+
+def _named(record: Any) -> str:
+    return str(record["key"] if "key" in record else f"{record['session_id']}  {_in_words(record)}")
+
+
+def _in_words(record: Any) -> str:
+    parts = [f"{record['messages']} messages" if record["messages"] != 1 else "1 message"]
+    parts += [f"by {', '.join(record['agents'])}"] if record["agents"] else []
+    return " ".join(parts)
+
+
+def _at(name: str, heading: str) -> Column:
+    return Column(heading, lambda r: clock(datetime.fromisoformat(r[name])), width=19)
+
+
+_SIZE = Column("Size", lambda r: sized(r["size"]), right=True, width=9)
+_OF_PATIENT = (
+    _at("cataloged_at", "Cataloged"),
+    Column("Kind", lambda r: r["kind"], width=8),
+    _SIZE,
+    Column("Object", _named),
+)
+_OF_NOBODY = (*_OF_PATIENT[:2], Column("Because", lambda r: r["reason"], width=11), *_OF_PATIENT[2:])
+_OF_SESSIONS = (
+    _at("last_activity", "Last activity"),
+    _at("first_activity", "First activity"),
+    Column("Messages", lambda r: r["messages"], right=True, width=8),
+    Column("Objects", lambda r: r["objects"], right=True, width=7),
+    _SIZE,
+    Column("Session", lambda r: r["session_id"]),
+    Column("Agents", lambda r: ", ".join(r["agents"])),
+)
+_OF_FAILED = (
+    _at("failed_at", "Failed"),
+    Column("Error", lambda r: r["error"], width=18),
+    Column("Object", lambda r: r["key"]),
+)

@@ -1,0 +1,188 @@
+"""`carefile forget`: delete everything of one patient, for good. Without --yes it shows what that would be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.listing import place_in
+from carefile.cli.exits import Exit
+from carefile.cli.patients.forgetting import Forgetter, Tally, refuse_placeholder
+from carefile.cli.patients.traces import Finder, Traces, subject_of
+from carefile.cli.private_files import write
+from carefile.cli.problem import Problem
+from carefile.cli.rule_table import rules_of
+from carefile.cli.shown.view import Column, View, plain, sized
+from carefile.cli.times import span
+from carefile.core.messages.events import iso_8601
+from carefile.core.model import Source
+
+
+def forget(
+    connection: Connection,
+    view: View,
+    *,
+    patient: Annotated[str, typer.Option(help="Whose everything.")],
+    include: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A landing key, or s3://bucket/key, that is the patient's too, whatever it is filed as. May be "
+            "repeated."
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it. Nothing brings it back.")] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="Write what was done to this file (JSON); it names nobody.")
+    ] = None,
+    rest: Annotated[
+        str, typer.Option(help="How long a folder's bare claim stays; a later run removes it.")
+    ] = "1d",
+    bypass_governance: Annotated[
+        bool, typer.Option("--bypass-governance", help="Delete also what is retained in governance mode.")
+    ] = False,
+) -> Exit:
+    """Delete everything of one patient: all versions, manifests, catalog and ledger."""
+    rules = rules_of(connection)
+    refuse_placeholder(patient, rules)
+    included = [_source(connection, text) for text in include or ()]
+    if report and report.exists():
+        raise Problem(f"{report} is there already", "name another file; nothing was deleted")
+    forgetter = Forgetter(connection, patient, rest=span(rest), bypass=bypass_governance)
+    with view.busy("Looking for everything of the patient …"):
+        traces = Finder(connection, patient, rules).find(included)
+        before = forgetter.tally(traces)
+    _plan(view, traces, before)
+    done, after, left = before, before, traces
+    if yes:
+        with view.busy("Deleting …"):
+            done = forgetter.forget(traces)
+            done.bytes = before.bytes
+        with view.busy("Looking again …"):
+            left = Finder(connection, patient, rules).find(included)
+            after = forgetter.tally(left)
+    told = _told(connection, patient, traces, done, after, left, yes=yes)
+    if report:
+        write(report, json.dumps(told, indent=2) + "\n")
+    if view.as_json:
+        view.thing(told, lambda _: None)
+    _end(view, done, after, left, yes=yes)
+    unwell = done.held or done.left or left.undecided or (yes and _anything(after))
+    return Exit.FOUND if unwell else Exit.DONE
+
+
+def _source(connection: Connection, text: str) -> Source:
+    """The object that is to be included: one that the deployment takes in, or one of the layout."""
+    if not text.startswith("s3://"):
+        return Source(connection.landing, text)
+    place = place_in(text)
+    if place.bucket not in (*connection.accepted_buckets, connection.processed) or not place.prefix:
+        raise Problem(
+            f"{text} is no object that {connection.stack} takes in or has in its layout",
+            "write s3://bucket/key with the landing bucket, one of source_buckets, or the processed one",
+        )
+    return Source(place.bucket, place.prefix)
+
+
+def _anything(tally: Tally) -> bool:
+    return bool(
+        tally.landing_versions or tally.layout_versions or tally.catalog_entries or tally.session_entries
+    )
+
+
+def _plan(view: View, traces: Traces, tally: Tally) -> None:
+    if view.as_json:
+        return
+    for count, what in (
+        (tally.landing_versions, "versions and delete markers in the landing bucket"),
+        (tally.layout_versions, "versions and delete markers in the layout"),
+        (tally.catalog_entries, "catalog entries of objects"),
+        (tally.session_entries, "catalog entries of sessions"),
+        (tally.ledger_items, "ledger items"),
+    ):
+        view.out.print(f"{count:>9} {what}")
+    view.out.print(f"{sized(tally.bytes):>9} altogether")
+
+    def undecided() -> Iterator[dict[str, Any]]:
+        for source, why in traces.undecided.items():
+            yield {"place": f"s3://{source.bucket}/{source.key}", "why": why}
+
+    if traces.undecided:
+        view.out.print("\nFor a person to look at; none of these objects is deleted:")
+        view.stream((Column("Object", lambda r: r["place"]),), undecided(), below=_why, nothing="")
+        view.note("What is the patient's of these: --include s3://BUCKET/KEY.")
+    for source in traces.absent:
+        view.warn(
+            f"There is nothing at {plain(f's3://{source.bucket}/{source.key}')}, which is to be included."
+        )
+
+
+def _why(record: Any) -> str:
+    return str(record["why"])
+
+
+def _end(view: View, done: Tally, after: Tally, left: Traces, *, yes: bool) -> None:
+    if done.held:
+        view.warn(
+            f"{len(done.held)} objects are kept as a whole: a version is under legal hold or retention."
+        )
+    if not yes:
+        view.note("[bold]Nothing was deleted.[/bold] --yes deletes it for good.")
+        return
+    if left.undecided:
+        view.warn(f"{len(left.undecided)} objects are left that name the patient: a person has to decide.")
+    if done.left:
+        view.warn(
+            f"{len(done.left)} versions could not be deleted: these credentials may not, or they are locked."
+        )
+    if _anything(after) and not done.held:
+        view.warn("A second look found more: something was on its way. Give the command again in a while.")
+    if after.claims_left:
+        view.note(
+            f"{after.claims_left} empty claims of folders stay, whose names hold the patient's id: give the command "
+            "again when they have rested (--rest, a day), and they go too."
+        )
+    view.note("What is not deleted by this, logs of AWS and backups among it, is in docs/retention.md.")
+
+
+def _told(
+    connection: Connection,
+    patient: str,
+    traces: Traces,
+    done: Tally,
+    after: Tally,
+    left: Traces,
+    *,
+    yes: bool,
+) -> dict[str, Any]:
+    """What is put on record. It names neither the patient nor a key."""
+    return {
+        "stack": connection.stack,
+        "at": iso_8601(datetime.now(UTC)),
+        "subject": subject_of(patient),
+        "deleted": yes,
+        "sources": sorted(trace.source.source_id for trace in traces.mine),
+        "counts": _counts(done),
+        "second_look": _counts(after) if yes else None,
+        "kept_under_lock": sorted(source.source_id for source in done.held),
+        "not_deleted": len(done.left),
+        "claims_left": after.claims_left,
+        "for_a_person": len(left.undecided),
+    }
+
+
+def _counts(tally: Tally) -> dict[str, int]:
+    names = (
+        "landing_versions",
+        "layout_versions",
+        "catalog_entries",
+        "session_entries",
+        "ledger_items",
+        "bytes",
+    )
+    return {name: getattr(tally, name) for name in names}

@@ -1,0 +1,96 @@
+"""`carefile runs`: the executions, the latest change first, each with the object it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import islice
+from typing import Annotated, Any
+
+import typer
+
+from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.executions import ENDED_BADLY, Described, Executions, Listed
+from carefile.cli.exits import Exit
+from carefile.cli.problem import Problem
+from carefile.cli.shown.view import Column, View, clock, lasting
+from carefile.cli.times import since as moment
+
+
+def runs(
+    connection: Connection,
+    view: View,
+    *,
+    failed: Annotated[bool, typer.Option("--failed", help="Only those that ended badly.")] = False,
+    running: Annotated[bool, typer.Option("--running", help="Only those that run now.")] = False,
+    since: Annotated[
+        str | None, typer.Option(help="Only those that began or ended since: 2h, 3d, 2026-11-20.")
+    ] = None,
+    error: Annotated[str | None, typer.Option(help="Only those that failed with this error.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+) -> Exit:
+    """List executions: what ran, on which object, how it ended."""
+    if failed and running:
+        raise Problem("--failed and --running exclude each other")
+    executions = Executions(connection)
+    listed = _listed(executions, moment(since), failed=failed or bool(error), running=running)
+    described = executions.described(listed if error else islice(listed, limit))
+    wanted = islice((item for item in described if error is None or item.error == error), limit)
+    count = view.stream(
+        _COLUMNS,
+        map(record, wanted),
+        below=lambda r: r["name"],
+        nothing="No execution is like that.",
+    )
+    if count == limit:
+        view.note(f"The first {limit}; --limit and --since show more or others.")
+    return Exit.DONE
+
+
+def _listed(executions: Executions, since: Any, *, failed: bool, running: bool) -> Iterator[Listed]:
+    if running:
+        return executions.changed_since(since, "RUNNING")
+    if not failed:
+        return executions.changed_since(since)
+    everything = [executions.changed_since(since, status) for status in ENDED_BADLY]
+    return _latest_first(everything)
+
+
+def _latest_first(sources: list[Iterator[Listed]]) -> Iterator[Listed]:
+    """Lists that each have the latest first, as one."""
+    heads = [(head, source) for source in sources if (head := next(source, None))]
+    while heads:
+        index = max(range(len(heads)), key=lambda place: heads[place][0].changed)
+        head, source = heads[index]
+        yield head
+        following = next(source, None)
+        if following:
+            heads[index] = (following, source)
+        else:
+            del heads[index]
+
+
+def record(item: Described) -> dict[str, Any]:
+    listed, request = item.listed, item.request
+    return {
+        "name": listed.name,
+        "status": listed.status,
+        "started": listed.started.isoformat(),
+        "seconds": round(listed.took.total_seconds(), 1) if listed.took is not None else None,
+        "redrives": listed.redrives,
+        "bucket": request.source.bucket if request else None,
+        "key": request.source.key if request else None,
+        "version_id": request.version_id if request else None,
+        "disposition": item.output.get("disposition"),
+        "error": item.error,
+        "cause": item.reason,
+        "execution": listed.arn,
+    }
+
+
+_COLUMNS = (
+    Column("Started", lambda r: clock(datetime.fromisoformat(r["started"]))[5:], width=14),
+    Column("Took", lambda r: lasting(r["seconds"]), right=True, width=9),
+    Column("Ended", lambda r: r["disposition"] or r["error"] or r["status"], width=23),
+    Column("Object", lambda r: r["key"] or "(malformed input)"),
+)

@@ -1,0 +1,157 @@
+"""`carefile show`: the whole story of one execution, one object or one session, each found from the other.
+
+From an execution to its object: its input names it. From an object to its executions: the catalog's entry and the
+stamp on the layout's objects name the one that filed it; what has not been filed is looked for among the executions
+that changed since it was uploaded, by their inputs.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.entries import Entries, Entry, record_of
+from carefile.cli.aws.executions import Described, Executions
+from carefile.cli.aws.objects import FiledObject, LandingObject, pipeline_status
+from carefile.cli.aws.subject import subject
+from carefile.cli.exits import Exit
+from carefile.cli.problem import Problem
+from carefile.cli.shown.session import show_session
+from carefile.cli.shown.story import print_story, story_of
+from carefile.cli.shown.view import View, ago, plain, sized
+from carefile.core.messages.execution_names import PROMOTED, intake_name, is_express
+from carefile.core.model import Source
+
+_BEFORE = timedelta(minutes=5)  # clocks differ; an execution never begins before its upload
+
+
+def show(
+    connection: Connection,
+    view: View,
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="An execution's name or ARN, a landing key, a key under processed/, or a session's folder there."
+        ),
+    ],
+    *,
+    everything: Annotated[
+        bool, typer.Option("--all", help="For an object: also list every other execution about it.")
+    ] = False,
+) -> Exit:
+    """Tell the story of an execution, of an object or of a session: path, evidence, error, what to do."""
+    executions, entries = Executions(connection), Entries(connection)
+    found = subject(connection, executions, what)
+    if found.execution:
+        return _show_execution(connection, view, executions, found.execution)
+    if found.session:
+        return show_session(view, entries, found.session)
+    if found.filed:
+        return _show_filed(connection, view, executions, entries, found.filed)
+    if found.source is None:
+        raise Problem(f"there is nothing called {what}")
+    return _show_landed(
+        connection, view, executions, entries, found.source, found.landed, everything=everything
+    )
+
+
+def _show_execution(connection: Connection, view: View, executions: Executions, execution: Described) -> Exit:
+    story = story_of(connection, executions, execution)
+    view.thing(story, lambda out: print_story(out, story))
+    return Exit.FOUND if execution.error or execution.listed.status == "ABORTED" else Exit.DONE
+
+
+def _show_filed(
+    connection: Connection, view: View, executions: Executions, entries: Entries, filed: FiledObject
+) -> Exit:
+    if not filed.execution:
+        raise Problem(
+            f"s3://{connection.processed}/{filed.key} carries no stamp of an intake",
+            "it is the claim of a folder, or something else wrote it there",
+        )
+    entry = entries.get(filed.source_id or "")
+    if entry and is_express(entry.execution) and intake_name(entry.execution) == filed.execution:
+        return _show_entry(view, entry)
+    of = f" for s3://{plain(entry.landing_bucket)}/{plain(entry.landing_key)}" if entry else ""
+    view.note(f"Written by {filed.execution}{of}")
+    return _show_execution(connection, view, executions, _kept(executions, filed.execution))
+
+
+def _show_landed(
+    connection: Connection,
+    view: View,
+    executions: Executions,
+    entries: Entries,
+    source: Source,
+    landed: LandingObject | None,
+    *,
+    everything: bool,
+) -> Exit:
+    entry = entries.get(source.source_id)
+    if landed is None and entry is None:
+        raise Problem(f"there is no object s3://{source.bucket}/{source.key}", "keys are exact, also in case")
+    status = pipeline_status(connection, landed) if landed else None
+    view.note(_standing(source, landed, entry, status))
+    if landed is None or (entry and _current(entry, landed) and not everything):
+        assert entry is not None  # noqa: S101 - one of the two is there
+        if is_express(entry.execution):
+            return _show_entry(view, entry)
+        return _show_execution(connection, view, executions, _kept(executions, entry.execution))
+    with view.busy("Looking through the executions since the upload …"):
+        about = list(executions.about(source.bucket, source.key, landed.modified - _BEFORE))
+    if not about:
+        view.warn(
+            "No execution was asked to take it in. `carefile reconcile` finds and repairs such objects."
+        )
+        return Exit.FOUND
+    for item in about[1:]:
+        view.note(
+            f"[dim]also about it: {item.listed.name}  {item.listed.status}  {plain(item.error or '')}[/dim]"
+        )
+    return _show_execution(connection, view, executions, about[0])
+
+
+def _show_entry(view: View, entry: Entry) -> Exit:
+    """What went well on the express lane is known by its result only."""
+    view.note("It went well on the express lane, and Step Functions keeps nothing of an Express execution.")
+    record = record_of(entry)
+
+    def show(out: Console) -> None:
+        for name, value in record.items():
+            if value is not None:
+                out.print(f"{name:<16}{plain(str(value))}", soft_wrap=True)
+
+    view.thing(record, show)
+    return Exit.DONE
+
+
+def _kept(executions: Executions, name: str) -> Described:
+    """The execution of this name; or, of an intake that was promoted, the one that was promoted."""
+    found = executions.describe(name) or executions.describe(PROMOTED + intake_name(name))
+    if found is None:
+        raise Problem(
+            f"the execution {name.rpartition(':')[2]} is not kept",
+            "Step Functions keeps executions for 90 days after they ended, and Express ones not at all; "
+            "`carefile catalog KEY` shows the result",
+        )
+    return found
+
+
+def _current(entry: Entry, landed: LandingObject) -> bool:
+    return entry.landing_version == landed.version_id
+
+
+def _standing(source: Source, landed: LandingObject | None, entry: Entry | None, status: str | None) -> str:
+    text = f"s3://{plain(source.bucket)}/{plain(source.key)}"
+    if landed is None:
+        return f"{text}: deleted or expired from the landing bucket; what was filed stays"
+    text += (
+        f": {sized(landed.size)}, uploaded {ago(landed.modified)}, {status or 'no intake of it has ended'}"
+    )
+    if entry and not _current(entry, landed):
+        text += "; what is filed is an older version"
+    return text

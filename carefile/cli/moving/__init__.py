@@ -1,0 +1,1 @@
+"""Bringing objects in, or from one layout to another: uploads, backfill forecasts, adoption, migration."""

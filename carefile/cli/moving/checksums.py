@@ -1,0 +1,74 @@
+"""Whether two objects of S3 hold the same bytes, by S3's own checksums or by reading both.
+
+The ETag of a multipart or KMS-encrypted object is no checksum, so ETags are never compared. Where both objects carry
+the same kind of checksum of the whole object, these are; otherwise both are read and hashed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from carefile.cli.aws.objects import is_gone
+
+_CHECKSUMS = ("ChecksumSHA256", "ChecksumCRC64NVME", "ChecksumSHA1", "ChecksumCRC32C", "ChecksumCRC32")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A version of an object as HEAD shows it."""
+
+    bucket: str
+    key: str
+    version_id: str | None
+    size: int
+    head: dict[str, Any]
+
+    @property
+    def whole(self) -> bool:
+        return self.head.get("ChecksumType") != "COMPOSITE"
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    by: str
+    checksum: str
+    same: bool
+
+
+class Checksums:
+    def __init__(self, s3: Any) -> None:
+        self._s3 = s3
+
+    def stored(self, bucket: str, key: str, version_id: str | None = None) -> Stored | None:
+        """A version, or the current one; None for nothing."""
+        try:
+            found = self._s3.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED", **_named(version_id))
+        except ClientError as error:
+            if is_gone(error):
+                return None
+            raise
+        return Stored(bucket, key, found.get("VersionId"), found["ContentLength"], found)
+
+    def compare(self, one: Stored, other: Stored) -> Compared:
+        for name in _CHECKSUMS:
+            if one.whole and other.whole and one.head.get(name) and other.head.get(name):
+                return Compared(
+                    name.removeprefix("Checksum"), one.head[name], one.head[name] == other.head[name]
+                )
+        first = self._hash(one)
+        return Compared("SHA-256 of the bytes", first, first == self._hash(other))
+
+    def _hash(self, stored: Stored) -> str:
+        found = self._s3.get_object(Bucket=stored.bucket, Key=stored.key, **_named(stored.version_id))
+        digest = hashlib.sha256()
+        for chunk in found["Body"].iter_chunks(1024 * 1024):
+            digest.update(chunk)
+        return digest.hexdigest()
+
+
+def _named(version_id: str | None) -> dict[str, str]:
+    return {"VersionId": version_id} if version_id and version_id != "null" else {}

@@ -1,0 +1,161 @@
+"""What an intake would do to objects that are there: classified by the pipeline's own rules, nothing is written.
+
+One HEAD an object, and one for each folder that would be new. A document's content is not read, so a patient that only
+the content names is not foreseen. In constant memory but for two numbers a folder.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from itertools import islice
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.entries import Entries, Entry
+from carefile.cli.aws.listing import Item
+from carefile.core.deciding.classification import classify
+from carefile.core.deciding.rules import RuleTable
+from carefile.core.filing.layout import manifest_key, owner_of
+from carefile.core.messages.events import owner_in
+from carefile.core.model import Classification, Source
+
+_THREADS = 24
+_BATCH = 480
+
+
+class Would(StrEnum):
+    """`file`: into the folder shown. `stay`: this version is filed already. `again`: an older version of it is filed.
+    `fail`: it can't be taken in. `pass over`: a folder marker, or the layout itself."""
+
+    FILE = "file"
+    STAY = "stay"
+    AGAIN = "again"
+    FAIL = "fail"
+    SKIP = "pass over"
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """`collides`: another source has the folder's plain name, or would get it first, so this one gets a suffix."""
+
+    key: str
+    size: int
+    would: Would
+    kind: str | None = None
+    patient: str | None = None
+    reason: str | None = None
+    folder: str | None = None
+    collides: bool = False
+    why: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "key": self.key,
+            "size": self.size,
+            "would": self.would.value,
+            "kind": self.kind,
+            "patient": self.patient,
+            "reason": self.reason,
+            "folder": self.folder,
+            "collides": self.collides,
+            "why": self.why,
+        }
+
+
+class Forecaster:
+    def __init__(self, connection: Connection, bucket: str, rules: RuleTable) -> None:
+        self._bucket, self._rules = bucket, rules
+        self._layout, self._processed = connection.layout, connection.processed
+        self._s3, self._entries = connection.client("s3"), Entries(connection)
+        self._owners: dict[int, int] = {}
+
+    def of(self, items: Iterable[Item]) -> Iterator[Forecast]:
+        """One forecast an item, in the same order."""
+        source = iter(items)
+        with ThreadPoolExecutor(_THREADS) as pool:
+            while batch := list(islice(source, _BATCH)):
+                entries = self._entries.get_many([self._source(item).source_id for item in batch])
+                heads = pool.map(self._head, batch)
+                for item, head in zip(batch, list(heads), strict=True):
+                    yield self._forecast(item, head, entries.get(self._source(item).source_id))
+
+    def _source(self, item: Item) -> Source:
+        return Source(self._bucket, item.key)
+
+    def _head(self, item: Item) -> dict[str, Any] | None:
+        if self._no_upload(item.key):
+            return None
+        try:
+            found: dict[str, Any] = self._s3.head_object(Bucket=self._bucket, Key=item.key)
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in ("404", "NoSuchKey", "NotFound"):
+                return None
+            raise
+        return found
+
+    def _no_upload(self, key: str) -> bool:
+        return key.endswith("/") or self._layout.holds(key)
+
+    def _forecast(self, item: Item, head: dict[str, Any] | None, entry: Entry | None) -> Forecast:
+        if self._no_upload(item.key):
+            marker = item.key.endswith("/")
+            return Forecast(
+                item.key, item.size, Would.SKIP, why="a folder marker" if marker else "the layout"
+            )
+        if head is None:
+            return Forecast(item.key, item.size, Would.FAIL, why="it was deleted meanwhile")
+        item = replace(item, size=head["ContentLength"])  # a list may be old, or tell no sizes
+        if item.size == 0:
+            return Forecast(item.key, item.size, Would.FAIL, why="it is empty")
+        found = classify(item.key, tuple(head.get("Metadata", {}).items()), self._rules)
+        version = head.get("VersionId")
+        if entry:
+            same = entry.landing_version == version if version not in (None, "null") else True
+            would = Would.STAY if same else Would.AGAIN
+            return self._told(item, found, would, entry.prefix, entry.patient, entry.reason, collides=False)
+        folder, collides = self._folder(found, self._source(item))
+        reason = found.patient.reason.value if found.patient.reason else None
+        return self._told(item, found, Would.FILE, folder, found.patient.id, reason, collides=collides)
+
+    def _told(
+        self,
+        item: Item,
+        found: Classification,
+        would: Would,
+        folder: str,
+        patient: str | None,
+        reason: str | None,
+        *,
+        collides: bool,
+    ) -> Forecast:
+        return Forecast(item.key, item.size, would, found.kind.value, patient, reason, folder, collides)
+
+    def _folder(self, found: Classification, source: Source) -> tuple[str, bool]:
+        """The first folder that no other source has or would get before, and whether it is not the plain one."""
+        owner, folder = hash(owner_of(found, source).owner_id), ""
+        for number, folder in enumerate(self._layout.folders(found, source)):
+            if hash(folder) not in self._owners:
+                claimed = self._claimed_by(folder)
+                self._owners[hash(folder)] = owner if claimed is None else hash(claimed)
+            if self._owners[hash(folder)] == owner:
+                return folder, number > 0
+        return folder, True
+
+    def _claimed_by(self, folder: str) -> str | None:
+        """The id of the owner of a folder that is there already."""
+        try:
+            found = self._s3.get_object(Bucket=self._processed, Key=manifest_key(folder))
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in ("404", "NoSuchKey", "NotFound"):
+                return None
+            raise
+        try:
+            return owner_in(json.loads(found["Body"].read())) or "somebody else"
+        except (ValueError, AttributeError):
+            return "somebody else"

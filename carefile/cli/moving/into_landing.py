@@ -1,0 +1,235 @@
+"""An adopted session of nobody known, brought into the landing bucket, so that it can be assigned as any other.
+
+Every object is copied to `sessions/{session}/…`, never over something else; the pipeline files the copies as it files
+any upload; each is compared with the adopted object and with what was filed of it. Only when all are the same are the
+adopted objects retired, by delete markers, and their catalog entries removed. Whatever stops this, given again it goes
+on: what is there already with the same bytes is not copied again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import monotonic, sleep
+from typing import Any
+from urllib.parse import urlencode
+
+from botocore.exceptions import ClientError
+
+from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.entries import Entries, Entry
+from carefile.cli.aws.listing import Place
+from carefile.cli.aws.objects import tags
+from carefile.cli.aws.versions import Version, Versions
+from carefile.cli.checks.rebuilding import Difference, Finding
+from carefile.cli.checks.restoring import Restorer
+from carefile.cli.moving.checksums import Checksums, Stored
+from carefile.cli.moving.migration import Comparison, Line
+from carefile.cli.problem import Problem
+from carefile.core.deciding.adoption import folder_patient
+from carefile.core.deciding.classification import classify, session_tree
+from carefile.core.deciding.rules import RuleTable
+from carefile.core.filing.layout import MANIFEST, Standing, manifest_key
+from carefile.core.filing.stamps import stamp_in
+from carefile.core.filing.tagging import ADOPTED_TAG, STATUS_TAG, VERDICT_TAG, layout_tags
+from carefile.core.model import Kind, Patient, Source
+
+_THREADS = 16
+_TREE = "sessions/{}/"
+_OURS = frozenset({ADOPTED_TAG, STATUS_TAG, VERDICT_TAG, *layout_tags(Kind.SESSION, Patient(), b"-")})
+_UNMADE = "nothing was copied or retired"
+
+
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """An adopted object, at the version that is moved, and its landing key."""
+
+    stored: Stored
+    landing_key: str
+
+
+class IntoLanding:
+    def __init__(self, connection: Connection, rules: RuleTable, folder: str) -> None:
+        self._connection, self._rules, self._folder = connection, rules, folder
+        self._s3, self._versions = connection.client("s3"), Versions(connection)
+        self._checksums, self._entries = Checksums(self._s3), Entries(connection)
+        self._standing = self._adopted_session()
+        self.tree = _TREE.format(self._standing.session_id)
+        self.place = Place(connection.landing, self.tree)
+
+    def plan(self) -> list[Moving]:
+        """What is to be moved. A Problem where anything of it may not be, or something else is at its place."""
+        known = self._known()
+        with ThreadPoolExecutor(_THREADS) as pool:
+            moving = [one for one in pool.map(self._moving, known) if one]
+            list(pool.map(self._must_be_adopted, moving))
+            list(pool.map(self._must_not_differ, moving))
+        if not moving and not self._left_behind():
+            raise Problem(f"there is nothing in {self._folder} that could be moved", _UNMADE)
+        ours = {self._landing_key(key) for key in known}
+        others = [one.key for one in self._versions.below(*self._where) if one.key not in ours]
+        if others:
+            raise Problem(f"another session is at {self.place} already: {others[0]}", _UNMADE)
+        return moving
+
+    def copy(self, moving: list[Moving]) -> int:
+        """Copy what is not there yet; how many that were."""
+        with ThreadPoolExecutor(_THREADS) as pool:
+            return sum(pool.map(self._copy, moving))
+
+    def wait(self, moving: list[Moving], seconds: float, passed: Callable[[int], None]) -> int:
+        """Wait until the pipeline filed the copies; how many it has not."""
+        deadline = monotonic() + seconds
+        while pending := self._pending(moving):
+            passed(len(moving) - pending)
+            if monotonic() >= deadline:
+                break
+            sleep(1)
+        return pending
+
+    def different(self, moving: list[Moving]) -> Iterator[Line]:
+        """What is not the same, byte for byte, in the adopted place, in the landing bucket and where it was filed."""
+        for one in moving:
+            copied = self._checksums.stored(self._connection.landing, one.landing_key)
+            if copied is None or not self._same(one.stored, copied):
+                yield {"key": one.landing_key, "why": "its bytes are not those of the adopted object"}
+        with TemporaryDirectory() as folder:
+            lines = Comparison(self._connection, self.place, Path(folder), self._rules).run(lambda _: None)
+            yield from (line for line in lines if not line["verified"])
+
+    def retire(self, moving: list[Moving]) -> int:
+        """Retire the adopted objects; how many were, since what was written meanwhile stays."""
+        with ThreadPoolExecutor(_THREADS) as pool:
+            retired = sum(pool.map(self._retire, moving))
+            list(pool.map(self._remove_entry, self._left_behind()))
+        return retired
+
+    # What may be moved
+
+    def _adopted_session(self) -> Standing:
+        standing = self._connection.layout.standing(manifest_key(self._folder))
+        if standing is None or standing.session_id is None or standing.folder != self._folder:
+            raise Problem(f"{self._folder} is no folder of a session", _UNMADE)
+        if folder_patient(standing, self._rules).id is not None:
+            raise Problem(f"the session in {self._folder} is a known patient's", _UNMADE)
+        manifest = next(iter(self._versions.manifests(self._folder)), {})
+        if not manifest.get("adopted"):
+            raise Problem(
+                f"the session in {self._folder} was not adopted there",
+                "`carefile adopt` first; what an intake filed is assigned as it is",
+            )
+        return standing
+
+    @property
+    def _where(self) -> tuple[str, str]:
+        return self.place.bucket, self.place.prefix
+
+    def _known(self) -> dict[str, list[Version]]:
+        """The versions of every object that is or was in the folder, by key."""
+        below = self._versions.below(self._connection.processed, self._folder)
+        found = {key: list(versions) for key, versions in groupby(below, lambda one: one.key)}
+        return {
+            key: versions
+            for key, versions in found.items()
+            if key != self._folder + MANIFEST and key[-1] != "/"
+        }
+
+    def _landing_key(self, key: str) -> str:
+        return self.tree + key.removeprefix(self._folder)
+
+    def _moving(self, key: str) -> Moving | None:
+        stored = self._checksums.stored(self._connection.processed, key)
+        return Moving(stored, self._landing_key(key)) if stored else None
+
+    def _must_be_adopted(self, one: Moving) -> None:
+        key = one.stored.key
+        entry = self._entries.get(Source(one.stored.bucket, key).source_id)
+        if stamp_in(one.stored.head.get("Metadata", {})):
+            raise Problem(f"an intake wrote {key}", _UNMADE)
+        if entry is None or entry.patient is not None or entry.landing_version != one.stored.version_id:
+            raise Problem(f"{key} is not adopted as it is now", f"`carefile adopt` first; {_UNMADE}")
+        if session_tree(one.landing_key, self._rules) != self.tree:
+            raise Problem(f"the rules do not read {one.landing_key} as a part of {self.tree}", _UNMADE)
+        found = classify(one.landing_key, (), self._rules)
+        if found.patient.id is not None or found.session is None or found.session.tree != self.tree:
+            raise Problem(f"the rules read {one.landing_key} as a known patient's", _UNMADE)
+
+    def _must_not_differ(self, one: Moving) -> None:
+        there = self._checksums.stored(self._connection.landing, one.landing_key)
+        if there is not None and not self._same(one.stored, there):
+            raise Problem(f"another object is at s3://{there.bucket}/{there.key} already", _UNMADE)
+
+    def _same(self, one: Stored, other: Stored) -> bool:
+        return one.size == other.size and self._checksums.compare(one, other).same
+
+    # What is done
+
+    def _copy(self, one: Moving) -> bool:
+        if self._checksums.stored(self._connection.landing, one.landing_key):
+            return False
+        stored = one.stored
+        present = tags(self._connection, stored.bucket, stored.key, stored.version_id) or {}
+        theirs = {name: value for name, value in present.items() if name not in _OURS}
+        which: dict[str, Any] = {"Bucket": stored.bucket, "Key": stored.key}
+        which |= {"VersionId": stored.version_id} if stored.version_id else {}
+        try:
+            self._s3.copy_object(
+                Bucket=self._connection.landing,
+                Key=one.landing_key,
+                CopySource=which,
+                MetadataDirective="COPY",
+                Tagging=urlencode(theirs),
+                TaggingDirective="REPLACE",
+                IfNoneMatch="*",
+            )
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in ("PreconditionFailed", "412"):
+                raise Problem(
+                    f"something was written to {one.landing_key} meanwhile", "nothing was retired"
+                ) from None
+            raise
+        return True
+
+    def _pending(self, moving: list[Moving]) -> int:
+        """How many copies the catalog does not show as they are now."""
+        landed = {
+            Source(self._connection.landing, one.landing_key).source_id: self._checksums.stored(
+                self._connection.landing, one.landing_key
+            )
+            for one in moving
+        }
+        entries = self._entries.get_many(list(landed))
+        return sum(
+            stored is None
+            or source_id not in entries
+            or entries[source_id].landing_version not in (None, stored.version_id)
+            for source_id, stored in landed.items()
+        )
+
+    def _retire(self, one: Moving) -> bool:
+        bucket, key = one.stored.bucket, one.stored.key
+        marker = self._s3.delete_object(Bucket=bucket, Key=key)
+        below = next(found for found in self._versions.at(key) if not found.is_marker)
+        if below.version_id != one.stored.version_id:  # it was written meanwhile: bring that back
+            self._s3.delete_object(Bucket=bucket, Key=key, VersionId=marker["VersionId"])
+            return False
+        return True
+
+    def _left_behind(self) -> list[Entry]:
+        """The entries of what was retired."""
+        gone = [
+            key
+            for key, versions in self._known().items()
+            if any(it.is_latest and it.is_marker for it in versions)
+        ]
+        ids = [Source(self._connection.processed, key).source_id for key in gone]
+        return [entry for entry in self._entries.get_many(ids).values() if entry.patient is None]
+
+    def _remove_entry(self, entry: Entry) -> None:
+        why = "it was brought into the landing bucket"
+        found = Finding(Difference.UNSUPPORTED, entry.bucket, entry.key, why, entry)
+        Restorer(self._connection, remove=True).restore(found)

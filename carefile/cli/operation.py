@@ -1,0 +1,87 @@
+"""What all commands share: the options that say where they work, `--json`, and how they end.
+
+A command is a function `(connection, view, **options) -> Exit`. `@operation` gives it the shared options, connects,
+and turns whatever stops it into one line on stderr and an exit code. Ctrl-C leaves nothing half done: every command
+does its work in steps that are whole, and goes on where it was when it is given again.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+
+from carefile.cli.aws.connection import connect
+from carefile.cli.exits import Exit
+from carefile.cli.problem import Problem, told
+from carefile.cli.shown.view import View, plain
+
+Command = Callable[..., Exit]
+_SHARED = {
+    "stack": Annotated[
+        str | None,
+        typer.Option(
+            help="The CloudFormation stack, like Carefile-prod (or CAREFILE_STACK).", rich_help_panel="Where"
+        ),
+    ],
+    "profile": Annotated[str | None, typer.Option(help="The AWS profile.", rich_help_panel="Where")],
+    "region": Annotated[str | None, typer.Option(help="The AWS region.", rich_help_panel="Where")],
+    "as_json": Annotated[
+        bool, typer.Option("--json", help="Print JSON instead: one object a line for a table.")
+    ],
+}
+
+
+def operation(command: Command) -> Callable[..., None]:
+    """Make a command of a function: see the top of this file."""
+
+    @functools.wraps(command)
+    def wrapped(
+        *, stack: str | None, profile: str | None, region: str | None, as_json: bool, **options: Any
+    ) -> None:
+        view = View(as_json=as_json)
+        try:
+            connection = connect(profile, region, stack)
+            view.note(f"[dim]{plain(connection.where)}[/dim]")
+            code = command(connection, view, **options)
+        except KeyboardInterrupt:
+            view.warn("\nStopped. The same command goes on where this one was.")
+            code = Exit.INTERRUPTED
+        except (Problem, ClientError, BotoCoreError) as error:
+            problem = error if isinstance(error, Problem) else told(error)
+            view.warn(f"[red]carefile:[/red] {plain(problem.what)}")
+            if problem.to_do:
+                view.warn(f"  to do: {plain(problem.to_do)}")
+            code = problem.code
+        except BrokenPipeError:  # the reader (head, less) has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = Exit.DONE
+        raise typer.Exit(int(code))
+
+    _announce(wrapped, command)
+    return wrapped
+
+
+def _announce(wrapped: Any, command: Command) -> None:
+    """Let typer see the command's own options and the shared ones."""
+    signature = inspect.signature(command, eval_str=True)
+    own = list(signature.parameters.values())[2:]
+    shared = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=False if name == "as_json" else None,
+            annotation=annotation,
+        )
+        for name, annotation in _SHARED.items()
+    ]
+    keywords = [option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in own]
+    wrapped.__signature__ = signature.replace(parameters=[*keywords, *shared], return_annotation=None)
+    wrapped.__annotations__ = {item.name: item.annotation for item in (*keywords, *shared)}
+    del wrapped.__wrapped__  # typer would look through the wrapper

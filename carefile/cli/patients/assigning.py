@@ -1,0 +1,94 @@
+"""Assigning a session or a document to its patient, as the deployment does it: plan, begin or go on with, follow.
+
+What is meant and whether it may be is decided in one place, the function AssignPatient; this asks it. An execution that
+failed on the very same request is re-driven rather than begun once more.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
+from typing import Any
+
+from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.executions import ENDED_BADLY, reason_in
+from carefile.cli.problem import Problem
+from carefile.cli.shown.advice import advice_for
+
+_LOOKED_AT = 100  # failed executions, the latest first
+_REDRIVABLE = "REDRIVABLE"
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An execution of the reassignment, begun or gone on with."""
+
+    arn: str
+    redriven: bool
+
+
+class Assigner:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._client = connection.client("stepfunctions")
+        if connection.reassignment is None:
+            raise Problem(f"the stack {connection.stack} cannot assign yet", "deploy it again: make deploy")
+        self._machine = connection.reassignment
+
+    def plan(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """What would be moved; nothing is recorded. A Problem where the deployment refuses it."""
+        done = self._connection.client("lambda").invoke(
+            FunctionName=self._connection.function("AssignPatient"),
+            Payload=json.dumps({"input": request, "only_plan": True}).encode(),
+        )
+        answer: dict[str, Any] = json.loads(done["Payload"].read() or b"{}")
+        if done.get("FunctionError"):
+            reason = str(answer.get("errorMessage", "")).partition(": ")
+            raise Problem(reason[2] or reason[0], advice_for(answer.get("errorType")).to_do)
+        return answer
+
+    def begin(self, request: Mapping[str, Any]) -> Begun:
+        """Start it, or redrive the execution that failed on it."""
+        for arn in self._failed():
+            self._connection.quotas.describe.take()
+            found = self._client.describe_execution(executionArn=arn)
+            if json.loads(found["input"]) == request and found.get("redriveStatus") == _REDRIVABLE:
+                self._client.redrive_execution(executionArn=arn)
+                return Begun(arn, redriven=True)
+        started = self._client.start_execution(
+            stateMachineArn=self._machine, input=json.dumps(request, ensure_ascii=False)
+        )
+        return Begun(started["executionArn"], redriven=False)
+
+    def follow(self, begun: Begun, patience: timedelta) -> dict[str, Any]:
+        """How it ended, or that it still runs when the time is over."""
+        deadline, pause = time.monotonic() + patience.total_seconds(), 0.3
+        while True:
+            self._connection.quotas.describe.take()
+            found = self._client.describe_execution(executionArn=begun.arn)
+            if found["status"] != "RUNNING" or time.monotonic() > deadline:
+                return {
+                    "execution": begun.arn,
+                    "redriven": begun.redriven,
+                    "status": found["status"],
+                    "error": found.get("error"),
+                    "reason": reason_in(found.get("cause")),
+                    "result": json.loads(found.get("output") or "{}"),
+                }
+            time.sleep(pause)
+            pause = min(pause * 1.5, 5.0 if self._connection.endpoint is None else 1.0)
+
+    def _failed(self) -> list[str]:
+        pages = (
+            self._client.list_executions(
+                stateMachineArn=self._machine, statusFilter=status, maxResults=_LOOKED_AT
+            )
+            for status in ENDED_BADLY
+        )
+        found = [item for page in pages for item in page["executions"]]
+        latest = sorted(found, key=lambda item: item["stopDate"], reverse=True)
+        return [item["executionArn"] for item in islice(latest, _LOOKED_AT)]

@@ -1,0 +1,352 @@
+"""Everything that is there of one patient, found: what is theirs, what only passed through their folders, what a person
+has to decide. Nothing here changes anything.
+
+All that was ever filed under a patient stands below one prefix, which S3 lists completely, with what is deleted or
+older. That leads to the landing objects, and the ledger from there to every other place. A landing object that is
+somebody else's now, or nobody's, is not the patient's: of it only the places under the patient's name are.
+
+What no intake wrote, adopted or not, is its own source: of its folder nothing else is the patient's for its sake
+(`inplace.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import chain, groupby
+from typing import Any
+
+from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.entries import Entries, Entry, SessionSummary
+from carefile.cli.aws.objects import head, landing_object
+from carefile.cli.aws.versions import Version, Versions, patient_in
+from carefile.cli.patients.inplace import InPlace, Whose
+from carefile.cli.problem import Problem
+from carefile.core.deciding.rules import RuleTable
+from carefile.core.filing.layout import MANIFEST, Owner, manifest_key
+from carefile.core.model import Patient, Source, Stamp, digest
+from carefile.core.records.recovery import Standing, sources_of
+from carefile.core.records.session_entries import Place
+
+_THREADS = 16
+FORGOTTEN = "carefile-forgotten"
+
+
+@dataclass(slots=True)
+class Trace:
+    """A landing object. `mine`: it is the patient's now. `stands`: something of it is filed under the patient's name
+    and not deleted. `places` are where it is or was filed, folders or keys; `theirs` those of them that belong to other
+    patients, `kept` its versions that were filed there."""
+
+    source: Source
+    mine: bool = False
+    stands: bool = False
+    places: set[str] = field(default_factory=set)
+    theirs: set[str] = field(default_factory=set)
+    kept: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Traces:
+    """`folders`: of the layout, those that are the patient's as a whole, but for what is undecided in them; `sessions`
+    those of sessions under the patient's name. `trees`: where the sessions come from. `undecided`: of objects that name
+    the patient and are not theirs for sure, why. `absent`: what was to be included, and is not there."""
+
+    traces: dict[str, Trace] = field(default_factory=dict)
+    folders: set[str] = field(default_factory=set)
+    sessions: set[str] = field(default_factory=set)
+    trees: dict[str, Owner] = field(default_factory=dict)
+    undecided: dict[Source, str] = field(default_factory=dict)
+    absent: list[Source] = field(default_factory=list)
+
+    @property
+    def mine(self) -> list[Trace]:
+        return [trace for trace in self.traces.values() if trace.mine]
+
+
+def subject_of(patient: str) -> str:
+    """The patient as a report may name one: who knows the id can tell that it was this one. So can who guesses it."""
+    return digest("forgotten", patient)
+
+
+class Finder:
+    """`_self_owned`: the keys in each folder that no source owns, so that each object in it is its own."""
+
+    def __init__(self, connection: Connection, patient: str, rules: RuleTable) -> None:
+        self._connection = connection
+        self._patient, self._rules = patient, rules
+        self._versions = Versions(connection)
+        self._entries = Entries(connection)
+        self._inplace = InPlace(connection, patient, rules)
+        self._found = Traces()
+        self._self_owned: dict[str, set[str]] = {}
+
+    def find(self, include: Iterable[Source] = ()) -> Traces:
+        """All of it. `include`: objects that a person says are the patient's, though nobody's by the catalog."""
+        self._under_the_name()
+        self._by_the_catalog()
+        self._whose()
+        self._of_the_trees()
+        self._included(include)
+        self._other_places()
+        self._undecided()
+        self._emptied()
+        return self._found
+
+    # The layout
+
+    def _under_the_name(self) -> None:
+        name = self._connection.layout.session_prefix(Patient(self._patient))
+        everything = self._versions.below(self._connection.processed, name.removesuffix("medical_notes/"))
+        for folder, versions in groupby(everything, self._folder):
+            by_key = {key: list(found) for key, found in groupby(versions, lambda one: one.key)}
+            if folder.startswith(name):
+                self._session(folder, by_key)
+            elif folder:
+                self._document(folder, by_key)
+            else:
+                self._decide(by_key, Whose.NOBODY)
+
+    def _folder(self, version: Version) -> str:
+        """The folder that a version stands in; "" for one in none, which somebody else put there."""
+        layout = self._connection.layout
+        end = version.key.find("/", len(layout.prefix)) + 1
+        return layout.session_folder_of(version.key) or version.key[:end]
+
+    def _session(self, folder: str, versions: dict[str, list[Version]]) -> None:
+        told = next((one for one in self._versions.manifests(folder) if one.get("state") == "session"), None)
+        owned = told is not None and not told.get("adopted")
+        self._found.sessions.add(folder)
+        if told is not None and owned:
+            self._found.folders.add(folder)
+            self._found.trees[folder] = Owner(told["owner"]["bucket"], told["owner"]["tree"], tree=True)
+        elif folder != self._connection.layout.session_prefix(Patient(self._patient)):
+            self._owns_itself(folder, versions)
+        newest = {key: one for key, found in versions.items() if (one := _newest(found))}
+        foreign: dict[str, list[Version]] = {}
+        with ThreadPoolExecutor(_THREADS) as pool:
+            stamps = pool.map(self._versions.stamp, newest.values())
+            for (key, version), stamp in zip(newest.items(), stamps, strict=True):
+                if stamp is None:
+                    foreign[key] = versions[key]
+                elif told is None:
+                    self._take(Source(self._connection.processed, key))
+                elif source := self._source_of(version, stamp, folder, told):
+                    self._stood(source, key, stands=version.is_latest)
+        self._decide(foreign, Whose.PATIENT)
+
+    def _source_of(
+        self, version: Version, stamp: Stamp, folder: str, manifest: dict[str, Any]
+    ) -> Source | None:
+        candidates = sources_of(Standing(version.bucket, version.key, 0, "", stamp), folder, manifest)
+        source = next((one for one in candidates if one.source_id == stamp.source_id), None)
+        entry = None if source else self._entries.get(stamp.source_id)
+        return Source(entry.landing_bucket, entry.landing_key) if entry else source
+
+    def _decide(self, objects: dict[str, list[Version]], folder_of: Whose) -> None:
+        """Whose each of these is, which no intake wrote. `folder_of` says whose the folder is."""
+        theirs = [key for key in objects if not self._is_structure(key)]
+        with ThreadPoolExecutor(_THREADS) as pool:
+            decided = pool.map(lambda key: self._inplace.decide(key, objects[key], folder_of), theirs)
+            for key, (mine, why) in zip(theirs, decided, strict=True):
+                if mine:
+                    self._take(Source(self._connection.processed, key))
+                elif why:
+                    self._leave(Source(self._connection.processed, key), why)
+
+    def _is_structure(self, key: str) -> bool:
+        """Whether a key is a folder's manifest, or a folder marker: these go with the folder."""
+        standing = self._connection.layout.standing(key)
+        return key.endswith("/") or (standing is not None and standing.sub_path == MANIFEST)
+
+    def _owns_itself(self, folder: str, versions: Iterable[str]) -> None:
+        self._self_owned[folder] = {key for key in versions if not self._is_structure(key)}
+
+    def _take(self, source: Source) -> None:
+        """An object that is its own source, at its own place."""
+        trace = self._trace(source)
+        trace.mine = True
+        trace.places.add(source.key)
+
+    def _document(self, folder: str, versions: dict[str, list[Version]]) -> None:
+        """A folder that only begins like the patient's may be another one's: its manifests tell."""
+        manifests = self._versions.manifests(folder)
+        if self._is_forgotten(folder):
+            self._found.folders.add(folder)
+        filed = [one for one in manifests if one.get("state") == "filed"]
+        if not filed:
+            self._owns_itself(folder, versions)
+            self._decide(versions, Whose.NOBODY)
+            return
+        foreign = {key: found for key, found in versions.items() if self._is_foreign(found)}
+        if patient_in(manifests[0]) not in (None, self._patient):
+            self._decide(foreign, Whose.ANOTHER)
+            return
+        for manifest in filed:
+            if patient_in(manifest) == self._patient:
+                told = manifest["source"]
+                self._found.folders.add(folder)
+                self._stood(Source(told["bucket"], told["key"]), folder, stands=manifest is manifests[0])
+        self._decide(foreign, Whose.PATIENT if folder in self._found.folders else Whose.ANOTHER)
+
+    def _is_forgotten(self, folder: str) -> bool:
+        claim = head(self._connection, self._connection.processed, manifest_key(folder))
+        return bool(claim and claim.get("Metadata", {}).get(FORGOTTEN) == subject_of(self._patient))
+
+    def _is_foreign(self, versions: list[Version]) -> bool:
+        newest = _newest(versions)
+        return newest is not None and self._versions.stamp(newest) is None
+
+    def _stood(self, source: Source, place: str, *, stands: bool) -> None:
+        trace = self._trace(source)
+        trace.places.add(place)
+        trace.stands |= stands
+
+    def _trace(self, source: Source) -> Trace:
+        return self._found.traces.setdefault(source.source_id, Trace(source))
+
+    # The catalog and the landing bucket
+
+    def _by_the_catalog(self) -> None:
+        processed = self._connection.processed
+        in_mixed = (self._entries.in_session(Place(processed, folder)) for folder in sorted(self._self_owned))
+        for entry in chain(self._each(self._patient), *in_mixed):
+            source = Source(entry.landing_bucket, entry.landing_key)
+            if not self._inplace.is_own_source(source):
+                self._trace(source).places.add(entry.key if entry.is_session else entry.prefix)
+            elif entry.patient == self._patient and source not in self._found.undecided:
+                self._take(source)
+
+    def _each(self, patient: str | None) -> Iterator[Entry]:
+        for found in self._entries.of_patient(patient):
+            if isinstance(found, SessionSummary):
+                yield from self._entries.in_session(Place(found.bucket, found.prefix))
+            else:
+                yield found
+
+    def _whose(self) -> None:
+        """A source is the patient's when the catalog says nothing else and something of it stands under the name, or
+        nothing of it is in the landing bucket any more. What is on its way to somebody else is left alone."""
+        entries = self._entries.get_many(list(self._found.traces))
+        for source_id, trace in self._found.traces.items():
+            entry, source = entries.get(source_id), trace.source
+            if self._inplace.is_own_source(source):
+                continue
+            if entry is not None and entry.patient != self._patient:
+                now = "nobody known" if entry.patient is None else "another patient"
+                self._leave(source, f"was filed as the patient's once and is {now}'s now")
+            elif trace.stands or landing_object(self._connection, source.key, source.bucket) is None:
+                trace.mine = True
+            else:
+                self._leave(
+                    source, "is the patient's by the catalog, and nothing of it stands under that name"
+                )
+
+    def _of_the_trees(self) -> None:
+        """What was uploaded to the sessions' trees and never filed. A tree that was assigned away is not theirs."""
+        for folder, tree in list(self._found.trees.items()):
+            below = {one.key for one in self._versions.below(tree.bucket, tree.path)}
+            sources = [
+                Source(tree.bucket, key) for key in below if tree.path.endswith("/") or key == tree.path
+            ]
+            entries = self._entries.get_many([source.source_id for source in sources])
+            if any(entry.patient not in (None, self._patient) for entry in entries.values()):
+                del self._found.trees[folder]
+                continue
+            for source in sources:
+                if source.source_id in self._found.traces:
+                    continue
+                if source.source_id in entries:
+                    self._leave(source, "is part of the patient's session, and is filed as nobody's")
+                else:
+                    self._trace(source).mine = True
+
+    def _included(self, sources: Iterable[Source]) -> None:
+        for source in sources:
+            entry = self._entries.get(source.source_id)
+            if entry and entry.patient not in (None, self._patient):
+                raise Problem(
+                    f"{source.key} is filed as another patient's", "take it from that patient first"
+                )
+            if self._inplace.is_own_source(source):
+                self._inplace.must_be_no_intakes(source)
+                self._take(source)
+            else:
+                self._trace(source).mine = True
+            self._found.undecided.pop(source, None)
+            if entry is None and not self._versions.landed(source):
+                self._found.absent.append(source)
+
+    def _leave(self, source: Source, why: str) -> None:
+        self._found.undecided.setdefault(source, why)
+
+    def _other_places(self) -> None:
+        """By the ledger, where else the patient's sources were filed. What another known patient had there stays."""
+        for trace in self._found.mine:
+            for place in self._destinations(trace.source) - trace.places:
+                folder = self._connection.layout.session_folder_of(place) or place
+                whose = {patient_in(one) for one in self._versions.manifests(folder)} - {None, self._patient}
+                (trace.theirs if whose else trace.places).add(place)
+            for place in trace.theirs:
+                stamps = [self._versions.stamp(one) for one in self._versions.at(place) if not one.is_marker]
+                trace.kept |= {stamp.version for stamp in stamps if stamp}
+
+    def _destinations(self, source: Source) -> set[str]:
+        table, key = self._connection.output("LedgerTableName"), {"source_id": {"S": source.source_id}}
+        found = self._connection.client("dynamodb").get_item(TableName=table, Key=key, ConsistentRead=True)
+        return set(found.get("Item", {}).get("destinations", {}).get("SS", ()))
+
+    # What a person has to decide
+
+    def _undecided(self) -> None:
+        for entry in self._each(None):
+            known = entry.source_id in self._found.traces or entry.patient is not None
+            if not known and (where := self._evidence(entry)):
+                source = Source(entry.landing_bucket, entry.landing_key)
+                self._leave(source, f"names the patient in its {where}, and is filed as nobody's")
+        for bucket in self._connection.accepted_buckets:
+            for prefix in self._rules.prefixes_of(self._patient):
+                for version in self._versions.below(bucket, prefix):
+                    self._never_filed(Source(version.bucket, version.key))
+
+    def _never_filed(self, source: Source) -> None:
+        known = source.source_id in self._found.traces or self._connection.layout.holds(source.key)
+        if known or source.key.endswith("/") or source in self._found.undecided:
+            return
+        if self._rules.names_patient(source.key, self._patient) and not self._entries.get(source.source_id):
+            self._leave(source, "names the patient in its key, and was never filed")
+
+    def _emptied(self) -> None:
+        """Folders that no source owns and in which everything is the patient's are the patient's, manifest included."""
+        layout, processed = self._connection.layout, self._connection.processed
+        for folder, keys in self._self_owned.items():
+            mine = {key for key in keys if self._is_mine(Source(processed, key))}
+            theirs = bool(mine) or layout.session_folder_of(folder + MANIFEST) or self._is_forgotten(folder)
+            if mine == keys and theirs:
+                self._found.folders.add(folder)
+
+    def _is_mine(self, source: Source) -> bool:
+        trace = self._found.traces.get(source.source_id)
+        return trace is not None and trace.mine
+
+    def _evidence(self, entry: Entry) -> str | None:
+        """What of an object names the patient."""
+        if self._patient in entry.landing_key.split("/"):
+            return "key"
+        own = self._inplace.is_own_source(Source(entry.landing_bucket, entry.landing_key))
+        if entry.is_session or own:
+            found = head(self._connection, entry.bucket, entry.key) or {}
+            metadata = found.get("Metadata", {})
+            named = {metadata.get("patient-id"), metadata.get("patient_id")}
+            return "metadata" if self._patient in named else None
+        for manifest in self._versions.manifests(entry.prefix):
+            for item in manifest.get("classification", {}).get("evidence", ()):
+                if item["about"] == "patient" and item["value"] == self._patient:
+                    return str(item["source"])
+        return None
+
+
+def _newest(versions: list[Version]) -> Version | None:
+    """The newest that is no delete marker."""
+    return next((one for one in versions if not one.is_marker), None)

@@ -1,0 +1,72 @@
+"""How a Map Run is shown while it runs, and what is said at its end."""
+
+from __future__ import annotations
+
+from carefile.cli.aws.map_runs import NOT_BEGUN, MapRuns, Run
+from carefile.cli.exits import Exit
+from carefile.cli.shown.advice import advice_for
+from carefile.cli.shown.view import Column, View, lasting, plain
+
+
+def shown_to_the_end(view: View, runs: MapRuns, arn: str, command: str, *, same: bool = False) -> Exit:
+    """Follow a run and tell its end. Not well when any item failed, also within the tolerance. `same`: the command,
+    given again as it is, goes on with the run by itself."""
+    name = arn.rpartition(":")[2]
+    run: Run | None = None
+    try:
+        with view.progress("objects") as bar:
+            task = bar.add_task("Starting", total=None)
+            for run in runs.followed(arn):
+                if run.counts:
+                    doing = f"{run.counts.get('failed', 0)} failed" if run.counts.get("failed") else "Working"
+                    bar.update(task, completed=run.done, total=run.counts["total"], description=doing)
+    except KeyboardInterrupt:
+        again = command if same else f"{command} --run {name}"
+        view.warn(f"\nIt goes on by itself. `{plain(again)}` follows it again.")
+        raise
+    assert run is not None  # noqa: S101 - a run is looked at once at least
+    return _told(view, runs, run, command, same=same)
+
+
+def _told(view: View, runs: MapRuns, run: Run, command: str, *, same: bool) -> Exit:
+    dispositions = runs.dispositions(run)
+    failed = (item.to_json() for item in runs.failed(run))
+    count = view.stream(_FAILED, failed, below=lambda r: r["reason"], nothing="")
+    total, succeeded = run.counts.get("total", 0), run.counts.get("succeeded", 0)
+    words = (
+        ", ".join(f"{number} {name}" for name, number in dispositions.most_common()) or f"{succeeded} done"
+    )
+    view.note(
+        f"{total} objects: {words}{f', {count} failed' if count else ''}"
+        f"{f', {run.unwell - count} not begun' if run.unwell > count else ''}. "
+        f"Took {lasting(run.took)}{_rate(run)}."
+    )
+    if run.status == "SUCCEEDED" and not run.unwell:
+        return Exit.DONE
+    if run.error in NOT_BEGUN:
+        view.warn(f"{run.name} ended {run.status} ({run.error}): {advice_for(run.error).means}")
+    elif run.status == "SUCCEEDED":
+        once_more = f"{command} {runs.again} {run.name}" if runs.again else f"{command} with --afresh"
+        view.warn(
+            "Some failed, within the tolerance. Mend the cause, then: "
+            f"{plain(command if same else once_more)}"
+        )
+    else:
+        again = command if same else f"{command} --redrive {run.name}"
+        view.warn(
+            f"{run.name} ended {run.status}{f' ({run.error})' if run.error else ''}. Mend the cause, then: "
+            f"{plain(again)}"
+        )
+    return Exit.FOUND
+
+
+def _rate(run: Run) -> str:
+    """Objects a second; after a redrive nobody knows how many of them were of its time."""
+    seconds = run.took.total_seconds() if run.took else 0
+    return f", {run.done / seconds:.1f} a second" if seconds and not run.redrives else ""
+
+
+_FAILED = (
+    Column("Error", lambda r: r["error"], width=18),
+    Column("Object", lambda r: r["key"]),
+)

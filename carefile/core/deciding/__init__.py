@@ -1,0 +1,1 @@
+"""What an object is and whose: rules, classification, identity, what malware protection and adoption allow."""

@@ -1,0 +1,212 @@
+"""What a landing object is and whose: from its key, its metadata, hints and what stands in its content.
+
+Invariants: a session's assignment decides, or a hint; where these two name different patients, or without them any
+two sources do, or two records of the content, the patient is unknown (`conflict`), never a choice between them; only a
+patient from whom the assignment took the session is overruled; a placeholder is no evidence; content that was only
+partly looked at, or that holds a record of nobody, may contradict but never decides alone; all evidence is kept, used
+or not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from email.errors import MessageError
+from email.header import decode_header, make_header
+
+from carefile.core.deciding.identity import Identities, identities, identity
+from carefile.core.deciding.rules import Match, RuleTable
+from carefile.core.documents.extraction import Extraction
+from carefile.core.filing.names import split_extension
+from carefile.core.model import (
+    Assignment,
+    Classification,
+    Evidence,
+    EvidenceSource,
+    Hints,
+    Kind,
+    Patient,
+    SessionPart,
+    UnknownReason,
+)
+
+PATIENT_METADATA = ("patient-id", "patient_id")
+_MOST_ID_BYTES = 1024  # nobody's id is longer, and DynamoDB takes a key of 2,048
+_MOST_CANDIDATES = 20  # of one source in the record, which counts the others; all are weighed
+_MOST_CHARACTERS = 200  # of one value in the record
+_NOT_SURE = "not all of it was looked at, or some of it may be somebody else's"
+
+
+def classify(
+    key: str,
+    metadata: Iterable[tuple[str, str]],
+    rules: RuleTable,
+    hints: Hints | None = None,
+    content: Extraction | None = None,
+    assignment: Assignment | None = None,
+) -> Classification:
+    """Classify a landing object. `content` is what was read out of it, where it was read; `assignment` the decision
+    about the session that it is part of."""
+    hints = hints or Hints()
+    match = rules.match(key)
+    kind = hints.kind or match.rule.kind
+    found = _identities(content, rules)
+    claims = [*_patient_claims(match, metadata, hints, rules), *_content_claims(content, found)]
+    if assignment:
+        claims.insert(0, _Claim(EvidenceSource.ASSIGNMENT, assignment.patient_id, "session", valid=True))
+    patient, deciding = _decide(
+        claims,
+        replaced=assignment.replaced if assignment else frozenset(),
+        found=found,
+        content_may_decide=content is not None and content.candidates_complete and found.all_named,
+    )
+    evidence = [*_kind_evidence(match, hints), *_patient_evidence(claims, patient, deciding, content)]
+
+    file_name = key.rpartition("/")[2]
+    stem, extension = split_extension(file_name)
+    session = _session(key, match, hints, stem, file_name) if kind is Kind.SESSION else None
+    name = hints.document_name if hints.document_name and hints.document_name.strip() else stem
+    return Classification(kind, patient, match.rule.name, name, extension, session, tuple(evidence))
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """A source names a patient. What is not `valid` (placeholders, folder words) is shown but not weighed. `id` is the
+    clinic's id for the value, where that is another."""
+
+    source: EvidenceSource
+    value: str
+    where: str
+    valid: bool
+    id: str = ""
+
+    @property
+    def patient(self) -> str:
+        return self.id or identity(self.value)
+
+
+def _identities(content: Extraction | None, rules: RuleTable) -> Identities:
+    return identities(content.patient_candidates if content else (), rules.identifiers, rules.is_placeholder)
+
+
+def _content_claims(content: Extraction | None, found: Identities) -> Iterator[_Claim]:
+    for candidate in content.patient_candidates if content else ():
+        patient = found.meanings.get(candidate)
+        where = f"{candidate.where} of {candidate.system}" if candidate.system else candidate.where
+        if patient is not None and patient != identity(candidate.value):
+            where = f"{where}, here {patient}"
+        yield _Claim(EvidenceSource.CONTENT, candidate.value, where, patient is not None, patient or "")
+
+
+def _patient_claims(
+    match: Match, metadata: Iterable[tuple[str, str]], hints: Hints, rules: RuleTable
+) -> Iterator[_Claim]:
+    def claim(source: EvidenceSource, value: str, where: str, valid: bool = True) -> _Claim:
+        return _Claim(source, value, where, valid and not rules.is_placeholder(value))
+
+    if hints.patient_id is not None:
+        yield claim(EvidenceSource.HINT, hints.patient_id, "patient_id")
+    for name, value in metadata:
+        if name.lower() in PATIENT_METADATA:
+            yield claim(EvidenceSource.METADATA, metadata_text(value), name)
+    if match.patient is not None and match.rule.patient_from_key:
+        folder_word = match.rule.folder_words_name_no_patient and rules.is_folder_word(match.patient)
+        yield claim(EvidenceSource.KEY, match.patient, match.rule.name, valid=not folder_word)
+
+
+def _decide(
+    claims: Sequence[_Claim], *, replaced: frozenset[str], found: Identities, content_may_decide: bool
+) -> tuple[Patient, frozenset[EvidenceSource]]:
+    """The patient, and the sources that decided it."""
+    valid = [(claim.source, claim.patient) for claim in claims if claim.valid]
+    assigned = {value for source, value in valid if source is EvidenceSource.ASSIGNMENT}
+    decided = {
+        source: value
+        for source, value in valid
+        if source is EvidenceSource.ASSIGNMENT
+        or (source is EvidenceSource.HINT and (value in assigned or value not in replaced))
+    }
+    if decided:
+        patients = set(decided.values())
+        if len(patients) > 1:
+            return Patient(reason=UnknownReason.CONFLICT), frozenset()
+        return Patient(patients.pop()), frozenset(decided)
+    outside = frozenset(value for source, value in valid if source is not EvidenceSource.CONTENT)
+    sources = frozenset(source for source, _ in valid)
+    named = outside
+    if found.persons:
+        named = found.shared & outside if outside else found.shared
+    if len(outside) > 1 or len(named) > 1 or (sources and not named):
+        return Patient(reason=UnknownReason.CONFLICT), frozenset()
+    if not named or (sources == {EvidenceSource.CONTENT} and not content_may_decide):
+        return Patient(reason=UnknownReason.NO_EVIDENCE), frozenset()
+    (patient_id,) = named
+    if len(patient_id.encode("utf-8", "surrogatepass")) > _MOST_ID_BYTES:
+        return Patient(reason=UnknownReason.NO_EVIDENCE), frozenset()
+    return Patient(patient_id), sources
+
+
+def session_tree(key: str, rules: RuleTable) -> str | None:
+    """The landing prefix that holds the session of a key (or the key itself, for a session in one file); None where
+    the rule table takes the key for a document's."""
+    match = rules.match(key)
+    return _tree(key, match) if match.rule.kind is Kind.SESSION else None
+
+
+def _kind_evidence(match: Match, hints: Hints) -> Iterator[Evidence]:
+    if hints.kind:
+        yield Evidence("kind", EvidenceSource.HINT, hints.kind.value, "kind", used=True)
+    yield Evidence("kind", EvidenceSource.KEY, match.rule.kind.value, match.rule.name, used=not hints.kind)
+
+
+def _patient_evidence(
+    claims: Sequence[_Claim],
+    patient: Patient,
+    deciding: frozenset[EvidenceSource],
+    content: Extraction | None,
+) -> Iterator[Evidence]:
+    for source in EvidenceSource:
+        found = [claim for claim in claims if claim.source is source]
+        shown = _shown(found)
+        for claim in shown:
+            used = claim.valid and source in deciding and claim.patient == patient.id
+            value, where = claim.value[:_MOST_CHARACTERS], claim.where[:_MOST_CHARACTERS]
+            yield Evidence("patient", source, value, where, used)
+        if len(shown) < len(found):
+            further = {claim.patient for claim in found if claim.valid} - {claim.patient for claim in shown}
+            where = f"{len(found) - len(shown)} more, of {len(further)} other patients"
+            yield Evidence("patient", source, "", where, used=False)
+    if content is not None and not content.candidates_complete:
+        yield Evidence("patient", EvidenceSource.CONTENT, "", _NOT_SURE, used=False)
+
+
+def _shown(claims: Sequence[_Claim]) -> Sequence[_Claim]:
+    """Those that the record has room for, in their order: everybody who is named once, before anybody twice."""
+    firsts = set({c.patient: at for at, c in reversed(list(enumerate(claims))) if c.valid}.values())
+    order = sorted(range(len(claims)), key=lambda at: (at not in firsts, at))
+    return [claims[at] for at in sorted(order[:_MOST_CANDIDATES])]
+
+
+def _session(key: str, match: Match, hints: Hints, stem: str, file_name: str) -> SessionPart:
+    tree, session_id = _tree(key, match), match.session or stem
+    sub_path = file_name if tree == key else key[len(tree) :]
+    if hints.session_id and hints.session_id.strip():
+        session_id = hints.session_id
+    if not session_id.startswith("session_"):
+        session_id = f"session_{session_id}"
+    return SessionPart(session_id, tree, sub_path)
+
+
+def _tree(key: str, match: Match) -> str:
+    return key if match.session is None else key[: match.session_end + 1]
+
+
+def metadata_text(value: str) -> str:
+    """A metadata value as its writer meant it: S3 returns what is not ASCII in the form of RFC 2047."""
+    if not re.search(r"=\?[^?]+\?[bBqQ]\?", value):
+        return value
+    try:
+        return str(make_header(decode_header(value)))
+    except (MessageError, LookupError, ValueError):
+        return value

@@ -1,0 +1,162 @@
+"""The ordered rule table that reads a landing key: data in, matches out.
+
+A pattern is a key with segments that are
+
+    {name}            one segment, kept under that name
+    {name:glob}       one segment that the glob matches (`*` is one or more characters)
+    {name:!glob}      one segment that the glob does not match
+    **                any number of segments, also none
+    {path...}         all the rest, at least one character; only at the end
+
+Names with a meaning: `patient`, and `session`, the folder of a session, below which everything is the session's. The
+first rule that matches the whole key decides; a table must end with one that matches every key.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from carefile.core.deciding.identity import IdentifierRule, identity
+from carefile.core.model import Kind
+
+_TOKEN = re.compile(r"\{(?P<name>[a-z_]+)(?::(?P<no>!?)(?P<glob>[^{}]+))?(?P<rest>\.\.\.)?\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    name: str
+    patterns: tuple[re.Pattern[str], ...]
+    kind: Kind
+    patient_from_key: bool
+    folder_words_name_no_patient: bool
+    written: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """`patient` and `session` are the segments of those names, `session_end` where the latter ends in the key."""
+
+    rule: Rule
+    patient: str | None
+    session: str | None
+    session_end: int
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTable:
+    rules: tuple[Rule, ...]
+    folder_words: frozenset[str]
+    placeholders: frozenset[str]
+    identifiers: tuple[IdentifierRule, ...] = ()
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> RuleTable:
+        """The table of a document that the schema `rule_table` accepts. ValueError where no rule catches the rest."""
+        table = cls(
+            tuple(_rule(item) for item in data["rules"]),
+            frozenset(word.casefold() for word in data["folder_words"]),
+            frozenset(word.casefold() for word in data["placeholders"]),
+            tuple(IdentifierRule.from_json(item) for item in data.get("identifiers", ())),
+        )
+        for key in ("a", "a/b/c", "/a", "a//b"):
+            if not any(pattern.fullmatch(key) for rule in table.rules for pattern in rule.patterns):
+                raise ValueError(
+                    f"no rule of the table matches the key {key!r}: end it with the pattern **/{{file}}"
+                )
+        return table
+
+    def match(self, key: str) -> Match:
+        for rule in self.rules:
+            for pattern in rule.patterns:
+                if found := pattern.fullmatch(key):
+                    names = found.groupdict()
+                    session = names.get("session")
+                    return Match(rule, names.get("patient"), session, found.end("session") if session else 0)
+        raise ValueError("no rule of the table matches the key")
+
+    def names_patient(self, key: str, patient: str) -> bool:
+        """Whether a key, as the rule that decides reads it, names this patient."""
+        match = self.match(key)
+        read = match.patient if match.rule.patient_from_key else None
+        if read is None or (match.rule.folder_words_name_no_patient and self.is_folder_word(read)):
+            return False
+        return identity(read) == identity(patient)
+
+    def prefixes_of(self, patient: str) -> list[str]:
+        """Where keys that name this patient are: below these, none of them below another. Where a rule lets anything
+        stand before the patient, all below what it begins with."""
+        forms = {patient, *(unicodedata.normalize(form, patient) for form in ("NFC", "NFD"))}
+        found = {
+            prefix
+            for rule in self.rules
+            if rule.patient_from_key
+            for pattern in rule.written
+            for form in forms
+            for prefix in _prefix(pattern, form)
+        }
+        return [one for one in sorted(found) if not any(one != two and one.startswith(two) for two in found)]
+
+    def is_placeholder(self, value: str) -> bool:
+        """True for what stands where an id should be and names nobody: `unknown`, `N/A`, blanks."""
+        return (
+            value.strip() == "" or unicodedata.normalize("NFC", value.strip()).casefold() in self.placeholders
+        )
+
+    def is_folder_word(self, value: str) -> bool:
+        return value.casefold() in self.folder_words
+
+
+def _rule(data: Mapping[str, Any]) -> Rule:
+    return Rule(
+        data["name"],
+        tuple(_compile(pattern) for pattern in data["patterns"]),
+        Kind(data["kind"]),
+        data["patient"] == "from-key",
+        data.get("folder_words_name_no_patient", False),
+        tuple(data["patterns"]),
+    )
+
+
+def _prefix(pattern: str, patient: str) -> Iterator[str]:
+    """What a key of this pattern that names the patient begins with; nothing where the pattern names none."""
+    segments = pattern.split("/")
+    tokens = [_TOKEN.fullmatch(segment) for segment in segments]
+    if not any(token and token["name"] == "patient" for token in tokens):
+        return
+    prefix = ""
+    for segment, token in zip(segments, tokens, strict=True):
+        if token and token["name"] == "patient":
+            prefix += f"{patient}/"
+        if token or segment == "**":
+            break
+        prefix += f"{segment}/"
+    yield prefix
+
+
+def _compile(pattern: str) -> re.Pattern[str]:
+    parts = []
+    segments = pattern.split("/")
+    for index, segment in enumerate(segments):
+        last = index == len(segments) - 1
+        if segment == "**" and not last:
+            parts.append("(?:[^/]*/)*")
+        else:
+            parts.append(_segment(segment) + ("" if last else "/"))
+    return re.compile("".join(parts), re.DOTALL)
+
+
+def _segment(segment: str) -> str:
+    token = _TOKEN.fullmatch(segment)
+    if token is None:
+        return re.escape(segment)
+    name, negative, glob, rest = token["name"], token["no"], token["glob"], token["rest"]
+    if rest:
+        return f"(?P<{name}>.+)"
+    if glob is None:
+        return f"(?P<{name}>[^/]+)"
+    exact = "[^/]+".join(re.escape(piece) for piece in glob.split("*"))
+    return f"(?P<{name}>(?!{exact}(?:/|$))[^/]+)" if negative else f"(?P<{name}>{exact})"

@@ -1,0 +1,1 @@
+"""What was read out of a document, as values."""

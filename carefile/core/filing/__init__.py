@@ -1,0 +1,1 @@
+"""Where an object goes and what it carries: keys, names, stamps, tags."""

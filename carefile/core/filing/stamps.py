@@ -1,0 +1,48 @@
+"""The stamp of an artifact as S3 keeps it: user metadata, in ASCII, written in the same request as the object.
+
+What the catalog needs and the artifact's place does not tell is in the stamp too, so the catalog can be made again from
+S3 alone. A document's manifest tells that already; a session's object has its stamp only.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+
+from carefile.core.model import Stamp
+
+PREFIX = "carefile-"
+ROLE = f"{PREFIX}role"
+_SOURCE, _VERSION, _REVISION = f"{PREFIX}source", f"{PREFIX}version", f"{PREFIX}revision"
+_EXECUTION, _MODIFIED = f"{PREFIX}execution", f"{PREFIX}modified"
+_REASON, _KEY = f"{PREFIX}reason", f"{PREFIX}key"
+
+
+def metadata_of(stamp: Stamp, role: str) -> dict[str, str]:
+    texts = {
+        _SOURCE: stamp.source_id,
+        _VERSION: stamp.version,
+        _REVISION: str(stamp.revision),
+        _EXECUTION: stamp.execution,
+        _MODIFIED: stamp.modified,
+        _REASON: stamp.reason,
+        _KEY: base64.b64encode(stamp.key.encode("utf-8", "surrogatepass")).decode() if stamp.key else None,
+        ROLE: role,
+    }
+    return {name: value for name, value in texts.items() if value}
+
+
+def stamp_in(metadata: Mapping[str, str]) -> Stamp | None:
+    """The stamp; None on what no intake wrote, a bare claim for one."""
+    revision, key = metadata.get(_REVISION, ""), metadata.get(_KEY)
+    if not revision.isdecimal():
+        return None
+    return Stamp(
+        metadata.get(_SOURCE, ""),
+        metadata.get(_VERSION, ""),
+        int(revision),
+        metadata.get(_EXECUTION, ""),
+        metadata.get(_MODIFIED),
+        metadata.get(_REASON),
+        base64.b64decode(key).decode("utf-8", "surrogatepass") if key else None,
+    )

@@ -1,0 +1,104 @@
+"""The tags of the layout's objects and of the landing object, and how they live with the tags of others.
+
+Limits: S3 takes ten tags an object, keys of 128 and values of 256 characters. Tags must hold nothing confidential
+(AWS, "Categorizing your storage using tags"), so the patient appears as a keyed pseudonym only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from enum import StrEnum
+from urllib.parse import urlencode
+
+from carefile.core.model import LAYOUT_VERSION, Disposition, Kind, Patient, digest
+
+MAX_TAGS = 10
+MANIFEST_KIND = "manifest"
+STATUS_TAG = "pipeline-status"
+ADOPTED_TAG = "adopted"
+VERDICT_TAG = "GuardDutyMalwareScanStatus"  # written by GuardDuty Malware Protection for S3
+_OF_LANDING = frozenset({STATUS_TAG, VERDICT_TAG})
+Tags = Mapping[str, str]
+
+
+class PipelineStatus(StrEnum):
+    """The landing version's disposition, as its tag shows it."""
+
+    FAILED = "failed"
+    WITHDRAWN = "withdrawn"
+    SUPERSEDED = "superseded"
+    CATALOGED = "cataloged"
+
+
+_RANK = {status.value: rank for rank, status in enumerate(PipelineStatus, start=1)}
+
+
+def pseudonym(patient: Patient, key: bytes) -> str:
+    """The patient as a tag may name him: HMAC-SHA256 of the id under a secret key, cut to 64 bits in hex."""
+    if patient.id is None:
+        return "unknown"
+    return hmac.new(key, patient.id.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:16]
+
+
+def layout_tags(kind: Kind, patient: Patient, key: bytes) -> dict[str, str]:
+    """The five tags that every object of the layout carries."""
+    return {
+        "kind": kind.value,
+        "data-type": kind.data_type,
+        "patient-status": patient.status.value,
+        "patient-ref": pseudonym(patient, key),
+        "layout-version": LAYOUT_VERSION,
+    }
+
+
+def manifest_tags(tags: Tags) -> dict[str, str]:
+    """The tags of a manifest in the place of its folder's: it has a kind of its own, so that no lifecycle rule about
+    documents or sessions ever takes away the claim on a folder."""
+    return {**tags, "kind": MANIFEST_KIND}
+
+
+def adoption_mark(version: str, revision: int) -> str:
+    """That this version was adopted, at this revision: what a stamp says of what an intake wrote. On a copy that took
+    the tags along it says nothing."""
+    return f"{revision}:{digest('version', version)[:16]}"
+
+
+def adopted_revision(tags: Tags, version: str) -> int | None:
+    """The revision at which this version was adopted, by its mark; None without one, or with that of another."""
+    revision, _, _ = tags.get(ADOPTED_TAG, "").partition(":")
+    if not revision.isdecimal() or tags[ADOPTED_TAG] != adoption_mark(version, int(revision)):
+        return None
+    return int(revision)
+
+
+def with_uploaders_tags(ours: Tags, theirs: Tags) -> dict[str, str]:
+    """Ours, and of the uploader's as many as fit, in the order of their keys. What is said of the landing object, its
+    status and a malware scanner's verdict, stays there."""
+    extra = sorted((key, value) for key, value in theirs.items() if key not in {*ours, *_OF_LANDING})
+    return dict(ours) | dict(extra[: MAX_TAGS - len(ours)])
+
+
+def encoded(tags: Tags) -> str:
+    """Tags as the header `x-amz-tagging` takes them."""
+    return urlencode(dict(tags))
+
+
+def status_of(disposition: Disposition) -> PipelineStatus:
+    """What the landing version is tagged; a duplicate found its version cataloged."""
+    if disposition is Disposition.DUPLICATE:
+        return PipelineStatus.CATALOGED
+    return PipelineStatus(disposition.value)
+
+
+def with_status(present: Tags, status: PipelineStatus) -> dict[str, str] | None:
+    """All tags of a landing version after it got this status; None when nothing is to be written.
+
+    A status only ever rises (failed, withdrawn, superseded, cataloged), so what arrives late harms nothing. An
+    object that has ten tags of others keeps them: there is no room for ours.
+    """
+    if _RANK.get(present.get(STATUS_TAG, ""), 0) >= _RANK[status.value]:
+        return None
+    merged = {**present, STATUS_TAG: status.value}
+    return merged if len(merged) <= MAX_TAGS else None

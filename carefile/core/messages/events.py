@@ -1,0 +1,255 @@
+"""The events that Carefile publishes on the catalog bus, and the manifest of a document's folder.
+
+Invariant: an `event_id` is a function of the fact alone (source, version, layout version; for a retired place also
+that place), so every announcement of one fact carries the same id and consumers can drop repetitions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from carefile.core.filing.layout import Layout, Owner
+from carefile.core.model import (
+    LAYOUT_VERSION,
+    Classification,
+    Disposition,
+    Kind,
+    Observation,
+    Patient,
+    Source,
+    StoredObject,
+    digest,
+)
+
+EVENT_SOURCE = "carefile.catalog"
+SCHEMA_VERSION = "1.0"
+Json = dict[str, object]
+
+
+class EventType(StrEnum):
+    """The detail-type of an event."""
+
+    CATALOGED = "Object Cataloged"
+    RETIRED = "Object Retired"
+    WITHDRAWN = "Object Withdrawn"
+    FAILED = "Object Failed"
+
+    @property
+    def schema(self) -> str:
+        return self.value.lower().replace(" ", "_")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event to be published: its type, and the detail that the schema of that name describes."""
+
+    type: EventType
+    detail: Json
+
+    def to_json(self) -> Json:
+        return {"detail_type": self.type.value, "detail": self.detail}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a source's version is filed: the folder, what is in it, and the revision it was written under."""
+
+    bucket: str
+    folder: str
+    objects: tuple[StoredObject, ...]
+    revision: int
+
+    def location(self) -> Json:
+        return {
+            "bucket": self.bucket,
+            "prefix": self.folder,
+            "objects": [item.to_json() for item in self.objects],
+        }
+
+
+def object_cataloged(
+    layout: Layout,
+    observed: Observation,
+    classification: Classification,
+    place: Place,
+    disposition: Disposition,
+    execution: str,
+    at: str,
+) -> Event:
+    """The fact that this version of its source is filed at this place."""
+    session = classification.session
+    info: Json = {"structure_pattern": layout.structure_pattern}
+    if session:
+        info = {"session_id": place.folder.rstrip("/").rpartition("/")[2]} | info
+    return Event(
+        EventType.CATALOGED,
+        {
+            "schema_version": SCHEMA_VERSION,
+            "event_id": cataloged_event_id(observed.source, observed.version),
+            "source_id": observed.source.source_id,
+            "revision": place.revision,
+            "layout_version": LAYOUT_VERSION,
+            "disposition": disposition.value,
+            "kind": classification.kind.value,
+            "data_type": classification.kind.data_type,
+            "patient": classification.patient.to_json(),
+            "patient_context": {
+                "session_prefix": layout.session_prefix(classification.patient),
+                "consistent_with_documents": True,
+            },
+            "session_info": info,
+            "location": place.location(),
+            "source": observed.to_json(),
+            "rule": classification.rule,
+            "evidence": [item.to_json() for item in classification.evidence],
+            "execution": execution,
+            "cataloged_at": at,
+        },
+    )
+
+
+def object_retired(
+    observed: Observation, bucket: str, destination: str, successor: Place, execution: str, at: str
+) -> Event:
+    """The fact that a place the source was filed at before shows it no more, since this version is filed elsewhere.
+
+    `destination` is a document's folder or the key of a session's object.
+    """
+    source = observed.source
+    return Event(
+        EventType.RETIRED,
+        {
+            "schema_version": SCHEMA_VERSION,
+            "event_id": _event_id(EventType.RETIRED, source, destination, observed.version),
+            "source_id": source.source_id,
+            "source": observed.to_json(),
+            "location": {"bucket": bucket, "prefix": destination},
+            "successor": {"bucket": successor.bucket, "prefix": successor.folder},
+            "revision": successor.revision,
+            "execution": execution,
+            "retired_at": at,
+        },
+    )
+
+
+def object_withdrawn(source: Source, version_id: str | None, execution: str, at: str) -> Event:
+    """The fact that an upload was deleted from the landing bucket before it was filed."""
+    named = {"version_id": version_id} if version_id else {}
+    return Event(
+        EventType.WITHDRAWN,
+        {
+            "schema_version": SCHEMA_VERSION,
+            "event_id": _event_id(EventType.WITHDRAWN, source, version_id or ""),
+            "source_id": source.source_id,
+            "source": {"bucket": source.bucket, "key": source.key} | named,
+            "execution": execution,
+            "withdrawn_at": at,
+        },
+    )
+
+
+def object_failed(
+    source: Source | None, version_id: str | None, error: str, cause: str, execution: str, at: str
+) -> Event:
+    """The fact that an execution failed. `source` is None where its input named none."""
+    named: Json = {}
+    if source:
+        named = {
+            "source_id": source.source_id,
+            "source": {"bucket": source.bucket, "key": source.key}
+            | ({"version_id": version_id} if version_id else {}),
+        }
+    return Event(
+        EventType.FAILED,
+        {
+            "schema_version": SCHEMA_VERSION,
+            "event_id": digest("event", EventType.FAILED.value, execution, at),
+            "error": error,
+            "cause": cause,
+            "execution": execution,
+            "failed_at": at,
+        }
+        | named,
+    )
+
+
+def claim(owner: Owner) -> Json:
+    """The manifest that takes possession of a document's folder, and all that stays of it when it is retired."""
+    return bare_claim(owner.owner_id)
+
+
+def bare_claim(owner_id: str) -> Json:
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "layout_version": LAYOUT_VERSION,
+        "state": "claimed",
+        "owner": {"id": owner_id},
+    }
+
+
+def session_manifest(owner: Owner, classification: Classification) -> Json:
+    """The manifest of a session's folder: it stands for the whole session and never changes."""
+    return claim(owner) | {
+        "state": "session",
+        "owner": {"id": owner.owner_id, "bucket": owner.bucket, "tree": owner.path},
+        "kind": classification.kind.value,
+        "data_type": classification.kind.data_type,
+        "patient": classification.patient.to_json(),
+        "session_id": classification.session.session_id if classification.session else "",
+    }
+
+
+def adopted_manifest(owner: Owner, kind: Kind, patient: Patient, session_id: str | None) -> Json:
+    """The manifest of a folder that others wrote: it owns itself, so nothing else is ever filed there."""
+    return claim(owner) | {
+        "state": "session" if session_id else "adopted",
+        "owner": {"id": owner.owner_id, "bucket": owner.bucket, "tree": owner.path},
+        "adopted": True,
+        "kind": kind.value,
+        "data_type": kind.data_type,
+        "patient": patient.to_json(),
+        **({"session_id": session_id} if session_id else {}),
+    }
+
+
+def document_manifest(
+    owner: Owner,
+    observed: Observation,
+    classification: Classification,
+    revision: int,
+    artifacts: Sequence[StoredObject],
+    execution: str,
+) -> Json:
+    """The manifest of a filed document: whose folder it is, where its bytes came from, what else is in the folder."""
+    return claim(owner) | {
+        "state": "filed",
+        "owner": {"id": owner.owner_id, "bucket": owner.bucket, "key": owner.path},
+        "revision": revision,
+        "source": observed.to_json(),
+        "classification": classification.to_json(),
+        "artifacts": [item.to_json() for item in artifacts],
+        "execution": execution,
+    }
+
+
+def iso_8601(moment: datetime) -> str:
+    """A moment in UTC as the events write it, to the millisecond."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+def owner_in(manifest: Mapping[str, object]) -> str | None:
+    """The id of the owner that a manifest names; None where it names none, as a file of somebody else's would."""
+    owner = manifest.get("owner")
+    found = owner.get("id") if isinstance(owner, Mapping) else None
+    return found if isinstance(found, str) else None
+
+
+def cataloged_event_id(source: Source, version: str) -> str:
+    return _event_id(EventType.CATALOGED, source, version)
+
+
+def _event_id(kind: EventType, source: Source, *fact: str) -> str:
+    return digest("event", kind.value, source.bucket, source.key, *fact, LAYOUT_VERSION)

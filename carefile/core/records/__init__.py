@@ -1,0 +1,1 @@
+"""What Carefile remembers: catalog entries, sessions' entries, and how both are recovered from S3."""

@@ -1,0 +1,139 @@
+"""The catalog's entry of one source: what a catalog event becomes, as DynamoDB holds it.
+
+Both that index the events and that read or rebuild the index take its form from here. Items are in DynamoDB's own
+form. An entry is kept as small as it can be: DynamoDB bills by the kilobyte written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from carefile.core.model import Kind
+
+Item = dict[str, Any]
+
+# The index of all that is a patient's or nobody's, newest first: documents and sessions. A session's objects are found
+# through their session, so they have no `listed_at` and are not in it.
+PATIENT_INDEX = "by-patient"
+INDEX_KEYS = ("patient_ref_key", "listed_at")
+KEY = "source_id"
+
+_UNKNOWN = "UNKNOWN"
+_PATIENT = "PATIENT#"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """The newest version of a source: whose it is, where it is filed, where it came from."""
+
+    source_id: str
+    event_id: str
+    revision: int
+    patient: str | None
+    reason: str | None
+    kind: str
+    session_id: str | None
+    landing_bucket: str
+    landing_key: str
+    landing_version: str | None
+    modified: str
+    size: int
+    bucket: str
+    prefix: str
+    key: str
+    execution: str
+    cataloged_at: str
+
+    @property
+    def is_session(self) -> bool:
+        return self.kind == Kind.SESSION
+
+    def to_item(self) -> Item:
+        texts = {
+            KEY: self.source_id,
+            "event_id": self.event_id,
+            "patient_ref_key": patient_ref_key(self.patient),
+            "listed_at": None if self.is_session else self.cataloged_at,
+            "reason": self.reason,
+            "kind": self.kind,
+            "session_id": self.session_id,
+            "landing_bucket": self.landing_bucket,
+            "landing_key": self.landing_key,
+            "landing_version": self.landing_version,
+            "modified": self.modified,
+            "bucket": self.bucket,
+            "prefix": self.prefix,
+            "key": self.key,
+            "execution": self.execution,
+            "cataloged_at": self.cataloged_at,
+        }
+        item: Item = {name: {"S": value} for name, value in texts.items() if value}
+        return item | {"revision": {"N": str(self.revision)}, "size": {"N": str(self.size)}}
+
+    @classmethod
+    def of_event(cls, detail: Mapping[str, Any]) -> Entry:
+        """The entry for the detail of an event `Object Cataloged`."""
+        source, location, patient = detail["source"], detail["location"], detail["patient"]
+        return cls(
+            source_id=detail["source_id"],
+            event_id=detail["event_id"],
+            revision=detail["revision"],
+            patient=patient.get("id"),
+            reason=patient.get("reason"),
+            kind=detail["kind"],
+            session_id=detail["session_info"].get("session_id"),
+            landing_bucket=source["bucket"],
+            landing_key=source["key"],
+            landing_version=source.get("version_id"),
+            modified=source["last_modified"],
+            size=source["size"],
+            bucket=location["bucket"],
+            prefix=location["prefix"],
+            key=location["objects"][0]["key"],
+            execution=detail["execution"],
+            cataloged_at=detail["cataloged_at"],
+        )
+
+    @classmethod
+    def of_item(cls, item: Mapping[str, Any]) -> Entry:
+        """The entry that an item holds; also of one that an earlier release wrote with fewer attributes."""
+        return cls(
+            source_id=item[KEY]["S"],
+            event_id=text_in(item, "event_id") or "",
+            revision=number_in(item, "revision"),
+            patient=patient_in(item),
+            reason=text_in(item, "reason"),
+            kind=text_in(item, "kind") or "",
+            session_id=text_in(item, "session_id"),
+            landing_bucket=text_in(item, "landing_bucket") or "",
+            landing_key=text_in(item, "landing_key") or "",
+            landing_version=text_in(item, "landing_version"),
+            modified=text_in(item, "modified") or text_in(item, "cataloged_at") or "",
+            size=number_in(item, "size"),
+            bucket=text_in(item, "bucket") or "",
+            prefix=text_in(item, "prefix") or "",
+            key=text_in(item, "key") or "",
+            execution=text_in(item, "execution") or "",
+            cataloged_at=text_in(item, "cataloged_at") or "",
+        )
+
+
+def patient_ref_key(patient: str | None) -> str:
+    """The index key of all of one patient's, or of nobody's. No patient's id can be taken for nobody."""
+    return _UNKNOWN if patient is None else f"{_PATIENT}{patient}"
+
+
+def patient_in(item: Mapping[str, Any]) -> str | None:
+    who = text_in(item, "patient_ref_key") or _UNKNOWN
+    return who.removeprefix(_PATIENT) if who.startswith(_PATIENT) else None
+
+
+def text_in(item: Mapping[str, Any], name: str) -> str | None:
+    found: str | None = item.get(name, {}).get("S")
+    return found
+
+
+def number_in(item: Mapping[str, Any], name: str) -> int:
+    return int(item.get(name, {}).get("N", 0))

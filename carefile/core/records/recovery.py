@@ -1,0 +1,136 @@
+"""Catalog entries out of what stands in S3: manifests, stamps, marks, sizes and times. For making the catalog again.
+
+What comes out is what the catalog event made, but for two attributes. `cataloged_at` becomes the time at which the last
+artifact was written, which is a moment before its announcement. `execution` becomes the name of the execution that
+wrote the artifacts, without its ARN; where that one died before it announced them, the event named the next one. Of
+what was adopted, which no execution wrote, it stays empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from carefile.core.filing.layout import MANIFEST
+from carefile.core.filing.names import decode_sub_path
+from carefile.core.messages.events import cataloged_event_id
+from carefile.core.model import Classification, Kind, Observation, Source, Stamp, UnknownReason
+from carefile.core.records.catalog import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An object as it stands in the layout: a document's manifest, or an object of a session."""
+
+    bucket: str
+    key: str
+    size: int
+    written: str
+    stamp: Stamp
+
+
+def entry_of_document(standing: Standing, manifest: Mapping[str, Any]) -> Entry | None:
+    """The entry of the document that a manifest tells of; None where it tells of none."""
+    if manifest.get("state") != "filed":
+        return None
+    told, classification = manifest["source"], manifest["classification"]
+    source = Source(told["bucket"], told["key"])
+    return Entry(
+        source_id=source.source_id,
+        event_id=cataloged_event_id(source, standing.stamp.version),
+        revision=manifest["revision"],
+        patient=classification["patient"].get("id"),
+        reason=classification["patient"].get("reason"),
+        kind=Kind.DOCUMENT.value,
+        session_id=None,
+        landing_bucket=source.bucket,
+        landing_key=source.key,
+        landing_version=told.get("version_id"),
+        modified=told["last_modified"],
+        size=told["size"],
+        bucket=standing.bucket,
+        prefix=standing.key.removesuffix(MANIFEST),
+        key=manifest["artifacts"][0]["key"],
+        execution=standing.stamp.execution,
+        cataloged_at=standing.written,
+    )
+
+
+def entry_of_session_object(standing: Standing, folder: str, manifest: Mapping[str, Any]) -> Entry | None:
+    """The entry of a session's object, with the help of its folder's manifest.
+
+    None where the stamp's source is none that the manifest's owner could have there: then the manifest is not the one
+    under which the object was filed, or somebody has copied the object.
+    """
+    stamp = standing.stamp
+    source = next(
+        (one for one in sources_of(standing, folder, manifest) if one.source_id == stamp.source_id), None
+    )
+    if source is None or stamp.modified is None:
+        return None
+    patient = manifest["patient"].get("id")
+    reason = manifest["patient"].get("reason", UnknownReason.NO_EVIDENCE.value)
+    return Entry(
+        source_id=source.source_id,
+        event_id=cataloged_event_id(source, stamp.version),
+        revision=stamp.revision,
+        patient=patient,
+        reason=None if patient is not None else stamp.reason or reason,
+        kind=Kind.SESSION.value,
+        session_id=folder.rstrip("/").rpartition("/")[2],
+        landing_bucket=source.bucket,
+        landing_key=source.key,
+        # Without versioning the version is the ETag and the time, joined by a sign that no version id has.
+        landing_version=None if "@" in stamp.version else stamp.version,
+        modified=stamp.modified,
+        size=standing.size,
+        bucket=standing.bucket,
+        prefix=folder,
+        key=standing.key,
+        execution=stamp.execution,
+        cataloged_at=standing.written,
+    )
+
+
+def entry_of_adopted(
+    observed: Observation, prefix: str, found: Classification, revision: int, written: str
+) -> Entry:
+    """The entry of an object that was adopted where it stands: it is its own source."""
+    source, reason = observed.source, found.patient.reason
+    return Entry(
+        source_id=source.source_id,
+        event_id=cataloged_event_id(source, observed.version),
+        revision=revision,
+        patient=found.patient.id,
+        reason=reason.value if reason else None,
+        kind=found.kind.value,
+        session_id=found.session.session_id if found.session else None,
+        landing_bucket=source.bucket,
+        landing_key=source.key,
+        landing_version=observed.version_id,
+        modified=observed.last_modified,
+        size=observed.size,
+        bucket=source.bucket,
+        prefix=prefix,
+        key=source.key,
+        execution="",
+        cataloged_at=written,
+    )
+
+
+def sources_of(standing: Standing, folder: str, manifest: Mapping[str, Any]) -> Iterator[Source]:
+    """Which landing objects may be filed as this one; the digest in the stamp tells which one is."""
+    owner = manifest.get("owner", {})
+    bucket, tree = owner.get("bucket"), owner.get("tree")
+    if manifest.get("state") != "session" or not bucket or not tree:
+        return
+    if standing.stamp.key:
+        yield Source(bucket, standing.stamp.key)
+    yield Source(bucket, tree + decode_sub_path(standing.key.removeprefix(folder)))
+    yield Source(bucket, tree)
+
+
+def same_but_for_the_telling(one: Entry, other: Entry) -> bool:
+    """Whether two entries say the same of a source, by whomever and whenever it was announced."""
+    return replace(one, execution="", cataloged_at="") == replace(other, execution="", cataloged_at="")

@@ -1,0 +1,100 @@
+"""Writes `details.py` from the published schemas:  python carefile/events/generate.py
+
+An object becomes a TypedDict, a choice of words a Literal, alternatives a union. A test fails when the file is not what
+this makes of the schemas.
+"""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+SCHEMAS = HERE.parents[1] / "schemas"
+# The file of each event's schema, and where in it the event's detail stands.
+DETAILS = {
+    "ObjectCataloged": ("object_cataloged", None),
+    "ObjectRetired": ("object_retired", None),
+    "ObjectWithdrawn": ("object_withdrawn", None),
+    "ObjectFailed": ("object_failed", None),
+    "ObjectSubmitted": ("pipeline_input", "request"),
+    "PatientIdentified": ("patient_identified", "request"),
+}
+_PLAIN = {"string": "str", "integer": "int", "boolean": "bool", "number": "float", "null": "None"}
+_HEAD = '''"""The details of Carefile's events as types. Made of the schemas: python carefile/events/generate.py"""
+
+from __future__ import annotations
+
+from typing import Literal, NotRequired, TypedDict
+'''
+
+
+class _Module:
+    def __init__(self) -> None:
+        self.classes: dict[str, str] = {}
+
+    def add(self, name: str, schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
+        """The type of a schema; classes it needs are added on the way."""
+        if "$ref" in schema:
+            return self.add(name, definitions[schema["$ref"].rpartition("/")[2]], definitions)
+        if "const" in schema or "enum" in schema:
+            words = [schema["const"]] if "const" in schema else schema["enum"]
+            return f"Literal[{', '.join(_literal(word) for word in words)}]"
+        if "properties" in schema:
+            return self._class(name, schema, definitions)
+        if "oneOf" in schema:
+            each = (
+                self.add(f"{name}{_suffix(part, number)}", part, definitions)
+                for number, part in enumerate(schema["oneOf"], start=1)
+            )
+            return " | ".join(dict.fromkeys(each))
+        if schema["type"] == "array":
+            return f"list[{self.add(name.removesuffix('s'), schema['items'], definitions)}]"
+        return _PLAIN[schema["type"]]
+
+    def _class(self, name: str, schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
+        required = set(schema.get("required", ()))
+        members = []
+        for member, part in schema["properties"].items():
+            kind = self.add(name + member.title().replace("_", ""), part, definitions)
+            members.append((member, kind if member in required else f"NotRequired[{kind}]"))
+        said = schema.get("description") or schema.get("title")
+        if all(member.isidentifier() and member != "from" for member, _ in members):
+            lines = [f"class {name}(TypedDict):"]
+            lines += [*_docstring(said), ""] if said else []
+            lines += [f"    {member}: {kind}" for member, kind in members]
+        else:
+            pairs = [f'        "{member}": {kind!r},' for member, kind in members]
+            lines = [f"{name} = TypedDict(", f'    "{name}",', "    {", *pairs, "    },", ")"]
+        self.classes[name] = "\n".join(lines)
+        return name
+
+
+def _docstring(said: str) -> list[str]:
+    return textwrap.wrap(f'"""{said}"""', 100, initial_indent="    ", subsequent_indent="    ")
+
+
+def _literal(word: object) -> str:
+    return json.dumps(word) if isinstance(word, str) else repr(word)
+
+
+def _suffix(part: Mapping[str, Any], number: int) -> str:
+    """An alternative is called by the word that tells it apart, if there is one."""
+    words = [value["const"] for value in part.get("properties", {}).values() if "const" in value]
+    return str(words[0]).title() if words else str(number)
+
+
+def generated() -> str:
+    module = _Module()
+    for name, (file, definition) in DETAILS.items():
+        schema = json.loads((SCHEMAS / f"{file}.v1.json").read_text(encoding="utf-8"))
+        definitions = schema.get("$defs", {})
+        module.add(name, definitions[definition] if definition else schema, definitions)
+    return _HEAD + "".join(f"\n\n{text}\n" for text in module.classes.values())
+
+
+if __name__ == "__main__":
+    (HERE / "details.py").write_text(generated(), encoding="utf-8")

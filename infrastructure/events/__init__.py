@@ -1,0 +1,1 @@
+"""Buses, rules, dead letters, event schemas and archives."""

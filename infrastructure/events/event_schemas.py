@@ -1,0 +1,160 @@
+"""The events for those who consume or send them: a schema registry, and an archive of each bus to replay from.
+
+The registry takes JSON Schema of draft 4 only, so the published schemas are converted: the same rules in older words. A
+word that has no older one is refused at synthesis, never dropped.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from aws_cdk import aws_events as events
+from aws_cdk import aws_eventschemas as eventschemas
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from infrastructure.protection.bus_policies import CATALOG_SOURCE, INTAKE_SOURCE
+from infrastructure.settings.config import PROJECT_ROOT, StageConfig
+
+# Each event's source and detail-type, the file of its schema, and where in the file its detail stands.
+EVENTS: Mapping[tuple[str, str], tuple[str, str | None]] = {
+    (CATALOG_SOURCE, "Object Cataloged"): ("object_cataloged", None),
+    (CATALOG_SOURCE, "Object Retired"): ("object_retired", None),
+    (CATALOG_SOURCE, "Object Withdrawn"): ("object_withdrawn", None),
+    (CATALOG_SOURCE, "Object Failed"): ("object_failed", None),
+    (INTAKE_SOURCE, "Object Submitted"): ("pipeline_input", "request"),
+    (INTAKE_SOURCE, "Patient Identified"): ("patient_identified", "request"),
+}
+_DRAFT_4 = "http://json-schema.org/draft-04/schema#"
+_SAME = {"title", "description", "type", "properties", "required", "additionalProperties", "enum", "format"}
+_SAME |= {
+    "items",
+    "oneOf",
+    "anyOf",
+    "allOf",
+    "not",
+    "pattern",
+    "minLength",
+    "maxLength",
+    "minimum",
+    "maximum",
+}
+_SAME |= {"minItems", "maxItems", "uniqueItems"}
+_RENAMED = {"$defs": "definitions", "dependentRequired": "dependencies", "$id": "id"}
+
+
+class EventSchemas(Construct):
+    """The registry `carefile-<stage>`, with a schema for every event that is emitted or accepted."""
+
+    def __init__(self, scope: Construct, id: str, *, config: StageConfig) -> None:
+        super().__init__(scope, id)
+        registry = eventschemas.CfnRegistry(
+            self,
+            "Registry",
+            registry_name=f"carefile-{config.stage}",
+            description="What Carefile announces on its catalog bus and takes on its intake bus",
+        )
+        for (source, detail_type), (name, definition) in EVENTS.items():
+            title = detail_type.replace(" ", "")
+            eventschemas.CfnSchema(
+                self,
+                title,
+                registry_name=registry.attr_registry_name,
+                schema_name=f"{source}@{title}",
+                type="JSONSchemaDraft4",
+                description=f"{detail_type}, source {source}",
+                content=json.dumps(envelope(source, detail_type, detail_schema(name, definition))),
+            )
+
+
+class Archives(Construct):
+    """What came over each bus, kept under the records' key for as long as the stage says."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        config: StageConfig,
+        key: kms.IKey,
+        buses: Mapping[str, events.IEventBus],
+    ) -> None:
+        super().__init__(scope, id)
+        for name, bus in buses.items():
+            events.CfnArchive(
+                self,
+                f"{name.title()}Archive",
+                archive_name=f"carefile-{config.stage}-{name}",
+                description=f"Everything that came over the {name} bus, to be replayed",
+                source_arn=bus.event_bus_arn,
+                retention_days=config.event_archive_days,
+                kms_key_identifier=key.key_arn,
+            )
+
+
+def detail_schema(name: str, definition: str | None) -> dict[str, Any]:
+    """The schema of an event's detail, in draft 4."""
+    schema = json.loads((PROJECT_ROOT / "schemas" / f"{name}.v1.json").read_text(encoding="utf-8"))
+    if definition:
+        schema = {"$defs": schema["$defs"], **schema["$defs"][definition]}
+    return draft_4(schema)
+
+
+def envelope(source: str, detail_type: str, detail: Mapping[str, Any]) -> dict[str, Any]:
+    """The whole event as EventBridge delivers it."""
+    inner = {key: value for key, value in detail.items() if key not in ("definitions", "id", "$schema")}
+    text = {"type": "string"}
+    return {
+        "$schema": _DRAFT_4,
+        "title": detail_type,
+        "type": "object",
+        "properties": {
+            "version": text,
+            "id": text,
+            "source": {"enum": [source]},
+            "detail-type": {"enum": [detail_type]},
+            "account": text,
+            "time": {"type": "string", "format": "date-time"},
+            "region": text,
+            "resources": {"type": "array", "items": text},
+            "detail": inner,
+        },
+        "required": ["source", "detail-type", "detail"],
+        "definitions": detail.get("definitions", {}),
+    }
+
+
+def draft_4(schema: Any) -> Any:
+    """A schema of draft 2020-12 in the words of draft 4. ValueError for a word that draft 4 has no equal of."""
+    if not isinstance(schema, dict):
+        return schema  # true or false, as additionalProperties may be
+    converted: dict[str, Any] = {}
+    for word, value in schema.items():
+        if word == "$schema":
+            converted[word] = _DRAFT_4
+        elif word == "$ref":
+            converted[word] = value.replace("#/$defs/", "#/definitions/")
+        elif word == "const":
+            converted["enum"] = [value]
+        elif word in ("properties", "$defs"):
+            converted[_RENAMED.get(word, word)] = {name: draft_4(part) for name, part in value.items()}
+        elif word in ("oneOf", "anyOf", "allOf"):
+            converted[word] = [draft_4(part) for part in value]
+        elif word in ("items", "not", "additionalProperties"):
+            converted[word] = draft_4(value)
+        elif word == "required" and not value:
+            continue  # draft 4 allows no empty list, and it asks for nothing
+        elif word in _SAME or word in _RENAMED:
+            converted[_RENAMED.get(word, word)] = value
+        else:
+            raise ValueError(f"JSON Schema draft 4 has no {word!r}, so the schema registry could not take it")
+    if "$ref" in converted and len(converted) > 1:
+        # Draft 4 ignores whatever stands beside a reference.
+        beside = {
+            word: value for word, value in converted.items() if word not in ("$ref", "description", "title")
+        }
+        told = {word: converted[word] for word in ("description", "title") if word in converted}
+        return {**told, "allOf": [{"$ref": converted["$ref"]}, *([beside] if beside else [])]}
+    return converted

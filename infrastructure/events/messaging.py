@@ -1,0 +1,301 @@
+"""Buses, rules and dead letters: how an event reaches the pipeline, and what leaves it.
+
+Invariants: no rule matches what the pipeline writes; no event is dropped without being kept somewhere.
+EventBridge tries a target for 24 hours and 185 times, then the event goes to the target's queue. A function
+that failed on an event it was given puts its own record into the same queue.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from aws_cdk import Aws, Duration
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_event_sources as event_sources
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from infrastructure.functions.operations import ServiceRole
+from infrastructure.protection import permissions
+from infrastructure.protection.accepted import accept
+from infrastructure.protection.bus_policies import (
+    CATALOG_SOURCE,
+    INTAKE_SOURCE,
+    state_who_announces,
+    state_who_submits,
+)
+from infrastructure.protection.encryption import removal_policy
+from infrastructure.protection.malware import VALIDATION_OBJECT
+from infrastructure.settings.config import StageConfig
+
+_MAX_EVENT_AGE = Duration.hours(24)
+_RETRY_ATTEMPTS = 185
+# An object's entry may become, or have been, one of a session's object.
+_IMAGES = ("NewImage", "OldImage")
+
+
+class Buses(Construct):
+    """`intake`: what asks for an intake. `catalog`: what the pipeline announces."""
+
+    def __init__(self, scope: Construct, id: str, *, config: StageConfig, key: kms.IKey) -> None:
+        super().__init__(scope, id)
+        self.intake = events.EventBus(
+            self,
+            "IntakeBus",
+            event_bus_name=f"carefile-{config.stage}-intake",
+            description="Object Submitted, Patient Identified: what a person or a system asks for",
+            kms_key=key,
+        )
+        self.catalog = events.EventBus(
+            self,
+            "CatalogBus",
+            event_bus_name=f"carefile-{config.stage}-catalog",
+            description="What the pipeline announces: objects cataloged, retired, withdrawn, failed",
+            kms_key=key,
+        )
+        state_who_submits(self.intake, f"carefile-{config.stage}-intake", config.intake_publishers)
+        state_who_announces(self.catalog, f"carefile-{config.stage}-catalog", config.stack_name)
+
+
+class DeadLetters(Construct):
+    """A queue for each consumer of events, so that an operator sees at once what stands still."""
+
+    def __init__(self, scope: Construct, id: str, *, config: StageConfig, key: kms.IKey) -> None:
+        super().__init__(scope, id)
+        self.intakes = self._queue("Intakes", config, key)
+        self.catalog_events = self._queue("CatalogEvents", config, key)
+        self.session_changes = self._queue("SessionChanges", config, key)
+        self.failures = self._queue("Failures", config, key)
+        self.assignments = self._queue("Assignments", config, key)
+
+    @property
+    def all(self) -> Sequence[sqs.IQueue]:
+        return (self.intakes, self.catalog_events, self.session_changes, self.failures, self.assignments)
+
+    def _queue(self, id: str, config: StageConfig, key: kms.IKey) -> sqs.Queue:
+        queue = sqs.Queue(
+            self,
+            id,
+            encryption=sqs.QueueEncryption.KMS,
+            encryption_master_key=key,
+            enforce_ssl=True,
+            retention_period=Duration.days(14),
+            removal_policy=removal_policy(config),
+        )
+        accept(
+            queue,
+            ["AwsSolutions-SQS3"],
+            "This is a dead-letter queue itself, of EventBridge and Lambda. Nobody receives from it but an operator, "
+            "who deletes a message once it was taken, so nothing could be passed on to a second one.",
+        )
+        return queue
+
+
+class IntakeRules(Construct):
+    """What starts an execution: an upload, or, where malware protection is waited for, any verdict about it; or
+    `Object Submitted`. The whole event is its input.
+
+    `express` takes the uploads in where there is that lane. A submission is somebody's decision, and always seen in the
+    console.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        config: StageConfig,
+        landing: s3.IBucket,
+        intake_bus: events.IEventBus,
+        machine: sfn.IStateMachine,
+        express: sfn.IStateMachine | None,
+        dead_letters: sqs.IQueue,
+    ) -> None:
+        super().__init__(scope, id)
+        upload = events.Rule(
+            self,
+            "UploadRule",
+            description="An object arrived in the landing bucket",
+            event_pattern=_verdicts(config, landing) if config.malware_scan else _uploads(config, landing),
+        )
+        submission = events.Rule(
+            self,
+            "SubmissionRule",
+            description="Someone asked for the intake of an object",
+            event_bus=intake_bus,
+            event_pattern=events.EventPattern(source=[INTAKE_SOURCE], detail_type=["Object Submitted"]),
+        )
+        if express:
+            start_executions(
+                self, machine=express, dead_letters=dead_letters, rules=(upload,), role="ExpressRole"
+            )
+        rules = (submission,) if express else (upload, submission)
+        start_executions(self, machine=machine, dead_letters=dead_letters, rules=rules)
+
+
+def _uploads(config: StageConfig, landing: s3.IBucket) -> events.EventPattern:
+    return events.EventPattern(
+        source=["aws.s3"],
+        detail_type=["Object Created"],
+        detail={"bucket": {"name": [landing.bucket_name]}, "object": {"key": _keys_but(config)}},
+    )
+
+
+def _verdicts(config: StageConfig, landing: s3.IBucket) -> events.EventPattern:
+    return events.EventPattern(
+        account=[Aws.ACCOUNT_ID],
+        source=["aws.guardduty"],
+        detail_type=["GuardDuty Malware Protection Object Scan Result"],
+        detail={
+            "s3ObjectDetails": {
+                "bucketName": [landing.bucket_name],
+                "objectKey": _keys_but(config, VALIDATION_OBJECT),
+            }
+        },
+    )
+
+
+def _keys_but(config: StageConfig, *others: str) -> list[object]:
+    """Neither what the pipeline files (the two buckets may be one) nor folder markers."""
+    return [{"anything-but": {"wildcard": [f"{config.session_prefix}*", "*/", *others]}}]
+
+
+def start_executions(
+    scope: Construct,
+    *,
+    machine: sfn.IStateMachine,
+    dead_letters: sqs.IQueue,
+    rules: Sequence[events.Rule],
+    role: str = "Role",
+) -> None:
+    """Let these rules start executions of the machine, by one role, each with the whole event as its input."""
+    allowed = ServiceRole(
+        scope,
+        role,
+        principal=iam.ServicePrincipal(
+            "events.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
+        ),
+        statements=permissions.start_executions(machine.state_machine_arn),
+    )
+    for rule in rules:
+        rule.add_target(
+            targets.SfnStateMachine(
+                machine,
+                role=allowed.fixed,
+                dead_letter_queue=dead_letters,
+                max_event_age=_MAX_EVENT_AGE,
+                retry_attempts=_RETRY_ATTEMPTS,
+            )
+        )
+        allowed.must_be_ready_for(rule)
+
+
+class AssignmentRule(Construct):
+    """What starts a reassignment: `Patient Identified`."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        intake_bus: events.IEventBus,
+        machine: sfn.IStateMachine,
+        dead_letters: sqs.IQueue,
+    ) -> None:
+        super().__init__(scope, id)
+        rule = events.Rule(
+            self,
+            "AssignmentRule",
+            description="Someone found out whose a session or a document is",
+            event_bus=intake_bus,
+            event_pattern=events.EventPattern(source=[INTAKE_SOURCE], detail_type=["Patient Identified"]),
+        )
+        start_executions(self, machine=machine, dead_letters=dead_letters, rules=(rule,))
+
+
+class CatalogRules(Construct):
+    """What follows an execution: the index of what was cataloged, and the record of what failed."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        catalog_bus: events.IEventBus,
+        machine: sfn.IStateMachine,
+        indexer: lambda_.IFunction,
+        failure_recorder: lambda_.IFunction,
+        dead_letters: DeadLetters,
+    ) -> None:
+        super().__init__(scope, id)
+        events.Rule(
+            self,
+            "CatalogRule",
+            description="An object was cataloged: index it",
+            event_bus=catalog_bus,
+            event_pattern=events.EventPattern(source=[CATALOG_SOURCE], detail_type=["Object Cataloged"]),
+            targets=[_invoke(indexer, dead_letters.catalog_events)],
+        )
+        events.Rule(
+            self,
+            "FailureRule",
+            description="An execution failed: mark its object and announce it",
+            event_pattern=events.EventPattern(
+                source=["aws.states"],
+                detail_type=["Step Functions Execution Status Change"],
+                detail={
+                    "stateMachineArn": [machine.state_machine_arn],
+                    "status": ["FAILED", "TIMED_OUT", "ABORTED"],
+                },
+            ),
+            targets=[_invoke(failure_recorder, dead_letters.failures)],
+        )
+
+
+class SessionFollower(Construct):
+    """What keeps the sessions' entries in line with the catalog: batches of the table's stream, retried until taken.
+
+    A session is written in bursts, so a short wait makes one change of many.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        table: dynamodb.Table,
+        indexer: lambda_.IFunction,
+        dead_letters: sqs.IQueue,
+    ) -> None:
+        super().__init__(scope, id)
+        of_a_session = {"kind": {"S": ["session"]}}
+        lambda_.EventSourceMapping(
+            self,
+            "Mapping",
+            target=indexer,
+            event_source_arn=table.table_stream_arn,
+            starting_position=lambda_.StartingPosition.TRIM_HORIZON,
+            batch_size=500,
+            max_batching_window=Duration.seconds(10),
+            filters=[{"pattern": json.dumps({"dynamodb": {image: of_a_session}})} for image in _IMAGES],
+            bisect_batch_on_error=True,
+            retry_attempts=100,
+            on_failure=event_sources.SqsDlq(dead_letters),
+        )
+
+
+def _invoke(function: lambda_.IFunction, dead_letters: sqs.IQueue) -> targets.LambdaFunction:
+    return targets.LambdaFunction(
+        function,
+        dead_letter_queue=dead_letters,
+        max_event_age=_MAX_EVENT_AGE,
+        retry_attempts=_RETRY_ATTEMPTS,
+    )

@@ -1,0 +1,1 @@
+"""The functions: their package, and what each one gets beside its code."""

@@ -1,0 +1,95 @@
+"""What every running part needs beside its work: a role of its own and a log group of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+from aws_cdk import CfnResource, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from infrastructure.protection.accepted import accept, wildcards
+from infrastructure.protection.encryption import removal_policy
+from infrastructure.protection.permissions import Permission
+from infrastructure.settings.config import StageConfig
+
+
+class ServiceRole(Construct):
+    """A role an AWS service takes: a managed policy of its own, and the wide ones that it shares with others.
+
+    `fixed` is what to hand to a construct: the CDK adds nothing to it. Whoever uses the role must wait for it to be
+    ready, or its first requests may be refused. `alone`: for a role that its resources name themselves, so that
+    nothing it refers to may be named before the role.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        principal: iam.IPrincipal,
+        statements: Sequence[Permission],
+        alone: bool = False,
+    ) -> None:
+        super().__init__(scope, id)
+        role = iam.Role(self, "Role", assumed_by=principal)
+        shared = [] if alone else [it for it in statements if it.wide]
+        for it in shared:
+            role.add_managed_policy(_shared(self, it))
+        own = [it for it in statements if it not in shared]
+        self.policy = iam.ManagedPolicy(self, "Policy", statements=[it.statement for it in own], roles=[role])
+        for it in own:
+            if it.wide:
+                _accept(self.policy, it)
+        self.fixed = role.without_policy_updates()
+
+    def must_be_ready_for(self, user: Construct) -> None:
+        """Have CloudFormation make the role's policy before its user. (The role itself comes first by reference.)"""
+        resource = user.node.default_child
+        assert isinstance(resource, CfnResource)  # noqa: S101 - narrows the type
+        policy = self.policy.node.default_child
+        assert isinstance(policy, CfnResource)  # noqa: S101 - narrows the type
+        resource.add_override("DependsOn", [Stack.of(self).get_logical_id(policy)])
+
+
+def _shared(scope: Construct, permission: Permission) -> iam.IManagedPolicy:
+    """The stack's one policy of a wide permission, so that it is read, and accepted, once."""
+    assert permission.wide  # noqa: S101 - narrows the type
+    stack = Stack.of(scope)
+    all_shared = stack.node.try_find_child("Permissions") or Construct(stack, "Permissions")
+    found = all_shared.node.try_find_child(permission.wide.name)
+    if found is None:
+        found = iam.ManagedPolicy(
+            all_shared,
+            permission.wide.name,
+            description=permission.wide.reason,
+            statements=[permission.statement],
+        )
+        _accept(found, permission)
+    policy = cast(iam.ManagedPolicy, found)
+    here, there = (stack.resolve(it) for it in (permission.statement.to_json(), policy.document.to_json()))
+    if there["Statement"] != [here]:
+        raise ValueError(f"two different permissions share the name {permission.wide.name!r}")
+    return policy
+
+
+def _accept(policy: Construct, permission: Permission) -> None:
+    assert permission.wide  # noqa: S101 - narrows the type
+    found = wildcards(Stack.of(policy), permission.statement)
+    accept(policy, [*found, *permission.wide.also], permission.wide.reason)
+
+
+def log_group(
+    scope: Construct, id: str, *, config: StageConfig, key: kms.IKey, name: str | None = None
+) -> logs.LogGroup:
+    """A log group under the key, with the stage's retention."""
+    group = logs.LogGroup(
+        scope, id, log_group_name=name, encryption_key=key, removal_policy=removal_policy(config)
+    )
+    resource = group.node.default_child
+    assert isinstance(resource, logs.CfnLogGroup)  # noqa: S101 - narrows the type
+    resource.retention_in_days = config.log_retention_days
+    return group

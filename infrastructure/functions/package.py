@@ -1,0 +1,199 @@
+"""The functions' package: one directory with the code, the schemas, the rules and their dependencies.
+
+Built without Docker: the dependencies come as wheels for the platform the functions run on, whatever the
+machine that builds. The same inputs give the same files and the same fingerprint, on every machine.
+
+    lambdas/**   carefile/core/**   schemas/*.json   rules/default.json   <dependencies of lambdas/requirements.lock>
+
+boto3 is not in it: the Lambda runtime brings it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from infrastructure.settings.config import PROJECT_ROOT, FunctionPlatform, StageConfig
+
+# Raise it when the same inputs are to give other files.
+_FORMAT = "2"
+_LAMBDA_PYTHON = "3.14"
+# The Python 3.14 runtime is Amazon Linux 2023, which has glibc 2.34.
+_WHEELS = {
+    FunctionPlatform.ARM64: "aarch64-manylinux_2_34",
+    FunctionPlatform.X86_64: "x86_64-manylinux_2_34",
+}
+# The configured rule table always stands here, so that the functions need not be told.
+_RULES = Path("rules/default.json")
+# Code, and what result.html is made from.
+_SOURCES = (
+    "carefile/__init__.py",
+    "carefile/core/**/*.py",
+    "lambdas/**/*.py",
+    "lambdas/**/*.css",
+    "lambdas/**/*.jinja",
+    "schemas/*.json",
+)
+# What wheels bring that no function reads: installer's records, console scripts, type stubs, bytecode of the
+# building machine.
+_UNWANTED_DIRECTORIES = (
+    "*.dist-info",
+    "**/__pycache__",
+    "bin",
+    "pydicom/data/*_files",
+    "pydicom/data/palettes",
+)
+_ASKED_FOR = "pydicom-*.dist-info/METADATA"  # a library that looks up its own version when it is imported
+_UNWANTED_FILES = ("*.pyc", "*.pyi", "py.typed", ".lock")
+# Old packages and dependency trees kept for a quick way back.
+_KEPT = 4
+
+
+class PackageError(RuntimeError):
+    """The package cannot be built; the text is for the person who asked for it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionPackage:
+    """A built package: where it is, what it is, and what it runs on."""
+
+    directory: Path
+    fingerprint: str
+    python_version: str
+    architecture: str
+
+
+def build_package(
+    config: StageConfig, *, project_root: Path = PROJECT_ROOT, build_directory: Path | None = None
+) -> FunctionPackage:
+    """The package for this stage, from the build directory when its inputs have not changed."""
+    build = build_directory or project_root / ".build"
+    target = _Target.of(config.function_platform)
+    lock = project_root / "lambdas" / "requirements.lock"
+    sources = dict(_sources(project_root, project_root / config.rules_file))
+    dependencies_key = _digest([_FORMAT, *target.identity], {Path("requirements.lock"): lock})
+    package_key = _digest([dependencies_key], sources)
+
+    package = build / "functions" / package_key
+    if not package.is_dir():
+        dependencies = build / "dependencies" / dependencies_key
+        if not dependencies.is_dir():
+            with _staged(dependencies) as staging:
+                _install(lock, target, staging)
+        with _staged(package) as staging:
+            shutil.copytree(dependencies, staging, dirs_exist_ok=True)
+            for relative, source in sources.items():
+                destination = staging / relative
+                destination.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, destination)
+        _forget_old(package.parent)
+        _forget_old(dependencies.parent)
+    return FunctionPackage(
+        directory=package,
+        fingerprint=package_key,
+        python_version=target.python_version,
+        architecture=target.architecture,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Target:
+    """What the dependencies have to run on."""
+
+    python_version: str
+    architecture: str
+    wheels: str | None  # None: whatever fits the running interpreter
+
+    @classmethod
+    def of(cls, chosen: FunctionPlatform) -> _Target:
+        if chosen is FunctionPlatform.HOST:
+            arm = platform.machine().lower() in ("arm64", "aarch64")
+            return cls(
+                python_version=f"{sys.version_info.major}.{sys.version_info.minor}",
+                architecture=(FunctionPlatform.ARM64 if arm else FunctionPlatform.X86_64).value,
+                wheels=None,
+            )
+        return cls(python_version=_LAMBDA_PYTHON, architecture=chosen.value, wheels=_WHEELS[chosen])
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        return self.python_version, self.wheels or sysconfig.get_platform()
+
+
+def _sources(project_root: Path, rules_file: Path) -> Iterator[tuple[Path, Path]]:
+    """Path in the package and file in the project, in one order everywhere."""
+    for pattern in _SOURCES:
+        for path in sorted(project_root.glob(pattern)):
+            yield path.relative_to(project_root), path
+    yield _RULES, rules_file
+
+
+def _digest(words: list[str], files: dict[Path, Path]) -> str:
+    digest = hashlib.sha256("\0".join(words).encode())
+    for relative, path in files.items():
+        content = path.read_bytes()
+        digest.update(f"\0{relative.as_posix()}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.hexdigest()[:32]
+
+
+def _install(lock: Path, target: _Target, destination: Path) -> None:
+    command = [sys.executable, "-m", "uv", "--quiet", "--no-config", "pip", "install"]
+    command += ["--target", str(destination), "--only-binary", ":all:", "--require-hashes", "--no-deps"]
+    if target.wheels:
+        command += ["--python-platform", target.wheels, "--python-version", target.python_version]
+    else:
+        command += ["--python", sys.executable]
+    result = subprocess.run([*command, "-r", str(lock)], capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise PackageError(f"the functions' dependencies could not be installed:\n{result.stderr.strip()}")
+    asked_for = {path: path.read_bytes() for path in destination.glob(_ASKED_FOR)}
+    for pattern in _UNWANTED_DIRECTORIES:
+        for path in list(destination.glob(pattern)):
+            shutil.rmtree(path, ignore_errors=True)
+    for path, content in asked_for.items():
+        path.parent.mkdir()
+        path.write_bytes(content)
+    for pattern in _UNWANTED_FILES:
+        for path in list(destination.rglob(pattern)):
+            path.unlink()
+
+
+class _staged:  # noqa: N801 - a context manager that reads as a verb
+    """A directory to fill that takes its final place whole or not at all.
+
+    Two builds at once are harmless: the second finds the place taken and drops its own.
+    """
+
+    def __init__(self, final: Path) -> None:
+        self._final = final
+        final.parent.mkdir(parents=True, exist_ok=True)
+        self._staging = Path(tempfile.mkdtemp(prefix=".staging-", dir=final.parent))
+
+    def __enter__(self) -> Path:
+        return self._staging
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        if error is None:
+            self._staging.chmod(0o755)
+            try:
+                self._staging.rename(self._final)
+            except OSError:
+                if not self._final.is_dir():
+                    raise
+        shutil.rmtree(self._staging, ignore_errors=True)
+
+
+def _forget_old(directory: Path) -> None:
+    packages = [path for path in directory.iterdir() if not path.name.startswith(".staging-")]
+    packages.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in packages[_KEPT:]:
+        shutil.rmtree(path, ignore_errors=True)

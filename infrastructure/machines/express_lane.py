@@ -1,0 +1,56 @@
+"""The high-volume lane: an Express machine that takes uploads in, and promotes to the pipeline what fails.
+
+An Express execution sends no status-change event, can't be listed and can't be re-driven, so nothing may end in one
+but what went well. Its log tells of those that could not even promote their object, and of no other.
+"""
+
+from __future__ import annotations
+
+import json
+
+from aws_cdk import aws_events as events
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from infrastructure.machines import definitions
+from infrastructure.machines.machine import Machine
+from infrastructure.machines.pipeline import TaskFunctions, substitutions
+from infrastructure.protection import permissions
+from infrastructure.protection.encryption import Keys
+from infrastructure.settings.config import ExecutionLogLevel, StageConfig
+
+
+class ExpressLane(Construct):
+    """`machine`: what an upload starts."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        config: StageConfig,
+        tasks: TaskFunctions,
+        catalog_bus: events.IEventBus,
+        pipeline: sfn.IStateMachine,
+        keys: Keys,
+    ) -> None:
+        super().__init__(scope, id)
+        self.machine = Machine(
+            self,
+            name=f"{config.stack_name}-ExpressLane",
+            definition=json.dumps(definitions.express_lane(), indent=2, ensure_ascii=False),
+            substitutions={
+                **substitutions(tasks, catalog_bus),
+                "ObjectPipelineArn": pipeline.state_machine_arn,
+            },
+            statements=[
+                *permissions.invoke(list(tasks.all)),
+                *permissions.put_events(catalog_bus),
+                *permissions.start_executions(pipeline.state_machine_arn),
+            ],
+            config=config,
+            keys=keys,
+            kind=sfn.StateMachineType.EXPRESS,
+            # At ALL an execution would log ten kilobytes, which costs more than the execution.
+            log_level=ExecutionLogLevel.ERROR,
+        ).machine

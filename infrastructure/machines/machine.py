@@ -1,0 +1,95 @@
+"""A Carefile state machine: encrypted, traced, logged without data, with a role of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from aws_cdk import Aws, Fn, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from infrastructure.functions.operations import ServiceRole, log_group
+from infrastructure.protection import permissions
+from infrastructure.protection.accepted import accept
+from infrastructure.protection.encryption import Keys, as_it_is
+from infrastructure.settings.config import ExecutionLogLevel, StageConfig
+
+_KEPT_BY_THE_SERVICE = (
+    "Step Functions itself keeps every step of every execution for 90 days, encrypted and open to who may read "
+    "records; CloudTrail names who started it. The log holds what failed. A copy of the steps that went well, without "
+    "their data, would say nothing more; a stage that has to keep it for longer sets execution_log_level to ALL."
+)
+_KEPT_ELSEWHERE = (
+    "What fails here is run again by the object pipeline, whose every step is kept for 90 days, or it is logged and an "
+    "alarm goes off. Of what went well the functions' log lines tell each step under the execution's name, and the "
+    "catalog entry what was filed, when and by which execution. A log of all steps, without data, would say no more."
+)
+
+
+class Machine:
+    """Puts the role, the log group and the machine of this name into a construct. The log never holds data."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        name: str,
+        definition: str,
+        substitutions: Mapping[str, str],
+        statements: Sequence[permissions.Permission],
+        config: StageConfig,
+        keys: Keys,
+        kind: sfn.StateMachineType = sfn.StateMachineType.STANDARD,
+        log_level: ExecutionLogLevel | None = None,
+    ) -> None:
+        level = log_level or config.execution_log_level
+        # Named, because its own key and role have to name it before it exists.
+        self.name = name
+        role = ServiceRole(
+            scope,
+            "Role",
+            principal=iam.ServicePrincipal(
+                "states.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
+            ),
+            statements=[
+                *statements,
+                *permissions.encrypt_executions(Stack.of(scope), name, keys.records),
+                *permissions.deliver_logs(),
+                *permissions.trace(),
+            ],
+        )
+        self.machine = sfn.StateMachine(
+            scope,
+            "StateMachine",
+            state_machine_name=name,
+            state_machine_type=kind,
+            definition_body=sfn.DefinitionBody.from_string(definition),
+            definition_substitutions=dict(substitutions),
+            role=role.fixed,
+            encryption_configuration=sfn.CustomerManagedEncryptionConfiguration(
+                as_it_is(scope, keys.records)
+            ),
+            logs=sfn.LogOptions(
+                destination=log_group(
+                    scope,
+                    "Logs",
+                    config=config,
+                    key=keys.operations,
+                    # Under this prefix the account's one log resource policy does not grow with every
+                    # machine. The stack's own id keeps a retained group out of a later stack's way.
+                    name=f"/aws/vendedlogs/states/{name}-{_stack_guid()}",
+                ),
+                level=sfn.LogLevel(level.value),
+                include_execution_data=False,
+            ),
+            tracing_enabled=True,
+        )
+        role.must_be_ready_for(self.machine)
+        if level is ExecutionLogLevel.ERROR:
+            kept = kind is sfn.StateMachineType.STANDARD
+            accept(self.machine, ["AwsSolutions-SF1"], _KEPT_BY_THE_SERVICE if kept else _KEPT_ELSEWHERE)
+
+
+def _stack_guid() -> str:
+    return Fn.select(2, Fn.split("/", Aws.STACK_ID))

@@ -1,0 +1,150 @@
+"""The object pipeline: its four functions and the state machine that runs them.
+
+The machine is `statemachines/object_pipeline.asl.json`, taken as it stands: only its `${…}` are filled in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aws_cdk import Duration
+from aws_cdk import aws_events as events
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infrastructure.functions.function import CarefileFunction, FunctionSettings
+from infrastructure.machines.machine import Machine
+from infrastructure.protection import permissions
+from infrastructure.protection.encryption import Keys
+from infrastructure.settings.config import PROJECT_ROOT
+from infrastructure.storage.buckets import Storage
+from infrastructure.storage.catalog import Catalog
+
+DEFINITION = PROJECT_ROOT / "statemachines" / "object_pipeline.asl.json"
+
+
+def intake_environment(settings: FunctionSettings, storage: Storage) -> dict[str, str]:
+    """What every function of an intake is told of the buckets, and of what is to be waited for."""
+    return {
+        **({"MALWARE_SCAN": "true"} if settings.config.malware_scan else {}),
+        "LANDING_BUCKETS": ",".join(bucket.bucket_name for bucket in storage.arrivals),
+        "PROCESSED_BUCKET": storage.processed.bucket_name,
+        "SESSION_PREFIX": settings.config.session_prefix,
+    }
+
+
+class TaskFunctions(Construct):
+    """One function for each Task state of the machine, named after it."""
+
+    def __init__(
+        self, scope: Construct, id: str, *, settings: FunctionSettings, storage: Storage, catalog: Catalog
+    ) -> None:
+        super().__init__(scope, id)
+        environment = intake_environment(settings, storage)
+        with_ledger = {**environment, "LEDGER_TABLE": catalog.ledger.table_name}
+        # The newest version that was found clean may be any.
+        scanned = permissions.list_versions(*storage.arrivals) if settings.config.malware_scan else []
+        to_normalise = {
+            **with_ledger,
+            "PSEUDONYM_SECRET_ARN": catalog.pseudonym_secret.secret_arn,
+            "LAYOUT_SHARED": "true" if settings.config.layout_shared else "false",
+        }
+
+        self.classify_object = CarefileFunction(
+            self,
+            "ClassifyObject",
+            settings=settings,
+            module="classify_object",
+            description="Decides kind and patient of a landing object, with the evidence",
+            memory_mb=256,
+            timeout=Duration.seconds(30),
+            environment=with_ledger,
+            statements=[
+                *permissions.read_objects(*storage.arrivals),
+                *permissions.write_object_tags(*storage.arrivals),
+                *permissions.update_items(catalog.ledger),
+                *scanned,
+            ],
+        ).function
+        # Both may do the same: a later round of an intake may find that the object changed its kind. Half of the memory
+        # is for the process that reads a document (`lambdas/readers/limits.py`).
+        self.normalise_document, self.normalise_session = (
+            CarefileFunction(
+                self,
+                id,
+                settings=settings,
+                module=module,
+                description=description,
+                memory_mb=512,
+                timeout=Duration.minutes(15),
+                environment=to_normalise,
+                statements=[
+                    *permissions.read_objects(*storage.arrivals),
+                    *permissions.read_object_tags(*storage.arrivals),
+                    *permissions.write_layout(storage.processed, settings.config.session_prefix),
+                    *permissions.update_items(catalog.ledger),
+                    *permissions.read_secret(catalog.pseudonym_secret),
+                    *scanned,
+                ],
+            ).function
+            for id, module, description in (
+                ("NormaliseDocument", "normalise_document", "Files a document in the processed layout"),
+                ("NormaliseSession", "normalise_session", "Files a session in the processed layout"),
+            )
+        )
+        self.tag_object = CarefileFunction(
+            self,
+            "TagObject",
+            settings=settings,
+            module="tag_object",
+            description="Tags the landing version with how its intake ended",
+            memory_mb=256,
+            timeout=Duration.seconds(30),
+            environment=with_ledger,
+            statements=[
+                *permissions.write_object_tags(*storage.arrivals),
+                *permissions.tell_absent(*storage.arrivals),
+                *permissions.update_items(catalog.ledger),
+            ],
+        ).function
+
+    @property
+    def all(self) -> Sequence[lambda_.IFunction]:
+        return (self.classify_object, self.normalise_document, self.normalise_session, self.tag_object)
+
+
+class ObjectPipeline(Construct):
+    """The pipeline's own machine, where every execution is seen and can be re-driven."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        settings: FunctionSettings,
+        tasks: TaskFunctions,
+        catalog_bus: events.IEventBus,
+        keys: Keys,
+    ) -> None:
+        super().__init__(scope, id)
+        made = Machine(
+            self,
+            name=f"{settings.config.stack_name}-ObjectPipeline",
+            definition=DEFINITION.read_text(encoding="utf-8"),
+            substitutions=substitutions(tasks, catalog_bus),
+            statements=[*permissions.invoke(list(tasks.all)), *permissions.put_events(catalog_bus)],
+            config=settings.config,
+            keys=keys,
+        )
+        self.name, self.machine = made.name, made.machine
+
+
+def substitutions(tasks: TaskFunctions, catalog_bus: events.IEventBus) -> dict[str, str]:
+    """What stands for the placeholders in the pipeline's states."""
+    return {
+        "ClassifyObjectArn": tasks.classify_object.function_arn,
+        "NormaliseDocumentArn": tasks.normalise_document.function_arn,
+        "NormaliseSessionArn": tasks.normalise_session.function_arn,
+        "TagObjectArn": tasks.tag_object.function_arn,
+        "CatalogBusName": catalog_bus.event_bus_name,
+    }

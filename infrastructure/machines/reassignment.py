@@ -1,0 +1,84 @@
+"""The reassignment: three functions, and a machine whose objects go through the pipeline's own states.
+
+The definition is composed at synthesis of `statemachines/reassign_patient.asl.json` and the pipeline's. The three
+functions decide, list and look; what is moved is moved by the pipeline's functions.
+"""
+
+from __future__ import annotations
+
+import json
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_events as events
+from constructs import Construct
+
+from infrastructure.functions.function import CarefileFunction, FunctionSettings
+from infrastructure.machines import definitions
+from infrastructure.machines.machine import Machine
+from infrastructure.machines.pipeline import TaskFunctions, intake_environment, substitutions
+from infrastructure.protection import permissions
+from infrastructure.protection.encryption import Keys
+from infrastructure.storage.buckets import Storage
+from infrastructure.storage.catalog import Catalog
+
+LABEL = "Objects"  # of the Map state, in the file
+_FUNCTIONS = (
+    ("AssignPatient", "assign_patient", "Records whose a session or a document is"),
+    ("ListObjects", "list_objects", "Lists the landing objects of an assigned session"),
+    ("VerifyMove", "verify_move", "Sees that nothing of what was assigned stayed where it was"),
+)
+
+
+class Reassignment(Construct):
+    """Moves a session or a document to the patient it belongs to."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        settings: FunctionSettings,
+        keys: Keys,
+        storage: Storage,
+        catalog: Catalog,
+        tasks: TaskFunctions,
+        catalog_bus: events.IEventBus,
+    ) -> None:
+        super().__init__(scope, id)
+        config = settings.config
+        self.functions = tuple(
+            CarefileFunction(
+                self,
+                id,
+                settings=settings,
+                module=module,
+                description=description,
+                memory_mb=256,
+                timeout=Duration.seconds(120),
+                environment={
+                    **intake_environment(settings, storage),
+                    "LEDGER_TABLE": catalog.ledger.table_name,
+                },
+                statements=[
+                    *permissions.list_versions(*storage.arrivals),
+                    *permissions.read_layout(storage.processed, config.session_prefix),
+                    *permissions.update_items(catalog.ledger),
+                ],
+            ).function
+            for id, module, description in _FUNCTIONS
+        )
+        name = f"{config.stack_name}-ReassignPatient"
+        arns = {f"{id}Arn": f.function_arn for (id, _, _), f in zip(_FUNCTIONS, self.functions, strict=True)}
+        self.machine = Machine(
+            self,
+            name=name,
+            definition=json.dumps(definitions.reassign_patient(), ensure_ascii=False),
+            substitutions={**substitutions(tasks, catalog_bus), **arns},
+            statements=[
+                *permissions.invoke([*tasks.all, *self.functions]),
+                *permissions.put_events(catalog_bus),
+                *permissions.run_children(Stack.of(self), name, [LABEL]),
+            ],
+            config=config,
+            keys=keys,
+        ).machine

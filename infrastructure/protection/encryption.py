@@ -1,0 +1,100 @@
+"""The customer-managed keys: one for what names or describes a patient, one for what never may.
+
+Both rotate every year and follow the stage's removal policy.
+"""
+
+from __future__ import annotations
+
+from aws_cdk import Aws, Duration, RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from infrastructure.settings.config import StageConfig
+
+
+def removal_policy(config: StageConfig) -> RemovalPolicy:
+    """The stage's removal policy in the CDK's words."""
+    return RemovalPolicy.RETAIN if config.retains else RemovalPolicy.DESTROY
+
+
+def as_it_is(scope: Construct, key: kms.IKey) -> kms.IKey:
+    """The key, for a construct that would otherwise add wide statements of its own to the key's policy."""
+    return kms.Key.from_key_arn(scope, "RecordsKey", key.key_arn)
+
+
+class Keys(Construct):
+    """`records`: objects, tables, events, executions, dead letters. `operations`: logs and alarms."""
+
+    def __init__(self, scope: Construct, id: str, *, config: StageConfig) -> None:
+        super().__init__(scope, id)
+        self.records = self._key(config, "Records", "patient records, their events and their executions")
+        self.operations = self._key(config, "Operations", "logs and alarms, which hold no patient data")
+
+        # EventBridge keeps what comes over the buses in archives, and puts what nobody takes into encrypted queues.
+        self.records.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="ArchivesAndDeadLettersOfEventBridge",
+                principals=[iam.ServicePrincipal("events.amazonaws.com")],
+                actions=[
+                    "kms:Decrypt",
+                    "kms:DescribeKey",
+                    "kms:GenerateDataKey",
+                    "kms:ReEncryptFrom",
+                    "kms:ReEncryptTo",
+                ],
+                resources=["*"],
+                conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+            )
+        )
+        # What Step Functions logs of an execution is under this key on its way to the log group.
+        self.records.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="LogDeliveryOfStepFunctions",
+                principals=[iam.ServicePrincipal("delivery.logs.amazonaws.com")],
+                actions=["kms:Decrypt"],
+                resources=["*"],
+                conditions={
+                    "StringLike": {
+                        "kms:EncryptionContext:SourceArn": (
+                            f"arn:{Aws.PARTITION}:logs:{Aws.REGION}:{Aws.ACCOUNT_ID}:*"
+                        )
+                    }
+                },
+            )
+        )
+        self.operations.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="LogGroupsOfThisAccount",
+                principals=[iam.ServicePrincipal(f"logs.{Aws.REGION}.amazonaws.com")],
+                actions=["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"],
+                resources=["*"],
+                conditions={
+                    "ArnLike": {
+                        "kms:EncryptionContext:aws:logs:arn": (
+                            f"arn:{Aws.PARTITION}:logs:{Aws.REGION}:{Aws.ACCOUNT_ID}:log-group:*"
+                        )
+                    }
+                },
+            )
+        )
+        self.operations.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="AlarmsOfThisAccount",
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                resources=["*"],
+                conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+            )
+        )
+
+    def _key(self, config: StageConfig, id: str, holds: str) -> kms.Key:
+        return kms.Key(
+            self,
+            id,
+            alias=f"alias/carefile-{config.stage}-{id.lower()}",
+            description=f"Carefile {config.stage}: {holds}",
+            enable_key_rotation=True,
+            pending_window=Duration.days(30),
+            removal_policy=removal_policy(config),
+        )

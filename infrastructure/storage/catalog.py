@@ -1,0 +1,97 @@
+"""What Carefile remembers: the catalog, the ledger of destinations, and the secret behind pseudonyms.
+
+The catalog can be made again from the processed bucket (`carefile catalog rebuild`); the ledger cannot, and neither
+can the secret.
+"""
+
+from __future__ import annotations
+
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from infrastructure.protection.accepted import accept, security_rules
+from infrastructure.protection.encryption import as_it_is, removal_policy
+from infrastructure.settings.config import StageConfig
+
+PATIENT_INDEX = "by-patient"
+# What a list of a patient's documents and sessions shows. Every kilobyte more is paid at every change.
+_LISTED = (
+    "reason", "kind", "revision", "session_id", "landing_bucket", "landing_key", "landing_version", "modified",
+    "bucket", "prefix", "key", "size", "objects", "messages", "agents", "first_activity", "last_activity",
+    "execution", "cataloged_at",
+)  # fmt: skip
+
+# What else there is of a table that has no backup.
+_WITHOUT_BACKUP = {
+    "CatalogTable": "It can be built again from the processed bucket alone (carefile catalog rebuild).",
+    "LedgerTable": "No role of the stack can delete an entry; what holds at present stands in the manifests too.",
+}
+
+
+class Catalog(Construct):
+    """`table`: one item a source object, and one a session. `ledger`: every destination a source ever had.
+    `pseudonym_secret`."""
+
+    def __init__(self, scope: Construct, id: str, *, config: StageConfig, key: kms.IKey) -> None:
+        super().__init__(scope, id)
+        # The sessions' entries follow the entries of their objects by the stream.
+        self.table = self._table(
+            "CatalogTable", config, key, stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES
+        )
+        self.table.add_global_secondary_index(
+            index_name=PATIENT_INDEX,
+            partition_key=_text_attribute("patient_ref_key"),
+            sort_key=_text_attribute("listed_at"),
+            projection_type=dynamodb.ProjectionType.INCLUDE,
+            non_key_attributes=list(_LISTED),
+        )
+        self.ledger = self._table("LedgerTable", config, key)
+        # Another value would give every patient another pseudonym in the tags, so it is never rotated.
+        self.pseudonym_secret = secretsmanager.Secret(
+            self,
+            "PseudonymSecret",
+            description=f"Carefile {config.stage}: the key of the pseudonyms in object tags",
+            encryption_key=as_it_is(self, key),
+            generate_secret_string=secretsmanager.SecretStringGenerator(
+                password_length=64, exclude_punctuation=True
+            ),
+            removal_policy=removal_policy(config),
+        )
+        accept(
+            self.pseudonym_secret,
+            ["AwsSolutions-SMG4", *security_rules("SecretsManagerRotationEnabled")],
+            "It is the key of the pseudonyms in object tags, no credential: it opens nothing. Another value would give "
+            "every patient a second pseudonym, and rules and reports by tag would see two patients.",
+        )
+
+    def _table(
+        self, id: str, config: StageConfig, key: kms.IKey, stream: dynamodb.StreamViewType | None = None
+    ) -> dynamodb.Table:
+        table = dynamodb.Table(
+            self,
+            id,
+            partition_key=_text_attribute("source_id"),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            stream=stream,
+            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
+            encryption_key=key,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            deletion_protection=config.retains,
+            removal_policy=removal_policy(config),
+        )
+        if not config.backup:
+            accept(
+                table,
+                security_rules("DynamoDBInBackupPlan"),
+                "The stage has chosen so (setting backup). Point-in-time recovery brings back any second of the last "
+                f"35 days. {_WITHOUT_BACKUP[id]}",
+            )
+        return table
+
+
+def _text_attribute(name: str) -> dynamodb.Attribute:
+    return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)

@@ -1,0 +1,1 @@
+"""Alarms, dashboard, metrics, traces and saved queries."""

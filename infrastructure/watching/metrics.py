@@ -1,0 +1,229 @@
+"""The metrics that the alarms and the dashboard look at, each with exactly the dimensions it is emitted with.
+
+Ours are written by the functions (`lambdas/adapters/measures.py`), the others by AWS. A test holds both against what
+the functions really write and against AWS's own lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from aws_cdk import Duration, Fn
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
+
+from infrastructure.functions.function import METRICS_NAMESPACE
+
+PERIOD = Duration.minutes(5)
+SUM, MAXIMUM = "Sum", "Maximum"
+# List prices in US dollars, us-east-1: what an object costs in states and functions. Requests come on top.
+STATE_TRANSITION = 0.000025
+TRANSITIONS = 5
+INVOCATION = 0.0000002
+GIGABYTE_SECOND = 0.0000133334
+EXPRESS_REQUEST = 0.000001
+EXPRESS_MILLISECOND = (
+    0.00001667 * 64 / 1024 / 1000
+)  # of the least memory that is billed, which these states need
+
+
+def ours(stage: str, name: str, statistic: str, *, label: str | None = None) -> cloudwatch.Metric:
+    """A metric of ours that has the stage for its only dimension."""
+    return cloudwatch.Metric(
+        namespace=METRICS_NAMESPACE,
+        metric_name=name,
+        dimensions_map={"stage": stage},
+        statistic=statistic,
+        period=PERIOD,
+        label=label,
+    )
+
+
+def failures(stage: str, error: str) -> cloudwatch.Metric:
+    """How many executions failed with this error."""
+    return cloudwatch.Metric(
+        namespace=METRICS_NAMESPACE,
+        metric_name="Failures",
+        dimensions_map={"stage": stage, "error": error},
+        statistic=SUM,
+        period=PERIOD,
+    )
+
+
+def each(stage: str, name: str, dimensions: Sequence[str]) -> cloudwatch.MathExpression:
+    """Every series of a metric of ours, one for each value of these dimensions."""
+    return _expression(_search(stage, name, dimensions), {}, label="")
+
+
+def total(stage: str, name: str, dimensions: Sequence[str], *, label: str) -> cloudwatch.MathExpression:
+    """The sum of all series of a metric of ours."""
+    return _expression(f"SUM({_search(stage, name, dimensions)})", {}, label=label)
+
+
+def share(
+    stage: str, part: str, whole: str, dimensions: Sequence[str], *, label: str
+) -> cloudwatch.MathExpression:
+    """One metric of ours in percent of another."""
+    sums = [f"SUM({_search(stage, name, dimensions)})" for name in (part, whole)]
+    return _expression(f"100 * {sums[0]} / {sums[1]}", {}, label=label)
+
+
+def _search(stage: str, name: str, dimensions: Sequence[str]) -> str:
+    names = ",".join([METRICS_NAMESPACE, *sorted([*dimensions, "stage"])])
+    return f"SEARCH('{{{names}}} MetricName=\"{name}\" stage=\"{stage}\"', 'Sum')"
+
+
+def of_machine(
+    machine: sfn.IStateMachine, name: str, statistic: str = SUM, *, label: str | None = None
+) -> cloudwatch.Metric:
+    return cloudwatch.Metric(
+        namespace="AWS/States",
+        metric_name=name,
+        dimensions_map={"StateMachineArn": machine.state_machine_arn},
+        statistic=statistic,
+        period=PERIOD,
+        label=label,
+    )
+
+
+def of_function(
+    function: lambda_.IFunction, name: str, statistic: str = SUM, *, label: str | None = None
+) -> cloudwatch.Metric:
+    return cloudwatch.Metric(
+        namespace="AWS/Lambda",
+        metric_name=name,
+        dimensions_map={"FunctionName": function.function_name},
+        statistic=statistic,
+        period=PERIOD,
+        label=label,
+    )
+
+
+def of_queue(queue: sqs.IQueue, name: str, *, label: str | None = None) -> cloudwatch.Metric:
+    return cloudwatch.Metric(
+        namespace="AWS/SQS",
+        metric_name=name,
+        dimensions_map={"QueueName": queue.queue_name},
+        statistic=MAXIMUM,
+        period=PERIOD,
+        label=label,
+    )
+
+
+def of_table(table: dynamodb.ITable, name: str, *, label: str) -> cloudwatch.Metric:
+    return cloudwatch.Metric(
+        namespace="AWS/DynamoDB",
+        metric_name=name,
+        dimensions_map={"TableName": table.table_name},
+        statistic=SUM,
+        period=PERIOD,
+        label=label,
+    )
+
+
+def of_rule(rule: events.IRule, name: str, *, label: str) -> cloudwatch.Metric:
+    resource = rule.node.default_child
+    assert isinstance(resource, events.CfnRule)  # noqa: S101 - narrows the type
+    bus = resource.event_bus_name
+    # The name of a rule on a bus of ours is its bus's and its own to CloudFormation; its ARN ends in its own.
+    dimensions = {"RuleName": Fn.select(2 if bus else 1, Fn.split("/", rule.rule_arn))}
+    return cloudwatch.Metric(
+        namespace="AWS/Events",
+        metric_name=name,
+        dimensions_map=dimensions | ({"EventBusName": bus} if bus else {}),
+        statistic=SUM,
+        period=PERIOD,
+        label=label,
+    )
+
+
+Using = dict[str, cloudwatch.IMetric]
+_BADLY = ("Failed", "TimedOut", "Aborted")
+
+
+def _badly(machine: sfn.IStateMachine, prefix: str = "", ends: Sequence[str] = _BADLY) -> tuple[str, Using]:
+    """How many executions did not succeed, and the metrics that this is made of. AWS writes no zeros."""
+    using: Using = {f"{prefix}{end.lower()}": of_machine(machine, f"Executions{end}") for end in ends}
+    return f"({' + '.join(f'FILL({each}, 0)' for each in using)})", using
+
+
+def ended_badly(machine: sfn.IStateMachine, name: str) -> cloudwatch.MathExpression:
+    """The executions that did not succeed."""
+    badly, using = _badly(machine, name.lower())
+    return _expression(badly, using, label=f"{name} failed")
+
+
+def failure_ratio(
+    machine: sfn.IStateMachine, express: sfn.IStateMachine | None = None, *, least: int
+) -> cloudwatch.MathExpression:
+    """The failed intakes in percent of the ended ones; nothing while fewer than `least` ended.
+
+    On the express lane an upload that goes well ends there and nowhere else. One that is promoted ends on both, so of
+    the two lanes the one that ended more says how many intakes there were: to add them would halve the ratio when all
+    fail.
+    """
+    badly, using = _badly(machine)
+    ended = f"({badly} + FILL(succeeded, 0))"
+    using |= {"succeeded": of_machine(machine, "ExecutionsSucceeded")}
+    if express:
+        lost, of_express = _badly(express, "express", _BADLY[:2])  # nobody can abort one
+        there = f"({lost} + FILL(expresssucceeded, 0))"
+        using |= of_express | {"expresssucceeded": of_machine(express, "ExecutionsSucceeded")}
+        badly, ended = f"({badly} + {lost})", f"IF({there} > {ended}, {there}, {ended})"
+    return _expression(f"IF({ended} >= {least}, 100 * {badly} / {ended}, 0)", using, label="failed of 100")
+
+
+def cost(
+    stage: str,
+    machine: sfn.IStateMachine,
+    express: sfn.IStateMachine | None,
+    functions: Sequence[lambda_.Function],
+) -> cloudwatch.MathExpression:
+    """Dollars a thousand objects: the lanes' executions and the functions, at list price.
+
+    The objects are the intakes that ended, on whatever way, as the functions are called for all of them. Of a
+    backfill's objects there is no metric of the executions, which cost two dollars a million.
+    """
+    using: Using = {"started": of_machine(machine, "ExecutionsStarted")}
+    terms = [f"FILL(started, 0) * {TRANSITIONS * STATE_TRANSITION:.6f}"]
+    if express:
+        using |= {
+            "express": of_machine(express, "ExecutionsStarted"),
+            "billed": of_machine(express, "ExpressExecutionBilledDuration"),
+        }
+        terms += [
+            f"FILL(express, 0) * {EXPRESS_REQUEST:.6f}",
+            f"FILL(billed, 0) * {EXPRESS_MILLISECOND:.12f}",
+        ]
+    for number, function in enumerate(functions):
+        memory = _memory(function)
+        using |= {
+            f"calls{number}": of_function(function, "Invocations"),
+            f"millis{number}": of_function(function, "Duration"),
+        }
+        price = GIGABYTE_SECOND * memory / 1024 / 1000
+        terms.append(f"FILL(calls{number}, 0) * {INVOCATION:.7f} + FILL(millis{number}, 0) * {price:.12f}")
+    objects = f"SUM({_search(stage, 'Intakes', ('disposition', 'kind'))})"
+    return _expression(f"1000 * ({' + '.join(terms)}) / {objects}", using, label="USD a thousand")
+
+
+def _memory(function: lambda_.Function) -> float:
+    resource = function.node.default_child
+    assert isinstance(resource, lambda_.CfnFunction)  # noqa: S101 - narrows the type
+    assert resource.memory_size is not None  # noqa: S101 - every function of ours says it
+    return resource.memory_size
+
+
+def _expression(
+    expression: str,
+    using: Mapping[str, cloudwatch.IMetric],
+    *,
+    label: str,
+) -> cloudwatch.MathExpression:
+    return cloudwatch.MathExpression(
+        expression=expression, using_metrics=dict(using), label=label, period=PERIOD
+    )

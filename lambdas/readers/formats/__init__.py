@@ -1,0 +1,1 @@
+"""One room a format: its reader and what only that format needs."""

@@ -1,0 +1,1 @@
+"""CDA documents, C-CDA among them."""

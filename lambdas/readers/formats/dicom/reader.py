@@ -1,0 +1,235 @@
+"""DICOM: patient, study, series, equipment and image as records, the text of structured reports, and whose it is.
+
+Read by pydicom, and only the elements named here: private ones are passed over, pixels are never looked at, so the
+first bytes of a large file are enough.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from carefile.core.documents.extraction import PatientCandidate, Reason
+from lambdas.readers.base import NotThisFormatError, Reader, Source
+from lambdas.readers.draft import Draft
+from lambdas.readers.formats.dicom.report import tell_report
+from lambdas.readers.formats.dicom.values import person, texts, texts_or_raise, told
+from lambdas.readers.hl7_values import joined, moment
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+_CLAIMS = ("dcm", "dicom", "dic", "application/dicom")
+_WITHOUT_PREAMBLE = (
+    b"\x02\x00\x00\x00",
+    b"\x08\x00\x00\x00",
+    b"\x08\x00\x05\x00",
+    b"\x08\x00\x08\x00",
+    b"\x08\x00\x16\x00",
+)
+_LAST_OF_PATIENT = 0x0010FFFF
+
+# Type of record, and what it holds: label, and the elements that tell it.
+_RECORDS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
+    (
+        "Patient",
+        (
+            ("name", "PatientName"),
+            ("identifier", "PatientID"),
+            ("issuer", "IssuerOfPatientID"),
+            ("birth date", "PatientBirthDate"),
+            ("sex", "PatientSex"),
+            ("age", "PatientAge"),
+            ("size", "PatientSize"),
+            ("weight", "PatientWeight"),
+            ("comment", "PatientComments"),
+        ),
+    ),
+    (
+        "Study",
+        (
+            ("what", "StudyDescription"),
+            ("when", "StudyDate StudyTime"),
+            ("accession number", "AccessionNumber"),
+            ("study id", "StudyID"),
+            ("institution", "InstitutionName"),
+            ("referring", "ReferringPhysicianName"),
+            ("uid", "StudyInstanceUID"),
+        ),
+    ),
+    (
+        "Series",
+        (
+            ("modality", "Modality"),
+            ("what", "SeriesDescription"),
+            ("when", "SeriesDate SeriesTime"),
+            ("number", "SeriesNumber"),
+            ("body part", "BodyPartExamined"),
+            ("side", "Laterality"),
+            ("protocol", "ProtocolName"),
+            ("performed by", "PerformingPhysicianName"),
+            ("operator", "OperatorsName"),
+            ("uid", "SeriesInstanceUID"),
+        ),
+    ),
+    (
+        "Equipment",
+        (
+            ("manufacturer", "Manufacturer"),
+            ("model", "ManufacturerModelName"),
+            ("station", "StationName"),
+            ("software", "SoftwareVersions"),
+        ),
+    ),
+    (
+        "Image",
+        (
+            ("kind", "SOPClassUID"),
+            ("when", "ContentDate ContentTime"),
+            ("number", "InstanceNumber"),
+            ("type", "ImageType"),
+            ("rows", "Rows"),
+            ("columns", "Columns"),
+            ("frames", "NumberOfFrames"),
+            ("pixel spacing", "PixelSpacing"),
+            ("slice thickness", "SliceThickness"),
+            ("colours", "PhotometricInterpretation"),
+            ("comment", "ImageComments"),
+            ("title", "DocumentTitle"),
+            ("holds", "MIMETypeOfEncapsulatedDocument"),
+        ),
+    ),
+)
+_SEQUENCES = (
+    *("IssuerOfPatientIDQualifiersSequence", "OtherPatientIDs", "OtherPatientIDsSequence"),
+    "GroupOfPatientsIdentificationSequence",
+    *("DirectoryRecordSequence", "ContentSequence", "ConceptNameCodeSequence", "ValueType"),
+)
+
+
+def _recognises(source: Source) -> bool:
+    if source.data[128:132] == b"DICM":
+        return True
+    return source.is_called(*_CLAIMS) and source.data.startswith(_WITHOUT_PREAMBLE)
+
+
+def _read(source: Source, draft: Draft) -> None:
+    import pydicom
+    from pydicom import config
+
+    config.settings.reading_validation_mode = config.IGNORE
+    wanted = [name for _, fields in _RECORDS for _, names in fields for name in names.split()]
+    try:
+        data = pydicom.dcmread(
+            io.BytesIO(source.data), stop_before_pixels=True, force=True, specific_tags=[*wanted, *_SEQUENCES]
+        )
+    except MemoryError:
+        raise
+    except Exception:
+        if source.data[128:132] != b"DICM":
+            raise NotThisFormatError from None
+        _damaged(draft)
+        return
+    if not data:
+        if source.data[128:132] != b"DICM":
+            raise NotThisFormatError
+        draft.reason = Reason.NO_TEXT
+        draft.candidates_complete = False
+        draft.warn("no-text", "The document holds none of the elements that are read.")
+        return
+    # What comes last may be cut in the middle, and half an identifier is another patient's.
+    if max(data.keys()) <= _LAST_OF_PATIENT:
+        draft.candidates_complete = False
+    _tell_facts(data, draft)
+    for type_, fields in _RECORDS:
+        if pairs := [(label, text) for label, names in fields if (text := _field(data, names))]:
+            draft.entity(type_, "data set", pairs)
+    _tell_patient(data, "", draft)
+    _tell_directory(data, draft)
+    tell_report(data, draft)
+    if told(data, "MIMETypeOfEncapsulatedDocument"):
+        draft.warn("attachment", "The document holds an attachment that is not read.")
+
+
+def _damaged(draft: Draft) -> None:
+    draft.reason = Reason.DAMAGED
+    draft.candidates_complete = False
+    draft.warn("damaged", "The document is damaged. Its content cannot be read.")
+
+
+def _tell_facts(data: Dataset, draft: Draft) -> None:
+    draft.fact("modality", told(data, "Modality"))
+    draft.fact("created", moment(joined(texts(data, "StudyDate"))))
+    syntax = getattr(getattr(data, "file_meta", None), "TransferSyntaxUID", None)
+    draft.fact("transfer syntax", str(getattr(syntax, "name", "") or ""))
+
+
+def _field(data: Dataset, names: str) -> str:
+    """One element; of a date and its time both in one."""
+    first, _, second = names.partition(" ")
+    if not second:
+        return told(data, first)
+    return moment("".join(texts(data, first)[:1]) + "".join(texts(data, second)[:1]).split(".")[0])
+
+
+def _tell_patient(data: Dataset, place: str, draft: Draft) -> None:
+    """PatientID speaks; what else the patient is called elsewhere is told, too, and decides nothing without it. A
+    group's PatientID is nobody's, and each of its members a patient."""
+    scope = f"{place}patient"
+    is_group = "GroupOfPatientsIdentificationSequence" in data
+    is_named = bool(told(data, "PatientID")) and not is_group
+    _tell_id(data, "PatientID", f"{place}(0010,0020)", 0, scope, draft, is_doubtful=not is_named)
+    _tell_id(data, "OtherPatientIDs", f"{place}(0010,1000)", 1, scope, draft, is_doubtful=not is_named)
+    for number, item in enumerate(_items(data, "OtherPatientIDsSequence"), 1):
+        where = f"{place}(0010,1002)[{number}]"
+        _tell_id(item, "PatientID", where, 1, scope, draft, is_doubtful=not is_named)
+    for number, item in enumerate(_items(data, "GroupOfPatientsIdentificationSequence"), 1):
+        where = f"{place}(0010,0027)[{number}]"
+        _tell_id(item, "PatientID", where, 0, f"{scope} {number} of a group", draft, is_doubtful=True)
+
+
+def _tell_id(
+    data: Dataset, element: str, where: str, rank: int, scope: str, draft: Draft, *, is_doubtful: bool
+) -> None:
+    if element not in data:
+        return
+    try:
+        values = texts_or_raise(data, element)
+    except Exception:
+        draft.candidates_complete = False
+        return
+    if element == "PatientID":  # of one value: what separates several is a part of it, or a mistake
+        values, is_doubtful = ["\\".join(values)], is_doubtful or len(values) > 1
+    for value in values:
+        if value:
+            candidate = PatientCandidate(value, where, _issuer(data), rank, scope)
+            draft.candidate(candidate, is_doubtful=is_doubtful)
+
+
+def _issuer(data: Dataset) -> str | None:
+    for qualifiers in _items(data, "IssuerOfPatientIDQualifiersSequence"):
+        if universal := told(qualifiers, "UniversalEntityID"):
+            return universal
+    return told(data, "IssuerOfPatientID") or None
+
+
+def _tell_directory(data: Dataset, draft: Draft) -> None:
+    """The patients of a DICOMDIR. A directory lists what lies elsewhere, and never decides alone."""
+    number = 0
+    for record in _items(data, "DirectoryRecordSequence"):
+        if told(record, "DirectoryRecordType") == "PATIENT":
+            number += 1
+            draft.candidates_complete = False
+            draft.entity("Patient", f"directory {number}", [("name", person(record, "PatientName"))])
+            _tell_patient(record, f"directory {number}: ", draft)
+
+
+def _items(data: Dataset, sequence: str) -> Iterator[Any]:
+    try:
+        yield from data.get(sequence) or ()
+    except Exception:
+        return
+
+
+READER = Reader("dicom", "application/dicom", _recognises, _read, isolated=True)

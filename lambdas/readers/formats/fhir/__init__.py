@@ -1,0 +1,1 @@
+"""FHIR in JSON, JSON lines and XML."""

@@ -1,0 +1,186 @@
+"""What the segments of HL7 v2 say: for each a record, and for each of its fields how it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from lambdas.readers.formats.hl7v2.syntax import Segment
+from lambdas.readers.hl7_values import joined, moment
+from lambdas.readers.limits import MAX_CELL
+
+_Teller = Callable[[Segment, str], str]
+
+
+def in_full(segment: Segment, repetition: str) -> str:
+    return joined(segment.components(repetition))
+
+
+def coded(segment: Segment, repetition: str) -> str:
+    """A coded element: its text, else its code."""
+    code, text, *_ = [*segment.components(repetition), "", ""]
+    return text or code
+
+
+def time(segment: Segment, repetition: str) -> str:
+    return moment(segment.components(repetition)[0])
+
+
+def person(segment: Segment, repetition: str) -> str:
+    """A name: family, given, further names, suffix, prefix."""
+    family, given, further, suffix, prefix, *_ = [*segment.components(repetition), "", "", "", "", ""]
+    return joined((prefix, given, further, family, suffix))
+
+
+def staff(segment: Segment, repetition: str) -> str:
+    """A number and then a name."""
+    number, _, name = repetition.partition(segment.delimiters.component)
+    return person(segment, name) or segment.text(number)
+
+
+def identifier(segment: Segment, repetition: str) -> str:
+    number, _, _, authority, type_, *_ = [*segment.components(repetition), "", "", "", "", ""]
+    about = joined((type_, joined(segment.subcomponents(repetition, 4)[:1]) or authority), ", ")
+    return f"{number} ({about})" if about else number
+
+
+def address(segment: Segment, repetition: str) -> str:
+    street, other, city, state, postal_code, country, *_ = [*segment.components(repetition)[:6], *[""] * 6]
+    return joined((street, other, joined((postal_code, city)), state, country), ", ")
+
+
+def contact(segment: Segment, repetition: str) -> str:
+    """A telephone number or address of e-mail: as it is written, else put together from its parts."""
+    written, _, _, mail, *parts = [*segment.components(repetition), "", "", "", ""]
+    return written or mail or joined(parts)
+
+
+def organization(segment: Segment, repetition: str) -> str:
+    return joined(segment.subcomponents(repetition, 1)[:1]) or in_full(segment, repetition)
+
+
+def place(segment: Segment, repetition: str) -> str:
+    return joined(segment.components(repetition), ", ")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    type: str
+    fields: tuple[tuple[str, int, _Teller], ...]
+
+    def pairs(self, segment: Segment) -> Iterator[tuple[str, str]]:
+        for label, number, tell in self.fields:
+            if text := told(segment, number, tell):
+                yield label, text
+
+
+def told(segment: Segment, number: int, tell: _Teller, most: int = MAX_CELL) -> str:
+    """All repetitions of a field, or as many as a cell has room for."""
+    return joined((tell(segment, repetition) for repetition in segment.repetitions(number)), "; ", most)
+
+
+RECORDS = {
+    "MSH": Record(
+        "Message",
+        (
+            ("type", 9, place),
+            ("sent", 7, time),
+            ("from application", 3, organization),
+            ("from", 4, organization),
+            ("to application", 5, organization),
+            ("to", 6, organization),
+            ("control id", 10, in_full),
+            ("version", 12, in_full),
+        ),
+    ),
+    "EVN": Record("Event", (("what", 1, in_full), ("when", 2, time), ("occurred", 6, time))),
+    "PID": Record(
+        "Patient",
+        (
+            ("name", 5, person),
+            ("birth date", 7, time),
+            ("sex", 8, coded),
+            ("identifier", 3, identifier),
+            ("address", 11, address),
+            ("contact", 13, contact),
+            ("died", 29, time),
+        ),
+    ),
+    "NK1": Record("Next of kin", (("name", 2, person), ("relation", 3, coded), ("contact", 5, contact))),
+    "PV1": Record(
+        "Visit",
+        (
+            ("class", 2, coded),
+            ("location", 3, place),
+            ("attending", 7, staff),
+            ("referring", 8, staff),
+            ("visit number", 19, identifier),
+            ("admitted", 44, time),
+            ("discharged", 45, time),
+        ),
+    ),
+    "AL1": Record(
+        "Allergy",
+        (("substance", 3, coded), ("type", 2, coded), ("severity", 4, coded), ("reaction", 5, in_full)),
+    ),
+    "DG1": Record(
+        "Diagnosis", (("code", 3, in_full), ("what", 4, in_full), ("when", 5, time), ("type", 6, coded))
+    ),
+    "PR1": Record("Procedure", (("code", 3, coded), ("what", 4, in_full), ("when", 5, time))),
+    "IN1": Record("Insurance", (("plan", 2, coded), ("company", 4, in_full), ("insured", 16, person))),
+    "ORC": Record(
+        "Order", (("control", 1, coded), ("order", 2, in_full), ("when", 9, time), ("ordered by", 12, staff))
+    ),
+    "OBR": Record(
+        "Report",
+        (
+            ("what", 4, coded),
+            ("observed", 7, time),
+            ("reported", 22, time),
+            ("ordered by", 16, staff),
+            ("order", 3, in_full),
+            ("status", 25, coded),
+        ),
+    ),
+    "OBX": Record(
+        "Observation",
+        (
+            ("what", 3, coded),
+            ("value", 5, in_full),
+            ("unit", 6, coded),
+            ("reference range", 7, in_full),
+            ("flag", 8, in_full),
+            ("when", 14, time),
+            ("status", 11, coded),
+        ),
+    ),
+    "RXA": Record(
+        "Administration",
+        (
+            ("when", 3, time),
+            ("what", 5, coded),
+            ("amount", 6, in_full),
+            ("unit", 7, coded),
+            ("lot", 15, in_full),
+        ),
+    ),
+    "RXE": Record("Prescription", (("what", 2, coded), ("amount", 3, in_full), ("unit", 5, coded))),
+    "SCH": Record("Appointment", (("reason", 7, coded), ("when", 11, place), ("status", 25, coded))),
+    "TXA": Record(
+        "Document", (("type", 2, coded), ("when", 4, time), ("author", 9, staff), ("status", 17, coded))
+    ),
+}
+
+VALUES: dict[str, _Teller] = {
+    "CE": coded,
+    "CWE": coded,
+    "CNE": coded,
+    "DT": time,
+    "TS": time,
+    "DTM": time,
+    "XPN": person,
+    "XCN": staff,
+    "CX": identifier,
+    "XAD": address,
+    "SN": lambda segment, repetition: "".join(segment.components(repetition)),
+}

@@ -1,0 +1,28 @@
+"""Whose a JSON value is, in every way that JSON names a patient: as FHIR does, and by plain fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from lambdas.readers.draft import Draft
+from lambdas.readers.formats.fhir.patient import tell_resources
+from lambdas.readers.formats.json.objects import Found, objects
+from lambdas.readers.formats.json.patient import tell_fields
+from lambdas.readers.formats.json.values import Value
+from lambdas.readers.limits import MAX_PLACE
+
+
+def tell_patients(values: Sequence[tuple[str, Value]], draft: Draft) -> None:
+    """All the patients that the values name, each value with its place."""
+    tell_fields(_objects(values, draft), draft)
+    tell_resources(_objects(values, draft), draft)
+
+
+def _objects(values: Sequence[tuple[str, Value]], draft: Draft) -> Iterator[Found]:
+    for place, value in values:
+        for found in objects(value, place):
+            if len(found.place) > MAX_PLACE:
+                draft.doubt(
+                    "odd-place", "Names in this document are too long to tell its parts from each other."
+                )
+            yield found

@@ -1,0 +1,1 @@
+"""Office files, old and new, and the ZIP archives that the new ones are."""

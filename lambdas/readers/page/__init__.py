@@ -1,0 +1,1 @@
+"""`result.html`: an extraction as one page for a person."""

@@ -1,0 +1,176 @@
+"""`result.html`: an extraction as one page that a person reads in any browser, or prints.
+
+Invariants: the page is self-contained and can run nothing, whatever the document contains: no script, no
+link, no address from the document, a Content-Security-Policy that allows only the page's own style sheet and, where
+there is one, the picture that was made here, and every value escaped. Equal input gives an equal page.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from carefile.core.documents.extraction import (
+    REPLACEMENT,
+    Block,
+    Extraction,
+    Heading,
+    Reason,
+    Status,
+    Table,
+    clean,
+)
+from lambdas.readers.draft import FACTS
+from lambdas.readers.page.records import MONTHS, come_first, groups, readable
+
+_HERE = Path(__file__).parent
+_STYLE = (_HERE / "page.css").read_text(encoding="utf-8")
+_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'"
+_POLICY_WITH_PICTURE = f"{_POLICY}; img-src data:"
+
+_ALIGNED = re.compile(r"\S(?: {3,}|\t)\S")  # columns made of spaces, which only fixed-width letters show
+_NUMBER = re.compile(r"[-+<>≤≥~]?\s*[\d.,\s]{0,30}\d\s*%?")
+_OVERRIDES = {0x202D: REPLACEMENT, 0x202E: REPLACEMENT}  # by which "ABO" would read "OBA"
+_FORMATS = {
+    "csv": "Table (CSV)",
+    "docx": "Word document",
+    "eml": "E-mail",
+    "xlsx": "Excel workbook",
+    "zip": "ZIP archive",
+    "json": "JSON",
+    "ndjson": "JSON lines",
+    "text": "Plain text",
+    "fhir": "FHIR",
+    "fhir-ndjson": "FHIR (JSON lines)",
+    "hl7v2": "HL7 v2",
+    "cda": "Clinical document (CDA)",
+    "dicom": "DICOM",
+    "empty": "Empty file",
+    "unknown": "Unknown type",
+}
+_UNITS = ("kB", "MB", "GB", "TB")
+_READING = {
+    Status.READ: "Complete",
+    Status.PARTLY_READ: "In part",
+    Status.NOT_READ: "Not read",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PageHeader:
+    """What the page says about the upload. `received` is a moment in ISO 8601, `source` the landing object."""
+
+    title: str
+    kind: str
+    patient: str
+    received: str
+    source: str
+    version: str
+
+
+def render(extraction: Extraction, header: PageHeader) -> str:
+    """The page. Never raises for anything that a document may contain."""
+    return _template().render(
+        header=header,
+        extraction=extraction,
+        document=extraction.document,
+        received=_moment(header.received),
+        size=_size(extraction.document.size),
+        format=_FORMATS.get(extraction.document.format, extraction.document.format.upper()),
+        reading=_reading(extraction),
+        picture=extraction.picture and base64.b64encode(extraction.picture.data).decode(),
+        pages=list(_pages(extraction.content)),
+        records=list(groups(extraction.entities, extraction.document.format)),
+        records_first=come_first(extraction.document.format),
+        style=Markup(_STYLE),  # noqa: S704 the page's own style sheet, nothing of a document
+        policy=_POLICY_WITH_PICTURE if extraction.picture else _POLICY,
+    )
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_shown,
+    )
+    environment.filters |= {
+        "grouped": lambda number: f"{number:,}",
+        "readable": readable,
+        "titled": lambda name: name[:1].upper() + name[1:],
+    }
+    environment.tests |= {"aligned": lambda text: bool(_ALIGNED.search(text)), "facts": _is_facts}
+    environment.globals["numeric_columns"] = _numeric_columns
+    return environment.get_template("page.html.jinja")
+
+
+def _shown(value: Any) -> Any:
+    """A text as it may stand on the page: keys from outside come in uncleaned, and no text may turn itself round."""
+    return clean(value).translate(_OVERRIDES) if type(value) is str else value
+
+
+def _reading(extraction: Extraction) -> str:
+    if extraction.picture and extraction.reason == Reason.NO_TEXT:
+        return "As a picture"
+    return _READING[extraction.status]
+
+
+def _pages(content: tuple[Block, ...]) -> Iterator[dict[str, Any]]:
+    """The blocks by page, each with the section that begins with it, unless a heading has just named it."""
+    for number, blocks in groupby(content, key=lambda block: block.page):
+        named: str | None = None
+        shown = []
+        for block in blocks:
+            is_new = block.section != named
+            shown.append({"block": block, "section": block.section if is_new else None})
+            named = block.text if isinstance(block, Heading) else block.section
+        yield {"number": number, "blocks": shown}
+
+
+def _is_facts(table: Table) -> bool:
+    return table.header == FACTS
+
+
+def _numeric_columns(table: Table) -> frozenset[int]:
+    """The columns that hold nothing but numbers, to be set flush right."""
+    width = max(map(len, (*table.rows, table.header or ())), default=0)
+    return frozenset(column for column in range(width) if _is_numeric(table, column))
+
+
+def _is_numeric(table: Table, column: int) -> bool:
+    cells = [row[column].strip() for row in table.rows if column < len(row) and row[column].strip()]
+    return bool(cells) and all(len(cell) <= 32 and _NUMBER.fullmatch(cell) for cell in cells)
+
+
+def _moment(text: str) -> str:
+    """A moment for people, in UTC. What is no moment stays as it is."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC)
+    zone = " UTC" if moment.tzinfo else ""
+    return f"{moment.day} {MONTHS[moment.month - 1]} {moment.year}, {moment:%H:%M}{zone}"
+
+
+def _size(size: int) -> str:
+    if size < 1000:
+        return f"{size} bytes"
+    power = min((len(str(size)) - 1) // 3, len(_UNITS))
+    return f"{size / 1000**power:.1f} {_UNITS[power - 1]}"

@@ -1,0 +1,188 @@
+"""How the demo shows what it sees: calmly, in a terminal of 80 columns or more, and in a log file as well."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from posixpath import commonpath
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.json import JSON
+from rich.live import Live
+from rich.padding import Padding
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from local.demo.intakes import AT_ONCE, Ended, Running
+
+LOG_WIDTH = 100  # where there is no terminal whose width counts
+LOG_EVERY = 10
+WIDEST = 120
+KIND, PATIENT, DISPOSITION, DURATION = 8, 17, 16, 8
+SHOWN_FILES = 4
+
+
+def console() -> Console:
+    found = Console(highlight=False)
+    return found if found.is_terminal else Console(highlight=False, width=LOG_WIDTH)
+
+
+def heading(out: Console, text: str) -> None:
+    out.print()
+    out.print(Text(text, style="bold"))
+    out.print()
+
+
+def shortened(text: str, width: int) -> str:
+    """Cut in the middle: a key tells most by its beginning and its end."""
+    if len(text) <= width:
+        return text
+    tail = (width - 1) * 3 // 4
+    return f"{text[: width - 1 - tail]}…{text[len(text) - tail :]}"
+
+
+class Progress:
+    """While uploads run: a bar and where each of them is. In a log: a line now and then."""
+
+    def __init__(self, out: Console, total: int) -> None:
+        self._out = out
+        self._total = total
+        self._told = 0
+        self._live = Live(console=out, refresh_per_second=8, transient=True) if out.is_terminal else None
+
+    def __enter__(self) -> Progress:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    def show(self, running: Sequence[Running], ended: Sequence[Ended]) -> None:
+        if self._live:
+            self._live.update(self._picture(running, len(ended)))
+        elif len(ended) - self._told >= LOG_EVERY or len(ended) == self._total > self._told:
+            self._told = len(ended)
+            self._out.print(f"  {len(ended)} of {self._total} have ended")
+
+    def _picture(self, running: Sequence[Running], ended: int) -> RenderableType:
+        bar = Table.grid(padding=(0, 2))
+        bar.add_row("", ProgressBar(self._total, ended, width=40), f"{ended} of {self._total} have ended")
+        where = Table.grid(padding=(0, 2))
+        width = max(20, self._out.width - 36)
+        for one in running:
+            key = Text(shortened(one.upload.key, width), style="dim")
+            where.add_row("", Text(f"{one.state:<25}", style="cyan"), key)
+        # Always of one height, so that nothing jumps about.
+        return Group(bar, where, *(Text() for _ in range(AT_ONCE - len(running))))
+
+
+def results(out: Console, ended: Iterable[Ended]) -> Table:
+    """One row an object; the objects of one session's folder share a row."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    fixed = (("kind", KIND), ("patient", PATIENT), ("disposition", DISPOSITION))
+    name_width = min(out.width, WIDEST) - 2 - (KIND + PATIENT + DISPOSITION + DURATION) - 4 * 2
+    table.add_column("object", width=name_width)
+    for header, width in fixed:
+        table.add_column(header, width=width, no_wrap=True)
+    table.add_column("duration", width=DURATION, no_wrap=True, justify="right")
+    for group in _grouped(ended):
+        table.add_row(*_row(group, name_width))
+    return table
+
+
+def tree(folders: dict[str, list[str]], root: str, others: int) -> Tree:
+    """The folders under the root with their files, one line a folder."""
+    top = Tree(Text(root, style="bold"), guide_style="dim")
+    for folder in sorted(folders):
+        _grow(top, folder.removeprefix(root), [key.removeprefix(folder) for key in folders[folder]])
+    if others:
+        top.add(Text(f"and {others} more from other uploads", style="dim"))
+    return top
+
+
+def event(out: Console, body: dict[str, Any]) -> None:
+    """Every character of it: a long line goes on in the next."""
+    for line in JSON(json.dumps(body, ensure_ascii=False)).text.split():
+        out.print(Text("  ") + line, soft_wrap=True)
+
+
+def _grouped(ended: Iterable[Ended]) -> list[list[Ended]]:
+    groups: dict[object, list[Ended]] = {}
+    for one in ended:
+        output = one.output
+        in_session = output.get("classification", {}).get("kind") == "session" and "location" in output
+        folder = (output["location"]["prefix"], one.disposition) if in_session else one.upload.key
+        groups.setdefault(folder, []).append(one)
+    return list(groups.values())
+
+
+def _row(group: list[Ended], width: int) -> list[RenderableType]:
+    first = group[0]
+    name = first.upload.key
+    if len(group) > 1:
+        name = commonpath([one.upload.key for one in group]) + "/"
+    cell: RenderableType = Text(shortened(name, width))
+    if first.execution["status"] != "SUCCEEDED" and first.reason:
+        cell = Group(cell, Padding(Text(first.reason, style="dim"), (0, 0, 0, 2)))
+    classification = first.output.get("classification", {})
+    return [
+        cell,
+        Text(classification.get("kind", "–")),
+        _patient(classification.get("patient")),
+        _disposition(group),
+        Text(f"{max(one.seconds for one in group):.1f} s"),
+    ]
+
+
+def _patient(patient: dict[str, str] | None) -> Text:
+    if patient is None:
+        return Text("–")
+    if patient["status"] == "known":
+        return Text(shortened(patient["id"], PATIENT))
+    conflict = patient.get("reason") == "conflict"
+    return Text("unknown: conflict" if conflict else "unknown", style="yellow")
+
+
+def _disposition(group: list[Ended]) -> Text:
+    first = group[0]
+    count = f" × {len(group)}" if len(group) > 1 else ""
+    if not all(one.as_expected for one in group):
+        return Text(f"{first.disposition}{count} !", style="bold red")
+    if first.upload.expect:
+        return Text("failed, expected", style="yellow")
+    return Text(f"{first.disposition}{count}", style="green")
+
+
+def _grow(parent: Tree, name: str, files: list[str]) -> None:
+    """Add a folder; one that holds nothing but one other folder shares its line."""
+    here = sorted((file for file in files if "/" not in file), key=_as_read)
+    below: dict[str, list[str]] = {}
+    for file in files:
+        first, slash, rest = file.partition("/")
+        if slash:
+            below.setdefault(first, []).append(rest)
+    if not here and len(below) == 1:
+        ((only, rest),) = below.items()
+        _grow(parent, f"{name}{only}/", rest)
+        return
+    branch = parent.add(
+        Text.assemble((name, "cyan"), ("  " + _files(here), "dim"), no_wrap=True, overflow="ellipsis")
+    )
+    for folder, rest in below.items():
+        _grow(branch, f"{folder}/", rest)
+
+
+def _as_read(name: str) -> tuple[bool, bool, str]:
+    """The original first and the manifest last."""
+    return name == "_manifest.json", not name.startswith("original."), name
+
+
+def _files(names: list[str]) -> str:
+    if len(names) > SHOWN_FILES:
+        return f"{names[0]} … {names[-1]} ({len(names)} files)"
+    return "  ".join(names)
