@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from aws_cdk import CfnOutput, DefaultStackSynthesizer, Duration, Stack
+from aws_cdk import CfnOutput, DefaultStackSynthesizer, Stack
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infrastructure.events.event_schemas import Archives, EventSchemas
+from infrastructure.events.followers import IndexCatalog, IndexSessions, RecordFailure
 from infrastructure.events.messaging import (
     AssignmentRule,
     Buses,
@@ -15,18 +16,12 @@ from infrastructure.events.messaging import (
     IntakeRules,
     SessionFollower,
 )
-from infrastructure.functions.function import (
-    FOLLOWS_A_STREAM,
-    MEASURES_AGAIN,
-    CarefileFunction,
-    FunctionSettings,
-)
+from infrastructure.functions.function import FunctionSettings
 from infrastructure.functions.package import FunctionPackage
 from infrastructure.machines.backfill import Adoption, Backfill
 from infrastructure.machines.express_lane import ExpressLane
-from infrastructure.machines.pipeline import ObjectPipeline, TaskFunctions, intake_environment
+from infrastructure.machines.pipeline import ObjectPipeline, TaskFunctions
 from infrastructure.machines.reassignment import Reassignment
-from infrastructure.protection import permissions
 from infrastructure.protection.encryption import Keys
 from infrastructure.protection.malware import MalwareProtection
 from infrastructure.protection.network import Network
@@ -35,6 +30,7 @@ from infrastructure.storage.backup import TableBackups
 from infrastructure.storage.buckets import Storage
 from infrastructure.storage.catalog import Catalog
 from infrastructure.watching.alarms import Watched, Work
+from infrastructure.watching.backlog import MeasureBacklog
 from infrastructure.watching.observability import Observability
 from infrastructure.watching.tracing import sample_executions
 
@@ -117,33 +113,11 @@ class CarefileStack(Stack):
             dead_letters=dead_letters.intakes,
         )
 
-        indexer = CarefileFunction(
-            self,
-            "IndexCatalog",
-            settings=settings,
-            module="index_catalog",
-            description="Keeps the catalog's newest entry of each source object",
-            memory_mb=256,
-            timeout=Duration.seconds(30),
-            environment={"CATALOG_TABLE": catalog.table.table_name},
-            statements=permissions.write_items(catalog.table),
-            failures=dead_letters.catalog_events,
+        indexer = IndexCatalog(
+            self, "IndexCatalog", settings=settings, catalog=catalog, failures=dead_letters.catalog_events
         ).function
-        session_indexer = CarefileFunction(
-            self,
-            "IndexSessions",
-            settings=settings,
-            module="index_sessions",
-            description="Keeps each session's entry in line with the entries of its objects",
-            memory_mb=256,
-            timeout=Duration.seconds(120),
-            environment={"CATALOG_TABLE": catalog.table.table_name},
-            statements=[
-                *permissions.replace_items(catalog.table),
-                *permissions.read_stream(catalog.table),
-                *permissions.send_messages(dead_letters.session_changes),
-            ],
-            needs_none=FOLLOWS_A_STREAM,
+        session_indexer = IndexSessions(
+            self, "IndexSessions", settings=settings, catalog=catalog, failures=dead_letters.session_changes
         ).function
         SessionFollower(
             self,
@@ -152,26 +126,15 @@ class CarefileStack(Stack):
             indexer=session_indexer,
             dead_letters=dead_letters.session_changes,
         )
-        failure_recorder = CarefileFunction(
+        failure_recorder = RecordFailure(
             self,
             "RecordFailure",
             settings=settings,
-            module="record_failure",
-            description="Marks the landing object of a failed execution and announces the failure",
-            memory_mb=256,
-            timeout=Duration.seconds(60),
-            environment={
-                **intake_environment(settings, storage),
-                "LEDGER_TABLE": catalog.ledger.table_name,
-                "CATALOG_BUS": buses.catalog.event_bus_name,
-            },
-            statements=[
-                *permissions.read_objects(*storage.arrivals),
-                *permissions.write_object_tags(*storage.arrivals),
-                *permissions.update_items(catalog.ledger),
-                *permissions.put_events(buses.catalog),
-                *permissions.describe_executions(self, pipeline.name, keys.records),
-            ],
+            storage=storage,
+            catalog=catalog,
+            catalog_bus=buses.catalog,
+            pipeline_name=pipeline.name,
+            key=keys.records,
             failures=dead_letters.failures,
         ).function
         backfill = Backfill(
@@ -221,22 +184,8 @@ class CarefileStack(Stack):
             failure_recorder=failure_recorder,
             dead_letters=dead_letters,
         )
-        backlog = CarefileFunction(
-            self,
-            "MeasureBacklog",
-            settings=settings,
-            module="measure_backlog",
-            description="Measures how old the oldest upload is that is not filed",
-            memory_mb=256,
-            timeout=Duration.seconds(60),
-            environment={"PIPELINE_ARN": pipeline.machine.state_machine_arn},
-            statements=[
-                *permissions.list_executions(pipeline.machine.state_machine_arn),
-                *permissions.describe_executions(self, pipeline.name, keys.records),
-                *permissions.read_objects(*storage.arrivals),
-                *permissions.read_object_tags(*storage.arrivals),
-            ],
-            needs_none=MEASURES_AGAIN,
+        backlog = MeasureBacklog(
+            self, "MeasureBacklog", settings=settings, pipeline=pipeline, storage=storage, key=keys.records
         ).function
         observability = Observability(
             self,

@@ -1,0 +1,42 @@
+"""The function that measures how old the oldest upload is that is not filed."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from infrastructure.functions.function import MEASURES_AGAIN, CarefileFunction, FunctionSettings
+from infrastructure.machines.pipeline import ObjectPipeline
+from infrastructure.protection import permissions
+from infrastructure.storage.buckets import Storage
+
+
+class MeasureBacklog(CarefileFunction):
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        settings: FunctionSettings,
+        pipeline: ObjectPipeline,
+        storage: Storage,
+        key: kms.IKey,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            settings=settings,
+            module="measure_backlog",
+            description="Measures how old the oldest upload is that is not filed",
+            memory_mb=256,
+            timeout=Duration.seconds(60),
+            environment={"PIPELINE_ARN": pipeline.machine.state_machine_arn},
+            statements=[
+                *permissions.list_executions(pipeline.machine.state_machine_arn),
+                *permissions.describe_executions(Stack.of(scope), pipeline.name, key),
+                *permissions.read_objects(*storage.arrivals),
+                *permissions.read_object_tags(*storage.arrivals),
+            ],
+            needs_none=MEASURES_AGAIN,
+        )
