@@ -42,6 +42,7 @@ _SOURCES = (
     "lambdas/**/*.jinja",
     "schemas/*.json",
 )
+_NOT_READ = "stage.v1.json"  # is for whoever deploys; no function changes when it does
 # What wheels bring that no function reads: installer's records, console scripts, type stubs, bytecode of the
 # building machine.
 _UNWANTED_DIRECTORIES = (
@@ -132,7 +133,8 @@ def _sources(project_root: Path, rules_file: Path) -> Iterator[tuple[Path, Path]
     """Path in the package and file in the project, in one order everywhere."""
     for pattern in _SOURCES:
         for path in sorted(project_root.glob(pattern)):
-            yield path.relative_to(project_root), path
+            if path.name != _NOT_READ:
+                yield path.relative_to(project_root), path
     yield _RULES, rules_file
 
 

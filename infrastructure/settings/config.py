@@ -1,6 +1,7 @@
 """A stage's settings: one frozen value, read from `cdk.json`, checked before anything is built.
 
-May live here: the settings, their defaults and what is allowed. No CDK, no AWS, no environment.
+May live here: the settings, their defaults and the rules that join two of them; `schemas/stage.v1.json` describes each
+setting and says what it may be. No CDK, no AWS, no environment.
 Every refusal is a `ConfigError` whose text is one line: the key, what was found, what is allowed.
 """
 
@@ -8,38 +9,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from infrastructure.settings.protection import (
-    BUCKET_PREFIX,
-    ORGANISATION,
-    PERSON,
-    PRINCIPAL,
-    ProtectionConfig,
-)
-from infrastructure.settings.retention import ALLOWED, RetentionConfig, read_retention
+from jsonschema import Draft202012Validator, ValidationError, validators
+
+from infrastructure.settings.protection import ProtectionConfig
+from infrastructure.settings.retention import Retention, RetentionConfig, overlap
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
-# What CloudWatch Logs accepts as RetentionInDays.
-LOG_RETENTION_DAYS = (
-    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
-)  # fmt: skip
-
 _STAGE_NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
-_BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_KEY_ARN = re.compile(r"arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+")
-_PLACE = re.compile(r"[^\s#]{1,300}")
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
-# The prefix becomes part of an event pattern's wildcard, where `*` and `\` have a meaning.
-_SESSION_PREFIX = re.compile(r"(?:[A-Za-z0-9._-]+/)+")
-
-
-_Choice = TypeVar("_Choice", bound=StrEnum)
 
 
 class ConfigError(ValueError):
@@ -87,47 +71,9 @@ class LogLevel(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class StageConfig(ProtectionConfig, RetentionConfig):
-    """The settings of one stage; the protective ones are in `protection.py`, those about keeping in `retention.py`.
+    """The settings of one stage, whose name names the stack, the buses and the state machines.
 
-    - `stage`: names the stack (`Carefile-<stage>`), the buses and the state machine.
-    - `landing_bucket`: an existing bucket to take uploads from, instead of a new one. It must be versioned
-      (an unversioned one works, with weaker history) and **its EventBridge notifications must be on**: the
-      stack changes nothing on a bucket it does not own, so its policy and lifecycle rules stay its owner's.
-      The upload rule and the functions' permissions refer to it.
-    - `landing_bucket_key_arn`: the KMS key of that existing bucket, if it is encrypted with one.
-    - `source_buckets`: further existing buckets whose objects a backfill may take in, each with the ARN of its
-      KMS key, or null: `{"old-records": null}`. Nothing there starts an intake by itself.
-    - `inventory_buckets`: existing buckets that S3 writes inventories into, from which a backfill may read what
-      there is; with their KMS keys' ARNs or null, as above.
-    - `backfill_concurrency`: how many objects a backfill takes in at once; each runs one function at a time.
-    - `processed_in_landing_bucket`: file under `session_prefix` of the landing bucket instead of a bucket of
-      its own. The upload rule never matches that prefix, so nothing is taken in twice.
-    - `session_prefix`: where the layout begins in the processed bucket.
-    - `layout_writers`: ARNs of those who write into the layout beside the pipeline, as an assistant that keeps its
-      sessions there. With `null` nobody ever did, the bucket refuses everybody else, and a folder is claimed without a
-      look at what others may have left in it. With a list these may, and every claim looks first. **A list stays a list
-      when its last name goes**: run `carefile adopt` while it is empty, and only then remove the setting.
-    - `removal_policy`: `retain` also protects the tables from deletion. `destroy` deletes what it can: a
-      bucket that still holds objects has to be emptied first.
-    - `alarm_email`: who is told when an alarm goes off; nobody by default (the topic is there anyway).
-    - `unfiled_alarm_minutes`: how long an upload may wait, or a failed one stay unfiled, before an alarm goes off.
-    - `silence_alarm_hours`: where uploads are expected round the clock, so many hours without one are an alarm.
-    - `event_archive_days`: how long the events of both buses are kept to be replayed; `null` keeps none. They name
-      patients.
-    - `runbook_url`: where your people read `docs/runbook.md`; every alarm's text and the dashboard lead there.
-    - `rules_file`: the classification rule table, relative to the project.
-    - `filed_expiry_days`: a landing object expires this long after it was uploaded, if it was filed. Objects
-      that were not filed never expire. `null` keeps everything.
-    - `lane`: `standard` shows every upload as an execution in the Step Functions console. `express-first` costs a
-      sixth, and shows there only what did not go well at the first try (docs/decisions/0009-two-lanes.md).
-    - `function_platform`: `arm64` or `x86_64` on AWS (Python 3.14); `host` is this machine and its Python,
-      for the embedded AWS.
-    - `log_retention_days`, `log_level`: of the functions' logs. At `DEBUG` Lambda's own lines about each call are there
-      too.
-    - `traced_percent`: of the executions, how many X-Ray follows.
-    - `execution_log_level`: of the state machines' logs, which never hold inputs or outputs. `ERROR` logs what failed;
-      the console shows every step of every execution anyway, for 90 days. `ALL` keeps a second copy of that, as
-      long as logs are kept, at the price of 4.5 USD a million objects.
+    The protective ones are in `protection.py`, those about keeping in `retention.py`.
     """
 
     stage: str
@@ -212,185 +158,96 @@ def stage_config(context: Mapping[str, Any], *, project_root: Path = PROJECT_ROO
             f"stage: {stage!r} is not allowed; allowed: up to 20 of a-z, 0-9 and '-', a letter first"
         )
     settings = stages[stage]
-    if not isinstance(settings, Mapping):
+    if not isinstance(settings, dict):
         raise ConfigError(f"stages.{stage}: must be an object of settings")
-    return _Reader(f"stages.{stage}", settings).read(stage, project_root)
+    if refusal := _refusal(settings, project_root):
+        raise ConfigError(f"stages.{stage}.{refusal}")
+    return StageConfig(
+        stage=stage,
+        **{key: _TYPED[key](value) if key in _TYPED else value for key, value in settings.items()},
+    )
 
 
-class _Reader:
-    """Takes the settings of one stage apart, remembering where they stand for the error text."""
+def _many(values: list[str] | None) -> tuple[str, ...] | None:
+    return None if values is None else tuple(values)
 
-    def __init__(self, where: str, settings: Mapping[str, Any]) -> None:
-        self._where = where
-        self._settings = settings
 
-    def read(self, stage: str, project_root: Path) -> StageConfig:
-        known = [setting.name for setting in fields(StageConfig) if setting.name != "stage"]
-        for key in self._settings:
-            if key not in known:
-                raise self._error(key, "is no setting", f"one of {', '.join(known)}")
-        config = StageConfig(
-            stage=stage,
-            landing_bucket=self._text("landing_bucket", _BUCKET_NAME, "an S3 bucket's name or null"),
-            landing_bucket_key_arn=self._text("landing_bucket_key_arn", _KEY_ARN, "a KMS key's ARN or null"),
-            source_buckets=self._buckets("source_buckets"),
-            inventory_buckets=self._buckets("inventory_buckets"),
-            backfill_concurrency=self._bounded("backfill_concurrency", 1, 10_000),
-            processed_in_landing_bucket=self._boolean("processed_in_landing_bucket"),
-            session_prefix=self._prefix(),
-            layout_writers=self._layout_writers(),
-            removal_policy=self._choice("removal_policy", Removal),
-            alarm_email=self._text("alarm_email", _EMAIL, "an e-mail address or null"),
-            unfiled_alarm_minutes=self._bounded("unfiled_alarm_minutes", 1, 14 * 24 * 60),
-            silence_alarm_hours=self._number("silence_alarm_hours", 24, "hours, or null"),
-            event_archive_days=self._number("event_archive_days", 3650, "days, or null"),
-            runbook_url=self._text("runbook_url", _PLACE, "an address or a path without spaces") or "",
-            rules_file=self._rules_file(project_root),
-            filed_expiry_days=self._number("filed_expiry_days", 36_500, "days, or null"),
-            lane=self._choice("lane", Lane),
-            function_platform=self._choice("function_platform", FunctionPlatform),
-            log_retention_days=self._log_retention(),
-            log_level=self._choice("log_level", LogLevel),
-            traced_percent=self._bounded("traced_percent", 1, 100),
-            execution_log_level=self._choice("execution_log_level", ExecutionLogLevel),
-            **self._protection(),
-            **self._retention(),
-        )
-        if config.landing_bucket_key_arn and not config.landing_bucket:
-            raise self._error("landing_bucket_key_arn", "has no bucket", "only together with landing_bucket")
-        return config
+_TYPED: Mapping[str, Callable[[Any], Any]] = {
+    "layout_writers": _many,
+    "intake_publishers": _many,
+    "quarantine_readers": _many,
+    "removal_policy": Removal,
+    "runbook_url": lambda address: address or "",
+    "lane": Lane,
+    "function_platform": FunctionPlatform,
+    "log_level": LogLevel,
+    "execution_log_level": ExecutionLogLevel,
+    "retention": lambda rules: tuple(Retention(**rule) for rule in rules),
+}
+# A setting that means nothing without another, and how that is said.
+_TOGETHER = (
+    ("landing_bucket_key_arn", "landing_bucket", "has no bucket"),
+    ("replica_bucket_prefix", "replica_key_arn", "is one of two settings"),
+    ("replica_key_arn", "replica_bucket_prefix", "is one of two settings"),
+    ("quarantine_readers", "malware_scan", "has no quarantine"),
+    ("locked_days", "object_lock", "has no lock"),
+)
 
-    def _protection(self) -> dict[str, Any]:
-        settings = {
-            "vpc": self._boolean("vpc"),
-            "backup": self._boolean("backup"),
-            "replica_bucket_prefix": self._text(
-                "replica_bucket_prefix", BUCKET_PREFIX, "what the names of three buckets begin with, or null"
-            ),
-            "replica_key_arn": self._text("replica_key_arn", _KEY_ARN, "a KMS key's ARN or null"),
-            "reserved_concurrency": self._number("reserved_concurrency", 10_000, "or null"),
-            "organization_id": self._text(
-                "organization_id", ORGANISATION, "an id like o-a1b2c3d4e5, or null"
-            ),
-            "intake_publishers": self._principals(
-                "intake_publishers", PRINCIPAL, "a list of ARNs of roles, users or account roots"
-            ),
-            "malware_scan": self._boolean("malware_scan"),
-            "quarantine_readers": self._principals(
-                "quarantine_readers", PERSON, "a list of ARNs of roles or users"
-            ),
-        }
-        if bool(settings["replica_bucket_prefix"]) != bool(settings["replica_key_arn"]):
-            raise self._error(
-                "replica_bucket_prefix", "is one of two settings", "only together with replica_key_arn"
-            )
-        if settings["quarantine_readers"] and not settings["malware_scan"]:
-            raise self._error("quarantine_readers", "has no quarantine", "only together with malware_scan")
-        if settings["malware_scan"] and self._buckets("source_buckets"):
-            # Their verdicts would start intakes, which nothing there may do by itself.
-            raise self._error(
-                "source_buckets",
-                "are not scanned",
-                "not together with malware_scan; copy their objects to the landing bucket",
-            )
-        return settings
 
-    def _retention(self) -> dict[str, Any]:
-        rules = read_retention(self._value("retention"))
-        if rules is None:
-            value = self._value("retention")
-            raise self._error("retention", f"{value!r} is not allowed", f"a list of {ALLOWED}, each once")
-        locked, days = self._boolean("object_lock"), self._number("locked_days", 36_500, "days, or null")
-        if days and not locked:
-            raise self._error("locked_days", "has no lock", "only together with object_lock")
-        return {"retention": rules, "object_lock": locked, "locked_days": days}
+def _refusal(settings: dict[str, Any], project_root: Path) -> str | None:
+    """The first mistake in a line: the key, what was found, what is allowed."""
+    for error in _validator().iter_errors(settings):
+        return _line(settings, error)
+    for key, other, problem in _TOGETHER:
+        if settings.get(key) and not settings.get(other):
+            return f"{key}: {problem}; allowed: only together with {other}"
+    if settings.get("malware_scan") and settings.get("source_buckets"):
+        # Their verdicts would start intakes, which nothing there may do by itself.
+        allowed = "not together with malware_scan; copy their objects to the landing bucket"
+        return f"source_buckets: are not scanned; allowed: {allowed}"
+    if overlap(retention := settings.get("retention", [])):
+        return f"retention: {retention!r} is not allowed; {_allowed('retention')}"
+    file = settings.get("rules_file", StageConfig.rules_file)
+    path = (project_root / file).resolve()
+    if not path.is_relative_to(project_root.resolve()) or not path.is_file():
+        return f"rules_file: there is no file {file!r}; {_allowed('rules_file')}"
+    return None
 
-    def _layout_writers(self) -> tuple[str, ...] | None:
-        if self._value("layout_writers") is None:
-            return None
-        allowed = "a list of ARNs of roles, users or account roots, or null"
-        return self._principals("layout_writers", PRINCIPAL, allowed)
 
-    def _principals(self, key: str, pattern: re.Pattern[str], allowed: str) -> tuple[str, ...]:
-        value = self._value(key)
-        if not isinstance(value, list | tuple) or not all(
-            isinstance(it, str) and pattern.fullmatch(it) for it in value
-        ):
-            raise self._error(key, f"{value!r} is not allowed", allowed)
-        return tuple(value)
+def _line(settings: dict[str, Any], error: ValidationError) -> str:
+    known = _schema()["properties"]
+    if not error.absolute_path:
+        unknown = next(key for key in settings if key not in known)
+        return f"{unknown}: is no setting; allowed: one of {', '.join(known)}"
+    key = str(error.absolute_path[0])
+    found = repr(settings[key])
+    names_a_bucket = "propertyNames" in error.absolute_schema_path
+    within = [error.instance] if names_a_bucket else [*error.absolute_path][1:]
+    if within and isinstance(settings[key], dict):
+        found = f"{within[0]!r}: {settings[key][within[0]]!r}"
+    return f"{key}: {found} is not allowed; {_allowed(key)}"
 
-    def _error(self, key: str, problem: str, allowed: str) -> ConfigError:
-        return ConfigError(f"{self._where}.{key}: {problem}; allowed: {allowed}")
 
-    def _value(self, key: str) -> Any:
-        return self._settings.get(key, getattr(StageConfig, key))
+def _allowed(key: str) -> str:
+    schema = _schema()["properties"][key]
+    either = map(str, schema.get("enum", ("true or false",)))
+    return str(schema.get("errorMessage") or f"allowed: {', '.join(either)}")
 
-    def _text(self, key: str, pattern: re.Pattern[str], allowed: str) -> str | None:
-        value = self._value(key)
-        if value is None:
-            return None
-        if not isinstance(value, str) or not pattern.fullmatch(value):
-            raise self._error(key, f"{value!r} is not allowed", allowed)
-        return value
 
-    def _buckets(self, key: str) -> Mapping[str, str | None]:
-        buckets = self._settings.get(key, {})
-        allowed = 'an object of bucket names with their KMS keys\' ARNs or null, e.g. {"old-records": null}'
-        if not isinstance(buckets, Mapping):
-            raise self._error(key, f"{buckets!r} is not allowed", allowed)
-        for name, arn in buckets.items():
-            known = arn is None or (isinstance(arn, str) and _KEY_ARN.fullmatch(arn))
-            if not known or not _BUCKET_NAME.fullmatch(name):
-                raise self._error(key, f"{name!r}: {arn!r} is not allowed", allowed)
-        return dict(buckets)
+@cache
+def _schema() -> dict[str, Any]:
+    schema: dict[str, Any] = json.loads((PROJECT_ROOT / "schemas" / "stage.v1.json").read_bytes())
+    return schema
 
-    def _bounded(self, key: str, least: int, most: int) -> int:
-        value = self._value(key)
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise self._error(key, f"{value!r} is not allowed", f"a number from {least} to {most}")
-        return value
 
-    def _prefix(self) -> str:
-        allowed = "folder names of letters, digits, '.', '_' and '-', each with its '/', e.g. processed/"
-        value = self._text("session_prefix", _SESSION_PREFIX, allowed)
-        if value is None:
-            raise self._error("session_prefix", "None is not allowed", allowed)
-        return value
+@cache
+def _validator() -> Any:
+    """Stricter than JSON Schema by two habits of Python: 1.0 is no integer, and `$` matches before a last newline."""
 
-    def _boolean(self, key: str) -> bool:
-        value = self._value(key)
-        if not isinstance(value, bool):
-            raise self._error(key, f"{value!r} is not allowed", "true or false")
-        return value
+    def pattern(_: Any, pattern: str, instance: Any, __: Any) -> Iterator[ValidationError]:
+        if isinstance(instance, str) and not re.fullmatch(pattern, instance):
+            yield ValidationError("does not match")
 
-    def _choice(self, key: str, kind: type[_Choice]) -> _Choice:
-        value = self._value(key)
-        if value not in list(kind):
-            raise self._error(key, f"{value!r} is not allowed", ", ".join(kind))
-        return kind(value)
-
-    def _number(self, key: str, most: int, words: str) -> int | None:
-        value = self._value(key)
-        if value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-            raise self._error(key, f"{value!r} is not allowed", f"1 to {most} {words}")
-        return value
-
-    def _log_retention(self) -> int:
-        value = self._value("log_retention_days")
-        if isinstance(value, bool) or value not in LOG_RETENTION_DAYS:
-            raise self._error(
-                "log_retention_days", f"{value!r} is not allowed", ", ".join(map(str, LOG_RETENTION_DAYS))
-            )
-        return int(value)
-
-    def _rules_file(self, project_root: Path) -> str:
-        value = self._value("rules_file")
-        allowed = "the path of a JSON file inside the project"
-        if not isinstance(value, str) or not value:
-            raise self._error("rules_file", f"{value!r} is not allowed", allowed)
-        path = (project_root / value).resolve()
-        if not path.is_relative_to(project_root.resolve()) or not path.is_file():
-            raise self._error("rules_file", f"there is no file {value!r}", allowed)
-        return value
+    types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, it: type(it) is int)
+    strict = validators.extend(Draft202012Validator, {"pattern": pattern}, type_checker=types)
+    return strict(_schema())

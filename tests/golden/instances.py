@@ -40,6 +40,8 @@ def good(name: str) -> list[Json]:
             return list(_inputs())
         case "scan_result":
             return list(_verdicts())
+        case "stage":
+            return list(_stages())
         case "patient_identified":
             return list(_assignments())
         case "extracted_data":
@@ -111,6 +113,23 @@ def _assignments() -> Iterator[Json]:
     yield {"patient_id": "P", "prefix": "processed/unknown_x/", "from": "Q"}
     asked = {"patient_id": "P", "key": "documents/x.txt", "bucket": "landing"}
     yield {"source": "carefile.intake", "detail-type": "Patient Identified", "detail": asked}
+
+
+def _stages() -> Iterator[Json]:
+    yield from json.loads((ROOT / "cdk.json").read_bytes())["context"]["stages"].values()
+    role, key = "arn:aws:iam::111122223333:role/clinic", "arn:aws:kms:eu-west-1:111122223333:key/k"
+    yield {
+        "landing_bucket": "clinic-uploads",
+        "landing_bucket_key_arn": key,
+        "source_buckets": {"old-records": None, "older-records": key},
+        "layout_writers": [role, "arn:aws:iam::111122223333:root"],
+        "alarm_email": "ops@clinic.example",
+        "lane": "express-first",
+        "filed_expiry_days": None,
+        "organization_id": "o-a1b2c3d4e5",
+        "malware_scan": False,
+        "retention": [{"kind": "session", "patient_status": "unknown", "expire_days": 30}],
+    }
 
 
 def _verdicts() -> Iterator[Json]:

@@ -8,6 +8,7 @@ import jsonschema_rs
 import pytest
 from jsonschema import Draft202012Validator
 
+from carefile.core.deciding.rules import RuleTable
 from lambdas.adapters.settings import ROOT
 from tests.golden.instances import SCHEMAS, good, schema, spoilt
 
@@ -69,3 +70,11 @@ def test_what_is_announced_may_miss_no_member_and_hold_no_other(name: str) -> No
             left = {key: value for key, value in instance.items() if key != member}
             assert not validator.is_valid(left), member
         assert not validator.is_valid(instance | {"unheard_of": 1})
+
+
+def test_the_rule_table_names_its_schema_for_editors_and_is_read_the_same_without() -> None:
+    file = ROOT / "rules" / "default.json"
+    table = json.loads(file.read_bytes())
+    assert (file.parent / table["$schema"]).resolve() == ROOT / "schemas" / "rule_table.v1.json"
+    bare = {name: value for name, value in table.items() if name != "$schema"}
+    assert RuleTable.from_json(bare) == RuleTable.from_json(table)

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
 
 from infrastructure.settings.config import (
     PROJECT_ROOT,
     ConfigError,
+    ExecutionLogLevel,
     FunctionPlatform,
     Lane,
+    LogLevel,
     Removal,
     StageConfig,
     load_context,
     stage_config,
 )
+
+SCHEMA = json.loads((PROJECT_ROOT / "schemas" / "stage.v1.json").read_bytes())
+SETTINGS: dict[str, Any] = SCHEMA["properties"]
 
 
 def configured(**settings: Any) -> StageConfig:
@@ -93,6 +103,27 @@ def test_settings_cannot_be_changed_once_read() -> None:
         ({"session_prefix": "*/"}, "stages.dev.session_prefix: '*/' is not allowed"),
         ({"session_prefix": ""}, "stages.dev.session_prefix: '' is not allowed"),
         ({"session_prefix": None}, "stages.dev.session_prefix: None is not allowed"),
+        (
+            {"session_prefix": "processed/\n"},
+            "stages.dev.session_prefix: 'processed/\\n' is not allowed; allowed: folder names",
+        ),
+        (
+            {"source_buckets": {"old-records": None, "old": "alias/x"}},
+            "stages.dev.source_buckets: 'old': 'alias/x' is not allowed; allowed: an object of bucket names",
+        ),
+        (
+            {"inventory_buckets": {"Old Records": None}},
+            "stages.dev.inventory_buckets: 'Old Records': None is not allowed; allowed: an object of",
+        ),
+        ({"inventory_buckets": ["inventories"]}, "stages.dev.inventory_buckets: ['inventories'] is not"),
+        ({"landing_bucket": {"name": "x"}}, "stages.dev.landing_bucket: {'name': 'x'} is not allowed"),
+        ({"log_retention_days": 30.0}, "stages.dev.log_retention_days: 30.0 is not allowed; allowed: 1, 3"),
+        ({"traced_percent": 5.0}, "stages.dev.traced_percent: 5.0 is not allowed"),
+        ({"rules_file": "rules/\0.json"}, "stages.dev.rules_file: 'rules/\\x00.json' is not allowed"),
+        (
+            {"replica_key_arn": "arn:aws:kms:eu-central-1:111122223333:key/k"},
+            "stages.dev.replica_key_arn: is one of two settings; allowed: only together with replica_bucket",
+        ),
         ({"alarm_email": "somebody"}, "stages.dev.alarm_email: 'somebody' is not allowed"),
         ({"rules_file": "rules/absent.json"}, "stages.dev.rules_file: there is no file 'rules/absent.json'"),
         ({"rules_file": "../elsewhere.json"}, "stages.dev.rules_file: there is no file '../elsewhere.json'"),
@@ -208,3 +239,67 @@ def test_the_context_holds_the_feature_flags_of_the_cdk() -> None:
     context = load_context(PROJECT_ROOT)
     assert context["@aws-cdk/aws-iam:minimizePolicies"] is True
     assert context["@aws-cdk/aws-lambda:createNewPoliciesWithAddToRolePolicy"] is False
+
+
+def test_the_schema_knows_every_setting_with_its_default() -> None:
+    own = {it.name: it for it in dataclasses.fields(StageConfig) if it.name != "stage"}
+    assert SETTINGS.keys() == own.keys()
+    told = {name: schema["default"] for name, schema in SETTINGS.items()}
+    assert dataclasses.asdict(configured()) == dataclasses.asdict(configured(**told))
+    assert all(len(schema["description"]) > 20 for schema in SETTINGS.values())
+
+
+def test_the_schema_and_the_code_know_the_same_choices() -> None:
+    choices = {
+        "removal_policy": Removal,
+        "lane": Lane,
+        "function_platform": FunctionPlatform,
+        "log_level": LogLevel,
+        "execution_log_level": ExecutionLogLevel,
+    }
+    for name, kind in choices.items():
+        assert SETTINGS[name]["enum"] == list(kind)
+    assert choices.keys() == {
+        name for name, schema in SETTINGS.items() if isinstance(schema.get("enum", [0])[0], str)
+    }
+
+
+ODD = (None, True, False, 0, -1, 1.5, 10**9, "", "x\ny", " ", "*", "é", [], [None], ["*"], {}, {"a": 1})
+
+
+def refusal(**settings: Any) -> str | None:
+    try:
+        configured(**settings)
+    except ConfigError as error:
+        return str(error)
+    return None
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_whatever_is_refused_is_told_in_one_line_of_one_form(name: str) -> None:
+    refused = [told for value in ODD if (told := refusal(**{name: value}))]
+    assert len(refused) > len(ODD) / 2
+    for told in refused:
+        assert re.fullmatch(rf"stages\.dev\.{name}: [^\n]+; allowed: [^\n]+", told)
+
+
+def mistakes_in(document: Any) -> Iterator[str]:
+    """What an editor marks in cdk.json, by the schema that the file names."""
+    path = PROJECT_ROOT / json.loads((PROJECT_ROOT / "cdk.json").read_bytes())["$schema"]
+    stage = Resource.from_contents(SCHEMA)
+    registry = Registry().with_resources([("../schemas/stage.v1.json", stage)])
+    for error in Draft202012Validator(json.loads(path.read_bytes()), registry=registry).iter_errors(document):
+        yield "/".join(map(str, error.absolute_path))
+
+
+def test_editors_find_the_settings_by_the_schema_that_cdk_json_names() -> None:
+    document = json.loads((PROJECT_ROOT / "cdk.json").read_bytes())
+    assert (PROJECT_ROOT / "infrastructure" / "../schemas/stage.v1.json").is_file()
+    assert list(mistakes_in(document)) == []
+    document["context"]["stages"]["dev"] |= {"lane": "fast", "alarm_emial": "a@b.c"}
+    document["context"]["stages"]["Prod"] = {}
+    assert list(mistakes_in(document)) == [
+        "context/stages",
+        "context/stages/dev",
+        "context/stages/dev/lane",
+    ]
