@@ -54,13 +54,13 @@ storm: setup ## file N uploads at once on the embedded AWS (N=1000)
 faults: setup ## file N uploads while AWS fails and through a crash (N=200)
 	@CAREFILE_FAULTS=$(call n,200) $(PY) -m pytest tests/faults
 
-cost: setup ## the bill by kind and lane, from counted operations (ARGS='--objects-per-month 1e6 --size 20kB')
+cost: setup node_modules/.ready ## the bill by kind and lane, from counted operations (ARGS='--objects-per-month 1e6 --size 20kB')
 	@$(PY) -m benchmarks.cost $(ARGS)
 
-bench: setup ## how fast it is on the embedded AWS, in some minutes (ARGS='--most 5000')
+bench: setup node_modules/.ready ## how fast it is on the embedded AWS, in some minutes (ARGS='--most 5000')
 	@$(PY) -m benchmarks.bench $(ARGS)
 
-backfill: setup ## take N objects in that are there already, and see that it grows in a straight line (N=5000)
+backfill: setup node_modules/.ready ## take N objects in that are there already, and see that it grows in a straight line (N=5000)
 	@$(PY) -m benchmarks.backfill --most $(call n,5000)
 
 sbom: setup .venv-supply-chain/.ready ## bills of materials in CycloneDX, one a lock, into .build/sbom
@@ -118,8 +118,8 @@ clean-all: clean ## also remove what the set-up installed
 	@touch $@
 
 node_modules/.ready: package-lock.json
-	@echo "Installing the CDK's command line …"
-	@command -v npm >/dev/null || { echo "carefile: npm is missing, and the CDK's command line comes by it" >&2; \
+	@echo "Installing what comes from npm: the CDK's command line, and JSONata for the tests …"
+	@command -v npm >/dev/null || { echo "carefile: npm is missing; it brings the CDK's command line and JSONata" >&2; \
 		echo "  to do: install Node.js 20 or newer with npm" >&2; exit 1; }
 	@npm ci --silent --no-audit --no-fund
 	@touch $@

@@ -1,6 +1,6 @@
 """The machine's file, and its states walked as Step Functions walks them: one execution, every task tried once.
 
-Expressions are evaluated whole by jsonata-python. One without a value is an error, as it is in Step Functions.
+Every expression is evaluated whole, by two engines that have to agree.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from jsonata import Jsonata
-
 from lambdas.adapters.settings import ROOT
+from tests.asl.engines import evaluate
 
 FILE = ROOT / "statemachines" / "object_pipeline.asl.json"
 DEFINITION: dict[str, Any] = json.loads(FILE.read_bytes())
@@ -41,12 +40,7 @@ def evaluated(template: Any, **states: Any) -> Any:
         return [evaluated(value, **states) for value in template]
     if not isinstance(template, str) or not template.startswith("{%"):
         return template
-    expression = Jsonata(template.removeprefix("{%").removesuffix("%}").strip())
-    frame = expression.create_frame()
-    frame.bind("states", states)
-    value = expression.evaluate(None, frame)
-    assert value is not None, f"States.QueryEvaluationError: {template}"
-    return json.loads(json.dumps(value))
+    return evaluate(template.removeprefix("{%").removesuffix("%}").strip(), states=states)
 
 
 def next_of(state: dict[str, Any], **states: Any) -> str | None:
@@ -54,7 +48,9 @@ def next_of(state: dict[str, Any], **states: Any) -> str | None:
     if state["Type"] != "Choice":
         return state.get("Next")
     for choice in state["Choices"]:
-        if evaluated(choice["Condition"], **states) is True:
+        holds = evaluated(choice["Condition"], **states)
+        assert isinstance(holds, bool), f"States.QueryEvaluationError: {holds!r} is no boolean"
+        if holds:
             return str(choice["Next"])
     if "Default" in state:
         return str(state["Default"])
