@@ -51,9 +51,10 @@ def as_item_processor(
     machine's. A state there that has the name of one of the machine's only keeps its place, and gives way to it.
     `then` is the one that follows the machine's last state.
 
-    `on_failure` is the state that an Express child goes to when a task of the machine has failed for good, with
-    `{input, error}`: the child's input and what Step Functions says of the error. It should lead to a Fail state, so
-    that the item fails. A Standard child is re-driven where it failed, and so has no Catch.
+    `on_failure` is the state that an Express child goes to when a task of the machine has failed for good, or when it
+    came to a Fail state of the machine, with `{input, error}`: the child's input and what Step Functions says of the
+    error. It should lead to a Fail state, so that the item fails. A Standard child is re-driven where it failed, and
+    so has no Catch.
     """
     if on_failure and execution_type is ExecutionType.STANDARD:
         raise ValueError("a Standard execution that was caught could not be re-driven where it failed")
@@ -196,15 +197,20 @@ def _followed(state: Json, then: str) -> Json:
 
 
 def _caught(state: Json, on_failure: str) -> Json:
+    if state["Type"] == "Fail":
+        error = {"Error": state["Error"], "Cause": state["Cause"]}
+        failed = {"Type": "Pass", "Output": _failed(error), "Next": on_failure}
+        return {**failed, "Comment": state["Comment"]}
     if state["Type"] != "Task":
         return state
     catch = {
         "Comment": "Whatever is left after the retries.",
         "ErrorEquals": ["States.ALL"],
-        "Output": {
-            "input": "{% $states.context.Execution.Input %}",
-            "error": "{% $states.errorOutput %}",
-        },
+        "Output": _failed("{% $states.errorOutput %}"),
         "Next": on_failure,
     }
     return {**state, "Catch": [catch]}
+
+
+def _failed(error: str | Json) -> Json:
+    return {"input": "{% $states.context.Execution.Input %}", "error": error}

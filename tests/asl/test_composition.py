@@ -79,6 +79,17 @@ def test_what_failed_for_good_goes_on_to_the_state_named_and_only_tasks_fail() -
     assert {catch["Next"] for name in TASKS for catch in states[name]["Catch"]} == {"ItemFailed"}
 
 
+def test_where_the_machine_fails_by_name_the_failure_of_an_item_is_recorded_too() -> None:
+    own = STATES["RejectClassification"]
+    state = as_item_processor(DEFINITION, around=FAILURE, on_failure="ItemFailed")["States"][
+        "RejectClassification"
+    ]
+    assert (state["Type"], state["Next"]) == ("Pass", "ItemFailed")
+    assert state["Output"]["error"] == {"Error": own["Error"], "Cause": own["Cause"]}
+    standard = as_item_processor(DEFINITION, execution_type=ExecutionType.STANDARD)["States"]
+    assert standard["RejectClassification"] == own
+
+
 def test_the_states_around_stay_and_their_placeholders_give_way() -> None:
     processor = as_item_processor(DEFINITION, around=FAILURE, on_failure="ItemFailed")
     assert processor["StartAt"] == "Sift"

@@ -25,6 +25,7 @@ class StepFunctions:
     def __init__(self) -> None:
         self.redriven: Counter[str] = Counter()
         self.ended: dict[str, str] = {}
+        self.error = "StorageDenied"
 
     def redrive_execution(self, *, executionArn: str) -> None:  # noqa: N803
         if executionArn.endswith(":7"):
@@ -43,7 +44,17 @@ class StepFunctions:
 
     def describe_execution(self, *, executionArn: str) -> dict[str, Any]:  # noqa: N803
         common = {"status": "FAILED", "startDate": START, "stopDate": START}
-        return {"executionArn": executionArn, "name": executionArn, "error": "StorageDenied", **common}
+        found = {"executionArn": executionArn, "name": executionArn, "error": self.error, "input": "{}"}
+        return found | common | {"stateMachineArn": "m"}
+
+    def describe_state_machine(self, **_: Any) -> dict[str, Any]:
+        return {"updateDate": START, "definition": "{}"}
+
+    describe_state_machine_for_execution = describe_state_machine
+
+    def start_execution(self, *, name: str, **_: Any) -> dict[str, Any]:
+        self.ended[name] = "SUCCEEDED"
+        return {"executionArn": name}
 
 
 def failed(count: int) -> Iterator[Listed]:
@@ -107,6 +118,23 @@ def test_what_has_not_ended_in_time_is_told_all_the_same(states: StepFunctions) 
 def test_without_following_it_ends_when_all_are_begun(states: StepFunctions) -> None:
     results = list(redriver(states, follow=False).run(failed(100), timedelta(minutes=1)))
     assert Counter(result.action for result in results) == {Action.REDRIVEN: 99, Action.NONE: 1}
+
+
+@pytest.mark.parametrize(
+    ("error", "resubmit", "action"),
+    [
+        ("StorageDenied", True, Action.REDRIVEN),
+        ("UnexpectedResult", True, Action.RESUBMITTED),
+        ("States.QueryEvaluationError", True, Action.RESUBMITTED),
+        ("UnexpectedResult", False, Action.REDRIVEN),
+    ],
+)
+def test_what_a_redrive_would_only_fail_again_is_started_afresh_where_that_is_asked_for(
+    states: StepFunctions, error: str, resubmit: bool, action: Action
+) -> None:
+    states.error = error
+    (result,) = redriver(states, resubmit=resubmit, follow=False).run(failed(1), timedelta(minutes=1))
+    assert result.action is action
 
 
 def test_a_bucket_lets_no_more_through_than_its_rate_and_burst() -> None:

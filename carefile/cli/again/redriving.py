@@ -22,6 +22,7 @@ from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.definitions import Definitions
 from carefile.cli.aws.executions import ENDED_BADLY, Executions, Listed
 from carefile.cli.aws.rate import TokenBucket
+from carefile.cli.shown.advice import Then, advice_for
 from carefile.core.model import digest
 
 _THREADS = 8
@@ -103,7 +104,9 @@ class Redriver:
             return Result(
                 execution, Action.NONE, execution.arn, execution.status, "there is nothing to redrive"
             )
-        if self._resubmit and self._definitions.changed_since(execution):
+        if self._resubmit and (
+            self._definitions.changed_since(execution) or self._would_fail_again(execution)
+        ):
             return self._start_afresh(execution)
         self._bucket.take()
         try:
@@ -116,6 +119,10 @@ class Redriver:
             reason = str(error.response["Error"].get("Message", "Step Functions does not say why"))
             return Result(execution, Action.NONE, execution.arn, execution.status, reason)
         return Result(execution, Action.REDRIVEN, execution.arn)
+
+    def _would_fail_again(self, execution: Listed) -> bool:
+        error = self._executions.must_describe(execution.arn).error
+        return advice_for(error).then is Then.RESUBMIT
 
     def _start_afresh(self, execution: Listed) -> Result:
         described = self._executions.must_describe(execution.arn)

@@ -16,7 +16,7 @@ from carefile.cli.aws.executions import ENDED_BADLY, Described, Executions, List
 from carefile.cli.aws.map_runs import is_of, of_backfill
 from carefile.cli.exits import Exit
 from carefile.cli.problem import Problem
-from carefile.cli.shown.advice import advice_for
+from carefile.cli.shown.advice import Then, advice_for
 from carefile.cli.shown.map_run_view import shown_to_the_end
 from carefile.cli.shown.view import Column, View, lasting
 from carefile.cli.times import since as moment
@@ -41,7 +41,8 @@ def redrive(
         bool,
         typer.Option(
             "--resubmit",
-            help="Start afresh what cannot be re-driven: older than 14 days, or begun under another definition.",
+            help="Start afresh what a redrive cannot mend: older than 14 days, begun under another definition, "
+            "or failed in a state that would only fail again.",
         ),
     ] = False,
     rate: Annotated[float, typer.Option(min=0.1, max=250, help="At most so many a second.")] = 50,
@@ -151,7 +152,8 @@ def _preview(view: View, choice: _Choice) -> Exit:
 def _can(item: Described) -> str:
     if item.listed.status not in ENDED_BADLY:
         return f"no: it is {item.listed.status}"
-    if item.redrive_status == "NOT_REDRIVABLE" or _too_old(item.listed):
+    afresh = advice_for(item.error).then is Then.RESUBMIT
+    if afresh or item.redrive_status == "NOT_REDRIVABLE" or _too_old(item.listed):
         return "no: --resubmit"
     return "yes"
 

@@ -15,6 +15,7 @@ class Then(StrEnum):
     """How an execution goes on once the cause is mended."""
 
     REDRIVE = "redrive"
+    RESUBMIT = "resubmit"  # a redrive only enters the Fail state again, or reads the same input
     UPLOAD_AGAIN = "upload again"
     NEITHER = "nothing"
 
@@ -151,6 +152,18 @@ ADVICE = (
         "A defect in Carefile; the cause names the exception and the line.",
         "Report it with the cause. Once the mended functions are deployed the execution can go on.",
         Then.REDRIVE,
+    ),
+    Advice(
+        "UnexpectedResult",
+        "A step handed on what its machine has no way for. A defect, or functions older than the machine.",
+        "The cause names the step. Deploy the stage again; report it if it comes back.",
+        Then.RESUBMIT,
+    ),
+    Advice(
+        "States.QueryEvaluationError",
+        "An expression of the machine could not be evaluated on what a step handed on. A defect.",
+        "Report it with the cause. Deploy the mended stage.",
+        Then.RESUBMIT,
     ),
     Advice(
         "States.Timeout",

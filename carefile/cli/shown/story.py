@@ -83,7 +83,8 @@ def _then(execution: Described, then: Then) -> str:
         return "upload the file again; that starts an execution of its own"
     if then is Then.NEITHER:
         return "the sender sends it again; this execution cannot succeed"
-    if execution.redrive_status == "NOT_REDRIVABLE" and request:
+    afresh = then is Then.RESUBMIT or execution.redrive_status == "NOT_REDRIVABLE"
+    if afresh and request:
         return f"carefile redrive {name} --resubmit --yes"
     return f"carefile redrive {name} --yes"
 
