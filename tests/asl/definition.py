@@ -18,6 +18,7 @@ DEFINITION: dict[str, Any] = json.loads(FILE.read_bytes())
 STATES: dict[str, dict[str, Any]] = DEFINITION["States"]
 TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
 Call = Callable[[str, dict[str, Any]], Any]
+MOST_BYTES = 256 * 1024  # that Step Functions hands to a state or takes from it
 
 
 def expressions(template: Any, place: str = "") -> Iterator[tuple[str, str]]:
@@ -41,6 +42,12 @@ def evaluated(template: Any, **states: Any) -> Any:
     if not isinstance(template, str) or not template.startswith("{%"):
         return template
     return evaluate(template.removeprefix("{%").removesuffix("%}").strip(), states=states)
+
+
+def fits(data: Any) -> None:
+    """What would be `States.DataLimitExceeded` fails here."""
+    size = len(json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode())
+    assert size <= MOST_BYTES, f"States.DataLimitExceeded: {size} bytes"
 
 
 def next_of(state: dict[str, Any], **states: Any) -> str | None:
@@ -94,13 +101,16 @@ def walk(data: Any, execution: str, call: Call, machine: dict[str, Any] = DEFINI
             bound["result"] = [inner.output]
         elif state["Type"] == "Task":
             arguments = evaluated(state["Arguments"], **bound)
+            fits(arguments)
             done.arguments[name] = arguments
             if state["Resource"].endswith("lambda:invoke"):
                 bound["result"] = {"Payload": call(arguments["FunctionName"], arguments["Payload"])}
             else:
                 bound["result"] = call(state["Resource"], arguments)
+            fits(bound["result"])
         following = next_of(state, **bound)
         data = evaluated(state["Output"], **bound) if "Output" in state else data
+        fits(data)
         done.outputs[name] = data
         name = following
     return done

@@ -49,9 +49,12 @@ def put(arguments: dict[str, Any]) -> None:
     assert isinstance(entries, list)
     assert 1 <= len(entries) <= 10
     assert all(isinstance(entry["Detail"], dict) for entry in entries)
-    request = {"Entries": [entry | {"Detail": json.dumps(entry["Detail"])} for entry in entries]}
+    request = {
+        "Entries": [entry | {"Detail": json.dumps(entry["Detail"], ensure_ascii=False)} for entry in entries]
+    }
     validate_parameters(request, PUT_EVENTS.input_shape)
-    assert len(json.dumps(request)) < 256 * 1024
+    told = "".join(text for entry in request["Entries"] for text in entry.values())
+    assert len(told.encode()) < 256 * 1024
     for entry in entries:
         assert entry["Source"] == "carefile.catalog"
         assert entry["EventBusName"] == "${CatalogBusName}"

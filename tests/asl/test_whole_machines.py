@@ -1,0 +1,426 @@
+"""Each composed machine as a whole: every error at every state, pages, null, names of any script, as much as fits."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sfnx.testing import Call, Execution, Failure
+
+from carefile.core import errors
+from carefile.core.errors import CarefileError
+from tests.asl.machines import MACHINES, states
+from tests.asl.test_walks import put
+from tests.asl.whole import called, execute, failure, top
+from tests.golden.pairs import pairs
+
+Json = dict[str, Any]
+OURS = [kind.__name__ for kind in CarefileError.__subclasses__()]
+OF_AWS = [
+    "Lambda.TooManyRequestsException",
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.Unknown",
+    "Runtime.ExitError",
+    "Sandbox.Timedout",
+    "States.Timeout",
+    "States.TaskFailed",
+    "States.Permissions",
+    "States.DataLimitExceeded",
+    "States.QueryEvaluationError",
+    "EventBridge.FailedEntry",
+    "StepFunctions.ExecutionAlreadyExistsException",
+    "StepFunctions.ThrottlingException",
+]
+ERRORS = [*OURS, *OF_AWS]
+KEY = "documents/P/x.txt"
+INPUTS: dict[str, Any] = {
+    "object_pipeline": {"bucket": "landing", "key": KEY},
+    "express_lane": {"bucket": "landing", "key": KEY},
+    "backfill": {"bucket": "landing", "prefix": "documents/"},
+    "adoption": {"prefix": "processed/"},
+    "reassign_patient": {"session_id": "7", "patient_id": "Ana_7"},
+}
+# Whose task fails, and what an execution of the machine then ends with: the error itself, or the map's.
+TOLERANCE = "States.ExceedToleratedFailureThreshold"
+
+
+def announcements() -> list[Json]:
+    """One event of each type, as they are made."""
+    found = {pair.expected["detail_type"]: pair.expected for pair in pairs("events")}
+    return [found["Object Cataloged"], found["Object Retired"]]
+
+
+class Answers:
+    """What the functions and services answer where nothing fails, in the form in which the real ones do."""
+
+    def __init__(self, *, events: int = 1, pages: int = 1, kind: str = "document", **changed: Any) -> None:
+        found = {"kind": kind, "patient": {"status": "known", "id": "P"}, "evidence": []}
+        upload = {"bucket": "landing", "key": KEY, "version": "v1", "version_id": "v1"}
+        filed = {
+            "upload": upload,
+            "disposition": "cataloged",
+            "classification": found,
+            "events": announcements()[:events],
+        }
+        subject = {"bucket": "landing", "path": "sessions/session_7/", "session_id": "7"}
+        self.pages, self.page, self.failing = pages, 0, dict[str, Iterator[Exception]]()
+        self.listing = [{"Key": KEY, "Size": 3}]
+        self.answers: dict[str, Any] = {
+            "ClassifyObject": {"upload": upload, "classification": found},
+            "NormaliseDocument": filed,
+            "NormaliseSession": filed,
+            "TagObject": {"status": "cataloged", "tagged": True},
+            "AdoptObject": {name: filed[name] for name in ("disposition", "classification", "events")},
+            "RecordFailure": {"recorded": True},
+            "AssignPatient": {"subject": subject, "from": ["Ben_8"], "nothing_to_move": False},
+            "VerifyMove": {"left": 0},
+            **changed,
+        }
+
+    def fail(self, state: str, error: str, times: int = 10**6) -> None:
+        self.failing[state] = iter([error] * times) if times < 10**6 else _always(error)
+
+    def __call__(self, call: Call) -> Any:
+        if error := next(self.failing.get(_plain(call.state), iter(())), None):
+            raise _raised(error)
+        match call.resource.removeprefix("arn:aws:states:::"):
+            case "s3:listObjectsV2":
+                return self.listing
+            case "s3:getObject":
+                return [{"key": KEY, "Key": KEY, "Bucket": "landing"}]
+            case "events:putEvents":
+                put(call.arguments)
+                return {"FailedEntryCount": 0}
+            case "states:startExecution":
+                return {"ExecutionArn": "arn:started"}
+            case "aws-sdk:sfn:describeMapRun":
+                return {"ItemCounts": {"Total": 1, "Succeeded": 1, "Failed": 0}}
+        name = call.arguments["FunctionName"].removeprefix("${").removesuffix("Arn}")
+        if name == "ListObjects" and name not in self.answers:
+            self.page += 1
+            items = [] if self.pages == 0 else [{"bucket": "landing", "key": f"s/{self.page}"}]
+            return {"Payload": {"items": items, "next": "more" if self.page < self.pages else ""}}
+        return {"Payload": copy.deepcopy(self.answers[name])}
+
+
+def _always(error: str) -> Iterator[str]:
+    while True:
+        yield error
+
+
+def _raised(error: str) -> Exception:
+    kind = getattr(errors, error, None)
+    return kind("reason: words") if kind else failure(error)
+
+
+def _plain(state: str) -> str:
+    """The state's name without what tells the maps of one machine apart."""
+    return state.partition("Of")[0] if state.endswith(("OfInventory", "OfList")) else state
+
+
+def ended(done: Execution) -> str:
+    return done.error or "SUCCEEDED"
+
+
+def tasks(machine: str) -> dict[str, Json]:
+    """The tasks that a run of the machine's input comes to; of a backfill, those of its first map."""
+    found = {name: state for name, state, _ in states(MACHINES[machine]) if state["Type"] == "Task"}
+    return {name: state for name, state in found.items() if name == _plain(name)}
+
+
+EVERY_TASK = [(machine, name) for machine in MACHINES for name in tasks(machine)]
+
+
+def attempts(state: Json, error: str) -> int:
+    """How often the state is tried when it always fails so."""
+    task_failed = error not in ("States.Timeout", "States.QueryEvaluationError")
+    for retry in state["Retry"]:
+        if error in retry["ErrorEquals"] or ("States.TaskFailed" in retry["ErrorEquals"] and task_failed):
+            return 1 + int(retry.get("MaxAttempts", 3))
+    return 1
+
+
+def kind_of(name: str) -> str:
+    return "session" if name == "NormaliseSession" else "document"
+
+
+def test_every_machine_is_run() -> None:
+    assert INPUTS.keys() == MACHINES.keys()
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize("kind", ["document", "session"])
+def test_a_machine_whose_states_all_answer_ends_well(machine: str, kind: str) -> None:
+    done = execute(machine, INPUTS[machine], Answers(kind=kind))
+    assert ended(done) == "SUCCEEDED"
+    reached = {_plain(name) for name in done.states if name in tasks(machine)}
+    off_the_path = {"RecordFailure", "PromoteObject", "NormaliseDocument", "NormaliseSession"}
+    assert reached >= tasks(machine).keys() - off_the_path
+
+
+@pytest.mark.parametrize(("machine", "name"), EVERY_TASK)
+def test_an_error_that_stays_is_tried_as_often_as_meant_and_keeps_its_name(machine: str, name: str) -> None:
+    state = tasks(machine)[name]
+    for error in ERRORS:
+        answers = Answers(kind=kind_of(name))
+        answers.fail(name, error)
+        if name == "RecordFailure":
+            answers.fail({"adoption": "AdoptObject"}.get(machine, "TagObject"), "InternalError")
+        if name == "PromoteObject":
+            answers.fail("TagObject", "InternalError")
+        done = execute(machine, INPUTS[machine], answers)
+        assert len(called(done, name)) == attempts(state, error), error
+        assert ended(done) == expected_end(machine, name, error), error
+        if ended(done) == error:
+            assert done.states[-1] == name  # where it can be re-driven
+        elif ended(done) == TOLERANCE and name != "RecordFailure" and machine != "reassign_patient":
+            (recorded,) = called(done, "RecordFailure")
+            assert (recorded["Payload"]["error"], recorded["Payload"]["input"]["key"]) == (error, KEY)
+            assert done.states[-1] == "ItemFailed"
+        elif machine == "express_lane":
+            assert [promoted["Input"] for promoted in called(done, "PromoteObject")][-1] == INPUTS[machine]
+            assert done.states[-1] == "EndPromoted"
+            assert name == "PromoteObject" or len(called(done, "PromoteObject")) == 1
+
+
+def expected_end(machine: str, name: str, error: str) -> str:
+    """How the execution ends when a state always fails."""
+    if machine == "express_lane":
+        promoted = name != "PromoteObject" or error == "StepFunctions.ExecutionAlreadyExistsException"
+        return "SUCCEEDED" if promoted else error
+    return error if name in MACHINES[machine]["States"] else TOLERANCE
+
+
+@pytest.mark.parametrize(
+    ("machine", "name"), [(m, n) for m, n in EVERY_TASK if n not in ("RecordFailure", "PromoteObject")]
+)
+def test_an_error_that_passes_changes_nothing_of_the_end(machine: str, name: str) -> None:
+    well = execute(machine, INPUTS[machine], Answers(kind=kind_of(name)))
+    for retry in tasks(machine)[name]["Retry"]:
+        error = retry["ErrorEquals"][0]
+        answers = Answers(kind=kind_of(name))
+        answers.fail(name, error, times=1)
+        done = execute(machine, INPUTS[machine], answers)
+        assert (done.states, done.output) == (well.states, well.output), error
+
+
+@pytest.mark.parametrize(
+    ("more", "of"),
+    [
+        ({}, ""),
+        ({"inventory": {"bucket": "i", "key": "manifest.json"}}, "OfInventory"),
+        ({"list": "l"}, "OfList"),
+    ],
+)
+def test_a_backfill_takes_the_same_way_wherever_its_keys_come_from(more: Json, of: str) -> None:
+    done = execute("backfill", INPUTS["backfill"] | more, Answers())
+    way = [
+        "ClassifyObject",
+        "RouteObject",
+        "NormaliseDocument",
+        "TagObject",
+        "EmitCatalogEvent",
+        "KeepTheResult",
+    ]
+    assert [name for name in done.states if name.removesuffix(of) in way] == [name + of for name in way]
+    assert top("backfill", done)[-1] == "TakenIn"
+
+
+@pytest.mark.parametrize("pages", range(4))
+def test_a_reassignment_goes_page_by_page_and_ends(pages: int) -> None:
+    done = execute("reassign_patient", INPUTS["reassign_patient"], Answers(pages=pages))
+    page = ["ListObjects", "MoveObjects", "RouteNextPage"]
+    assert top("reassign_patient", done) == [
+        "AssignPatient",
+        "RouteAssignment",
+        *page * max(pages, 1),
+        "VerifyMove",
+    ]
+    assert [call["Payload"]["after"] for call in called(done, "ListObjects")] == ["", "more", "more"][
+        : max(pages, 1)
+    ]
+    output: Any = done.output
+    assert output["taken_in"] == pages
+
+
+@pytest.mark.parametrize("odd", [None, 7, True, [], {}])
+def test_a_page_that_does_not_say_where_the_next_begins_ends_the_reassignment(odd: Any) -> None:
+    answers = Answers(ListObjects={"items": [], "next": odd})
+    done = execute("reassign_patient", INPUTS["reassign_patient"], answers)
+    assert ended(done) == "UnexpectedResult"
+    assert len(called(done, "ListObjects")) == 1
+
+
+@pytest.mark.parametrize("events", [1, 2])
+@pytest.mark.parametrize("machine", ["object_pipeline", "express_lane", "backfill", "adoption"])
+def test_one_event_or_two_are_announced_as_a_list(machine: str, events: int) -> None:
+    done = execute(machine, INPUTS[machine], Answers(events=events))
+    (announced,) = called(done, "EmitCatalogEvent")
+    assert [entry["DetailType"] for entry in announced["Entries"]] == ["Object Cataloged", "Object Retired"][
+        :events
+    ]
+    output: Any = done.output
+    if machine == "object_pipeline":
+        assert len(output["announced"]) == events
+
+
+@pytest.mark.parametrize("nothing", [[], None])
+@pytest.mark.parametrize("machine", ["object_pipeline", "express_lane", "backfill", "adoption"])
+def test_no_events_are_never_put_on_the_bus(machine: str, nothing: Any) -> None:
+    answers = Answers()
+    for name in ("NormaliseDocument", "AdoptObject"):
+        answers.answers[name] = answers.answers[name] | {"events": nothing}
+    done = execute(machine, INPUTS[machine], answers)
+    assert called(done, "EmitCatalogEvent") == []
+    ends = {"object_pipeline": "States.QueryEvaluationError", "express_lane": "SUCCEEDED"}
+    assert ended(done) == ends.get(machine, TOLERANCE)
+    if machine == "object_pipeline":
+        assert "nothing-to-announce" in (done.cause or "")
+
+
+def places(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Every member of an answer, at any depth."""
+    if isinstance(value, dict):
+        for name, member in value.items():
+            yield (*path, name)
+            yield from places(member, (*path, name))
+
+
+def with_null(value: Any, path: tuple[str | int, ...]) -> Any:
+    changed = copy.deepcopy(value)
+    holder = changed
+    for step in path[:-1]:
+        holder = holder[step]
+    holder[path[-1]] = None
+    return changed
+
+
+FOR_NAMES = {"UnexpectedResult", "States.QueryEvaluationError", TOLERANCE, "SUCCEEDED"}
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_null_in_any_member_of_an_answer_ends_well_or_under_a_name(machine: str) -> None:
+    """Both engines have to take it alike, no machine may run for ever, and no Condition be without a truth."""
+    usual = Answers().answers
+    for name in tasks(machine).keys() & usual.keys():
+        for path in places(usual[name]):
+            done = execute(machine, INPUTS[machine], Answers(**{name: with_null(usual[name], path)}))
+            assert ended(done) in FOR_NAMES, (name, path)
+            if ended(done) in ("States.QueryEvaluationError", TOLERANCE):
+                assert path[0] in ("events", "classification", "disposition"), (name, path)
+
+
+@pytest.mark.parametrize("machine", ["object_pipeline", "express_lane"])
+def test_null_in_an_optional_member_of_the_input_reaches_the_function(machine: str) -> None:
+    given = INPUTS[machine] | {"version_id": None, "hints": None, "source": None, "detail": None}
+    done = execute(machine, given, Answers())
+    assert ended(done) == "SUCCEEDED"
+    assert called(done, "ClassifyObject")[0]["Payload"]["input"] == given
+
+
+NAMES = [
+    "documents/Zoë Ärzte/ü ß.txt",
+    "documents/日本/検査結果.pdf",
+    "documents/محمد/تقرير.pdf",
+    "documents/Ολγα/😀👩‍⚕️ e\u0301.txt",
+    "documents/P/{% $states.input %} ${Concurrency} '\"`\\.txt",
+    "documents/P/line\nbreak\ttab\x7f.txt",
+    "documents/P/a+b 50%25&c=d,e.pdf",
+    "__proto__/constructor/toString",
+]
+
+
+@pytest.mark.parametrize("key", NAMES)
+@pytest.mark.parametrize("machine", ["object_pipeline", "express_lane", "backfill", "adoption"])
+def test_names_in_any_script_pass_through_as_they_are(machine: str, key: str) -> None:
+    answers = Answers()
+    answers.listing = [{"Key": key}]
+    for name in ("ClassifyObject", "NormaliseDocument"):
+        answers.answers[name]["upload"]["key"] = key
+    (event,) = copy.deepcopy(announcements()[:1])
+    event["detail"]["source"]["key"] = key
+    for name in ("NormaliseDocument", "AdoptObject"):
+        answers.answers[name] = answers.answers[name] | {"events": [event]}
+    given = INPUTS[machine] | ({"key": key} if "key" in INPUTS[machine] else {})
+    done = execute(machine, given, answers)
+    assert ended(done) == "SUCCEEDED"
+    first = "AdoptObject" if machine == "adoption" else "ClassifyObject"
+    payload = called(done, first)[0]["Payload"]
+    assert payload.get("input", payload)["key"] == key
+    assert called(done, "EmitCatalogEvent")[0]["Entries"][0]["Detail"]["source"]["key"] == key
+
+
+KIB_200 = "é" * 100 * 1024
+
+
+def wide(event: Json) -> Json:
+    """The event with as many objects as 200 KiB hold."""
+    (one, *_), objects = event["detail"]["location"]["objects"], []
+    for number in range(280):
+        objects.append(one | {"key": "é" * 300 + str(number)})
+    return {
+        **event,
+        "detail": event["detail"] | {"location": event["detail"]["location"] | {"objects": objects}},
+    }
+
+
+@pytest.mark.parametrize("machine", ["object_pipeline", "express_lane", "backfill", "adoption"])
+def test_announcements_of_200_kib_go_through_every_state(machine: str) -> None:
+    answers = Answers()
+    event = wide(announcements()[0])
+    assert len(json.dumps(event, ensure_ascii=False).encode()) > 200 * 1024
+    for name in ("NormaliseDocument", "AdoptObject"):
+        answers.answers[name] = answers.answers[name] | {"events": [event]}
+    assert ended(execute(machine, INPUTS[machine], answers)) == "SUCCEEDED"
+
+
+def test_an_input_of_200_kib_reaches_the_function_and_the_promotion() -> None:
+    given = INPUTS["express_lane"] | {"note": KIB_200}
+    answers = Answers()
+    answers.fail("ClassifyObject", "RejectedEvent")
+    done = execute("express_lane", given, answers)
+    assert called(done, "PromoteObject")[0]["Input"] == given
+    assert ended(done) == "SUCCEEDED"
+
+
+def test_what_is_over_the_limit_of_a_state_is_found() -> None:
+    with pytest.raises(AssertionError, match=r"States\.DataLimitExceeded"):
+        execute("object_pipeline", INPUTS["object_pipeline"] | {"note": "é" * 131 * 1024}, Answers())
+
+
+def test_a_page_of_200_kib_goes_through_the_reassignment() -> None:
+    items = [{"bucket": "landing", "key": "é" * 500 + str(number)} for number in range(190)]
+    answers = Answers(ListObjects={"items": items, "next": ""})
+    done = execute("reassign_patient", INPUTS["reassign_patient"], answers)
+    output: Any = done.output
+    assert output["taken_in"] == 190
+
+
+@pytest.mark.parametrize("machine", ["object_pipeline", "reassign_patient"])
+def test_a_kind_that_there_is_no_way_for_fails_by_name(machine: str) -> None:
+    done = execute(machine, INPUTS[machine], Answers(kind="image"))
+    assert ended(done) == ("UnexpectedResult" if machine == "object_pipeline" else TOLERANCE)
+    assert done.states[-1] == "RejectClassification"
+
+
+def test_of_an_item_such_a_kind_is_recorded() -> None:
+    done = execute("backfill", INPUTS["backfill"], Answers(kind="image"))
+    (recorded,) = called(done, "RecordFailure")
+    assert recorded["Payload"]["error"] == "UnexpectedResult"
+    assert recorded["Payload"]["cause"].startswith("unexpected-kind: ")
+
+
+@pytest.mark.parametrize("key", [None, 5, {}, ["x"]])
+def test_an_item_without_a_key_fails_by_name_and_starts_nothing(key: Any) -> None:
+    answers = Answers()
+    answers.listing = [{"Key": key}]
+    done = execute("backfill", INPUTS["backfill"], answers)
+    assert done.states[-1] == "RejectItem"
+    assert called(done, "ClassifyObject") == []
+    with pytest.raises(Failure, match=TOLERANCE):
+        assert done.output
