@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from carefile.core.deciding.patient_fields import PatientFields
 from carefile.core.documents.extraction import Extraction
 from carefile.core.model import Classification, Observation
 from lambdas.adapters.landing import Landing
@@ -12,6 +13,7 @@ from lambdas.adapters.landing import Landing
 @dataclass(frozen=True)
 class Documents:
     landing: Landing
+    fields: PatientFields
 
     def read(self, observed: Observation) -> Extraction | None:
         """What the readers find in the first bytes of this version; None when it is gone."""
@@ -21,7 +23,8 @@ class Documents:
         if data is None:
             return None
         name = observed.source.key.rpartition("/")[2]
-        return read(Content(data, observed.size), name=name, declared_type=observed.content_type)
+        content = Content(data, observed.size)
+        return read(content, name=name, declared_type=observed.content_type, fields=self.fields)
 
     def page(self, observed: Observation, classification: Classification, extraction: Extraction) -> bytes:
         from lambdas.readers.page.render import PageHeader, render

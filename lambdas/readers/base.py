@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from carefile.core.deciding.patient_fields import STANDARD_FIELDS, PatientFields
 from lambdas.readers.encoding import Decoded, decode
 from lambdas.readers.limits import MAX_READ, MAX_TEXT_BYTES, SAMPLE
 
@@ -41,10 +42,17 @@ class NotThisFormatError(Exception):
 class Source:
     """A document as readers see it: its bytes, what was claimed of it, and its text if it is text."""
 
-    def __init__(self, content: Content, name: str, declared_type: str | None) -> None:
+    def __init__(
+        self,
+        content: Content,
+        name: str,
+        declared_type: str | None,
+        fields: PatientFields | None = None,
+    ) -> None:
         self.data = content.data[:MAX_READ]
         self.size = max(content.size, len(content.data))
         self.name = name
+        self.fields = fields or STANDARD_FIELDS
         self.declared = declared_type or ""
         self.declared_type = self.declared.partition(";")[0].strip().lower()
         stem, dot, extension = name.rpartition(".")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from carefile.core.deciding.patient_fields import STANDARD_FIELDS, PatientFields
 from carefile.core.documents.extraction import (
     Block,
     Cut,
@@ -34,10 +35,13 @@ FACTS = ("Field", "Value")  # the header of a table that holds names and what th
 
 @dataclass(slots=True)
 class Draft:
-    """Written by readers. `format` and `media_type` may be made more precise while reading."""
+    """Written by readers. `format` and `media_type` may be made more precise while reading. `fields` are the names
+    under which a patient's id stands.
+    """
 
     format: str
     media_type: str
+    fields: PatientFields = STANDARD_FIELDS
     encoding: str | None = None
     language: str | None = None
     pages: int | None = None

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from carefile.core.deciding.patient_fields import PatientFields
 from carefile.core.documents.extraction import Extraction, ReadingWarning, Reason
 from carefile.core.documents.picture import Picture
 from lambdas.readers.base import Content, NotThisFormatError, Reader, Source
@@ -46,6 +47,7 @@ def read_isolated(reader: Reader, source: Source) -> Extraction:
         "name": source.name[:MAX_NAME],
         "declared_type": source.declared[:MAX_NAME],
         "size": source.size,
+        "fields": source.fields.names,
     }
     try:
         # Environment: what Python needs to start, and not the function's credentials.
@@ -133,7 +135,8 @@ def _main() -> None:
     _limit_this_process()
     document = json.loads(os.environ[_DOCUMENT])
     content = Content(sys.stdin.buffer.read(), document["size"])
-    source = Source(content, document["name"], document["declared_type"])
+    fields = PatientFields.of(document["fields"])
+    source = Source(content, document["name"], document["declared_type"], fields)
     reader = next(reader for reader in READERS if reader.format == document["format"])
     code = 0
     try:

@@ -6,6 +6,7 @@ reads is recorded as not read, with the media type that its content shows.
 
 from __future__ import annotations
 
+from carefile.core.deciding.patient_fields import PatientFields
 from carefile.core.documents.extraction import Extraction, Reason
 from lambdas.readers.base import Content, NotThisFormatError, Reader, Source
 from lambdas.readers.draft import Draft
@@ -46,14 +47,16 @@ READERS: tuple[Reader, ...] = (
 )
 
 
-def read(content: Content, *, name: str, declared_type: str | None) -> Extraction:
+def read(
+    content: Content, *, name: str, declared_type: str | None, fields: PatientFields | None = None
+) -> Extraction:
     """Everything that can be read out of the document. Never raises, whatever the bytes.
 
     `content` holds the first bytes of the object, at most `MAX_READ` of them are used, and its whole size;
-    `name` is its file name; `declared_type` the content type that it was uploaded with. Equal input gives an
-    equal result.
+    `name` is its file name; `declared_type` the content type that it was uploaded with; `fields` are the names under
+    which a patient's id stands in tables, JSON and forms. Equal input gives an equal result.
     """
-    source = Source(content, name, declared_type)
+    source = Source(content, name, declared_type, fields)
     for reader in READERS:
         if _recognises(reader, source):
             if reader.needs_whole and source.is_cut:
@@ -68,7 +71,7 @@ def read(content: Content, *, name: str, declared_type: str | None) -> Extractio
 
 def read_with(reader: Reader, source: Source) -> Extraction:
     """Read with one reader, in this process. Raises nothing but `NotThisFormatError`."""
-    draft = Draft(reader.format, reader.media_type)
+    draft = Draft(reader.format, reader.media_type, source.fields)
     try:
         reader.read(source, draft)
         return draft.finish(source)

@@ -1,4 +1,4 @@
-"""Whose the rows of a table are: by the columns that are called as JSON's fields of a patient (`Patient ID`, `MRN`).
+"""Whose the rows of a table are: by the columns that are called as fields of a patient's id (`Patient ID`, `MRN #`).
 
 The row that names the columns is looked for everywhere, since a title may stand above it and a second table below. A
 cell may also name the one beside it, as in a form. Where the two can't be told apart, what is found is told in doubt.
@@ -6,18 +6,17 @@ cell may also name the one beside it, as in a form. Where the two can't be told 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from carefile.core.documents.extraction import PatientCandidate
 from lambdas.readers.draft import Draft
 from lambdas.readers.formats.json.objects import RELATION
-from lambdas.readers.formats.json.patient import FIELDS
 
-_FIELDS = {field.lower(): rank for rank, field in enumerate(FIELDS)}
-_BEGINNINGS = {letter for field in _FIELDS for letter in (field[0], field[0].upper())}
-_LONGEST_NAME = 40
-_MAY_NAME = re.compile(r"patient[\s_-]*id|medical[\s_-]+record[\s_-]+number|mrn", re.IGNORECASE)
+
+class AsShown(str):
+    """A number as its cell shows it, by a format of the cell: what the id was before is not certain."""
+
+    __slots__ = ()
 
 
 class TablePatients:
@@ -46,7 +45,8 @@ class TablePatients:
             yield row
 
     def row(self, cells: Sequence[str]) -> None:
-        if columns := [(at, rank) for at, cell in enumerate(cells) if (rank := _rank(cell)) is not None]:
+        ranks = map(self._draft.fields.rank, cells)
+        if columns := [(at, rank) for at, rank in enumerate(ranks) if rank is not None]:
             self.end()
             self._begin(cells, columns)
         elif self._columns and not self._draft.names_too_many:
@@ -85,29 +85,18 @@ class TablePatients:
         scope = f"{self._place}row {self._count}"
         for value, (at, rank) in zip(values, self._columns, strict=True):
             where = f"{scope}: {self._header[at]}"
-            is_doubtful = self._is_doubtful or not _may_be_id(value)
+            is_sure = _may_be_id(value) and not isinstance(_at(cells, at), AsShown)
+            is_doubtful = self._is_doubtful or not is_sure
             self._draft.candidate(PatientCandidate(value, where, None, rank, scope), is_doubtful=is_doubtful)
-
-
-def may_name_patients(text: str) -> bool:
-    """Whether a text could hold the name of such a column at all: cheaper than to look at every cell."""
-    return _MAY_NAME.search(text) is not None
 
 
 def tell_form(fields: Iterable[tuple[str, str]], place: str, draft: Draft) -> None:
     """Whom the fields of a form name. They stand beside a text that is not looked at, and decide nothing."""
     for name, value in fields:
-        rank = _rank(name.rpartition(".")[2].partition("[")[0])
+        rank = draft.fields.rank(name.rpartition(".")[2].partition("[")[0])
         if rank is not None and value.strip():
             candidate = PatientCandidate(value.strip(), f"{place}: {name}", None, rank, place)
             draft.candidate(candidate, is_doubtful=True)
-
-
-def _rank(cell: str) -> int | None:
-    """The rank of the field that a cell is called as: `Patient ID:` is `patient_id`."""
-    if not cell or len(cell) > _LONGEST_NAME or cell.lstrip()[:1] not in _BEGINNINGS:
-        return None
-    return _FIELDS.get("_".join(cell.lower().replace("-", " ").rstrip(": ").split()))
 
 
 def _may_be_id(cell: str) -> bool:

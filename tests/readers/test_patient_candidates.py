@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from carefile.core.deciding.patient_fields import STANDARD as FIELDS
+from carefile.core.deciding.patient_fields import PatientFields
 from carefile.core.documents.extraction import Extraction
+from lambdas.adapters import contracts
 from lambdas.readers import Content, read
-from lambdas.readers.formats.json.patient import FIELDS
-from lambdas.readers.limits import MAX_CANDIDATES, MAX_TEXT_BYTES
+from lambdas.readers.limits import MAX_CANDIDATES, MAX_READ_HERE, MAX_TEXT_BYTES
 from tests.readers.reading import speaking
 
 
@@ -110,8 +112,25 @@ def test_what_is_no_text_and_no_number_names_nobody(value: Any) -> None:
     assert found(read_json({"patient_id": value})) == []
 
 
-def test_other_spellings_name_nobody() -> None:
-    assert found(read_json({"PatientID": "A_1", "MRN": "A_1", "patient-id": "A_1"})) == []
+@pytest.mark.parametrize("name", ["PatientID", "MRN", "patient-id", "MRN #", "Medical Record No."])
+def test_a_member_is_known_as_people_write_it(name: str) -> None:
+    data, fields = json.dumps({name: "A_1"}).encode(), contracts.rules().patient_fields
+    assert speaking(read(Content(data, len(data)), name="x", declared_type=None, fields=fields)) == {"A_1"}
+
+
+@pytest.mark.parametrize(
+    "name", ["Patient", "ID", "Patient name", "No.", "Patient Account Number", "MRN of mother"]
+)
+def test_other_names_name_nobody(name: str) -> None:
+    assert found(read_json({name: "A_1"})) == []
+
+
+def test_a_deployment_has_names_of_its_own() -> None:
+    data = b'{"Chart No": "C-1", "mrn": "A_1"}'
+    fields = PatientFields.of(["chart_number"])
+    for content in (data, data + b" " * MAX_READ_HERE):  # in this process, and in one of its own
+        extraction = read(Content(content, len(content)), name="x", declared_type=None, fields=fields)
+        assert speaking(extraction) == {"C-1"}
 
 
 @pytest.mark.parametrize("value", ["x" * 257, "a\u0000b", "\ud800"])

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carefile.core.deciding.classification import classify
+from carefile.core.deciding.patient_fields import STANDARD as FIELDS
 from lambdas.adapters import contracts
-from lambdas.readers.formats.json.patient import FIELDS
 from tests.readers.here import read_here
 from tests.readers.reading import read_bytes
 from tests.readers.test_tables import letter, page, workbook

@@ -1,10 +1,10 @@
 """What a landing object is and whose: from its key, its metadata, hints and what stands in its content.
 
 Invariants: a session's assignment decides, or a hint; where these two name different patients, or without them any
-two sources do, or two records of the content, the patient is unknown (`conflict`), never a choice between them; only a
-patient from whom the assignment took the session is overruled; a placeholder is no evidence; content that was only
-partly looked at, or that holds a record of nobody, may contradict but never decides alone; all evidence is kept, used
-or not.
+two sources do, or two records of the content, the patient is unknown (`conflict`), never a choice between them; only
+a patient from whom the assignment took the session is overruled; a placeholder is no evidence, nor a damaged number
+outside of a hint; content that was only partly looked at, or that holds a record of nobody, may contradict but never
+decides alone; all evidence is kept, used or not.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from email.errors import MessageError
 from email.header import decode_header, make_header
 
+from carefile.core.deciding.damaged_numbers import damaged_number
 from carefile.core.deciding.identity import Identities, identities, identity
 from carefile.core.deciding.rules import Match, RuleTable
 from carefile.core.documents.extraction import Extraction
@@ -103,7 +104,8 @@ def _patient_claims(
     match: Match, metadata: Iterable[tuple[str, str]], hints: Hints, rules: RuleTable
 ) -> Iterator[_Claim]:
     def claim(source: EvidenceSource, value: str, where: str, valid: bool = True) -> _Claim:
-        return _Claim(source, value, where, valid and not rules.is_placeholder(value))
+        is_damaged = source is not EvidenceSource.HINT and damaged_number(value)
+        return _Claim(source, value, where, valid and not rules.is_placeholder(value) and not is_damaged)
 
     if hints.patient_id is not None:
         yield claim(EvidenceSource.HINT, hints.patient_id, "patient_id")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from carefile.core.deciding.damaged_numbers import damaged_number
 from carefile.core.documents.extraction import PatientCandidate
 
 ANY_SYSTEM = "*"
@@ -81,7 +82,8 @@ def identities(
         place, rule = next(
             ((at, rule) for at, rule in enumerate(rules) if rule.matches(candidate)), (len(rules), None)
         )
-        if is_placeholder(candidate.value) or (rule and rule.patient is None):
+        says_nothing = is_placeholder(candidate.value) or damaged_number(candidate.value)
+        if says_nothing or (rule and rule.patient is None):
             nobody.append(candidate)
             continue
         value = identity(candidate.value)

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from carefile.core.deciding.identity import IdentifierRule, identity
+from carefile.core.deciding.patient_fields import STANDARD, STANDARD_FIELDS, PatientFields
 from carefile.core.model import Kind
 
 _TOKEN = re.compile(r"\{(?P<name>[a-z_]+)(?::(?P<no>!?)(?P<glob>[^{}]+))?(?P<rest>\.\.\.)?\}")
@@ -52,6 +53,7 @@ class RuleTable:
     folder_words: frozenset[str]
     placeholders: frozenset[str]
     identifiers: tuple[IdentifierRule, ...] = ()
+    patient_fields: PatientFields = STANDARD_FIELDS
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> RuleTable:
@@ -61,6 +63,7 @@ class RuleTable:
             frozenset(word.casefold() for word in data["folder_words"]),
             frozenset(word.casefold() for word in data["placeholders"]),
             tuple(IdentifierRule.from_json(item) for item in data.get("identifiers", ())),
+            PatientFields.of(data.get("patient_fields", STANDARD)),
         )
         for key in ("a", "a/b/c", "/a", "a//b"):
             if not any(pattern.fullmatch(key) for rule in table.rules for pattern in rule.patterns):

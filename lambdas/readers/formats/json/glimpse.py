@@ -9,16 +9,16 @@ from __future__ import annotations
 import json
 import re
 
+from carefile.core.deciding.patient_fields import LONGEST_NAME
 from carefile.core.documents.extraction import PatientCandidate
 from lambdas.readers.draft import Draft
 from lambdas.readers.formats.fhir.patient import PERHAPS_PATIENTS, tell_resources
 from lambdas.readers.formats.json.objects import Found
-from lambdas.readers.formats.json.patient import FIELDS
 from lambdas.readers.formats.json.patients import tell_patients
 from lambdas.readers.formats.json.values import Number, Object, parse_beginning
 
 _FIELD = re.compile(
-    rf'"({"|".join(FIELDS)})"\s*+:\s*+("(?:[^"\\]|\\.){{0,300}}+"|-?\d[\d.eE+-]{{0,300}}+(?=[\s,\]}}]))',
+    rf'"([^"\\]{{1,{LONGEST_NAME}}})"\s*+:\s*+("(?:[^"\\]|\\.){{0,300}}+"|-?\d[\d.eE+-]{{0,300}}+(?=[\s,\]}}]))',
     re.DOTALL,
 )
 _HOLDER = re.compile(
@@ -40,7 +40,8 @@ def _pick(text: str, start: int, draft: Draft) -> None:
     seen: set[tuple[str, str]] = set()
     for match in _FIELD.finditer(text, start):
         field, written = match.groups()
-        if (field, written) in seen:
+        rank = draft.fields.rank(field)
+        if rank is None or (field, written) in seen:
             continue
         seen.add((field, written))
         if draft.names_too_many:
@@ -48,7 +49,7 @@ def _pick(text: str, start: int, draft: Draft) -> None:
         where = f"character {match.start()}: {field}"
         value = json.loads(written, strict=False) if written.startswith('"') else written
         # One scope for all: beside ids of the first field, those of others may be further names of the same patients.
-        candidate = PatientCandidate(value.strip(), where, None, FIELDS.index(field), "text")
+        candidate = PatientCandidate(value.strip(), where, None, rank, "text")
         draft.candidate(candidate, is_doubtful=True)
     tell_resources(_holders(text, start), draft)
 

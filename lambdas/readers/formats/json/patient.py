@@ -1,4 +1,4 @@
-"""Whose a JSON document is: the values of five fields, wherever they stand, by JSON pointer.
+"""Whose a JSON document is: the values of the fields that hold a patient's id, wherever they stand, by JSON pointer.
 
 Of the fields in one object, or in one around it, the first of the list speaks; the others are further names
 of the same patient. That choice is made when placeholders are gone (`carefile/core/deciding/identity.py`). Here every
@@ -14,19 +14,17 @@ from lambdas.readers.draft import Draft
 from lambdas.readers.formats.json.objects import Found
 from lambdas.readers.formats.json.values import Value
 
-FIELDS = ("patient_id", "medical_record_number", "mrn", "patient_identifier", "patientId")
-_RANKS = {field: rank for rank, field in enumerate(FIELDS)}
-
 
 def tell_fields(found: Iterable[Found], draft: Draft) -> None:
     """All patient ids among the members of these objects."""
     for place, _, item, is_anothers in found:
         for name, member in item.members:
-            if name in _RANKS:
-                _tell_field(name, member, place, draft, is_anothers)
+            rank = draft.fields.rank(name)
+            if rank is not None:
+                _tell_field(name, rank, member, place, draft, is_anothers)
 
 
-def _tell_field(name: str, value: Value, scope: str, draft: Draft, is_anothers: bool) -> None:
+def _tell_field(name: str, rank: int, value: Value, scope: str, draft: Draft, is_anothers: bool) -> None:
     where = f"{scope}/{name}"
     named: Iterator[tuple[str, Value]]
     if isinstance(value, list):
@@ -35,5 +33,5 @@ def _tell_field(name: str, value: Value, scope: str, draft: Draft, is_anothers: 
         named = iter([(where, value)])
     for place, item in named:
         if isinstance(item, str):
-            candidate = PatientCandidate(item.strip(), place, rank=_RANKS[name], scope=scope)
+            candidate = PatientCandidate(item.strip(), place, rank=rank, scope=scope)
             draft.candidate(candidate, is_doubtful=is_anothers)

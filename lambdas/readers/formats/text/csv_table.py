@@ -20,7 +20,7 @@ from lambdas.readers.base import NotThisFormatError, Reader, Source
 from lambdas.readers.draft import Draft
 from lambdas.readers.formats.text.plain_text import note_text_facts
 from lambdas.readers.media_types import detect
-from lambdas.readers.table_patient import TablePatients, may_name_patients
+from lambdas.readers.table_patient import TablePatients
 
 _DELIMITERS = (",", ";", "\t", "|")
 _CLAIMS = ("csv", "tsv", "tab", "text/csv", "text/tab-separated-values", "application/csv")
@@ -72,7 +72,7 @@ def _read(source: Source, draft: Draft) -> None:
 
 def _tell_patients(text: str, delimiter: str, draft: Draft) -> None:
     """Whom any row names, also one that is not kept. A row of another width may be shifted."""
-    if not may_name_patients(text):
+    if not draft.fields.may_stand_in(text):
         return
     patients = TablePatients(draft, ragged=True)
     for row in _rows(text, delimiter):
