@@ -6,7 +6,6 @@ controls, text boxes and insertions. Deleted text is not read.
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lambdas.readers.base import Reader, Source
 from lambdas.readers.draft import Draft
 from lambdas.readers.flow import Flow
-from lambdas.readers.formats.office.zip_safely import damaged, open_office
+from lambdas.readers.formats.office.zip_safely import damaged, data_of, open_office
 from lambdas.readers.media_types import detect
 from lambdas.readers.spans import Cell, laid_out
 
@@ -30,6 +29,7 @@ _NEVER = {_FALLBACK, f"{_W}del", f"{_W}moveFrom", f"{_W}delText", f"{_W}instrTex
 _BREAKS = {f"{_W}tab": "\t", f"{_W}br": "\n", f"{_W}cr": "\n", f"{_W}noBreakHyphen": "-"}
 _HEADING = re.compile(r"(?:heading|überschrift|titre|título|titolo|kop) ?([1-9])", re.IGNORECASE)
 _PARTS = {part: part.capitalize() for part in ("header", "footer", "footnotes", "endnotes", "comments")}
+_MAIN = re.compile(r"word/document\d*\.xml")
 _FACTS = ("title", "author", "subject", "keywords", "last_modified_by")
 
 
@@ -40,10 +40,11 @@ def _recognises(source: Source) -> bool:
 def _read(source: Source, draft: Draft) -> None:
     import docx
 
-    if not open_office(source, "word/document.xml", draft):
+    package = open_office(source, _MAIN, draft)
+    if package is None:
         return
     try:
-        document = docx.Document(io.BytesIO(source.data))
+        document = docx.Document(data_of(package))
         _tell_facts(document, draft)
         _tell(document.element.body, _styles(document), Flow(draft))
         _tell_other_parts(document, draft)
