@@ -65,6 +65,11 @@ class Draft:
         return self._room <= 0 or len(self._content) >= limits.MAX_BLOCKS
 
     @property
+    def blocks(self) -> tuple[Block, ...]:
+        """What has been put down so far."""
+        return tuple(self._content)
+
+    @property
     def names_too_many(self) -> bool:
         """Whether there are more patients in the document than are kept, so that it can't decide whose it is."""
         return _PATIENTS in self._cuts

@@ -1,24 +1,30 @@
-"""E-mail (.eml): who wrote to whom and when, the text, and the attachments by name. Attachments are not opened."""
+"""E-mail (.eml, .mbox): who wrote to whom and when, the text, and the attachments by name, which are not opened.
+
+Of a text that is there both plain and as HTML the plain one is shown, and the other too where it says anything more.
+"""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
+from email.header import decode_header
 from email.message import EmailMessage
 from itertools import islice
-from typing import TYPE_CHECKING
 
-from carefile.core.documents.extraction import Reason
+from carefile.core.documents.extraction import Heading, Reason, Table, TextBlock
 from lambdas.readers.base import Reader, Source
-from lambdas.readers.draft import FACTS
+from lambdas.readers.draft import FACTS, Draft
 from lambdas.readers.encoding import decode
 from lambdas.readers.formats.html.reader import tell_html
+from lambdas.readers.formats.text.plain_text import note_encoding
 from lambdas.readers.limits import MAX_EMAIL_BOUNDARIES, MAX_EMAIL_PARTS, MAX_TEXT_BYTES
 
-if TYPE_CHECKING:
-    from lambdas.readers.draft import Draft
-
 _FIELD = re.compile(r"([!-9;-~]{1,60}):[ \t\r\n]")
+# The line by which a mailbox parts its messages.
+_ENVELOPE = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))>?From \S[^\r\n]*\r?\n(?=[!-9;-~]{1,60}:)")
+_ENVELOPE_LINE = re.compile(r">?From \S[^\r\n]*\r?\n(?=[!-9;-~]{1,60}:)")
+_WORD = re.compile(r"\w+")
 _BOUNDARY = re.compile(rb"^--\S", re.MULTILINE)
 _SURE = {"message-id", "mime-version", "received", "return-path", "delivered-to", "dkim-signature"}
 _LIKELY = {"from", "to", "date", "subject", "cc", "reply-to"}
@@ -29,7 +35,11 @@ def _recognises(source: Source) -> bool:
     """A block of fields, of which one is no other text's, or three that a letter rarely begins with together."""
     if source.decoded is None:
         return False
-    names = {match[1].lower() for line in _head_lines(source.text_head) if (match := _FIELD.match(line))}
+    names = {
+        match[1].lower()
+        for line in _head_lines(_ENVELOPE_LINE.sub("", source.text_head, 1))
+        if (match := _FIELD.match(line))
+    }
     likely = len(names & _LIKELY)
     return (bool(names & _SURE) and likely >= 1) or (
         likely >= 3 and source.is_called("eml", "message/rfc822")
@@ -48,13 +58,37 @@ def _head_lines(text: str) -> Iterator[str]:
 
 
 def _read(source: Source, draft: Draft) -> None:
+    if source.text_is_cut:
+        draft.cut("bytes", "The message is larger than is read.", MAX_TEXT_BYTES, source.size)
+    data = _with_few_parts(source.data[:MAX_TEXT_BYTES].lstrip(), draft)
+    messages = list(islice(_messages(data), MAX_EMAIL_PARTS + 1))
+    if len(messages) > 1:
+        draft.format, draft.media_type = "mbox", "application/mbox"
+    if len(messages) > MAX_EMAIL_PARTS:
+        draft.cut("messages", "The mailbox has more messages than are read.", MAX_EMAIL_PARTS)
+    for number, one in enumerate(messages[:MAX_EMAIL_PARTS], 1):
+        if len(messages) > 1:
+            draft.heading(f"Message {number}")
+        _tell_message(one, draft)
+
+
+def _messages(data: bytes) -> Iterator[bytes]:
+    """The messages of a mailbox; of anything else the one that it is."""
+    start = None if (first := _ENVELOPE.match(data)) is None else first.end()
+    if start is None:
+        yield data
+        return
+    for envelope in _ENVELOPE.finditer(data, start):
+        yield data[start : envelope.start()]
+        start = envelope.end()
+    yield data[start:]
+
+
+def _tell_message(data: bytes, draft: Draft) -> None:
     import email
     import email.policy
 
-    if source.text_is_cut:
-        draft.cut("bytes", "The message is larger than is read.", MAX_TEXT_BYTES, source.size)
     try:
-        data = _with_few_parts(source.data[:MAX_TEXT_BYTES].lstrip(), draft)
         message = email.message_from_bytes(data, EmailMessage, policy=email.policy.default)
     except MemoryError:
         raise
@@ -84,8 +118,7 @@ def _with_few_parts(data: bytes, draft: Draft) -> bytes:
 
 
 def _tell_parts(message: EmailMessage, draft: Draft) -> None:
-    texts: list[EmailMessage] = []
-    pages: list[EmailMessage] = []
+    shown: list[tuple[str, str]] = []
     for count, part in enumerate(_leaves(message), 1):
         if count > MAX_EMAIL_PARTS:
             draft.cut("parts", "The message has more parts than are looked at.", MAX_EMAIL_PARTS)
@@ -93,15 +126,37 @@ def _tell_parts(message: EmailMessage, draft: Draft) -> None:
         kind = part.get_content_type()
         if kind not in ("text/plain", "text/html") or _is_attached(part):
             _tell_attachment(part, kind, draft)
-        elif kind == "text/plain":
-            texts.append(part)
         else:
-            pages.append(part)
-    for part in texts:
-        draft.text(_text(part).strip("\r\n"))
-    if not texts:
-        for part in pages:
-            tell_html(_text(part), draft, is_part=True)
+            shown.append((kind, _text(part, draft)))
+    words = Counter(word for kind, text in shown if kind == "text/plain" for word in _words(text))
+    for kind, text in shown:
+        if kind == "text/plain":
+            draft.text(text.strip("\r\n"))
+        elif _words_of_page(text) - words:
+            tell_html(text, draft, is_part=True)
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.casefold())
+
+
+def _words_of_page(html: str) -> Counter[str]:
+    """How often each word stands in what an HTML text shows."""
+    page = Draft("html", "text/html")
+    tell_html(html, page, is_part=True)
+    words: Counter[str] = Counter()
+    for block in page.blocks:
+        match block:
+            case Heading() | TextBlock():
+                words.update(_words(block.text))
+            case Table():
+                words.update(
+                    word
+                    for row in ((block.header or ()), *block.rows)
+                    for cell in row
+                    for word in _words(cell)
+                )
+    return words
 
 
 def _leaves(message: EmailMessage) -> Iterator[EmailMessage]:
@@ -130,15 +185,36 @@ def _tell_attachment(part: EmailMessage, kind: str, draft: Draft) -> None:
 
 
 def _field(message: EmailMessage, name: str) -> str:
+    """A field in the words of its writer, also where its character set is not named, or goes by another name."""
     try:
-        return str(message[name])
+        text = str(message[name])
     except Exception:
+        text = "\ufffd"
+    if "\ufffd" not in text and "=?" not in text and "\x1b" not in text:
+        return text
+    raw = next((value for field, value in message.raw_items() if field.lower() == name.lower()), "")
+    parts = []
+    try:
+        for piece, charset in decode_header(" ".join(str(raw).split("\r\n")).replace("\n", " ")):
+            data = piece if isinstance(piece, bytes) else piece.encode("utf-8", "surrogateescape")
+            decoded = decode(data, is_cut=False, declared=charset or "")
+            parts.append(decoded.text if decoded else "")
+    except Exception:
+        return text
+    return " ".join("".join(parts).split())
+
+
+def _text(part: EmailMessage, draft: Draft) -> str:
+    data = _bytes(part)
+    decoded = decode(data, is_cut=False, declared=_safely(part.get_content_charset))
+    if decoded is None:
+        if data:
+            draft.warn(
+                "encoding-damaged", "A part of the message is called text and is none. It is not shown."
+            )
         return ""
-
-
-def _text(part: EmailMessage) -> str:
-    decoded = decode(_bytes(part), is_cut=False, declared=_safely(part.get_content_charset))
-    return decoded.text if decoded else ""
+    note_encoding(decoded, draft)
+    return decoded.text
 
 
 def _bytes(part: EmailMessage) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lambdas.readers.base import Reader, Source
 from lambdas.readers.draft import Draft
+from lambdas.readers.encoding import Decoded
 from lambdas.readers.limits import MAX_TEXT_BYTES
 from lambdas.readers.media_types import detect
 
@@ -24,12 +25,17 @@ def note_text_facts(source: Source, draft: Draft) -> None:
     if source.decoded is None:
         return
     draft.encoding = source.decoded.encoding
-    if source.decoded.assumed:
-        draft.warn("encoding-assumed", "The encoding is not certain. Accented letters may be wrong.")
-    if source.decoded.damaged:
-        draft.warn("encoding-damaged", "Some bytes are no text in this encoding. They are shown as \ufffd.")
+    note_encoding(source.decoded, draft)
     if source.text_is_cut:
         draft.cut("bytes", "The document is larger than is read.", MAX_TEXT_BYTES, source.size)
+
+
+def note_encoding(decoded: Decoded, draft: Draft) -> None:
+    """What is to be said of how bytes became text."""
+    if decoded.assumed:
+        draft.warn("encoding-assumed", "The encoding is not certain. Accented letters may be wrong.")
+    if decoded.damaged:
+        draft.warn("encoding-damaged", "Some bytes are no text in this encoding. They are shown as \ufffd.")
 
 
 READER = Reader("text", "text/plain", _recognises, _read)
