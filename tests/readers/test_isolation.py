@@ -183,7 +183,6 @@ def test_a_reader_that_takes_too_long_is_stopped_and_no_exception_handler_of_its
     [
         ("docx.Document", docx_of("x")),
         ("openpyxl.load_workbook", xlsx_of("x")),
-        ("striprtf.striprtf.rtf_to_text", b"{\\rtf1 x}"),
         ("email.message_from_bytes", eml_of("x")),
         ("pydicom.dcmread", dicom_of()),
     ],

@@ -127,7 +127,7 @@ def test_the_package_fits_into_a_function(assembly: Assembly) -> None:
 
 
 def test_every_library_that_reads_a_format_is_in_the_package(assembly: Assembly) -> None:
-    libraries = {"PIL", "docx", "lxml", "openpyxl", "pydicom", "pypdfium2", "selectolax", "striprtf"}
+    libraries = {"PIL", "docx", "lxml", "openpyxl", "pydicom", "pypdfium2", "selectolax"}
     assert libraries <= {path.name for path in assembly.package.iterdir()}
 
 
