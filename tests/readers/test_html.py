@@ -126,3 +126,30 @@ def test_deep_nesting_loses_nothing() -> None:
 )  # fmt: skip
 def test_markup_without_end_is_read_in_bounded_time(body: str) -> None:
     assert read_html(body + "x").status in Status
+
+
+@pytest.mark.parametrize(
+    ("markup", "shown"),
+    [
+        ("<p>Take <del>50 mg</del> 5 mg", "Take [deleted: 50 mg] 5 mg"),
+        ("<p>Take <s>50 <b>mg</b></s> 5 mg", "Take [struck out: 50 mg] 5 mg"),
+        ("<p>Take <strike>50 mg</strike> 5 mg", "Take [struck out: 50 mg] 5 mg"),
+        (
+            "<p>Take <span style='color:red; text-decoration: line-through'>50 mg</span> 5 mg",
+            "Take [struck out: 50 mg] 5 mg",
+        ),
+        ("<del><p>one<p>two</del>", "[deleted: one]\n\n[deleted: two]"),
+        ("<del><pre>one</pre></del>", "[deleted: one]"),
+        ("<select><option>yes<option selected>no</select>", "[ ] yes[x] no"),
+    ],
+)
+def test_what_was_taken_back_is_marked_and_what_was_chosen(markup: str, shown: str) -> None:
+    assert texts(read_html(f"<!doctype html>{markup}".encode())) == [shown]
+
+
+def test_rows_and_headings_that_were_taken_back_are_marked() -> None:
+    table = "<tr><td>Hb<td>13<tr style='text-decoration:line-through'><td>Na<td>125"
+    extraction = read_html(f"<!doctype html><del><h2>Old</h2></del><table>{table}</table>".encode())
+    heading, shown = extraction.content
+    assert heading.text == "[deleted: Old]"
+    assert shown.rows == (("Hb", "13"), ("[struck out: Na]", "[struck out: 125]"))

@@ -54,8 +54,8 @@ def test_text_is_read_wherever_word_puts_it(body: str, text: str) -> None:
     assert first_text(read_file(document_of(body))).strip() == text
 
 
-def test_what_was_deleted_from_a_letter_is_not_read() -> None:
-    assert b"deleted" not in read_file(docx_of("Ana")).to_bytes()
+def test_what_was_deleted_from_a_letter_is_marked_as_deleted() -> None:
+    assert b"[deleted: deleted]" in read_file(docx_of("Ana")).to_bytes()
 
 
 def test_a_workbook_gives_values_and_not_formulas() -> None:

@@ -13,8 +13,9 @@ from lambdas.readers.draft import Draft
 from lambdas.readers.flow import Flow
 from lambdas.readers.formats.html.depth import end_of_what_is_parsed
 from lambdas.readers.formats.html.table import table_of
-from lambdas.readers.formats.html.tree import BLOCKS, NEVER, Walk, attribute, own_text, text_in, tidy
+from lambdas.readers.formats.html.tree import BLOCKS, NEVER, Walk, Words, attribute, own_text, text_in, tidy
 from lambdas.readers.formats.text.plain_text import note_text_facts
+from lambdas.readers.marks import marked
 from lambdas.readers.media_types import detect
 
 if TYPE_CHECKING:
@@ -63,36 +64,36 @@ def _tell_facts(tree: LexborHTMLParser, draft: Draft) -> None:
 
 
 def _tell_content(body: LexborNode, flow: Flow) -> None:
-    words: list[str] = []
+    words = Words()
 
     def end_paragraph(*, is_item: bool = False) -> None:
-        flow.paragraph(tidy("".join(words)), is_item=is_item)
-        words.clear()
+        flow.paragraph(tidy(words.take()), is_item=is_item)
 
     walk = Walk(body)
     for node, begins in walk:
         if flow.is_full:
             break
+        words.follow(node, begins)
         tag = node.tag
         if tag in BLOCKS:
             end_paragraph(is_item=tag == "li" and not begins)
         if not begins:
             continue
         if tag in _HEADINGS:
-            flow.heading(tidy(text_in(node)), _HEADINGS[tag])
+            flow.heading(marked(tidy(text_in(node)), words.mark_around(node)), _HEADINGS[tag])
             walk.skip()
         elif tag == "table":
-            table = table_of(node)
+            table = table_of(node, words.mark_around(node))
             if table is not None:
                 flow.table(table.rows, table.header, table.caption)
                 walk.skip()
         elif tag == "pre":
-            flow.paragraph(text_in(node, keep_space=True).strip("\n"))
+            flow.paragraph(marked(text_in(node, keep_space=True).strip("\n"), words.mark_around(node)))
             walk.skip()
         elif tag in NEVER:
             walk.skip()
         else:
-            words.append(own_text(node))
+            words.add(own_text(node))
     end_paragraph()
     flow.end()
 

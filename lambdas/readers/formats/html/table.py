@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lambdas.readers.formats.html.tree import NEVER, Walk, attribute, text_in, tidy
+from lambdas.readers.formats.html.tree import NEVER, Walk, Words, attribute, text_in, tidy
+from lambdas.readers.marks import Mark, marked
 from lambdas.readers.spans import Cell, laid_out
 
 if TYPE_CHECKING:
@@ -23,12 +24,16 @@ class HtmlTable:
     rows: list[list[str]]
 
 
-def table_of(table: LexborNode) -> HtmlTable | None:
-    """The table, None if it arranges a page: holds other tables or headings, or has but one column."""
+def table_of(table: LexborNode, mark: Mark | None = None) -> HtmlTable | None:
+    """The table, None if it arranges a page: holds other tables or headings, or has but one column. `mark` is what is
+    done to all of it.
+    """
+    words = Words()
     caption = ""
     rows: list[list[Cell]] = []
     walk = Walk(table)
     for node, begins in walk:
+        words.follow(node, begins)
         if not begins:
             continue
         if node.tag in _ARRANGED and node.mem_id != table.mem_id:
@@ -38,7 +43,7 @@ def table_of(table: LexborNode) -> HtmlTable | None:
         if node.tag in ("td", "th"):
             if _is_arranged(node):
                 return None
-            rows[-1].append(_cell(node))
+            rows[-1].append(_cell(node, words.mark_around(node) or mark))
             walk.skip()
         elif node.tag == "caption":
             caption = tidy(text_in(node))
@@ -56,8 +61,10 @@ def _is_arranged(cell: LexborNode) -> bool:
     return any(begins and node.tag in _ARRANGED for node, begins in Walk(cell))
 
 
-def _cell(node: LexborNode) -> Cell:
-    return Cell(tidy(text_in(node)), _span(node, "colspan"), _span(node, "rowspan"), node.tag == "th")
+def _cell(node: LexborNode, mark: Mark | None) -> Cell:
+    return Cell(
+        marked(tidy(text_in(node)), mark), _span(node, "colspan"), _span(node, "rowspan"), node.tag == "th"
+    )
 
 
 def _span(node: LexborNode, name: str) -> int:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from lambdas.readers.marks import Mark, Runs
+
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
 
@@ -20,6 +22,8 @@ BLOCKS = frozenset((
 ))
 # fmt: on
 _SPACE = re.compile(r"[ \t\n\r\f]+")
+_MARKS = {"del": Mark.DELETED, "s": Mark.STRUCK, "strike": Mark.STRUCK}
+_LINE_THROUGH = re.compile(r"text-decoration(?:-line)?\s*:[^;]*line-through", re.IGNORECASE)
 _TYPED = frozenset(
     ("", "text", "date", "number", "email", "tel", "search", "time", "month", "datetime-local")
 )
@@ -69,21 +73,70 @@ def own_text(node: LexborNode, *, keep_space: bool = False) -> str:
             return f" {attribute(node, 'alt')} "
         case "input":
             return _typed_in(node)
+        case "option":
+            return "[x] " if "selected" in node.attributes else "[ ] "
     return ""
 
 
 def text_in(root: LexborNode, *, keep_space: bool = False) -> str:
     """All text in an element, its blocks on lines of their own."""
-    parts: list[str] = []
+    words = Words()
     walk = Walk(root)
     for node, begins in walk:
+        words.follow(node, begins)
         if node.tag in NEVER:
             walk.skip()
         elif node.tag in BLOCKS and node.mem_id != root.mem_id:
-            parts.append("\n")
+            words.add("\n")
         elif begins:
-            parts.append(own_text(node, keep_space=keep_space))
-    return "".join(parts)
+            words.add(own_text(node, keep_space=keep_space))
+    return words.take()
+
+
+class Words:
+    """The words of a walk, those that are deleted or have a line through them marked as such."""
+
+    def __init__(self) -> None:
+        self._runs = Runs()
+        self._around: list[tuple[int, Mark]] = []
+
+    def follow(self, node: LexborNode, begins: bool) -> None:
+        """Take note of a node of the walk."""
+        if begins:
+            if mark := mark_of(node):
+                self._around.append((node.mem_id, mark))
+        elif self._around and self._around[-1][0] == node.mem_id:
+            self._around.pop()
+
+    def add(self, text: str) -> None:
+        self._runs.add(text, self.mark)
+
+    @property
+    def mark(self) -> Mark | None:
+        """What is done to what stands here."""
+        return self._around[-1][1] if self._around else None
+
+    def mark_around(self, node: LexborNode) -> Mark | None:
+        """What is done to what stands around an element that has just begun."""
+        around = [mark for id_, mark in self._around if id_ != node.mem_id]
+        return around[-1] if around else None
+
+    def take(self) -> str:
+        """What was added since the last time."""
+        text = str(self._runs)
+        self._runs.clear()
+        return text
+
+
+def mark_of(node: LexborNode) -> Mark | None:
+    """Whether an element takes back what stands in it."""
+    tag = node.tag or ""
+    if tag.startswith("-"):  # a text, a comment
+        return None
+    if mark := _MARKS.get(tag):
+        return mark
+    style = node.attributes.get("style")
+    return Mark.STRUCK if style and _LINE_THROUGH.search(style[:1_000]) else None
 
 
 def tidy(text: str) -> str:
