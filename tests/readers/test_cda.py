@@ -73,6 +73,23 @@ def test_the_record_target_names_the_patient_and_nobody_else_does(
     assert extraction.candidates_complete is complete
 
 
+@pytest.mark.parametrize(
+    ("identifiers", "who"),
+    [
+        (A.replace("/>", ' assigningAuthorityName="Santelmo Account Number"/>'), set()),
+        (A.replace("/>", ' assigningAuthorityName="VISIT"/>') + B, {"B"}),
+        (A.replace("/>", ' assigningAuthorityName="Santelmo MRN"/>') + B, {"A"}),
+        (A.replace("/>", ' assigningAuthorityName="Santelmo Hospital"/>') + B, {"A", "B"}),
+        ('<id root="1.9" extension="V"/>', set()),
+        (B + '<id root="1.9" extension="V"/>', {"B"}),
+        ('<id root="1.8" extension="V"/>', {"V"}),
+    ],
+)
+def test_the_number_of_a_visit_or_an_account_names_nobody(identifiers: str, who: set[str]) -> None:
+    visit = '<componentOf><encompassingEncounter><id root="1.9" extension="V"/></encompassingEncounter></componentOf>'
+    assert speaking(read_bytes(cda(target(identifiers) + visit))) == who
+
+
 def test_the_system_of_an_identifier_is_its_root() -> None:
     assert found(read_bytes(cda(target(A, B)))) == [("A", "1.2"), ("B", "1.3")]
 

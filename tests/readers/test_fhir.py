@@ -13,6 +13,7 @@ from tests.readers.reading import codes, facts_of, found, read_bytes, read_json,
 
 MR = {"coding": [{"code": "MR"}]}
 SS = {"coding": [{"code": "SS"}]}
+PI = {"coding": [{"code": "PI"}]}
 
 
 def patient(*identifiers: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -126,6 +127,14 @@ def test_a_patient_is_named_by_all_identifiers_with_their_systems() -> None:
         (({"value": "1", "use": "old"}, {"value": "2", "type": SS}), {"2"}),
         (({"value": "1", "type": MR}, {"value": "2", "type": MR}), {"1", "2"}),
         (({"value": "1", "type": SS},), {"1"}),
+        (({"system": "h", "value": "1", "type": PI}, {"system": "h", "value": "2", "type": MR}), {"2"}),
+        (({"system": "i", "value": "1", "type": PI}, {"system": "h", "value": "2", "type": MR}), {"1", "2"}),
+        (({"value": "1", "type": {"coding": [{"code": "ssn"}]}}, {"value": "2"}), {"2"}),
+        (({"value": "1"}, {"value": "2", "type": {"text": "Medical record number"}}), {"2"}),
+        (({"value": "1"}, {"value": "2", "type": {"coding": [{"code": "17"}, {"code": "MRN"}]}}), {"2"}),
+        (({"value": "1", "type": {"coding": [{"code": "AN"}]}},), set()),
+        (({"value": "1", "type": {"text": "Visit number"}}, {"value": "2"}), {"2"}),
+        (({"value": "1", "type": {"coding": [{"code": "9", "display": "Account number"}]}},), set()),
     ],
 )
 def test_a_record_number_speaks_for_an_identifier_of_elsewhere(identifiers: Any, who: set[str]) -> None:

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from carefile.core.deciding.classification import classify
-from carefile.core.deciding.identity import IdentifierRule
+from carefile.core.deciding.identity import IdentifierRule, is_placeholder
 from carefile.core.documents.extraction import DocumentFacts, Extraction, PatientCandidate, Status
 from carefile.core.model import Classification, UnknownReason
 from lambdas.adapters import contracts
@@ -117,3 +117,33 @@ def test_the_default_rules_make_no_folder_of_a_social_security_number() -> None:
         FACTS, Status.READ, patient_candidates=(named("9", "http://hl7.org/fhir/sid/us-ssn"),)
     )
     assert classify("x.json", (), contracts.rules(), None, content).patient.reason is NOBODY
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "0", "000-00-0000", "00000-0000000", "-", "--", " – ", "٠٠٠", "０００－００", "1111111", "99999-99999",
+        "xxxxx", "XxXxX", "x x x x x", "٩٩٩٩٩", "*****", "?", ".", "",
+    ],
+)  # fmt: skip
+def test_a_number_that_only_fills_its_place_names_nobody_in_whatever_script(value: str) -> None:
+    assert is_placeholder(value)
+    assert patient(named(value, "s")) == NOBODY
+    assert patient(named("A", "s"), named(value, "t")) == "A"
+    assert patient(named("A", "s"), named(value, "s", "/2")) == NOBODY
+
+
+@pytest.mark.parametrize("value", ["1111", "00001", "10", "aaaab", "٠١", "4711", "x", "11111a", "🙂"])
+def test_any_other_number_may_name_somebody(value: str) -> None:
+    assert not is_placeholder(value)
+
+
+@pytest.mark.parametrize("type_", ["AN", "VN", "ANT", "ACSN"])
+def test_the_number_of_a_visit_or_an_account_decides_nothing_and_contradicts_nothing(type_: str) -> None:
+    visit = named("V", "s", type_=type_)
+    assert patient(visit) == NOBODY
+    assert patient(visit, key="documents/A/x.json") == "A"
+    assert patient(visit, named("A", "s", type_="MR", rank=0)) == "A"
+    assert patient(visit, named("A", "s", "/2")) == NOBODY
+    assert patient(visit, rules=[{"system": "s", "patient": "{id}"}]) == NOBODY
+    assert patient(visit, rules=[{"system": "s", "type": type_, "patient": "{id}"}]) == "V"

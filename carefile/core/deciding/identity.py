@@ -8,7 +8,7 @@ contradicts itself. Nothing here chooses between names that are equally good: it
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,9 @@ from carefile.core.documents.extraction import PatientCandidate
 
 ANY_SYSTEM = "*"
 _OWN = "clinic"  # the namespace of what the rules translate: the clinic's own ids
+# HL7 table 0203: the number of a visit, an account, an order or a specimen, which is no person's.
+_OF_AN_EVENT = frozenset(("AN", "AND", "ANC", "ANT", "VN", "ACSN", "FILL", "PLAC"))
+_FEWEST_REPEATED = 5  # of one character, which then are nobody's number
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,15 @@ def identity(value: str) -> str:
     return unicodedata.normalize("NFC", value.strip())
 
 
+def is_placeholder(value: str, words: Container[str] = ()) -> bool:
+    """Whether this stands where an id should be and names nobody: a word of the list, only zeros or separators, or one
+    character five times or more, in whatever script and with whatever separators."""
+    value = unicodedata.normalize("NFC", value.strip()).casefold()
+    plain = [c for c in unicodedata.normalize("NFKC", value) if unicodedata.category(c)[0] not in "PZC"]
+    digits = {unicodedata.digit(c, c) for c in plain}
+    return value in words or digits <= {0} or (len(digits) == 1 and len(plain) >= _FEWEST_REPEATED)
+
+
 def identities(
     candidates: Iterable[PatientCandidate],
     rules: tuple[IdentifierRule, ...],
@@ -82,8 +94,10 @@ def identities(
         place, rule = next(
             ((at, rule) for at, rule in enumerate(rules) if rule.matches(candidate)), (len(rules), None)
         )
+        is_meant = rule is not None and rule.type is not None
         says_nothing = is_placeholder(candidate.value) or damaged_number(candidate.value)
-        if says_nothing or (rule and rule.patient is None):
+        of_an_event = candidate.type in _OF_AN_EVENT and not is_meant
+        if says_nothing or of_an_event or (rule and rule.patient is None):
             nobody.append(candidate)
             continue
         value = identity(candidate.value)

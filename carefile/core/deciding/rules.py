@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from carefile.core.deciding.identity import IdentifierRule, identity
+from carefile.core.deciding.identity import IdentifierRule, identity, is_placeholder
 from carefile.core.deciding.patient_fields import STANDARD, STANDARD_FIELDS, PatientFields
 from carefile.core.model import Kind
 
@@ -104,10 +104,7 @@ class RuleTable:
         return [one for one in sorted(found) if not any(one != two and one.startswith(two) for two in found)]
 
     def is_placeholder(self, value: str) -> bool:
-        """True for what stands where an id should be and names nobody: `unknown`, `N/A`, blanks."""
-        return (
-            value.strip() == "" or unicodedata.normalize("NFC", value.strip()).casefold() in self.placeholders
-        )
+        return is_placeholder(value, self.placeholders)
 
     def is_folder_word(self, value: str) -> bool:
         return value.casefold() in self.folder_words

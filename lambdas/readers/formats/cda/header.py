@@ -8,10 +8,14 @@ from carefile.core.documents.extraction import PatientCandidate
 from lambdas.readers.draft import Draft
 from lambdas.readers.formats.cda.values import told
 from lambdas.readers.formats.xml.tree import Element
-from lambdas.readers.hl7_values import rank_of
+from lambdas.readers.hl7_values import kind_of, rank_of, ranked
 
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _UNNAMED = "A patient in this document carries no identifier."
+_VISIT = ("componentOf", "encompassingEncounter")
+_WORD = re.compile(r"[^\W\d_]+")
+_LONGEST_NAME = 200  # characters of an authority's
+_KINDS_BY_WORD = ("MR", "SS", "AN", "VN")
 _Fields = tuple[tuple[str, str], ...]
 
 _DOCUMENT: _Fields = (
@@ -103,6 +107,7 @@ def _tell_record(type_: str, where: str, element: Element, fields: _Fields, draf
 def tell_patients(document: Element, draft: Draft, place: str = "", *, is_wrapped: bool = False) -> None:
     """Whose the document is. One that is wrapped in another may not be all of that."""
     targets = list(document.all("recordTarget"))
+    visits = {_number(one) for one in document.all(*_VISIT, "id")}
     so_called = sum(element.local_name == "recordTarget" for element in document.elements)
     if not targets or so_called > len(targets):
         draft.doubt("no-record-target", "The document does not say, as CDA does, whose it is.")
@@ -113,19 +118,34 @@ def tell_patients(document: Element, draft: Draft, place: str = "", *, is_wrappe
         for index, role in enumerate(roles, 1):
             scope = f"{place}recordTarget[{number}]/patientRole" + (f"[{index}]" if len(roles) > 1 else "")
             _tell_record("Patient", scope, role, _PATIENT, draft)
-            named = False
-            for at, identifier in enumerate(role.all("id"), 1):
-                candidate = _candidate(identifier, f"{scope}/id[{at}]", scope)
-                if candidate is not None:
-                    named = True
-                    draft.candidate(candidate, is_doubtful=is_wrapped)
+            ids = enumerate(role.all("id"), 1)
+            found = (_candidate(one, f"{scope}/id[{at}]", scope, visits) for at, one in ids)
+            named = ranked(filter(None, found))
+            for candidate in named:
+                draft.candidate(candidate, is_doubtful=is_wrapped)
             if not named:
                 draft.doubt("unnamed-patient", _UNNAMED)
 
 
-def _candidate(identifier: Element, where: str, scope: str) -> PatientCandidate | None:
-    """Whom it names, if anybody. A root alone does only if it is a UUID: an OID alone is the system."""
-    root, extension = identifier.get("root").strip(), identifier.get("extension").strip()
+def _candidate(
+    identifier: Element, where: str, scope: str, visits: set[tuple[str, str]]
+) -> PatientCandidate | None:
+    """Whom it names, if anybody. A root alone does only if it is a UUID: an OID alone is the system. CDA has no kinds
+    of identifiers: what is one is that the visit has the same, or that its authority is called so.
+    """
+    root, extension = number = _number(identifier)
     if identifier.get("nullFlavor") or not (extension or _UUID.fullmatch(root)):
         return None
-    return PatientCandidate(extension or root, where, root or None, rank_of(None, system=root), scope)
+    kind = "VN" if number in visits else _kind_by_authority(identifier.get("assigningAuthorityName"))
+    return PatientCandidate(extension or root, where, root or None, rank_of(kind, system=root), scope, kind)
+
+
+def _number(identifier: Element) -> tuple[str, str]:
+    return identifier.get("root").strip(), identifier.get("extension").strip()
+
+
+def _kind_by_authority(name: str) -> str | None:
+    """What the name of an authority says of its numbers: `Saint Elmo MRN`, `Account Number`."""
+    words = _WORD.findall(name[:_LONGEST_NAME])
+    said = (kind for word in words if (kind := kind_of(word)) in _KINDS_BY_WORD)
+    return next(said, None)

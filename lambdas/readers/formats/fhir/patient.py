@@ -22,7 +22,7 @@ from lambdas.readers.formats.fhir.references import (
 )
 from lambdas.readers.formats.fhir.values import each, identifier_type, word
 from lambdas.readers.formats.json.objects import Found
-from lambdas.readers.hl7_values import rank_of
+from lambdas.readers.hl7_values import rank_of, ranked
 
 _PATIENTS = frozenset(("patient", "beneficiary"))  # these hold references to patients only
 _PERHAPS = frozenset(("subject", "for", "actor", "individual", "entity", "member", "focus", "target"))
@@ -86,7 +86,7 @@ def _resources(found: Iterable[Found], draft: Draft) -> _Resources:
 
 
 def _tell_patient(entry: Found, resources: _Resources, draft: Draft) -> None:
-    named = list(_identifiers(entry))
+    named = ranked(_identifiers(entry))
     for candidate in named:
         resources.identifiers.setdefault((candidate.system, candidate.value), candidate)
         draft.candidate(candidate, is_doubtful=entry.is_anothers)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lambdas.readers.formats.json.values import Object, Value, shown
-from lambdas.readers.hl7_values import joined
+from lambdas.readers.hl7_values import joined, kind_of
 
 _CONTACTS = {"phone", "fax", "email", "pager", "url", "sms", "other"}
 _MECHANICS = {"id", "meta", "extension", "modifierExtension", "resourceType", "system", "use", "userSelected"}
@@ -74,12 +74,14 @@ def told_of(value: Value, *names: str, between: str = " ") -> str:
 
 
 def identifier_type(identifier: Value) -> str | None:
-    """The code of HL7 table 0203 that says what kind of identifier it is."""
-    for _, type_ in each(identifier, "type"):
-        for _, coding in each(type_, "coding"):
-            if code := word(coding, "code"):
-                return code
-    return None
+    """The code of HL7 table 0203 that says what kind of identifier it is; else what stands in its place."""
+    said = [
+        word(coding, name)
+        for name in ("code", "display")
+        for _, type_ in each(identifier, "type")
+        for _, coding in each(type_, "coding")
+    ]
+    return kind_of(*said, *(word(type_, "text") for _, type_ in each(identifier, "type")))
 
 
 def _concept(value: Object) -> str:
