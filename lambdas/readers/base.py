@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING
 
 from carefile.core.deciding.patient_fields import STANDARD_FIELDS, PatientFields
 from lambdas.readers.encoding import Decoded, decode
+from lambdas.readers.formats.hl7v2.charsets import declared_encoding
 from lambdas.readers.limits import MAX_READ, MAX_TEXT_BYTES, SAMPLE
 
 if TYPE_CHECKING:
     from carefile.core.documents.picture import Picture
     from lambdas.readers.draft import Draft
 
-# As a content type says it, an HTML document's <meta>, and an XML declaration.
+# As a content type says it, an HTML document's <meta>, and an XML declaration. What a message's MSH-18 says is another
+# matter.
 _CHARSET = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9._:-]{1,40})""", re.IGNORECASE)
 
 
@@ -76,7 +78,7 @@ class Source:
         declared = _CHARSET.search(self.declared.encode("utf-8", "replace")[:200]) or (
             _CHARSET.search(self.data[:1024]) if self.data.lstrip()[:1] == b"<" else None
         )
-        encoding = declared[1].decode("ascii") if declared else ""
+        encoding = declared[1].decode("ascii") if declared else declared_encoding(self.data)
         return decode(self.data[:MAX_TEXT_BYTES], is_cut=self.text_is_cut, declared=encoding)
 
     @property

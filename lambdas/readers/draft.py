@@ -31,6 +31,7 @@ from lambdas.readers.base import Source
 
 _PATIENTS = "patient identifiers"
 FACTS = ("Field", "Value")  # the header of a table that holds names and what they stand for
+RAW = ("Segment", "Field", "Content")  # of one that repeats everything as it was sent, which pages fold
 
 
 @dataclass(slots=True)

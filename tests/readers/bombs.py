@@ -89,6 +89,8 @@ BOMBS: dict[str, Callable[[int], bytes]] = {
     "hl7v2-texts": lambda size: _filled(_MESSAGE + _PATIENT + b"OBX|1|TX|a||", b"ab~", b"\r", size),
     "hl7v2-notes": lambda size: _filled(_MESSAGE + _PATIENT + b"OBX|1|NM|a||5\r", b"NTE|1||xxxxxxxxxx\r", b"", size),
     "hl7v2-escapes": lambda size: _filled(_MESSAGE + _PATIENT + b"OBX|1|TX|a||", b"\\H", b"\r", size),
+    "hl7v2-bytes": lambda size: _filled(_MESSAGE + _PATIENT + b"OBX|1|TX|a||", b"\\X41\\", b"\r", size),
+    "hl7v2-skipped-lines": lambda size: _filled(_MESSAGE + _PATIENT + b"OBX|1|TX|a||", b"\\.sp999\\", b"\r", size),
     "hl7v2-segments": lambda size: _filled(_MESSAGE + _PATIENT, b"ZZZ|\r", b"", size),
     "hl7v2-lines": lambda size: _filled(_MESSAGE + _PATIENT + b"OBX|1|TX|a||", b"x\n", b"\r", size),
     "hl7v2-messages": lambda size: _numbered(b"", _MESSAGE + b"PID|1||%d^^^A^MR\r", b"", b"", size),

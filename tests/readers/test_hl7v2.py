@@ -57,7 +57,14 @@ def test_each_message_of_a_batch_declares_its_own() -> None:
         (r"one\.br\two", "one\ntwo"),
         (r"\H\bold\N\ plain", "bold plain"),
         (r"caf\XC3A9\ ", "café"),
-        (r"\Xzz\odd", "odd"),
+        (r"caf\XC3\\XA9\ ", "café"),
+        (r"one\x0D0A\two", "one\ntwo"),
+        (r"\Xzz\odd", r"\Xzz\odd"),
+        (r"one\.sp2\two\.in+4\three\.ti-2\four\.sk3\five", "one\n\ntwo three four   five"),
+        (r"one\.ce\two\.BR\three\.sp\four\.fi\five", "one\ntwo\nthree\nfour five"),
+        (r"C:\labs\2024\r.pdf", r"C:\labs\2024\r.pdf"),
+        (r"\Zlocal\ and \C2842\ stay", r"\Zlocal\ and \C2842\ stay"),
+        (r"\labs\T\x", r"\labs&x"),
         (r"lone \ stroke", r"lone \ stroke"),
         ("a^b&c", "a b c"),
         ("a~b", "a; b"),
@@ -67,6 +74,56 @@ def test_each_message_of_a_batch_declares_its_own() -> None:
 def test_escapes_are_resolved(written: str, text: str) -> None:
     (fields,) = facts_of(read_bytes(message(f"OBX|1|ST|x||{written}")), "Observation")
     assert fields.get("value", "") == text
+
+
+@pytest.mark.parametrize(
+    ("declared", "encoding", "text"),
+    [
+        ("8859/1", "iso-8859-1", "Zoë Müller"),
+        ("8859/2", "iso-8859-2", "Dvořák příliš žluťoučký"),
+        ("8859/5", "iso-8859-5", "Иванов"),
+        ("8859/7", "iso-8859-7", "Παπαδόπουλος"),
+        ("8859/15", "iso-8859-15", "Œuvre €"),
+        ("ISO-8859-9", "iso-8859-9", "Şahin Yıldız"),
+        ("UNICODE UTF-8", "utf-8", "Dvořák 山田"),
+        ("UNICODE", "utf-16", "Dvořák 山田"),
+        ("UNICODE UTF-16", "utf-16-be", "Dvořák"),
+        ("~ISO IR87", "iso2022_jp", "山田^太郎"),
+        ("ISO IR14~ISO IR87~ISO IR159", "iso2022_jp", "胸部X線 異常なし"),
+        ("ISO IR13", "shift_jis", "ﾔﾏﾀﾞ"),
+        ("GB 18030-2000", "gb18030", "王小明"),
+        ("KS X 1001", "euc_kr", "홍길동"),
+        ("BIG-5", "big5", "陳大文"),
+        ("windows-1252", "cp1252", "“Zoë”"),
+    ],
+)
+def test_letters_are_those_of_the_character_set_that_the_message_declares(
+    declared: str, encoding: str, text: str
+) -> None:
+    header = HEADER + "|" * 6 + declared
+    data = message("PID|1||A-1", f"OBX|1|TX|x||{text}", header=header).decode().encode(encoding)
+    extraction = read_bytes(data)
+    assert extraction.content[0] == TextBlock(text, section="x")
+    assert found(extraction) == [("A-1", None)]
+    assert not codes(extraction)
+
+
+def test_a_character_set_that_is_not_known_is_told() -> None:
+    header = HEADER + "|" * 6 + "KLINGON"
+    data = message("PID|1||A-1", "OBX|1|TX|x||Zoë", header=header)
+    assert codes(read_bytes(data)) == {"character-set"}
+    assert not codes(read_bytes(data.replace("ë".encode(), b"e")))
+
+
+def test_bytes_in_escapes_are_of_the_character_set_of_their_message() -> None:
+    text = r"Dvo\XF8\\XE1\k"
+    data = message(f"OBX|1|TX|x||{text}", header=HEADER + "|" * 6 + "8859/2")
+    assert read_bytes(data).content[0] == TextBlock("Dvořák", section="x")
+
+
+def test_messages_of_several_character_sets_are_told() -> None:
+    data = message("PID|1||A", HEADER + "|" * 6 + "8859/2", "PID|1||A", "OBX|1|TX|x||é")
+    assert "character-sets" in codes(read_bytes(data))
 
 
 def test_a_line_that_begins_no_segment_goes_on_with_the_one_before() -> None:
@@ -122,6 +179,12 @@ def test_every_field_stands_in_the_record() -> None:
         (("PID|1|X||Y||Z",), set(), False),
         (("OBX|1|NM|x||1",), set(), True),
         ((r"PID|1||A\T\B",), {"A&B"}, True),
+        (("PID|1||A^^^H^MR~B^^^H^PI",), {"A"}, True),
+        (("PID|1||B^^^^PI~A^^^^MR",), {"A"}, True),
+        (("PID|1||A^^^H^MR~B^^^I^PI",), {"A", "B"}, True),
+        (("PID|1||A^^^H^MRN~B^^^S^SSN",), {"A"}, True),
+        (("PID|1||A^^^H^Medical Record No.~B^^^S^Driver's License",), {"A"}, True),
+        (("PID|1||A^^^H^mr~B^^^S",), {"A"}, True),
     ],
 )
 def test_pid_3_names_the_patient_and_nothing_else_does(
@@ -130,6 +193,16 @@ def test_pid_3_names_the_patient_and_nothing_else_does(
     extraction = read_bytes(message(*segments))
     assert speaking(extraction) == who
     assert extraction.candidates_complete is complete
+
+
+@pytest.mark.parametrize(
+    "type_", ["AN", "VN", "ANT", "Account Number", "ACCT#", "Visit No", "CSN", "FIN NBR", "Encounter"]
+)
+def test_the_number_of_a_visit_or_an_account_names_nobody(type_: str) -> None:
+    extraction = read_bytes(message(f"PID|1||V^^^H^{type_}"))
+    assert found(extraction) == [("V", "H")]
+    assert speaking(extraction) == set()
+    assert speaking(read_bytes(message(f"PID|1||V^^^H^{type_}~A^^^H"))) == {"A"}
 
 
 def test_a_file_of_very_many_segments_is_cut_and_cannot_decide_alone() -> None:

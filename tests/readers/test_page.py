@@ -27,6 +27,7 @@ from carefile.core.documents.extraction import (
     clean,
 )
 from carefile.core.documents.picture import Picture
+from lambdas.readers import Content, read
 from lambdas.readers.page.render import PageHeader, render
 from tests.readers.golden_files import documents, read_file
 
@@ -50,7 +51,8 @@ ELEMENTS = frozenset(
     (
         "html", "head", "meta", "title", "style", "body", "header", "main", "footer", "section",
         "aside", "p", "h1", "h2", "h3", "h4", "h5", "h6", "dl", "div", "dt", "dd", "bdi", "time",
-        "figure", "img", "figcaption", "ul", "li", "span", "table", "caption", "thead", "tbody", "tr", "th", "td",
+        "figure", "img", "figcaption", "details", "summary",
+        "ul", "li", "span", "table", "caption", "thead", "tbody", "tr", "th", "td",
     )
 )
 ATTRIBUTES = frozenset(
@@ -224,6 +226,16 @@ def test_headings_go_down_one_level_at_a_time() -> None:
         levels = [int(tag[1]) for tag in tags if re.fullmatch(r"h[1-6]", tag)]
         assert levels[0] == 1
         assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+
+
+def test_the_fields_of_a_message_are_folded_and_all_stand_there() -> None:
+    message = b"MSH|^~\\&|LIS\rPID|1||4711\rZZZ|one|two\r"
+    page = Page(render(read(Content(message, len(message)), name="x", declared_type=None), HEADER))
+    tags = [tag for tag, _ in page.elements]
+    assert tags.count("details") == tags.count("summary") == 1
+    assert not any("open" in attributes for _, attributes in page.elements)
+    assert tags.index("details") < len(tags) - 1 - tags[::-1].index("table")
+    assert {"ZZZ-1", "one", "two"} <= set(page.texts)
 
 
 def test_equal_input_gives_an_equal_page() -> None:

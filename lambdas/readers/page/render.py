@@ -31,7 +31,7 @@ from carefile.core.documents.extraction import (
     Table,
     clean,
 )
-from lambdas.readers.draft import FACTS
+from lambdas.readers.draft import FACTS, RAW
 from lambdas.readers.page.records import MONTHS, come_first, groups, readable
 
 _HERE = Path(__file__).parent
@@ -114,7 +114,11 @@ def _template() -> jinja2.Template:
         "readable": readable,
         "titled": lambda name: name[:1].upper() + name[1:],
     }
-    environment.tests |= {"aligned": lambda text: bool(_ALIGNED.search(text)), "facts": _is_facts}
+    environment.tests |= {
+        "aligned": lambda text: bool(_ALIGNED.search(text)),
+        "facts": _is_facts,
+        "raw": _is_raw,
+    }
     environment.globals["numeric_columns"] = _numeric_columns
     return environment.get_template("page.html.jinja")
 
@@ -144,6 +148,10 @@ def _pages(content: tuple[Block, ...]) -> Iterator[dict[str, Any]]:
 
 def _is_facts(table: Table) -> bool:
     return table.header == FACTS
+
+
+def _is_raw(table: Table) -> bool:
+    return table.header == RAW
 
 
 def _numeric_columns(table: Table) -> frozenset[int]:

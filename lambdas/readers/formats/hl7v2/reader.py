@@ -10,11 +10,11 @@ from itertools import islice
 
 from carefile.core.documents.extraction import PatientCandidate
 from lambdas.readers.base import NotThisFormatError, Reader, Source
-from lambdas.readers.draft import Draft
+from lambdas.readers.draft import RAW, Draft
 from lambdas.readers.formats.hl7v2.segments import RECORDS, VALUES, coded, in_full, told
 from lambdas.readers.formats.hl7v2.syntax import START, Message, Segment, messages_of
 from lambdas.readers.formats.text.plain_text import note_text_facts
-from lambdas.readers.hl7_values import moment, rank_of
+from lambdas.readers.hl7_values import kind_of, moment, rank_of, ranked
 from lambdas.readers.limits import MAX_SEGMENTS, MAX_TEXT
 
 _TEXTS = ("TX", "FT")
@@ -30,6 +30,7 @@ def _read(source: Source, draft: Draft) -> None:
     if not messages:
         raise NotThisFormatError
     note_text_facts(source, draft)
+    _note_character_sets(messages, source, draft)
     if not are_all:
         draft.cut("segments", "The file has more segments than are read.", MAX_SEGMENTS)
     if not are_all or source.text_is_cut or _ends_in_an_identifier(messages, source.text):
@@ -46,6 +47,19 @@ def _read(source: Source, draft: Draft) -> None:
             draft.text("-")  # one character too many: the draft says what it leaves out
         else:
             _tell_fields(message, place, draft)
+
+
+def _note_character_sets(messages: list[Message], source: Source, draft: Draft) -> None:
+    """Say so where letters may be wrong: the sets are several, or none that is known."""
+    if source.text.isascii():
+        return
+    declared = {(message[0].raw(18), message[0].encoding) for message in messages}
+    if any(name and not encoding for name, encoding in declared):
+        draft.warn(
+            "character-set", "A message declares a character set that is not known. Letters may be wrong."
+        )
+    elif len({encoding for _, encoding in declared}) > 1:
+        draft.warn("character-sets", "The messages declare several character sets. Letters may be wrong.")
 
 
 def _ends_in_an_identifier(messages: list[Message], text: str) -> bool:
@@ -68,22 +82,21 @@ def _tell_patients(message: Message, place: str, draft: Draft) -> None:
         if draft.names_too_many:
             break
         scope = f"{place}PID[{number}]"
-        named = False
-        for repetition, identifier in enumerate(segment.repetitions(3), 1):
-            value, _, _, _, type_, *_ = [*segment.components(identifier), "", "", "", "", ""]
-            if not value.strip():
-                continue
-            named = True
-            where = f"{scope}-3[{repetition}]"
-            system = _authority(segment, identifier)
-            draft.candidate(
-                PatientCandidate(
-                    value.strip(), where, system, rank_of(type_, system=system), scope, type_ or None
-                )
-            )
+        named = ranked(_identifiers(segment, scope))
+        for candidate in named:
+            draft.candidate(candidate)
         if not named:
             draft.candidates_complete = False
             draft.warn("unnamed-patient", "A patient in this document carries no identifier.")
+
+
+def _identifiers(segment: Segment, scope: str) -> Iterator[PatientCandidate]:
+    for repetition, identifier in enumerate(segment.repetitions(3), 1):
+        value, _, _, _, type_, *_ = [*segment.components(identifier), "", "", "", "", ""]
+        if value := value.strip():
+            kind, system = kind_of(type_), _authority(segment, identifier)
+            where = f"{scope}-3[{repetition}]"
+            yield PatientCandidate(value, where, system, rank_of(kind, system=system), scope, kind)
 
 
 def _authority(segment: Segment, identifier: str) -> str | None:
@@ -152,7 +165,7 @@ def _with_value(
 
 def _tell_fields(message: Message, place: str, draft: Draft) -> None:
     section = f"{place}all fields".capitalize()
-    draft.table(_fields(message), ("Segment", "Field", "Content"), section=section)
+    draft.table(_fields(message), RAW, section=section)
 
 
 def _fields(message: Message) -> Iterator[tuple[str, str, str]]:

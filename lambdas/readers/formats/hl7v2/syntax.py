@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lambdas.readers.formats.hl7v2.charsets import encoding_of
+from lambdas.readers.formats.hl7v2.escapes import Delimiters, resolved
 from lambdas.readers.limits import MAX_FIELDS
 
 START = re.compile(r"[\x0b\x1c\s]*(?:MSH|BHS|FHS)([^\w\s])[^\w\s]{2,5}\1")
@@ -21,30 +23,13 @@ _NULL = '""'
 
 
 @dataclass(frozen=True, slots=True)
-class Delimiters:
-    field: str = "|"
-    component: str = "^"
-    repetition: str = "~"
-    escape: str = "\\"
-    subcomponent: str = "&"
-
-    @classmethod
-    def of(cls, header: str) -> Delimiters:
-        """As the header segment declares them; where it declares too few, the usual ones."""
-        field = header[3]
-        usual = cls()
-        named = header[4:].partition(field)[0]
-        characters = named[:4] + "^~\\&"[len(named) :]
-        return cls(field, *characters) if len(set(characters) | {field}) == 5 else usual
-
-
-@dataclass(frozen=True, slots=True)
 class Segment:
     """One segment. Fields are counted as HL7 does, from 1; texts come out with escapes resolved."""
 
     name: str
     fields: list[str]
     delimiters: Delimiters
+    encoding: str = ""
 
     def raw(self, number: int) -> str:
         return self.fields[number] if number < len(self.fields) else ""
@@ -69,14 +54,12 @@ class Segment:
         return [self.text(part) for part in parts[component - 1].split(self.delimiters.subcomponent)]
 
     def text(self, raw: str) -> str:
-        """A text with its escapes resolved. One that says nothing about letters, as bold type, is left out."""
-        escape = self.delimiters.escape
+        """A text with its escapes resolved. One that nobody knows stays as it is written."""
         if raw == _NULL:
             return ""
-        if escape not in raw:
+        if self.delimiters.escape not in raw:
             return raw
-        pattern = re.escape(escape) + "([^" + re.escape(escape) + "]{0,200})" + re.escape(escape)
-        return re.sub(pattern, lambda match: _resolved(match[1], self.delimiters), raw)
+        return resolved(raw, self.delimiters, self.encoding)
 
 
 Message = list[Segment]
@@ -85,7 +68,7 @@ Message = list[Segment]
 def messages_of(text: str, most_segments: int) -> tuple[list[Message], bool]:
     """The messages, and whether these are all there are. What stands before the first is left out."""
     messages: list[Message] = []
-    delimiters = Delimiters()
+    delimiters, encoding = Delimiters(), ""
     count = 0
     for line in _lines(text):
         count += 1
@@ -101,7 +84,8 @@ def messages_of(text: str, most_segments: int) -> tuple[list[Message], bool]:
         fields = line.split(delimiters.field, MAX_FIELDS)
         if name == "MSH":
             fields.insert(1, delimiters.field)
-        messages[-1].append(Segment(name, fields, delimiters))
+            encoding = encoding_of(fields[18]) if len(fields) > 18 else ""
+        messages[-1].append(Segment(name, fields, delimiters, encoding))
     return messages, True
 
 
@@ -116,26 +100,3 @@ def _lines(text: str) -> Iterator[str]:
             parts.append(line)
     if parts:
         yield "\n".join(parts)
-
-
-def _resolved(code: str, delimiters: Delimiters) -> str:
-    characters: dict[str, str] = {
-        "F": delimiters.field,
-        "S": delimiters.component,
-        "R": delimiters.repetition,
-        "E": delimiters.escape,
-        "T": delimiters.subcomponent,
-        ".br": "\n",
-        ".sp": "\n",
-        ".ce": "\n",
-    }
-    if code in characters:
-        return characters[code]
-    return _hexadecimal(code[1:]) if code[:1] == "X" else ""
-
-
-def _hexadecimal(digits: str) -> str:
-    try:
-        return bytes.fromhex(digits).decode("utf-8", "replace")
-    except ValueError:
-        return ""
