@@ -25,7 +25,8 @@ def laid_out(rows: Iterable[Iterable[Cell]]) -> Iterator[list[str]]:
         for cell in row:
             texts += [""] * _covered(above, len(texts))
             for index in range(min(max(cell.columns, 1), MAX_COLUMNS)):
-                below[len(texts)] = min(cell.rows, MAX_ROWS) - 1
+                if len(texts) <= MAX_COLUMNS:  # else each row could push the next one further to the right
+                    below[len(texts)] = min(cell.rows, MAX_ROWS) - 1
                 texts.append("" if index else cell.text)
         texts += [""] * _covered(above, len(texts))
         above = {column: rest for column, rest in below.items() if rest > 0}

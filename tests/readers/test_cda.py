@@ -104,10 +104,14 @@ def test_the_system_of_an_identifier_is_its_root() -> None:
         b'<!DOCTYPE ClinicalDocument SYSTEM "http://x.invalid/a.dtd">',
         b"<?xml version='1.0'?><!--" + b"x" * 9000 + b"-->",
         b"<!--" + b"x" * 100_000 + b"-->",
+        b"\n\r\n <?xml version='1.0' encoding='UTF-8'?>",
+        b"\xef\xbb\xbf\n<?xml version='1.0'?>",
     ],
 )
 def test_a_document_is_told_by_its_outermost_element_whatever_stands_before(before: bytes) -> None:
-    assert read_bytes(before + cda(target(A))).document.format == "cda"
+    extraction = read_bytes(before + cda(target(A)))
+    assert (extraction.document.format, extraction.status) == ("cda", "read")
+    assert speaking(extraction) == {"A"}
 
 
 def test_names_may_have_a_prefix_and_any_encoding() -> None:
@@ -134,6 +138,15 @@ def test_names_may_have_a_prefix_and_any_encoding() -> None:
         ("a <b>&lt;script&gt;</b>", "a <script>"),
         ("<unheard>a</unheard>", "a"),
         ("<script>a</script>b", "b"),
+        (
+            'Take <content revised="delete">50 mg</content><content revised="insert">5 mg</content> daily',
+            "Take [deleted: 50 mg] 5 mg daily",
+        ),
+        (
+            '<paragraph><content revised="delete">all <content>of it</content></content></paragraph>',
+            "[deleted: all of it]",
+        ),
+        ("<renderMultiMedia><caption>Leg</caption></renderMultiMedia>", "(picture: Leg)"),
     ],
 )
 def test_narrative_is_shown_as_it_reads(text: str, shown: str) -> None:
@@ -147,6 +160,21 @@ def test_narrative_is_shown_as_it_reads(text: str, shown: str) -> None:
         ("<tr><th>a</th><th>b</th></tr><tr><td>1</td></tr>", Table((("1",),), ("a", "b"))),
         ("<tr><th>a</th><td>1</td></tr>", Table((("a", "1"),))),
         ("<tr><td colspan='2'>1</td><td>2</td></tr>", Table((("1", "", "2"),))),
+        (
+            "<thead><tr><th rowspan='2'>a</th><th colspan='2'>b</th></tr><tr><th>c</th><th>d</th></tr></thead>"
+            "<tbody><tr><td rowspan='2'>1</td><td>2</td><td>3</td></tr><tr><td>4</td><td>5</td></tr>"
+            "<tr><td>6</td><td>7</td><td>8</td></tr></tbody>",
+            Table((("", "c", "d"), ("1", "2", "3"), ("", "4", "5"), ("6", "7", "8")), ("a", "b", "")),
+        ),
+        (
+            "<tr><td>1</td><td rowspan='9'>2</td></tr><tr><td>3</td></tr><tr><td>4</td></tr>",
+            Table((("1", "2"), ("3", ""), ("4", ""))),
+        ),
+        (
+            "<tbody><tr><td rowspan='5'>1</td><td>2</td></tr></tbody><tbody><tr><td>3</td><td>4</td></tr></tbody>",
+            Table((("1", "2"), ("3", "4"))),
+        ),
+        ("<tr><td>1</td></tr><content>stray</content>", Table((("1",), ("stray",)))),
         ("<tr><td colspan='999'>1</td></tr>", Table((("1", *[""] * 63),))),
         ("<tr><td><list><item>x</item><item>y</item></list></td></tr>", Table((("• x\n• y",),))),
         ("<tr><td><table><tr><td>x</td><td>y</td></tr></table></td></tr>", Table((("x | y",),))),
@@ -184,3 +212,16 @@ def test_a_document_that_is_too_long_is_read_as_far_as_it_goes_and_does_not_deci
     extraction = read(Content(data, len(data)), name="x.xml", declared_type=None)
     assert (extraction.reason, extraction.candidates_complete) == ("cut", False)
     assert speaking(extraction) == {"A"}
+
+
+def test_what_the_header_says_of_others_stands_there() -> None:
+    person = "<associatedPerson><name><given>Eva</given><family>Ruiz</family></name></associatedPerson>"
+    header = (
+        target(A)
+        + f'<participant><associatedEntity><code displayName="Mother"/>{person}</associatedEntity></participant>'
+        + '<relatedDocument typeCode="RPLC"><parentDocument><id root="1.2" extension="D"/></parentDocument>'
+        + "</relatedDocument>"
+    )
+    extraction = read_bytes(cda(header))
+    assert facts_of(extraction, "Participant") == [{"name": "Eva Ruiz", "relation": "Mother"}]
+    assert facts_of(extraction, "Related document") == [{"replaces": "D (1.2)"}]

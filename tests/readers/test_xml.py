@@ -121,6 +121,13 @@ def test_a_prefix_is_no_part_of_a_name() -> None:
     assert table.rows == (("b", "1"), ("r:c", "2"), ("s:d", "3"))
 
 
+def test_blank_lines_before_the_declaration_are_passed_over() -> None:
+    extraction = read_bytes(b"\n \n<?xml version='1.0' encoding='iso-8859-1'?><a>caf\xe9</a>")
+    (table,) = extraction.content
+    assert isinstance(table, Table)
+    assert (extraction.status, table.rows) == ("read", (("a", "café"),))
+
+
 def test_what_only_looks_like_xml_is_shown_as_text() -> None:
     extraction = read_bytes(b"<?xml version='1.0'?> nothing follows")
     assert codes(extraction) == {"shown-as-text"}

@@ -13,6 +13,7 @@ from lambdas.readers.hl7_values import kind_of, rank_of, ranked
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _UNNAMED = "A patient in this document carries no identifier."
 _VISIT = ("componentOf", "encompassingEncounter")
+_RELATIONS = {"RPLC": "replaces", "APND": "is an addition to", "XFRM": "is a transformation of"}
 _WORD = re.compile(r"[^\W\d_]+")
 _LONGEST_NAME = 200  # characters of an authority's
 _KINDS_BY_WORD = ("MR", "SS", "AN", "VN")
@@ -62,6 +63,45 @@ _RECORDS: tuple[tuple[str, str, _Fields], ...] = (
         (("name", "assignedEntity/assignedPerson/name"), ("when", "time")),
     ),
     (
+        "Authenticated",
+        "authenticator",
+        (("name", "assignedEntity/assignedPerson/name"), ("when", "time")),
+    ),
+    (
+        "Entered",
+        "dataEnterer",
+        (("name", "assignedEntity/assignedPerson/name"), ("when", "time")),
+    ),
+    (
+        "Informant",
+        "informant",
+        (
+            ("name", "assignedEntity/assignedPerson/name"),
+            ("related person", "relatedEntity/relatedPerson/name"),
+            ("relation", "relatedEntity/code"),
+            ("organization", "assignedEntity/representedOrganization/name"),
+        ),
+    ),
+    (
+        "Recipient",
+        "informationRecipient/intendedRecipient",
+        (("name", "informationRecipient/name"), ("organization", "receivedOrganization/name")),
+    ),
+    (
+        "Participant",
+        "participant",
+        (
+            ("name", "associatedEntity/associatedPerson/name"),
+            ("relation", "associatedEntity/code"),
+            ("organization", "associatedEntity/scopingOrganization/name"),
+            ("when", "time"),
+            ("address", "associatedEntity/addr"),
+            ("contact", "associatedEntity/telecom"),
+        ),
+    ),
+    ("Order", "inFulfillmentOf/order", (("id", "id"), ("what", "code"))),
+    ("Consent", "authorization/consent", (("what", "code"), ("status", "statusCode"))),
+    (
         "Service",
         "documentationOf/serviceEvent",
         (
@@ -96,6 +136,11 @@ def tell_header(document: Element, draft: Draft) -> None:
     for type_, path, fields in _RECORDS:
         for element in document.all(*path.split("/")):
             _tell_record(type_, path, element, fields, draft)
+    for related in document.all("relatedDocument"):
+        named = [
+            (_RELATIONS.get(related.get("typeCode"), "relates to"), told(related, "parentDocument", "id"))
+        ]
+        draft.entity("Related document", "relatedDocument", named)
 
 
 def _tell_record(type_: str, where: str, element: Element, fields: _Fields, draft: Draft) -> None:

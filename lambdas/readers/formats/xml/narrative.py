@@ -1,13 +1,17 @@
-"""Text for people inside XML (CDA's narrative, XHTML) as blocks: paragraphs, lists and tables."""
+"""Text for people inside XML (CDA's narrative, XHTML) as blocks: paragraphs, lists and tables.
+
+What its author has deleted or struck through stands there as `[deleted: …]`: left out or unmarked it would mislead.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 from lambdas.readers.formats.xml.tree import Element
-from lambdas.readers.limits import MAX_COLUMNS
+from lambdas.readers.spans import Cell, laid_out
 
 _BLANKS = re.compile(r"[ \t\r\n]+")
 _AROUND_BREAKS = re.compile(r" ?\n ?")
@@ -31,6 +35,9 @@ _LISTS = {"list", "ul", "ol"}
 _ITEMS = {"item", "li"}
 _UNSHOWN = {"script", "style", "head"}
 _PICTURES = {"renderMultiMedia", "img"}
+_DELETED = {"del", "s", "strike"}
+_TABLE_PARTS = {"thead", "tbody", "tfoot"}
+_NO_ROWS = {"caption", "col", "colgroup"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +82,10 @@ def _pieces(element: Element, depth: int) -> Iterator[str | Rows]:
             yield _BLANKS.sub(" ", child)
         elif child.name == "br":
             yield "\n"
+        elif _is_deleted(child):
+            text = text_in(child)
+            between = "\n" if child.name in _PARAGRAPHS else " "
+            yield f"{between}[deleted: {text}]{between}" if text else ""
         elif child.name == "table":
             for caption in child.all("caption"):
                 yield f"\n{text_in(caption)}"
@@ -88,7 +99,8 @@ def _pieces(element: Element, depth: int) -> Iterator[str | Rows]:
             yield from _pieces(child, depth)
             yield "\n"
         elif child.name in _PICTURES:
-            yield " (picture) "
+            about = child.get("alt").strip() or text_in(child)
+            yield f" (picture: {about}) " if about else " (picture) "
         elif child.name not in _UNSHOWN:
             yield from _pieces(child, depth)
 
@@ -111,28 +123,44 @@ def _items(element: Element, depth: int) -> Iterator[str | Rows]:
 
 
 def _table(table: Element) -> Rows:
+    """The rows of each part, cells that span several places laid out. The first row of the head names the columns."""
     header: tuple[str, ...] | None = None
-    rows = []
-    for part in table.elements:
-        if part.name == "tr":
-            rows.append(_row(part))
-        elif part.name in ("thead", "tbody", "tfoot"):
-            for line in part.all("tr"):
-                if part.name == "thead" and header is None:
-                    header = _row(line)
-                else:
-                    rows.append(_row(line))
+    rows: list[tuple[str, ...]] = []
     first = next(table.all("tr"), None)
-    if header is None and first and all(cell.name == "th" for cell in first.elements):
+    for name, lines in groupby(table.elements, key=lambda part: part.name):
+        parts = list(lines)
+        if name in _TABLE_PARTS:
+            for part in parts:
+                laid = _laid_out(part.elements)
+                if name == "thead" and header is None and laid:
+                    header = laid.pop(0)
+                rows += laid
+        elif name not in _NO_ROWS:
+            rows += _laid_out(parts)
+    if header is None and first and rows and all(cell.name == "th" for cell in first.elements):
         header = rows.pop(0)
     return Rows(header, rows)
 
 
-def _row(line: Element) -> tuple[str, ...]:
-    cells: list[str] = []
-    for cell in line.elements:
-        if cell.name in ("td", "th"):
-            span = cell.get("colspan")
-            cells.append(text_in(cell))
-            cells.extend([""] * (min(int(span), MAX_COLUMNS) - 1 if re.fullmatch("[0-9]{1,3}", span) else 0))
-    return tuple(cells)
+def _laid_out(lines: Iterable[Element]) -> list[tuple[str, ...]]:
+    return [tuple(texts) for texts in laid_out(map(_cells, lines))]
+
+
+def _cells(line: Element) -> list[Cell]:
+    """The cells of a row; of what is none, as one cell, what it says."""
+    if line.name != "tr":
+        return [Cell(text)] if (text := text_in(line)) else []
+    return [Cell(text_in(cell), _span(cell, "colspan"), _span(cell, "rowspan")) for cell in line.elements]
+
+
+def _span(cell: Element, name: str) -> int:
+    value = cell.get(name).strip()
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 6 else 1
+
+
+def _is_deleted(element: Element) -> bool:
+    return (
+        element.get("revised") == "delete"
+        or element.name in _DELETED
+        or "line-through" in element.get("style")
+    )

@@ -83,7 +83,8 @@ def parse_xml(text: str) -> XmlDocument | None:
     parser.SkippedEntityHandler = builder.skipped
     parser.EntityDeclHandler = builder.declared
     try:
-        parser.Parse(text.encode("utf-8", "replace"), True)
+        # Blank lines before the declaration are no XML, and are common.
+        parser.Parse(text.lstrip().encode("utf-8", "replace"), True)
     except expat.ExpatError:
         parser.buffer_text = False  # gives out the text it holds back
         return builder.document(is_whole=False)
