@@ -75,6 +75,23 @@ BOMBS: dict[str, Callable[[int], bytes]] = {
     "fhir-resources-in-resources": lambda size: _nested(
         b'{"resourceType":"Basic",', b'"x":{"resourceType":"Basic",', b'"y":[' + b"{}," * 60_000 + b"1]", b"}", b"}"
     ),
+    "fhir-contained": lambda size: _numbered(
+        b'{"resourceType":"Basic","' + b"n" * 1_980 + b'":{"contained":[',
+        b'{"resourceType":"Basic","id":"%d","code":1}', b",", b"]}}", min(size, 1_500_000),
+    ),
+    "fhir-names-of-references": lambda size: _filled(
+        b'{"resourceType":"Basic","contained":[{"resourceType":"Basic","id":"m","code":"'
+        + b"x" * 1_000
+        + b'"}],"r":[{}',
+        b',{"reference":"#m"}', b"]}", min(size, 1_500_000),
+    ),
+    "fhir-narrative": lambda size: _filled(
+        b'{"resourceType":"Basic","text":{"div":"<div>', b"<del>&nbsp;&copy;</del>", b'</div>"}}', size
+    ),
+    "fhir-tables": lambda size: _filled(
+        b'{"resourceType":"Basic","text":{"div":"<table>', b"<tr><td rowspan='65535' colspan='999'>x</td></tr>",
+        b'</table>"}}', size,
+    ),
     "fhir-long-name": lambda size: _long_name_before(
         b'{"resourceType":"Basic","NAME":[{}', b',{"a":1}', b"]}", min(size, 1_000_000)
     ),

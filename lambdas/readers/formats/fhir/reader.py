@@ -6,12 +6,15 @@ A document is FHIR if it, or each of its first lines, is an object with a `resou
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import chain
 
 from lambdas.readers.base import NotThisFormatError, Reader, Source
 from lambdas.readers.draft import Draft
-from lambdas.readers.formats.fhir.resources import tell_resource
-from lambdas.readers.formats.fhir.values import word
-from lambdas.readers.formats.json.objects import objects
+from lambdas.readers.formats.fhir.labels import label_references
+from lambdas.readers.formats.fhir.resources import tell_attachment, tell_resource
+from lambdas.readers.formats.fhir.values import first, word
+from lambdas.readers.formats.json.objects import Found, objects
 from lambdas.readers.formats.json.patients import tell_patients
 from lambdas.readers.formats.json.reader import note_lines
 from lambdas.readers.formats.json.values import Object, Value, is_too_complex, parse, parse_lines
@@ -40,10 +43,18 @@ def tell_fhir(values: list[tuple[str, Value]], draft: Draft) -> None:
     """Resources, each with its place, and what they hold."""
     if len(values) == 1 and isinstance(values[0][1], Object):
         _tell_document(values[0][1], draft)
-    for place, value in values:
-        for found in objects(value, place):
-            tell_resource(found.item, found.place, draft)
+    label_references(_objects(values), _objects(values))
+    type_ = ""
+    for found in _objects(values):
+        type_ = word(found.item, "resourceType") or type_
+        tell_resource(found.item, found.place, draft)
+        if first(found.item, "contentType") is not None:
+            tell_attachment(found.item, type_, draft)
     tell_patients(values, draft)
+
+
+def _objects(values: list[tuple[str, Value]]) -> Iterator[Found]:
+    return chain.from_iterable(objects(value, place) for place, value in values)
 
 
 def _tell_document(resource: Object, draft: Draft) -> None:

@@ -85,13 +85,13 @@ class Known:
         reference = without_version(reference)
         if reference in self.urls:
             return True
-        server = _server(entry_url)
+        server = server_of(entry_url)
         if server:
             return f"{server}{reference}" in self.urls or reference in self.of_any_server
         return reference in self.ids
 
 
-def _server(url: str) -> str:
+def server_of(url: str) -> str:
     match = _TARGET.fullmatch(url[:_LONGEST])
     return match["server"] if match else ""
 
@@ -99,4 +99,4 @@ def _server(url: str) -> str:
 def same_everywhere(reference: str, entry_url: str) -> str:
     """The form in which two references to one thing are equal."""
     reference = without_version(reference)
-    return reference if ":" in reference else f"{_server(entry_url)}{reference}"
+    return reference if ":" in reference else f"{server_of(entry_url)}{reference}"

@@ -1,199 +1,158 @@
-"""FHIR resources as records: for each type what a person looks for, in that order; of any other type all it has."""
+"""FHIR resources as records: what a person looks for first, what changes its meaning next, and then all the rest."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from lambdas.readers.draft import Draft
-from lambdas.readers.formats.fhir.values import each, first, told, told_of, word
+from lambdas.readers.formats.fhir.members import COLUMNS, is_called, modifiers
+from lambdas.readers.formats.fhir.narrative import narrative_blocks
+from lambdas.readers.formats.fhir.values import each, first, in_words, named, told, told_of, word
 from lambdas.readers.formats.json.values import Object, Value
-from lambdas.readers.formats.xml.narrative import Rows, blocks_of
-from lambdas.readers.formats.xml.tree import XmlRefusedError, parse_xml
-from lambdas.readers.limits import MAX_TEXT
+from lambdas.readers.formats.xml.narrative import Rows
+from lambdas.readers.limits import MAX_ATTRIBUTES, MAX_TEXT
 
-_WRAPPERS = {"Bundle", "Parameters"}
-_UNTOLD = {
-    *("resourceType", "id", "meta", "text", "contained", "extension", "modifierExtension", "implicitRules"),
-    "language",
-}
-# Label, and the members it is told of: the first that is there. `x*` is a choice of types, valueString or the like.
-_COLUMNS: dict[str, tuple[tuple[str, str], ...]] = {
-    "Patient": (
-        ("name", "name"),
-        ("birth date", "birthDate"),
-        ("sex", "gender"),
-        ("died", "deceased*"),
-        ("identifier", "identifier"),
-        ("address", "address"),
-        ("contact", "telecom"),
-        ("language", "communication"),
-        ("general practitioner", "generalPractitioner"),
-        ("organization", "managingOrganization"),
-    ),
-    "Observation": (
-        ("what", "code"),
-        ("value", "value* dataAbsentReason component"),
-        ("interpretation", "interpretation"),
-        ("reference range", "referenceRange"),
-        ("when", "effective* issued"),
-        ("status", "status"),
-        ("note", "note"),
-    ),
-    "Condition": (
-        ("what", "code"),
-        ("clinical status", "clinicalStatus"),
-        ("verification", "verificationStatus"),
-        ("onset", "onset*"),
-        ("ended", "abatement*"),
-        ("recorded", "recordedDate"),
-        ("note", "note"),
-    ),
-    "AllergyIntolerance": (
-        ("substance", "code"),
-        ("reaction", "reaction"),
-        ("criticality", "criticality"),
-        ("status", "clinicalStatus"),
-        ("recorded", "recordedDate"),
-    ),
-    "MedicationRequest": (
-        ("medication", "medication*"),
-        ("dosage", "dosageInstruction"),
-        ("status", "status"),
-        ("when", "authoredOn"),
-        ("by", "requester"),
-    ),
-    "MedicationStatement": (
-        ("medication", "medication*"),
-        ("dosage", "dosage"),
-        ("status", "status"),
-        ("when", "effective* dateAsserted"),
-    ),
-    "Immunization": (
-        ("vaccine", "vaccineCode"),
-        ("when", "occurrence*"),
-        ("status", "status"),
-        ("lot", "lotNumber"),
-    ),
-    "Procedure": (
-        ("what", "code"),
-        ("when", "performed* occurrence*"),
-        ("status", "status"),
-        ("outcome", "outcome"),
-        ("note", "note"),
-    ),
-    "Encounter": (
-        ("type", "type class"),
-        ("when", "period actualPeriod"),
-        ("status", "status"),
-        ("reason", "reasonCode reason"),
-        ("provider", "serviceProvider"),
-    ),
-    "DiagnosticReport": (
-        ("what", "code"),
-        ("when", "effective* issued"),
-        ("status", "status"),
-        ("conclusion", "conclusion conclusionCode"),
-        ("by", "performer"),
-        ("attached", "presentedForm"),
-    ),
-    "DocumentReference": (
-        ("what", "type description"),
-        ("when", "date"),
-        ("status", "status"),
-        ("by", "author"),
-        ("attached", "content"),
-    ),
-    "Composition": (
-        ("title", "title"),
-        ("type", "type"),
-        ("when", "date"),
-        ("status", "status"),
-        ("by", "author"),
-        ("custodian", "custodian"),
-    ),
-    "Practitioner": (("name", "name"), ("identifier", "identifier"), ("contact", "telecom")),
-    "Organization": (
-        ("name", "name"),
-        ("identifier", "identifier"),
-        ("contact", "telecom"),
-        ("address", "address"),
-    ),
+_MECHANICS = frozenset(("resourceType", "id", "meta", "text", "contained", "language", "fhir_comments"))
+_EXTENSIONS = ("extension", "modifierExtension")
+_TEXTS = ("text/plain", "text/html", "application/xhtml")
+_WORDS = re.compile(r"\w+")
+_SECTION = ("title", "text", "section", "id")
+# Of a resource that is a form round others, and what of it is no mechanics of the exchange.
+_WRAPPED = {
+    "Binary": frozenset(("data", "content")),
+    "Bundle": frozenset(("entry", "link", "total", "type", "timestamp", "identifier", "signature")),
 }
 
 
 def tell_resource(resource: Object, place: str, draft: Draft) -> None:
-    """The resource as a record, and the text that is attached to it."""
+    """The resource as a record, and the texts that it holds."""
     type_ = word(resource, "resourceType")
-    if type_ is None or type_ in _WRAPPERS:
+    if type_ is None:
+        _tell_request(resource, place, draft)
         return
-    columns = _COLUMNS.get(type_)
-    pairs = _in_columns(resource, columns) if columns else _all_members(resource)
-    draft.entity(type_, place.rstrip(": ") or "/", pairs)
+    pairs = list(islice(_pairs(resource, type_), MAX_ATTRIBUTES + 1))
+    if pairs or type_ not in ("Bundle", "Parameters"):
+        draft.entity(type_, place.rstrip(": ") or "/", pairs)
+    if word(resource, "implicitRules"):
+        draft.warn("implicit-rules", "A record follows rules of its sender's that are not known here.")
+    _tell_narrative(resource, type_, pairs, draft)
     if type_ == "Composition":
         _tell_sections(resource, 1, draft)
-    for _, form in each(resource, "presentedForm"):
-        _tell_attachment(form, type_, draft)
-    for _, content in each(resource, "content"):
-        _tell_attachment(first(content, "attachment"), type_, draft)
 
 
-def _in_columns(resource: Object, columns: tuple[tuple[str, str], ...]) -> Iterator[tuple[str, str]]:
-    for label, names in columns:
-        texts = (told(member) for name in names.split() for member in _named(resource, name))
-        if text := next(filter(None, texts), None):
+def _pairs(resource: Object, type_: str) -> Iterator[tuple[str, str]]:
+    members = list(_told_members(resource, type_))
+    rest = dict(enumerate(members))
+    for label, patterns in COLUMNS.get(type_, ()):
+        for pattern in patterns.split():
+            texts = [
+                (at, text)
+                for at, (name, member) in rest.items()
+                if is_called(name, pattern) and (text := told(member))
+            ]
+            if texts:
+                break
+        for at, text in texts:
+            del rest[at]
             yield label, text
+    changing = modifiers(type_)
+    order = sorted(rest, key=lambda at: not any(is_called(rest[at][0], pattern) for pattern in changing))
+    for at in order:
+        name, member = rest[at]
+        if name in _EXTENSIONS:
+            yield from _extensions(name, member)
+        elif text := told(member):
+            yield in_words(name), text
 
 
-def _named(resource: Object, name: str) -> Iterator[Value]:
-    for known, member in resource.members:
-        if known == name or (name.endswith("*") and known.startswith(name[:-1])):
-            yield member
-
-
-def _all_members(resource: Object) -> Iterator[tuple[str, str]]:
+def _told_members(resource: Object, type_: str) -> Iterator[tuple[str, Value]]:
+    untold = _MECHANICS | _WRAPPED.get(type_, frozenset())
     for name, member in resource.members:
-        if name not in _UNTOLD and not name.startswith("_") and (text := told(member)):
-            yield _in_words(name), text
+        if type_ == "Parameters" and isinstance(
+            member, list
+        ):  # those that hold a resource are records of their own
+            yield name, [one for one in member if first(one, "resource") is None]
+        elif name not in untold and not (type_ == "Composition" and name == "section"):
+            yield name, member
+        elif name == "meta":
+            yield from (pair for pair in _members(member) if pair[0] in ("security", "tag"))
 
 
-def _in_words(name: str) -> str:
-    return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name)
+def _members(value: Value) -> Iterable[tuple[str, Value]]:
+    return value.members if isinstance(value, Object) else ()
+
+
+def _extensions(name: str, member: Value) -> Iterator[tuple[str, str]]:
+    """Each by its own name."""
+    for extension in member if isinstance(member, list) else [member]:
+        label, _, text = told(extension).partition(": ")
+        if label or text:
+            said = label if text else "extension"
+            yield (f"modifier: {said}" if name == "modifierExtension" else said), text or label
+
+
+def _tell_request(entry: Object, place: str, draft: Draft) -> None:
+    """An entry of a bundle that does not hold a resource but has one deleted."""
+    request = first(entry, "request")
+    if (word(request, "method") or "").upper() == "DELETE":
+        draft.entity("Deletion", place, [("what", told_of(request, "url"))])
+
+
+def _tell_narrative(resource: Object, type_: str, pairs: list[tuple[str, str]], draft: Draft) -> None:
+    """The text that the resource has for people, where it says more than its record does."""
+    div = word(first(resource, "text"), "div")
+    if div is None:
+        return
+    blocks = list(narrative_blocks(div))
+    texts = [text for block in blocks for text in ([block] if isinstance(block, str) else block.cells)]
+    said = _words([type_, in_words(type_), *(text for pair in pairs for text in pair)])
+    if not _words(texts) <= said:
+        _tell_blocks(blocks, type_, draft)
+
+
+def _words(texts: Iterable[str]) -> set[str]:
+    return {word for text in texts for word in _WORDS.findall(text.casefold())}
+
+
+def _tell_blocks(blocks: Iterable[str | Rows], section: str, draft: Draft) -> None:
+    for block in blocks:
+        if isinstance(block, str):
+            draft.text(block, section=section)
+        else:
+            draft.table(block.rows, block.header, section=section)
 
 
 def _tell_sections(owner: Value, level: int, draft: Draft) -> None:
     for _, section in each(owner, "section"):
         title = told_of(section, "title") or told_of(section, "code") or "Section"
         draft.heading(title, level)
-        for block in _blocks(word(first(section, "text"), "div") or ""):
-            if isinstance(block, str):
-                draft.text(block, section=title)
-            else:
-                draft.table(block.rows, block.header, section=title)
+        _tell_blocks(narrative_blocks(word(first(section, "text"), "div") or ""), title, draft)
+        rest = [(name, member) for name, member in _members(section) if name not in _SECTION]
+        draft.text(
+            "\n".join(filter(None, (named(*pair) for pair in rest if pair[0] != "code"))), section=title
+        )
         _tell_sections(section, level + 1, draft)
 
 
-def _blocks(div: str) -> Iterator[str | Rows]:
-    """XHTML as blocks; what is none, as FHIR's XML has it here, is a text already."""
-    try:
-        document = parse_xml(div) if div.lstrip().startswith("<") else None
-    except XmlRefusedError:
-        document = None
-    return blocks_of(document.root) if document else iter([div])
-
-
-def _tell_attachment(attachment: Value, type_: str, draft: Draft) -> None:
-    """A text that stands in the resource itself is shown; of anything else only its type is told."""
-    data = word(attachment, "data")
+def tell_attachment(attachment: Object, type_: str, draft: Draft) -> None:
+    """A text that stands in the document itself is shown; of anything else only its type is told."""
+    data = word(attachment, "data") or (word(attachment, "content") if type_ == "Binary" else None)
     if data is None:
         return
-    if not (word(attachment, "contentType") or "").lower().startswith("text/plain"):
-        draft.warn("attachment", "The document holds an attachment that is not read.")
-        return
+    content_type = (word(attachment, "contentType") or "").lower()
     try:
-        text = base64.b64decode(data[: 4 * MAX_TEXT], validate=True).decode("utf-8", "replace")
+        if not content_type.startswith(_TEXTS):
+            raise ValueError
+        text = base64.b64decode(data[: 4 * MAX_TEXT], validate=False).decode("utf-8", "replace")
     except (binascii.Error, ValueError):
         draft.warn("attachment", "The document holds an attachment that is not read.")
         return
-    draft.text(text, section=told_of(attachment, "title") or type_)
+    section = told_of(attachment, "title") or type_
+    if content_type.startswith("text/plain"):
+        draft.text(text, section=section)
+    else:
+        _tell_blocks(narrative_blocks(text), section, draft)

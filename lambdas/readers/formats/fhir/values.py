@@ -1,18 +1,39 @@
 """FHIR's data types as a person reads them: a concept by its text, a quantity with its unit, a name as it is said.
 
-A value is told by the members it has, not by where it stands, so that an element nobody foresaw is told as well.
-Where FHIR allows a list, one value is taken for a list of one, and the other way round.
+A value is told by the members it has, not by where it stands, so that an element nobody foresaw is told as well. A
+type says how some members are told; those that it does not speak of follow, each with its name. Where FHIR allows a
+list, one value is taken for a list of one, and the other way round.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Container, Iterator
 
+from lambdas.readers.formats.fhir.narrative import text_of
 from lambdas.readers.formats.json.values import Object, Value, shown
 from lambdas.readers.hl7_values import joined, kind_of
 
 _CONTACTS = {"phone", "fax", "email", "pager", "url", "sms", "other"}
-_MECHANICS = {"id", "meta", "extension", "modifierExtension", "resourceType", "system", "use", "userSelected"}
+_MECHANICS = {"id", "meta", "resourceType", "fhir_comments"}
+_USUAL = {None, "usual", "official"}
+_CAPITAL = re.compile(r"(?<=[a-z\d])(?=[A-Z])")
+_LONGEST_NAME = 200  # characters of an element's, or of an extension's
+_Teller = Callable[[Object], str]
+_SYSTEMS = {
+    "http://loinc.org": "LOINC",
+    "http://snomed.info/sct": "SNOMED CT",
+    "http://www.nlm.nih.gov/research/umls/rxnorm": "RxNorm",
+    "http://hl7.org/fhir/sid/icd-10": "ICD-10",
+    "http://hl7.org/fhir/sid/icd-10-cm": "ICD-10-CM",
+    "http://hl7.org/fhir/sid/icd-9-cm": "ICD-9-CM",
+    "http://hl7.org/fhir/sid/cvx": "CVX",
+    "http://hl7.org/fhir/sid/ndc": "NDC",
+    "http://hl7.org/fhir/sid/us-npi": "NPI",
+    "http://hl7.org/fhir/sid/us-ssn": "SSN",
+    "http://www.whocc.no/atc": "ATC",
+    "http://www.ama-assn.org/go/cpt": "CPT",
+}
 
 
 def first(value: Value, name: str) -> Value:
@@ -54,19 +75,51 @@ def told(value: Value) -> str:
     names = {name for name, _ in value.members}
     if "resourceType" in names and (type_ := word(value, "resourceType")):
         return type_
-    for telling_member, possible, tell in _TYPES:
-        if telling_member in names and (possible is None or names <= possible) and (text := tell(value)):
-            return text
-    said = joined(
-        (
-            f"{name}: {text}"
-            for name, member in value.members
-            if name not in _MECHANICS and (text := told(member))
-        ),
-        ", ",
-    )
+    spoken_of, tell = _type_of(names)
+    said = joined((tell(value), _rest(value, spoken_of)), ", ")
     value.says_nothing = not said
     return said
+
+
+def _type_of(names: set[str]) -> tuple[Container[str], _Teller]:
+    """What the members show the type to be: of what it speaks, and how it is told."""
+    if any(name.startswith(_VALUE) and name != _VALUE for name in names):
+        telling = next((name for name in _CHOICES if name in names), "")
+        return (telling, "extension", _VALUE) if telling == "url" else (telling, _VALUE), _CHOICES.get(
+            telling, _values
+        )
+    if "url" in names and "extension" in names:
+        return ("url", "extension"), _extension
+    for telling, possible, spoken_of, tell in _TYPES:
+        if telling in names and (possible is None or names <= possible):
+            return spoken_of, tell
+    return (), lambda _: ""
+
+
+def in_words(name: str) -> str:
+    """An element's name, or that of an extension, as words: `doNotPerform`, `us-core-race`."""
+    return _CAPITAL.sub(" ", name[:_LONGEST_NAME].lstrip("_").replace("-", " ")).lower()
+
+
+def _rest(value: Object, spoken_of: Container[str]) -> str:
+    """What the type does not speak of, what changes the meaning first."""
+    rest = [
+        (name, member)
+        for name, member in value.members
+        if name not in _MECHANICS
+        and name not in spoken_of
+        and not (_VALUE in spoken_of and name.startswith(_VALUE))
+    ]
+    rest.sort(key=lambda pair: pair[0] != "modifierExtension")
+    return joined((named(name, member) for name, member in rest), ", ")
+
+
+def named(name: str, member: Value) -> str:
+    """A member with its name before it; an extension has its own."""
+    text = told(member)
+    if not text or name == "extension":
+        return text
+    return f"{'modifier' if name == 'modifierExtension' else in_words(name)}: {text}"
 
 
 def told_of(value: Value, *names: str, between: str = " ") -> str:
@@ -85,35 +138,52 @@ def identifier_type(identifier: Value) -> str | None:
 
 
 def _concept(value: Object) -> str:
-    return told(first(value, "text")) or told(first(value, "coding"))
+    if text := told(first(value, "text")):
+        return text
+    coding = first(value, "coding")
+    several = coding if isinstance(coding, list) else [coding]
+    return joined(dict.fromkeys(map(told, several)), "; ")
 
 
 def _coding(value: Object) -> str:
-    return told(first(value, "display")) or told(first(value, "code"))
+    if display := told(first(value, "display")):
+        return display
+    code, system = told(first(value, "code")), _SYSTEMS.get(word(value, "system") or "")
+    return f"{code} ({system})" if code and system else code
+
+
+def _values(value: Object) -> str:
+    return joined(told(member) for name, member in value.members if name.startswith(_VALUE))
 
 
 def _component(value: Object) -> str:
     """A part of an observation: what was found of what."""
-    found = [told(member) for name, member in value.members if name.startswith("value")]
-    return joined((told(first(value, "code")), joined(found)), ": ")
+    return joined((told(first(value, "code")), _values(value)), ": ")
+
+
+def _parameter(value: Object) -> str:
+    return joined((told(first(value, "name")), _values(value)), ": ")
 
 
 def _valued(value: Object) -> str:
     """A quantity, an identifier or a way to reach somebody."""
     number = told_of(value, "comparator", "value", between="")
-    if unit := word(value, "unit"):
+    use, type_, system = word(value, "use"), told(first(value, "type")), word(value, "system")
+    if unit := word(value, "unit") or word(value, "units") or word(value, "currency"):
         return f"{number} {unit}"
-    system = word(value, "system")
-    if system is None or system in _CONTACTS:
-        return number
-    if code := word(value, "code"):
-        return f"{number} {code}"
-    return f"{number} ({told(first(value, 'type')) or system})"
+    if system and system not in _CONTACTS:
+        if code := word(value, "code"):
+            return f"{number} {code}"
+        type_ = type_ or _SYSTEMS.get(system, system)
+    about = joined((type_, "" if use in _USUAL else use or ""), ", ")
+    return f"{number} ({about})" if about else number
 
 
 def _period(value: Object) -> str:
     start, end = told(first(value, "start")), told(first(value, "end"))
-    return f"{start} – {end}" if start and end else f"from {start}" if start else f"until {end}"
+    return (
+        f"{start} – {end}" if start and end else f"from {start}" if start else f"until {end}" if end else ""
+    )
 
 
 def _range(value: Object) -> str:
@@ -121,7 +191,7 @@ def _range(value: Object) -> str:
     unit = word(first(value, "low"), "unit")
     if high and unit and unit == word(first(value, "high"), "unit"):
         low = low.removesuffix(f" {unit}")
-    return f"{low} – {high}" if low and high else f"≥ {low}" if low else f"≤ {high}"
+    return f"{low} – {high}" if low and high else f"≥ {low}" if low else f"≤ {high}" if high else ""
 
 
 def _ratio(value: Object) -> str:
@@ -129,71 +199,113 @@ def _ratio(value: Object) -> str:
 
 
 def _human_name(value: Object) -> str:
-    return told(first(value, "text")) or joined(
+    name = told(first(value, "text")) or joined(
         told(part).replace("; ", " ")
         for part in (first(value, n) for n in ("prefix", "given", "family", "suffix"))
     )
+    return _with_use(name, value)
 
 
 def _address(value: Object) -> str:
     town = told_of(value, "postalCode", "city")
-    return told(first(value, "text")) or joined(
+    address = told(first(value, "text")) or joined(
         (
             told(first(value, "line")).replace("; ", ", "),
             town,
-            told_of(value, "state", "country", between=", "),
+            told_of(value, "district", "state", "country", between=", "),
         ),
         ", ",
     )
+    return _with_use(address, value)
+
+
+def _with_use(text: str, value: Object) -> str:
+    """A name or address that holds no longer, or in some place only, says so."""
+    use = word(value, "use")
+    return text if use in _USUAL or not text else f"{text} ({use})"
 
 
 def _reference(value: Object) -> str:
-    return told(first(value, "display")) or told(first(value, "reference"))
+    return told(first(value, "display")) or value.label or told(first(value, "reference"))
 
 
 def _attachment(value: Object) -> str:
     return told_of(value, "title", "contentType", "url", between=", ")
 
 
-def _answer(value: Object) -> str:
+def _extension(value: Object) -> str:
+    """An extension goes by the last word of its address."""
+    name = in_words((word(value, "url") or "").rstrip("/").rpartition("/")[2])
+    return joined((name, joined((_values(value), told(first(value, "extension"))), ", ")), ": ")
+
+
+def _answered(value: Object) -> str:
     """An item of a questionnaire. What an answer led to follows it."""
-    answers = [
-        told([member for name, member in answer.members if name.startswith("value")])
-        for _, answer in each(value, "answer")
-        if isinstance(answer, Object)
-    ]
+    answers = (_answer(answer) for _, answer in each(value, "answer"))
     return joined((told_of(value, "text"), joined(answers, ", ")), ": ")
 
 
+def _answer(value: Value) -> str:
+    return (
+        joined((_values(value), _rest(value, (_VALUE,))), ", ") if isinstance(value, Object) else told(value)
+    )
+
+
+def _repeat(value: Object) -> str:
+    """How often: `2 × per 1 d`."""
+    often, most = told(first(value, "frequency")) or "1", told(first(value, "frequencyMax"))
+    span = joined((told(first(value, "period")), told_of(value, "periodUnit", "periodUnits")))
+    return f"{often}{f'–{most}' if most else ''} × per {span}"
+
+
+def _timing(value: Object) -> str:
+    return told_of(value, "code", "repeat", between=", ")
+
+
+def _narrative(value: Object) -> str:
+    return text_of(word(value, "div") or "")
+
+
 def _text(value: Object) -> str:
-    return told(first(value, "text"))
+    return _with_use(told(first(value, "text")), value)
 
 
-# The member that gives a type away, in the order in which they are looked for; and, where that member is a common
-# one, all that the type may have: an object with more than these is something else.
-_CODING = {"system", "version", "code", "display", "userSelected", "id", "extension"}
-_VALUED = {*_CODING, "value", "unit", "comparator", "use", "type", "period", "rank", "assigner"}
-_TYPES = (
-    ("coding", None, _concept),
-    ("contentType", None, _attachment),
-    ("family", None, _human_name),
-    ("given", None, _human_name),
-    ("line", None, _address),
-    ("city", None, _address),
-    ("postalCode", None, _address),
-    ("numerator", None, _ratio),
-    ("low", {"low", "high"}, _range),
-    ("high", {"low", "high"}, _range),
-    ("start", {"start", "end"}, _period),
-    ("end", {"start", "end"}, _period),
-    ("reference", None, _reference),
-    ("answer", None, _answer),
-    ("timing", None, _text),
-    ("text", {"text", "time", "authorString", "authorReference", "use"}, _text),
-    ("valueQuantity", None, _component),
-    ("valueString", None, _component),
-    ("valueCodeableConcept", None, _component),
-    ("value", _VALUED, _valued),
-    ("display", _CODING, _coding),
-    ("code", _CODING, _coding),
+# The member that gives a type away, in the order in which they are looked for; where that member is a common one, all
+# that the type may have: an object with more than these is something else; and what the type speaks of.
+_Type = tuple[str, frozenset[str] | None, Container[str], _Teller]
+_VALUE = "value"  # and what begins so: a choice of types
+_CODING = frozenset(("system", "version", "code", "display", "userSelected", "id", "extension"))
+_CODED = _CODING - {"extension"}
+_NAMED = frozenset(("text", "prefix", "given", "family", "suffix", "use"))
+_PLACED = frozenset(("text", "line", "postalCode", "city", "district", "state", "country", "use"))
+_VALUED = frozenset(
+    ("value", "unit", "units", "currency", "comparator", "system", "code", "use", "type", "rank")
+)
+_REPEATED = frozenset(("frequency", "frequencyMax", "period", "periodUnit", "periodUnits"))
+# What stands beside a choice of types, and so says what the value is of.
+_CHOICES: dict[str, _Teller] = {"url": _extension, "code": _component, "name": _parameter}
+_TYPES: tuple[_Type, ...] = (
+    ("coding", None, ("coding", "text"), _concept),
+    ("contentType", None, ("title", "contentType", "url", "data", "hash", "size", "language"), _attachment),
+    ("family", None, _NAMED, _human_name),
+    ("given", None, _NAMED, _human_name),
+    ("line", None, _PLACED, _address),
+    ("city", None, _PLACED, _address),
+    ("postalCode", None, _PLACED, _address),
+    ("numerator", None, ("numerator", "denominator"), _ratio),
+    ("low", None, ("low", "high"), _range),
+    ("high", None, ("low", "high"), _range),
+    ("start", None, ("start", "end"), _period),
+    ("end", None, ("start", "end"), _period),
+    ("reference", None, ("reference", "display", "type"), _reference),
+    ("answer", None, ("text", "answer", "linkId", "definition"), _answered),
+    ("linkId", None, ("text", "linkId", "definition"), _text),
+    ("repeat", None, ("code", "repeat"), _timing),
+    ("periodUnit", None, _REPEATED, _repeat),
+    ("periodUnits", None, _REPEATED, _repeat),
+    ("div", None, ("div", "status"), _narrative),
+    ("value", None, _VALUED, _valued),
+    ("text", None, ("text", "use"), _text),
+    ("display", _CODING, _CODED, _coding),
+    ("code", _CODING, _CODED, _coding),
 )

@@ -23,14 +23,16 @@ class Number(str):
 
 class Object:
     """The members of an object in order, repeated names included. One that was found to say nothing to people is
-    marked, so that nobody asks it again: else each level of nesting would double the work.
+    marked, so that nobody asks it again: else each level of nesting would double the work. `label` is what a reference
+    leads to, where that is known.
     """
 
-    __slots__ = ("members", "says_nothing")
+    __slots__ = ("label", "members", "says_nothing")
 
     def __init__(self, members: list[tuple[str, Value]]) -> None:
         self.members = members
         self.says_nothing = False
+        self.label = ""
 
 
 Scalar: TypeAlias = str | Number | bool | None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 
 from lambdas.readers.formats.xml.tree import Element
 from lambdas.readers.spans import Cell, laid_out
@@ -44,6 +44,10 @@ _NO_ROWS = {"caption", "col", "colgroup"}
 class Rows:
     header: tuple[str, ...] | None
     rows: list[tuple[str, ...]]
+
+    @property
+    def cells(self) -> Iterator[str]:
+        return chain(self.header or (), *self.rows)
 
 
 def blocks_of(narrative: Element) -> Iterator[str | Rows]:

@@ -17,8 +17,7 @@ from lambdas.readers.formats.fhir.reader import tell_fhir
 from lambdas.readers.formats.json.patients import tell_patients
 from lambdas.readers.formats.json.values import Object, Value
 from lambdas.readers.formats.text.plain_text import note_text_facts
-from lambdas.readers.formats.xml.narrative import text_in
-from lambdas.readers.formats.xml.tree import Element, XmlDocument, XmlRefusedError, parse_xml
+from lambdas.readers.formats.xml.tree import Element, XmlDocument, XmlRefusedError, as_markup, parse_xml
 from lambdas.readers.limits import MAX_PLACE
 from lambdas.readers.media_types import detect_markup
 
@@ -113,7 +112,7 @@ def _tell_held(root: Element, draft: Draft) -> None:
 def _as_json(element: Element) -> Value:
     """The element as FHIR's JSON has it, but that a list of one is that one."""
     if element.local_name == "div":
-        return text_in(element)
+        return as_markup(element)
     children = list(element.elements)
     if not children and "value" in element.attributes:
         return element.get("value")

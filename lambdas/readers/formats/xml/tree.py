@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 from xml.parsers import expat
+from xml.sax.saxutils import escape, quoteattr
 
 from lambdas.readers.limits import MAX_XML_DEPTH, MAX_XML_NODES
 
@@ -62,6 +63,23 @@ class Element:
 
 
 Node: TypeAlias = Element | str
+
+
+def as_markup(element: Element) -> str:
+    """The element as a text without prefixes and namespaces."""
+    return "".join(_markup(element))
+
+
+def _markup(element: Element) -> Iterator[str]:
+    name = element.local_name
+    attributes = (f" {key}={quoteattr(value)}" for key, value in element.attributes.items() if ":" not in key)
+    yield f"<{name}{''.join(attributes)}>"
+    for child in element.children:
+        if isinstance(child, str):
+            yield escape(child)
+        else:
+            yield from _markup(child)
+    yield f"</{name}>"
 
 
 @dataclass(frozen=True, slots=True)
