@@ -6,8 +6,9 @@ import io
 from typing import Any
 
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
-from pydicom.uid import CTImageStorage, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
+from pydicom.uid import UID, CTImageStorage, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
 EXAMPLE: dict[str, Any] = {
     "SpecificCharacterSet": "ISO_IR 192",
@@ -54,17 +55,28 @@ def data_set(**elements: Any) -> Dataset:
 
 
 def dicom_of(
-    *, deflated: bool = False, pixels: bytes = b"\x00" * 32, preamble: bool = True, **elements: Any
+    *,
+    deflated: bool = False,
+    pixels: bytes = b"\x00" * 32,
+    preamble: bool = True,
+    syntax: str = ExplicitVRLittleEndian,
+    **elements: Any,
 ) -> bytes:
     data = data_set(**elements)
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = CTImageStorage
     meta.MediaStorageSOPInstanceUID = "1.2.3.4.1"
-    meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian if deflated else ExplicitVRLittleEndian
+    meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian if deflated else UID(syntax)
     file = FileDataset("", data, file_meta=meta, preamble=b"\x00" * 128)
     if pixels:
-        file.BitsAllocated = 16
-        file.PixelData = pixels
+        if "BitsAllocated" not in file:
+            file.BitsAllocated = 16
+        file.PixelData = (
+            pixels
+            if not file.file_meta.TransferSyntaxUID.is_compressed or deflated
+            else encapsulate([pixels])
+        )
+        file["PixelData"].VR = "OB" if file.BitsAllocated <= 8 else "OW"
     written = io.BytesIO()
     file.save_as(written, enforce_file_format=True)
     return written.getvalue() if preamble else written.getvalue()[132:]

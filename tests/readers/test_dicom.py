@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import io
+import struct
 import sys
 import zlib
+from array import array
+from typing import Any
 
+import pydicom
 import pytest
+from PIL import Image
+from pydicom.dataset import Dataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset
+from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, JPEGLSLossless, RLELossless
 
 from carefile.core.documents.extraction import Extraction, Heading, Status, TextBlock
+from carefile.core.documents.picture import Picture
 from lambdas.readers import Content, read
 from lambdas.readers.base import Source
 from lambdas.readers.formats.dicom import reader as dicom
-from lambdas.readers.limits import MAX_READ
+from lambdas.readers.limits import MAX_PICTURE, MAX_PICTURE_SIDE, MAX_READ
 from lambdas.readers.registry import read_with
 from tests.readers.dicoms import EXAMPLE, data_set, dicom_of, report
 from tests.readers.reading import codes, facts_of, found, read_bytes, speaking
@@ -32,6 +43,240 @@ def test_a_file_is_told_by_its_content_and_read_in_a_process_of_its_own() -> Non
     extraction = read_bytes(dicom_of(**EXAMPLE), "letter.pdf", "application/pdf")
     assert (extraction.document.format, extraction.status) == ("dicom", Status.READ)
     assert found(extraction) == [("4711", "SANTELMO")]
+
+
+def bare(data: bytes) -> bytes:
+    """The elements alone, without the file's own: as modalities without files store them."""
+    data_set = pydicom.dcmread(io.BytesIO(data))
+    file = DicomBytesIO()
+    file.is_little_endian, file.is_implicit_VR = True, True
+    write_dataset(file, Dataset(data_set))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        dicom_of(preamble=False, **EXAMPLE),
+        dicom_of(preamble=False, **EXAMPLE)[12:],
+        bare(dicom_of(**EXAMPLE)),
+        dicom_of(preamble=False, deflated=True, **EXAMPLE),
+    ],
+    ids=["no-preamble", "no-group-length", "elements", "deflated"],
+)
+def test_one_without_preamble_or_name_is_known_by_its_elements(data: bytes) -> None:
+    extraction = read_here(data, "IM0001")
+    assert found(extraction) == [("4711", "SANTELMO")]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x02\x00\x00\x00",
+        b"\x08\x00\x05\x00" * 50,
+        b"\x02\x00\x00\x00UL\x04\x00" + b"\x00" * 200,
+        b"\x08\x00\x05\x00CS\xff\xff" + b"a" * 400,
+        bytes(range(256)),
+        dicom_of(preamble=False, **EXAMPLE)[:40],
+    ],
+)
+def test_bytes_that_only_begin_alike_are_no_dicom(data: bytes) -> None:
+    assert not dicom.READER.recognises(Source(Content(data, len(data)), "IM0001", None))
+
+
+@pytest.mark.parametrize(
+    ("charset", "written", "shown"),
+    [
+        ("ISO_IR 192", "Yamada^Tarou=山田^太郎=やまだ^たろう", "Tarou Yamada (山田 太郎, やまだ たろう)"),
+        (
+            ["", "ISO 2022 IR 87"],
+            "Yamada^Tarou=山田^太郎=やまだ^たろう",
+            "Tarou Yamada (山田 太郎, やまだ たろう)",
+        ),
+        (["", "ISO 2022 IR 149"], "Hong^Gildong=洪^吉洞=홍^길동", "Gildong Hong (洪 吉洞, 홍 길동)"),
+        ("ISO_IR 192", "=山田^太郎", "山田 太郎"),
+        ("ISO_IR 192", "Doe^Ann==", "Ann Doe"),
+        ("ISO_IR 101", "Dvořák^Jan", "Jan Dvořák"),
+    ],
+)
+def test_a_name_is_shown_in_each_of_its_scripts(charset, written: str, shown: str) -> None:
+    extraction = read_here(
+        dicom_of(SpecificCharacterSet=charset, PatientName=written, StudyInstanceUID="1.2")
+    )
+    assert facts_of(extraction, "Patient") == [{"name": shown}]
+
+
+def test_a_character_set_that_is_not_known_is_told() -> None:
+    data = dicom_of(SpecificCharacterSet="ISO_IR 192", PatientName="Doe^Ann").replace(
+        b"ISO_IR 192", b"ISO_IR 777"
+    )
+    assert "character-set" in codes(read_here(data))
+
+
+def image_of(pixels: bytes, **elements: Any) -> bytes:
+    about = {"Rows": 2, "Columns": 2, "SamplesPerPixel": 1, "PhotometricInterpretation": "MONOCHROME2"}
+    return dicom_of(**{**about, "PixelRepresentation": 0, "Modality": "CT", **elements}, pixels=pixels)
+
+
+def picture_of(data: bytes, size: int | None = None) -> Picture | None:
+    assert dicom.READER.picture is not None
+    return dicom.READER.picture(Source(Content(data, size or len(data)), "x", None))
+
+
+def greys(data: bytes) -> list[int]:
+    """The picture's pixels, large enough that a JPEG keeps them apart."""
+    picture = picture_of(data)
+    assert picture is not None
+    image = Image.open(io.BytesIO(picture.data)).convert("L")
+    width, height = image.size
+    return [image.getpixel((x * width // 4, y * height // 4)) for y in (1, 3) for x in (1, 3)]
+
+
+def blocks(values: list[int], kind: str) -> bytes:
+    """Four squares, each of one value."""
+    rows = [[values[0]] * 16 + [values[1]] * 16] * 16 + [[values[2]] * 16 + [values[3]] * 16] * 16
+    return array(kind, [value for row in rows for value in row]).tobytes()
+
+
+def squares(values: list[int], kind: str = "H", **elements: Any) -> bytes:
+    return image_of(
+        blocks(values, kind), Rows=32, Columns=32, BitsAllocated=8 * array(kind).itemsize, **elements
+    )
+
+
+WINDOW = {"WindowCenter": 0, "WindowWidth": 400}
+HOUNSFIELD = {"RescaleSlope": 1, "RescaleIntercept": -1000, **WINDOW}
+
+
+@pytest.mark.parametrize(
+    ("data", "seen"),
+    [
+        (squares([0, 4095, 2048, 1024]), [0, 255, 127, 64]),
+        (squares([0, 255, 128, 64], "B"), [0, 255, 128, 64]),
+        (squares([0, 4095, 2048, 1024], PhotometricInterpretation="MONOCHROME1"), [255, 0, 127, 191]),
+        (squares([0, 800, 1000, 1200], **HOUNSFIELD), [0, 0, 128, 255]),
+        (squares([-1000, -200, 0, 200], "h", PixelRepresentation=1, **WINDOW), [0, 0, 128, 255]),
+        (squares([0xFFF, 0, 1, 2], PixelRepresentation=1, BitsStored=12), [0, 85, 170, 255]),
+        (squares([7, 7, 7, 7]), [0, 0, 0, 0]),
+    ],
+)  # fmt: skip
+def test_a_picture_shows_the_window_that_the_image_asks_for(data: bytes, seen: list[int]) -> None:
+    assert greys(data) == pytest.approx(seen, abs=6)
+
+
+def test_colours_are_shown_whether_they_stand_together_or_apart() -> None:
+    red = bytes([250, 10, 20])
+    for pixels, planar in ((red * 1024, 0), (b"".join(bytes([c]) * 1024 for c in red), 1)):
+        picture = picture_of(
+            image_of(
+                pixels, Rows=32, Columns=32, SamplesPerPixel=3, PhotometricInterpretation="RGB", BitsAllocated=8,
+                PlanarConfiguration=planar,
+            )
+        )  # fmt: skip
+        assert picture is not None
+        assert Image.open(io.BytesIO(picture.data)).getpixel((5, 5)) == pytest.approx((250, 10, 20), abs=8)
+
+
+def encoded(mode: str, raw: bytes, format_: str, **how: Any) -> bytes:
+    file = io.BytesIO()
+    Image.frombytes(mode, (32, 32), raw).save(file, format_, **how)
+    return file.getvalue()
+
+
+def run_lengths(raw: bytes) -> bytes:
+    """One segment of literal runs a byte of each value, the higher one first."""
+    segments = []
+    for plane in (raw[1::2], raw[0::2]):
+        runs = b"".join(bytes([127]) + plane[at : at + 128] for at in range(0, len(plane), 128))
+        segments.append(runs)
+    offsets = [2, 64, 64 + len(segments[0])]
+    return struct.pack("<16I", *offsets, *[0] * 13) + b"".join(segments)
+
+
+DEEP = blocks([0, 4095, 2048, 1024], "H")
+
+
+@pytest.mark.parametrize(
+    ("syntax", "pixels", "elements"),
+    [
+        (
+            JPEGBaseline8Bit,
+            encoded("L", blocks([0, 255, 128, 64], "B"), "JPEG", quality=95),
+            {"BitsAllocated": 8},
+        ),
+        (JPEG2000Lossless, encoded("L", blocks([0, 255, 128, 64], "B"), "JPEG2000"), {"BitsAllocated": 8}),
+        (JPEG2000Lossless, encoded("I;16", blocks([0, 65535, 32768, 16384], "H"), "JPEG2000"), {}),
+        (RLELossless, run_lengths(DEEP), {"BitsStored": 16}),
+    ],
+    ids=["jpeg", "jpeg-2000", "jpeg-2000-deep", "run-lengths"],
+)
+def test_the_usual_compressions_are_shown(syntax: str, pixels: bytes, elements: dict[str, int]) -> None:
+    assert greys(image_of(pixels, Rows=32, Columns=32, syntax=syntax, **elements)) == pytest.approx(
+        [0, 255, 128, 64], abs=8
+    )
+
+
+def test_of_several_frames_the_first_is_shown() -> None:
+    first, second = blocks([0, 4095, 2048, 1024], "H"), blocks([4095, 0, 0, 0], "H")
+    data = image_of(first + second, Rows=32, Columns=32, NumberOfFrames=2)
+    assert greys(data) == pytest.approx([0, 255, 127, 64], abs=6)
+    picture = picture_of(data)
+    assert picture is not None
+    assert picture.alt == "The first of its frames"
+
+
+def test_a_large_image_is_made_small() -> None:
+    picture = picture_of(image_of(b"\x01\x00" * 3000 * 1500, Rows=1500, Columns=3000))
+    assert picture is not None
+    assert max(picture.width, picture.height) <= MAX_PICTURE_SIDE
+    assert len(picture.data) <= MAX_PICTURE
+
+
+@pytest.mark.parametrize(
+    ("data", "size", "why"),
+    [
+        (image_of(b"xx" * 4, syntax=JPEGLSLossless), None, "compressed in a way"),
+        (image_of(b"xx" * 4), 10**9, "too large"),
+        (image_of(b"xx" * 4, Rows=60_000, Columns=60_000), None, "too many pixels"),
+    ],
+)
+def test_an_image_without_a_picture_says_why(data: bytes, size: int | None, why: str) -> None:
+    extraction = read_here(data, size=size)
+    assert any(w.code == "no-picture" and why in w.message for w in extraction.warnings)
+    assert picture_of(data, size) is None
+
+
+def test_an_image_whose_pixels_are_damaged_says_so_and_keeps_its_record() -> None:
+    extraction = read_bytes(image_of(b"xx", PatientID="4711"), "x.dcm")
+    assert extraction.picture is None
+    assert {w.message for w in extraction.warnings} == {"A picture of the document could not be made."}
+    assert found(extraction) == [("4711", None)]
+
+
+@pytest.mark.timeout(60)
+def test_a_frame_that_is_far_larger_than_the_image_says_is_not_decoded() -> None:
+    frame = bytearray(encoded("L", bytes(1024), "JPEG"))
+    start = frame.index(b"\xff\xc0") + 5
+    frame[start : start + 4] = struct.pack(">HH", 6_000, 5_000)
+    data = image_of(bytes(frame), BitsAllocated=8, syntax=JPEGBaseline8Bit, PatientID="4711")
+    with pytest.raises(ValueError, match="larger"):
+        picture_of(data)
+    assert codes(read_bytes(data, "x.dcm")) == {"no-picture"}
+
+
+def test_an_image_in_a_process_of_its_own_has_its_picture() -> None:
+    extraction = read_bytes(squares([0, 4095, 2048, 1024], PatientID="4711"))
+    assert extraction.picture is not None
+    assert not extraction.warnings
+
+
+@pytest.mark.parametrize(
+    ("elements", "is_told"),
+    [({"Modality": "CT"}, False), ({"Modality": "US"}, True), ({"Modality": "US", "BurnedInAnnotation": "NO"}, False),
+     ({"Modality": "CT", "BurnedInAnnotation": "YES"}, True)],
+)  # fmt: skip
+def test_text_in_the_picture_is_said_to_be_unread(elements: dict[str, str], is_told: bool) -> None:
+    assert ("picture" in codes(read_here(image_of(b"xx" * 4, **elements)))) is is_told
 
 
 @pytest.mark.parametrize("preamble", [True, False])

@@ -1,7 +1,7 @@
 """DICOM: patient, study, series, equipment and image as records, the text of structured reports, and whose it is.
 
-Read by pydicom, and only the elements named here: private ones are passed over, pixels are never looked at, so the
-first bytes of a large file are enough.
+Read by pydicom, and only the elements named here: private ones are passed over, and pixels are looked at for the
+picture only, so the first bytes of a large file are enough.
 """
 
 from __future__ import annotations
@@ -11,9 +11,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from carefile.core.documents.extraction import PatientCandidate, Reason
+from carefile.core.documents.picture import Picture
 from lambdas.readers.base import NotThisFormatError, Reader, Source
 from lambdas.readers.draft import Draft
+from lambdas.readers.formats.dicom.picture import ABOUT_PIXELS, picture_of_pixels, why_not_shown
 from lambdas.readers.formats.dicom.report import tell_report
+from lambdas.readers.formats.dicom.shape import is_data_set
 from lambdas.readers.formats.dicom.values import person, texts, texts_or_raise, told
 from lambdas.readers.hl7_values import joined, moment
 
@@ -21,13 +24,10 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 _CLAIMS = ("dcm", "dicom", "dic", "application/dicom")
-_WITHOUT_PREAMBLE = (
-    b"\x02\x00\x00\x00",
-    b"\x08\x00\x00\x00",
-    b"\x08\x00\x05\x00",
-    b"\x08\x00\x08\x00",
-    b"\x08\x00\x16\x00",
+_WITHOUT_PREAMBLE = tuple(
+    b"\x08\x00" + element for element in (b"\x00\x00", b"\x05\x00", b"\x08\x00", b"\x16\x00")
 )
+_WITHOUT_TEXT = ("CT", "MR", "PT", "NM")  # whose images show none, unless they say so
 _LAST_OF_PATIENT = 0x0010FFFF
 
 # Type of record, and what it holds: label, and the elements that tell it.
@@ -43,6 +43,12 @@ _RECORDS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("age", "PatientAge"),
             ("size", "PatientSize"),
             ("weight", "PatientWeight"),
+            ("other names", "OtherPatientNames"),
+            ("allergies", "Allergies"),
+            ("medical alerts", "MedicalAlerts"),
+            ("pregnancy", "PregnancyStatus"),
+            ("state", "PatientState"),
+            ("history", "AdditionalPatientHistory"),
             ("comment", "PatientComments"),
         ),
     ),
@@ -55,6 +61,10 @@ _RECORDS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("study id", "StudyID"),
             ("institution", "InstitutionName"),
             ("referring", "ReferringPhysicianName"),
+            ("requested", "RequestedProcedureDescription"),
+            ("reason", "ReasonForTheRequestedProcedure"),
+            ("diagnoses", "AdmittingDiagnosesDescription"),
+            ("comment", "StudyComments"),
             ("uid", "StudyInstanceUID"),
         ),
     ),
@@ -67,6 +77,9 @@ _RECORDS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("number", "SeriesNumber"),
             ("body part", "BodyPartExamined"),
             ("side", "Laterality"),
+            ("view", "ViewPosition"),
+            ("position", "PatientPosition"),
+            ("contrast", "ContrastBolusAgent"),
             ("protocol", "ProtocolName"),
             ("performed by", "PerformingPhysicianName"),
             ("operator", "OperatorsName"),
@@ -92,6 +105,8 @@ _RECORDS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("rows", "Rows"),
             ("columns", "Columns"),
             ("frames", "NumberOfFrames"),
+            ("side", "ImageLaterality"),
+            ("derived", "DerivationDescription"),
             ("pixel spacing", "PixelSpacing"),
             ("slice thickness", "SliceThickness"),
             ("colours", "PhotometricInterpretation"),
@@ -111,7 +126,9 @@ _SEQUENCES = (
 def _recognises(source: Source) -> bool:
     if source.data[128:132] == b"DICM":
         return True
-    return source.is_called(*_CLAIMS) and source.data.startswith(_WITHOUT_PREAMBLE)
+    return is_data_set(source.head) or (
+        source.is_called(*_CLAIMS) and source.data.startswith(_WITHOUT_PREAMBLE)
+    )
 
 
 def _read(source: Source, draft: Draft) -> None:
@@ -122,7 +139,10 @@ def _read(source: Source, draft: Draft) -> None:
     wanted = [name for _, fields in _RECORDS for _, names in fields for name in names.split()]
     try:
         data = pydicom.dcmread(
-            io.BytesIO(source.data), stop_before_pixels=True, force=True, specific_tags=[*wanted, *_SEQUENCES]
+            io.BytesIO(source.data),
+            stop_before_pixels=True,
+            force=True,
+            specific_tags=[*wanted, *_SEQUENCES, *ABOUT_PIXELS, "SpecificCharacterSet"],
         )
     except MemoryError:
         raise
@@ -142,14 +162,41 @@ def _read(source: Source, draft: Draft) -> None:
     if max(data.keys()) <= _LAST_OF_PATIENT:
         draft.candidates_complete = False
     _tell_facts(data, draft)
+    _tell_what_is_left_out(data, source, draft)
     for type_, fields in _RECORDS:
         if pairs := [(label, text) for label, names in fields if (text := _field(data, names))]:
             draft.entity(type_, "data set", pairs)
     _tell_patient(data, "", draft)
     _tell_directory(data, draft)
     tell_report(data, draft)
+
+
+def _tell_what_is_left_out(data: Dataset, source: Source, draft: Draft) -> None:
+    from pydicom.charset import python_encoding
+
     if told(data, "MIMETypeOfEncapsulatedDocument"):
         draft.warn("attachment", "The document holds an attachment that is not read.")
+    if any(name not in python_encoding for name in texts(data, "SpecificCharacterSet")):
+        draft.warn(
+            "character-set", "The file declares a character set that is not known. Letters may be wrong."
+        )
+    if why := why_not_shown(data, source):
+        draft.warn("no-picture", why)
+    shows_text = told(data, "BurnedInAnnotation") or ("NO" if told(data, "Modality") in _WITHOUT_TEXT else "")
+    if _number_of_pixels(data) and shows_text != "NO":
+        draft.warn("picture", "This is a picture. Text that it may show is not read.")
+
+
+def _number_of_pixels(data: Dataset) -> bool:
+    return bool(texts(data, "Rows") and texts(data, "Columns"))
+
+
+def _picture(source: Source) -> Picture | None:
+    import pydicom
+
+    wanted = [*ABOUT_PIXELS, "PixelData"]
+    data = pydicom.dcmread(io.BytesIO(source.data), force=True, specific_tags=wanted)
+    return picture_of_pixels(data, source)
 
 
 def _damaged(draft: Draft) -> None:
@@ -232,4 +279,4 @@ def _items(data: Dataset, sequence: str) -> Iterator[Any]:
         return
 
 
-READER = Reader("dicom", "application/dicom", _recognises, _read, isolated=True)
+READER = Reader("dicom", "application/dicom", _recognises, _read, isolated=True, picture=_picture)

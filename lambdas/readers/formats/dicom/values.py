@@ -46,11 +46,15 @@ def told(data: Dataset, keyword: str) -> str:
 
 
 def person(data: Dataset, keyword: str) -> str:
-    """Names as they are said: family, given, further names, prefix, suffix in the element."""
+    """Names as they are said, and beside them how they are written in ideographs and how they sound."""
     said = []
     for name in texts(data, keyword):
-        family, given, further, prefix, suffix, *_ = [*name.partition("=")[0].split("^"), *[""] * 5]
-        said.append(joined((prefix, given, further, family, suffix)) or name.replace("^", " "))
+        alphabetic, *others = name.split("=")
+        family, given, further, prefix, suffix, *_ = [*alphabetic.split("^"), *[""] * 5]
+        spoken = joined((prefix, given, further, family, suffix)) or alphabetic.replace("^", " ").strip()
+        # The family's name comes first in the scripts that the others are for.
+        written = joined((joined(other.split("^")) for other in others), ", ")
+        said.append(f"{spoken} ({written})" if spoken and written else spoken or written)
     return joined(said, "; ")
 
 
