@@ -47,7 +47,7 @@ _SOCIAL_SECURITY = {
 }
 _NO_LONGER = {"old", "temp"}
 _LONGEST_KIND = 60  # characters
-_KNOWN = _RECORD_NUMBERS | _OF_ELSEWHERE | {"AND", "ANC", "ANT", "ACSN", "FILL", "PLAC"}
+_KNOWN = _RECORD_NUMBERS | _OF_ELSEWHERE | {"AND", "ANC", "ANT"}
 
 
 def kind_of(*written: str | None) -> str | None:

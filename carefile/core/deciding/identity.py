@@ -8,7 +8,7 @@ contradicts itself. Nothing here chooses between names that are equally good: it
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +16,10 @@ from carefile.core.deciding.damaged_numbers import damaged_number
 from carefile.core.documents.extraction import PatientCandidate
 
 ANY_SYSTEM = "*"
+# HL7 table 0203: accounts (AN, ANC, AND, ANT) and visits (VN). A patient has one for each stay or bill.
+VISIT_TYPES = frozenset({"AN", "ANC", "AND", "ANT", "VN"})
+_REPEATED = 5  # one character that often is what is typed where nothing is known
 _OWN = "clinic"  # the namespace of what the rules translate: the clinic's own ids
-# HL7 table 0203: the number of a visit, an account, an order or a specimen, which is no person's.
-_OF_AN_EVENT = frozenset(("AN", "AND", "ANC", "ANT", "VN", "ACSN", "FILL", "PLAC"))
-_FEWEST_REPEATED = 5  # of one character, which then are nobody's number
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +73,26 @@ def identity(value: str) -> str:
     return unicodedata.normalize("NFC", value.strip())
 
 
-def is_placeholder(value: str, words: Container[str] = ()) -> bool:
-    """Whether this stands where an id should be and names nobody: a word of the list, only zeros or separators, or one
-    character five times or more, in whatever script and with whatever separators."""
-    value = unicodedata.normalize("NFC", value.strip()).casefold()
-    plain = [c for c in unicodedata.normalize("NFKC", value) if unicodedata.category(c)[0] not in "PZC"]
-    digits = {unicodedata.digit(c, c) for c in plain}
-    return value in words or digits <= {0} or (len(digits) == 1 and len(plain) >= _FEWEST_REPEATED)
+def is_placeholder(value: str, words: Set[str]) -> bool:
+    """True for what stands where an id should be and names nobody: one of the words (casefolded), blanks, only zeros or
+    dashes (`00000-0000000`), or one character five times or more (`999-99-9999`)."""
+    plain = identity(value).casefold()
+    if plain in words or " ".join(plain.split()) in words:
+        return True
+    bare = [c for c in unicodedata.normalize("NFKC", plain) if unicodedata.category(c)[0] not in "PZC"]
+    different = {unicodedata.digit(c, c) for c in bare}
+    return different <= {0} or (len(different) == 1 and len(bare) >= _REPEATED)
+
+
+def of_a_visit(candidate: PatientCandidate) -> bool:
+    """True for the number of a visit or an account, which the format itself calls so: it never decides whose."""
+    return (candidate.type or "").strip().upper() in VISIT_TYPES
 
 
 def identities(
     candidates: Iterable[PatientCandidate],
     rules: tuple[IdentifierRule, ...],
-    is_placeholder: Callable[[str], bool],
+    names_nobody: Callable[[str], bool],
 ) -> Identities:
     """What the candidates say. A rule's place in the table is its preference, and before those without a rule."""
     weighed: dict[PatientCandidate, tuple[tuple[int, int], Name]] = {}
@@ -94,10 +101,8 @@ def identities(
         place, rule = next(
             ((at, rule) for at, rule in enumerate(rules) if rule.matches(candidate)), (len(rules), None)
         )
-        is_meant = rule is not None and rule.type is not None
-        says_nothing = is_placeholder(candidate.value) or damaged_number(candidate.value)
-        of_an_event = candidate.type in _OF_AN_EVENT and not is_meant
-        if says_nothing or of_an_event or (rule and rule.patient is None):
+        says_nothing = names_nobody(candidate.value) or damaged_number(candidate.value)
+        if says_nothing or of_a_visit(candidate) or (rule and rule.patient is None):
             nobody.append(candidate)
             continue
         value = identity(candidate.value)

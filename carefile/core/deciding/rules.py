@@ -104,6 +104,7 @@ class RuleTable:
         return [one for one in sorted(found) if not any(one != two and one.startswith(two) for two in found)]
 
     def is_placeholder(self, value: str) -> bool:
+        """True for what stands where an id should be and names nobody, by the words of this table."""
         return is_placeholder(value, self.placeholders)
 
     def is_folder_word(self, value: str) -> bool:
