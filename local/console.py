@@ -8,8 +8,11 @@ from __future__ import annotations
 import os
 
 import uvicorn
+from backend.main import app
 
+from local.guard import Guard
 from local.settings import HOST
 
 if __name__ == "__main__":
-    uvicorn.run("backend.main:app", host=HOST, port=int(os.environ["STACKPORT_PORT"]), log_level="warning")
+    guarded = Guard(app, has_pages=True)
+    uvicorn.run(guarded, host=HOST, port=int(os.environ["STACKPORT_PORT"]), log_level="warning")

@@ -43,7 +43,7 @@ class Running:
 
 @contextmanager
 def only_one(settings: Settings) -> Iterator[None]:
-    settings.home.mkdir(parents=True, exist_ok=True)
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     with settings.lock_file.open("w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -76,8 +76,9 @@ def start(settings: Settings) -> Running:
         _stop_leftover_console(settings)
         shutil.rmtree(settings.scratch, ignore_errors=True)
         # After a crash its workers may still be writing there.
-        settings.scratch.mkdir(parents=True, exist_ok=True)
-        settings.logs.mkdir(parents=True, exist_ok=True)
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (settings.state, settings.scratch, settings.logs, settings.console):
+            _private(folder)
         aws = _spawn(settings, "aws")
         running = Running(aws.pid, settings.port, None, settings.console_port)
         _write(settings, running)
@@ -120,6 +121,12 @@ def stop(settings: Settings) -> bool:
     return True
 
 
+def _private(folder: Path) -> None:
+    """Make the folder its owner's alone: records and their names are in it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+
+
 def _spawn(settings: Settings, role: str) -> subprocess.Popen[bytes]:
     # A small environment of its own: what is set in the caller's shell (an AWS_PROFILE, an AWS_ENDPOINT_URL)
     # would otherwise reach the functions, which inherit it.
@@ -160,7 +167,7 @@ def _spawn(settings: Settings, role: str) -> subprocess.Popen[bytes]:
             "STACKPORT_PORT": str(settings.console_port),
             "STACKPORT_ENDPOINTS": f"local={settings.endpoint}",
             "STACKPORT_LEARN": "false",
-            "STACKPORT_DATA_DIR": str(settings.home / "console"),
+            "STACKPORT_DATA_DIR": str(settings.console),
             "STACKPORT_SERVICES": "stepfunctions,s3,dynamodb,lambda,events,sqs,logs,monitoring,sns,kms,"
             "secretsmanager,iam,cloudformation",
         }

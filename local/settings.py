@@ -75,6 +75,10 @@ class Settings:
         return self.home / "logs"
 
     @property
+    def console(self) -> Path:
+        return self.home / "console"
+
+    @property
     def scratch(self) -> Path:
         """Unpacked functions and the like: emptied at every start."""
         return self.home / "tmp"

@@ -19,6 +19,7 @@ from ministack import app as ministack
 from ministack.core.persistence import save_all
 
 from local.embedded import express, map_runs, mends, redrive, redrive_reports
+from local.guard import Guard
 
 
 def main() -> None:
@@ -39,7 +40,7 @@ async def _serve(config: Config) -> None:
         loop.add_signal_handler(name, stop.set)
     loop.add_signal_handler(signal.SIGUSR1, lambda: threading.Thread(target=_save).start())
     announcing = loop.create_task(_announce_interrupted())
-    await serve(ministack.app, config, shutdown_trigger=stop.wait)
+    await serve(Guard(ministack.app, has_pages=False), config, shutdown_trigger=stop.wait)
     announcing.cancel()
 
 

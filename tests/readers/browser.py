@@ -6,6 +6,7 @@ so), checks that no script ran and no request left, and puts a picture of it and
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -16,10 +17,27 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 from lambdas.readers.page.render import PageHeader, render
 from tests.readers.golden_files import documents, read_file
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+REQUIRED = os.environ.get("CAREFILE_BROWSER") == "required"
+needs_chromium = pytest.mark.skipif(
+    CHROMIUM is None and not REQUIRED, reason="no chromium here: apt-get install chromium"
+)
+COMMAND = (
+    *(
+        CHROMIUM or "chromium",
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--hide-scrollbars",
+        "--no-first-run",
+    ),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
 HEADER = PageHeader(
     "title", "document", "Juan_Perez_123", "2026-10-28T14:30:22+00:00", "s3://landing/documents/file", "v1"
 )
@@ -70,8 +88,7 @@ def show(html: str, picture: Path | None = None, printed: Path | None = None) ->
         page = Path(folder) / "result.html"
         page.write_text(html, encoding="utf-8")
         command = [
-            *(CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run"),
-            *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+            *COMMAND,
             *("--no-pdf-header-footer", f"--user-data-dir={folder}/profile"),
             *(f"--window-size={_WIDTH},{_HEIGHT}", "--virtual-time-budget=2000"),
             *(f"--proxy-server=http://127.0.0.1:{proxy.port}", "--proxy-bypass-list=<-loopback>"),

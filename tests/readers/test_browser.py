@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lambdas.readers.page.render import render
-from tests.readers.browser import CHROMIUM, HEADER, show
+from tests.readers.browser import HEADER, needs_chromium, show
 from tests.readers.here import read_here
 from tests.readers.made import MADE
 from tests.readers.reading import read_bytes
@@ -18,7 +18,7 @@ ATTACK = (
 )
 
 pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium"),
+    needs_chromium,
     pytest.mark.timeout(120),
     pytest.mark.enable_socket,
 ]
