@@ -1,4 +1,4 @@
-"""A reader in a process of its own: bounded in memory and time, no credentials, and a crash harms nobody.
+"""A reader in a process of its own: bounded in memory and time, no credentials, no network, and a crash harms nobody.
 
 For every library in C, and for every document that is not small: what the function's own process reads takes little
 of its memory, whatever it holds.
@@ -23,7 +23,9 @@ from pathlib import Path
 from carefile.core.deciding.patient_fields import PatientFields
 from carefile.core.documents.extraction import Extraction, ReadingWarning, Reason
 from carefile.core.documents.picture import Picture
+from lambdas.readers import children
 from lambdas.readers.base import Content, NotThisFormatError, Reader, Source
+from lambdas.readers.confinement import close_this_process_to_its_children, confine_this_process
 from lambdas.readers.draft import Draft
 from lambdas.readers.limits import CHILD_MEMORY, CHILD_SECONDS, MAX_NAME, PICTURE_SECONDS, READING_SECONDS
 
@@ -33,6 +35,7 @@ _END = b"\0"
 _OUT_OF_MEMORY = 12  # the child's exit code
 # How libraries in C end themselves when memory is refused to them, and how the kernel ends a process that has too much.
 _GAVE_UP = tuple(-getattr(signal, name, 0) for name in ("SIGABRT", "SIGTRAP", "SIGILL", "SIGKILL"))
+_COMMAND = (sys.executable, "-m", __name__)
 _KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
 
 
@@ -49,17 +52,13 @@ def read_isolated(reader: Reader, source: Source) -> Extraction:
         "size": source.size,
         "fields": source.fields.names,
     }
+    # What Python needs to start, and not the function's credentials.
+    environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    environment[_DOCUMENT] = json.dumps(document)
     try:
-        # Environment: what Python needs to start, and not the function's credentials.
-        child = subprocess.run(
-            [sys.executable, "-m", __name__],
-            input=source.data,
-            capture_output=True,
-            timeout=CHILD_SECONDS,
-            env={name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-            | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), _DOCUMENT: json.dumps(document)},
-            check=False,
-        )
+        close_this_process_to_its_children()
+        child = children.run(_COMMAND, source.data, environment, CHILD_SECONDS)
         answer, reason = child.stdout, Reason.DAMAGED
         message = "The document is damaged or too demanding. It cannot be read."
         if child.returncode == _OUT_OF_MEMORY:
@@ -110,6 +109,7 @@ def _limit_this_process() -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (CHILD_MEMORY, CHILD_MEMORY))
         resource.setrlimit(resource.RLIMIT_CPU, (CHILD_SECONDS, CHILD_SECONDS))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
         # Should memory run out all the same, this process goes first, and the function lives.
         Path("/proc/self/oom_score_adj").write_text("1000")
     except (ImportError, OSError, ValueError):
@@ -133,6 +133,7 @@ def _main() -> None:
     from lambdas.readers.registry import READERS, read_with
 
     _limit_this_process()
+    confine_this_process()
     document = json.loads(os.environ[_DOCUMENT])
     content = Content(sys.stdin.buffer.read(), document["size"])
     fields = PatientFields.of(document["fields"])

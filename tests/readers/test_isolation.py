@@ -90,7 +90,7 @@ RECORD = read_with(plain_text.READER, Source(Content(b"a note", 6), "x", None)).
 def test_a_reader_that_dies_or_hangs_leaves_a_record_that_says_so(
     monkeypatch: pytest.MonkeyPatch, run: Any, reason: str
 ) -> None:
-    monkeypatch.setattr(isolation.subprocess, "run", run)
+    monkeypatch.setattr(isolation.children, "run", run)
     data = pdf_of(["x"])
     extraction = read(Content(data, len(data)), name="x.pdf", declared_type=None)
     assert (extraction.status, extraction.reason) == (Status.NOT_READ, reason)
@@ -108,7 +108,7 @@ def test_a_reader_that_dies_or_hangs_leaves_a_record_that_says_so(
 def test_a_reader_that_dies_over_the_picture_has_given_its_record(
     monkeypatch: pytest.MonkeyPatch, run: Any
 ) -> None:
-    monkeypatch.setattr(isolation.subprocess, "run", run)
+    monkeypatch.setattr(isolation.children, "run", run)
     data = pdf_of(["x"])
     extraction = read(Content(data, len(data)), name="x.pdf", declared_type=None)
     assert extraction.status is Status.READ
@@ -235,12 +235,12 @@ def test_of_a_document_that_would_take_hours_the_beginning_is_read(data: bytes, 
 def test_the_reading_process_has_none_of_the_function_s_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, str] = {}
 
-    def run(*_: object, env: dict[str, str], **__: object) -> subprocess.CompletedProcess[bytes]:
+    def run(_: object, __: bytes, env: dict[str, str], ___: float) -> subprocess.CompletedProcess[bytes]:
         seen.update(env)
         return subprocess.CompletedProcess([], 1, b"")
 
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    monkeypatch.setattr(isolation.subprocess, "run", run)
+    monkeypatch.setattr(isolation.children, "run", run)
     data = pdf_of(["x"])
     read(Content(data, len(data)), name="x.pdf", declared_type=None)
     assert seen
