@@ -15,7 +15,7 @@ from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.executions import Described, Executions
 from carefile.cli.shown.advice import Then, advice_for
 from carefile.cli.shown.history import Step, steps
-from carefile.cli.shown.view import clock, lasting, shown
+from carefile.cli.shown.view import clock, lasting, shown, verbatim
 
 Story = dict[str, Any]
 
@@ -103,21 +103,23 @@ def print_story(out: Console, story: Story) -> None:
     facts.add_column(overflow="fold")
     facts.add_row("Execution", story["name"])
     facts.add_row("Status", _status(story))
-    facts.add_row("Object", Text(source["key"] if source else "(malformed input)"))
+    facts.add_row("Object", verbatim(source["key"] if source else "(malformed input)"))
     if source:
         facts.add_row("Landing", source["bucket"])
     if source and source["version_id"]:
         facts.add_row("Version", source["version_id"])
     if source and source["hints"]:
-        facts.add_row("Hints", Text(", ".join(f"{name}={value}" for name, value in source["hints"].items())))
+        facts.add_row(
+            "Hints", verbatim(", ".join(f"{name}={value}" for name, value in source["hints"].items()))
+        )
     if found:
-        facts.add_row("Kind", Text(f"{found['kind']} (rule {found['rule']})"))
-        facts.add_row("Patient", Text(_patient(found["patient"])))
+        facts.add_row("Kind", verbatim(f"{found['kind']} (rule {found['rule']})"))
+        facts.add_row("Patient", verbatim(_patient(found["patient"])))
     if story["location"]:
-        facts.add_row("Filed under", Text(story["location"]["prefix"]))
+        facts.add_row("Filed under", verbatim(story["location"]["prefix"]))
         facts.add_row("In bucket", story["location"]["bucket"])
     if story["console"]:
-        facts.add_row("Console", Text(story["console"]))
+        facts.add_row("Console", verbatim(story["console"]))
     out.print(facts)
     _print_path(out, story["path"])
     if found.get("evidence"):
@@ -152,7 +154,7 @@ def _print_path(out: Console, path: list[Story]) -> None:
             clock(datetime.fromisoformat(step["entered"]))[11:],
             lasting(step["seconds"]) or "",
             str(step["tries"]) if step["tries"] else "",
-            Text(", ".join(step["errors"])),
+            verbatim(", ".join(step["errors"])),
         )
     out.print(table)
     if any(step["redriven"] for step in path):
@@ -165,7 +167,7 @@ def _print_evidence(out: Console, evidence: list[Story]) -> None:
         table.add_column(name, overflow="fold")
     for item in evidence:
         used = Text("used", style="green") if item["used"] else Text("not used", style="dim")
-        table.add_row(*(Text(str(item[name])) for name in ("about", "value", "source", "where")), used)
+        table.add_row(*(verbatim(str(item[name])) for name in ("about", "value", "source", "where")), used)
     out.print(table)
 
 
@@ -177,8 +179,8 @@ def _print_failure(out: Console, failure: Story) -> None:
     table.add_row("Failed", Text(failure["error"], style="bold red") + Text(where, style="default"))
     for label, name in (("Cause", "cause"), ("It means", "means"), ("To do", "to_do"), ("Then", "then")):
         if failure[name]:
-            table.add_row(label, Text(failure[name]))
+            table.add_row(label, verbatim(failure[name]))
     if failure["redrive_reason"]:
-        table.add_row("Redrive", Text(failure["redrive_reason"]))
-    table.add_row("More", Text(failure["runbook"]))
+        table.add_row("Redrive", verbatim(failure["redrive_reason"]))
+    table.add_row("More", verbatim(failure["runbook"]))
     out.print(table)

@@ -1,7 +1,7 @@
 """What a command prints. Results go to stdout, everything about the work itself to stderr.
 
 With `--json` a table is one JSON object a line (so that the longest can be streamed), a single thing one indented
-object.
+object. Nothing that a terminal would act on reaches it, whoever wrote it: it is shown as a mark (carefile/cli/shown/marks.py).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
@@ -26,10 +26,12 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from carefile.cli.shown.advice import OTHER, advice_for
+from carefile.cli.shown.marks import escaped_in_json, marked, marked_lines
 
 Record = Mapping[str, Any]
 _PIPE_WIDTH = 200
@@ -52,7 +54,19 @@ class Column:
     width: int = 0
 
 
-class _Output(Console):
+class _Marking(Console):
+    """Shows what could act on the terminal as marks, in every string and in whatever is made of strings."""
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        # Here too, as rich drops some control characters without a trace.
+        return super().render_str(marked_lines(text), **how)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else marked_lines(text), style, control)
+
+
+class _Output(_Marking):
     """Where the results go. A reader that has seen enough (head, less) ends the command and is no failure."""
 
     def on_broken_pipe(self) -> None:
@@ -63,7 +77,7 @@ class View:
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
         self.out = _Output(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
-        self.err = Console(stderr=True, highlight=False)
+        self.err = _Marking(stderr=True, highlight=False)
 
     def table(self, columns: Iterable[Column], records: Iterable[Record], *, nothing: str) -> int:
         """Print records; how many there were. `nothing` is said (to a person) when there are none."""
@@ -107,20 +121,20 @@ class View:
                 cells = [shown(column.of(record)) for column in columns]
                 self.out.print(_aligned(columns, cells), soft_wrap=True)
                 if under := below(record):
-                    self.out.print(Text(f"  {under}", style="dim"), soft_wrap=True)
+                    self.out.print(Text(f"  {marked(under)}", style="dim"), soft_wrap=True)
             count += 1
         if not count and nothing:
             self.note(nothing)
         return count
 
     def _line(self, record: Record) -> int:
-        print(json.dumps(record, ensure_ascii=False, default=str), flush=True)  # noqa: T201
+        print(_json(record), flush=True)  # noqa: T201
         return 1
 
     def thing(self, record: Record, show: Callable[[Console], None]) -> None:
         """One thing: as JSON, or as `show` prints it."""
         if self.as_json:
-            print(json.dumps(record, ensure_ascii=False, indent=2, default=str))  # noqa: T201
+            print(_json(record, indent=2))  # noqa: T201
         else:
             show(self.out)
 
@@ -181,9 +195,13 @@ def _aligned(columns: Sequence[Column], cells: Sequence[Text]) -> Text:
     return line
 
 
+def _json(record: Record, indent: int | None = None) -> str:
+    return escaped_in_json(json.dumps(record, ensure_ascii=False, indent=indent, default=str))
+
+
 def shown(value: object) -> Text:
     """A cell: what is not there is a dash, and words with a meaning have a colour."""
-    text = "–" if value is None or value == "" else str(value)
+    text = "–" if value is None or value == "" else marked(str(value))
     return Text(text, style=STYLES.get(text, "red" if _is_error(text) else ""))
 
 
@@ -191,9 +209,14 @@ def _is_error(text: str) -> bool:
     return advice_for(text) is not OTHER
 
 
+def verbatim(text: str) -> Text:
+    """Text from outside where rich takes a `Text`."""
+    return Text(marked(text))
+
+
 def plain(text: object) -> str:
-    """Text from outside, so that no bracket in a name is taken for a style."""
-    return escape(str(text))
+    """Text from outside, so that no bracket in a name is taken for a style, and nothing in it acts."""
+    return escape(marked(str(text)))
 
 
 def ago(moment: datetime, now: datetime | None = None) -> str:
