@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 
 from carefile.core.errors import FolderContended
 from carefile.core.filing import stamps
+from carefile.core.filing.browsing import safe_disposition
 from carefile.core.filing.layout import Owner, manifest_key
 from carefile.core.filing.tagging import Tags, encoded
 from carefile.core.messages.events import owner_in
@@ -150,14 +151,18 @@ class Processed:
     def copy(self, observed: Observation, key: str, role: str, stamp: Stamp, tags: Tags) -> StoredObject:
         """Copy exactly this version, byte for byte and inside S3. VersionGone when it is not there any more.
 
-        The uploader's metadata comes along while it fits into what S3 allows beside the stamp.
+        The uploader's metadata comes along while it fits into what S3 allows beside the stamp. What a browser would
+        run is marked as something to save.
         """
+        headers = dict(observed.headers)
+        disposition = safe_disposition(observed.content_type, headers.get("ContentDisposition"))
         source = {"Bucket": observed.source.bucket, "Key": observed.source.key} | version_argument(
             observed.version_id
         )
         arguments: dict[str, Any] = {
             "ContentType": observed.content_type,
-            **dict(observed.headers),
+            **headers,
+            **({"ContentDisposition": disposition} if disposition else {}),
             "Metadata": _with_uploaders(stamps.metadata_of(stamp, role), observed.metadata),
             "MetadataDirective": "REPLACE",
             "Tagging": encoded(tags),
