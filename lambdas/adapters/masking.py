@@ -70,6 +70,7 @@ REASONS = frozenset(
         "session-not-found",
         "still-changing",
         "threat-found",
+        "malformed-metadata",
         "unreadable-object",
         "version-not-found",
     }

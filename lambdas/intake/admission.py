@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from carefile.core.deciding.classification import classify
+from carefile.core.deciding.metadata import require_text
 from carefile.core.deciding.rules import RuleTable
 from carefile.core.deciding.scanning import Scan
 from carefile.core.errors import RejectedObject
@@ -71,6 +72,7 @@ class Admission:
         observed = self._to_file(observed)
         if observed is None:
             return Admitted(request, None, classify(request.source.key, (), self.rules, request.hints))
+        require_text(observed.metadata)
         hints = request.hints if version == observed.version else None
         return Admitted(request, observed, classify(request.source.key, observed.metadata, self.rules, hints))
 

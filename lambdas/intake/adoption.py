@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from carefile.core.deciding.adoption import classify_standing, folder_patient
+from carefile.core.deciding.metadata import require_text
 from carefile.core.deciding.rules import RuleTable
 from carefile.core.errors import RejectedObject, StillChanging
 from carefile.core.filing import tagging
@@ -62,6 +63,7 @@ class Adoption:
                 return Adopted(left="filed-by-an-intake")
             if found.size == 0:
                 raise RejectedObject("empty-object: the object holds no bytes; write it again or delete it")
+            require_text(found.metadata)
             if not self._own_folder(standing):
                 return Adopted(left="folder-of-a-source")
             classification = classify_standing(standing, found.metadata, self.rules)

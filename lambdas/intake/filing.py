@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from carefile.core.deciding.classification import classify, session_tree
+from carefile.core.deciding.metadata import require_text
 from carefile.core.deciding.rules import RuleTable
 from carefile.core.documents.extraction import Extraction
 from carefile.core.filing import layout, tagging
@@ -102,6 +103,7 @@ class Filing:
     def plan(self, observed: Observation, entry: LedgerEntry) -> Plan | None:
         """Classify a version, with its content if it is a document. None when the version is gone."""
         key, metadata, hints = observed.source.key, observed.metadata, entry.hints_for(observed.version)
+        require_text(metadata)
         classification = classify(key, metadata, self.rules, hints, assignment=entry.assignment)
         if classification.kind is Kind.SESSION:
             return Plan(observed, classification, None)

@@ -20,7 +20,9 @@ from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.entries import Entries, Entry
 from carefile.cli.aws.listing import Item
 from carefile.core.deciding.classification import classify
+from carefile.core.deciding.metadata import require_text
 from carefile.core.deciding.rules import RuleTable
+from carefile.core.errors import RejectedObject
 from carefile.core.filing.layout import manifest_key, owner_of
 from carefile.core.messages.events import owner_in
 from carefile.core.model import Classification, Source
@@ -113,7 +115,12 @@ class Forecaster:
         item = replace(item, size=head["ContentLength"])  # a list may be old, or tell no sizes
         if item.size == 0:
             return Forecast(item.key, item.size, Would.FAIL, why="it is empty")
-        found = classify(item.key, tuple(head.get("Metadata", {}).items()), self._rules)
+        metadata = tuple(head.get("Metadata", {}).items())
+        try:
+            require_text(metadata)
+        except RejectedObject:
+            return Forecast(item.key, item.size, Would.FAIL, why="its metadata is no text")
+        found = classify(item.key, metadata, self._rules)
         version = head.get("VersionId")
         if entry:
             same = entry.landing_version == version if version not in (None, "null") else True

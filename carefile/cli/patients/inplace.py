@@ -14,8 +14,8 @@ from carefile.cli.aws.objects import head
 from carefile.cli.aws.versions import Version, Versions
 from carefile.cli.problem import Problem
 from carefile.core.deciding.adoption import classify_standing
-from carefile.core.deciding.classification import PATIENT_METADATA, metadata_text
 from carefile.core.deciding.identity import identity
+from carefile.core.deciding.metadata import PATIENT_METADATA, metadata_text
 from carefile.core.deciding.rules import RuleTable
 from carefile.core.filing.stamps import stamp_in
 from carefile.core.model import Source

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from carefile.core.deciding.classification import PATIENT_METADATA, metadata_text
 from carefile.core.deciding.identity import identity
+from carefile.core.deciding.metadata import PATIENT_METADATA, metadata_text
 from carefile.core.deciding.rules import RuleTable
 from carefile.core.filing.layout import Standing
 from carefile.core.filing.names import split_extension

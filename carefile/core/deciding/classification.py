@@ -9,14 +9,12 @@ decides alone; all evidence is kept, used or not.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from email.errors import MessageError
-from email.header import decode_header, make_header
 
 from carefile.core.deciding.damaged_numbers import damaged_number
 from carefile.core.deciding.identity import Identities, identities, identity
+from carefile.core.deciding.metadata import PATIENT_METADATA, metadata_text
 from carefile.core.deciding.rules import Match, RuleTable
 from carefile.core.documents.extraction import Extraction
 from carefile.core.filing.names import split_extension
@@ -32,7 +30,6 @@ from carefile.core.model import (
     UnknownReason,
 )
 
-PATIENT_METADATA = ("patient-id", "patient_id")
 _MOST_ID_BYTES = 1024  # nobody's id is longer, and DynamoDB takes a key of 2,048
 _MOST_CANDIDATES = 20  # of one source in the record, which counts the others; all are weighed
 _MOST_CHARACTERS = 200  # of one value in the record
@@ -202,13 +199,3 @@ def _session(key: str, match: Match, hints: Hints, stem: str, file_name: str) ->
 
 def _tree(key: str, match: Match) -> str:
     return key if match.session is None else key[: match.session_end + 1]
-
-
-def metadata_text(value: str) -> str:
-    """A metadata value as its writer meant it: S3 returns what is not ASCII in the form of RFC 2047."""
-    if not re.search(r"=\?[^?]+\?[bBqQ]\?", value):
-        return value
-    try:
-        return str(make_header(decode_header(value)))
-    except (MessageError, LookupError, ValueError):
-        return value
