@@ -39,6 +39,7 @@ class Disposition(StrEnum):
     DUPLICATE = "duplicate"
     SUPERSEDED = "superseded"
     WITHDRAWN = "withdrawn"
+    IGNORED = "ignored"
 
 
 class EvidenceSource(StrEnum):
@@ -47,6 +48,14 @@ class EvidenceSource(StrEnum):
     METADATA = "metadata"
     KEY = "key"
     CONTENT = "content"
+
+
+class Trust(StrEnum):
+    """How far a source of evidence is believed, by who may write below the prefix that a rule describes."""
+
+    DECIDES = "decides"
+    MAY_CONTRADICT = "may-contradict"
+    IGNORE = "ignore"
 
 
 def digest(*parts: str) -> str:
@@ -192,7 +201,11 @@ class SessionPart:
 
 @dataclass(frozen=True, slots=True)
 class Classification:
-    """What a landing object is and whose, with all the evidence. `session` is there exactly for sessions."""
+    """What a landing object is and whose, with all the evidence. `session` is there exactly for sessions.
+
+    `may_have_plain_name`: False where whoever may write there could otherwise take the place of somebody else's; the
+    folder then has a suffix from the start.
+    """
 
     kind: Kind
     patient: Patient
@@ -201,6 +214,7 @@ class Classification:
     extension: str
     session: SessionPart | None
     evidence: tuple[Evidence, ...] = field(default=())
+    may_have_plain_name: bool = True
 
     def to_json(self) -> dict[str, object]:
         name: dict[str, object] = (

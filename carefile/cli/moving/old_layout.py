@@ -37,9 +37,7 @@ def why_not(key: str, rules: RuleTable) -> str | None:
     match = rules.match(key)
     if match.rule.kind is not Kind.SESSION or match.session_end != found.end("session"):
         return f"the rule {match.rule.name} does not read it as a part of that session"
-    read = match.patient if match.rule.patient_from_key else None
-    if match.rule.folder_words_name_no_patient and read is not None and rules.is_folder_word(read):
-        read = None
+    read = match.patient if match.names_patient else None
     if read != found["patient"]:
         return f"by the rule {match.rule.name} the session would be {read or 'nobody'}'s"
     return None

@@ -1,10 +1,10 @@
 """What a landing object is and whose: from its key, its metadata, hints and what stands in its content.
 
 Invariants: a session's assignment decides, or a hint; where these two name different patients, or without them any
-two sources do, or two records of the content, the patient is unknown (`conflict`), never a choice between them; only
-a patient from whom the assignment took the session is overruled; a placeholder is no evidence, nor a damaged number
-outside of a hint; content that was only partly looked at, or that holds a record of nobody, may contradict but never
-decides alone; all evidence is kept, used or not.
+two sources do, or two records of the content, the patient is unknown (`conflict`), never a choice between them; only a
+patient from whom the assignment took the session is overruled; a placeholder is no evidence, nor a
+damaged number outside of a hint; content that was only partly looked at, or that holds a record of nobody, may contradict but never decides alone; a source that the rule does
+not trust to decide makes an object unknown at most, and never somebody's; all evidence is kept, used or not.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from carefile.core.deciding.damaged_numbers import damaged_number
 from carefile.core.deciding.identity import Identities, identities, identity
 from carefile.core.deciding.metadata import PATIENT_METADATA, metadata_text
-from carefile.core.deciding.rules import Match, RuleTable
+from carefile.core.deciding.rules import Match, Rule, RuleTable
 from carefile.core.documents.extraction import Extraction
 from carefile.core.filing.names import split_extension
 from carefile.core.model import (
@@ -27,12 +27,15 @@ from carefile.core.model import (
     Kind,
     Patient,
     SessionPart,
+    Trust,
     UnknownReason,
 )
 
 _MOST_ID_BYTES = 1024  # nobody's id is longer, and DynamoDB takes a key of 2,048
 _MOST_CANDIDATES = 20  # of one source in the record, which counts the others; all are weighed
 _MOST_CHARACTERS = 200  # of one value in the record
+# What no uploader of another prefix can say.
+_WHO_NAMES_FOR_GOOD = (EvidenceSource.ASSIGNMENT, EvidenceSource.HINT, EvidenceSource.KEY)
 _NOT_SURE = "not all of it was looked at, or some of it may be somebody else's"
 
 
@@ -50,7 +53,7 @@ def classify(
     match = rules.match(key)
     kind = hints.kind or match.rule.kind
     found = _identities(content, rules)
-    claims = [*_patient_claims(match, metadata, hints, rules), *_content_claims(content, found)]
+    claims = [*_patient_claims(match, metadata, hints, rules), *_content_claims(match, content, found)]
     if assignment:
         claims.insert(0, _Claim(EvidenceSource.ASSIGNMENT, assignment.patient_id, "session", valid=True))
     patient, deciding = _decide(
@@ -58,6 +61,7 @@ def classify(
         replaced=assignment.replaced if assignment else frozenset(),
         found=found,
         content_may_decide=content is not None and content.candidates_complete and found.all_named,
+        distrusted=_distrusted(match.rule),
     )
     evidence = [*_kind_evidence(match, hints), *_patient_evidence(claims, patient, deciding, content)]
 
@@ -65,13 +69,30 @@ def classify(
     stem, extension = split_extension(file_name)
     session = _session(key, match, hints, stem, file_name) if kind is Kind.SESSION else None
     name = hints.document_name if hints.document_name and hints.document_name.strip() else stem
-    return Classification(kind, patient, match.rule.name, name, extension, session, tuple(evidence))
+    plain = _may_have_plain_name(match, kind, patient, claims)
+    return Classification(kind, patient, match.rule.name, name, extension, session, tuple(evidence), plain)
+
+
+def _distrusted(rule: Rule) -> frozenset[EvidenceSource]:
+    """The sources that the rule does not trust to decide."""
+    trust = {EvidenceSource.METADATA: rule.metadata, EvidenceSource.CONTENT: rule.content}
+    return frozenset(source for source, how in trust.items() if how is not Trust.DECIDES)
+
+
+def _may_have_plain_name(match: Match, kind: Kind, patient: Patient, claims: Sequence[_Claim]) -> bool:
+    """A session's plain name below a patient is for those whose key or whose decision names the patient; nobody's is
+    for all but strangers. A document's is for rules that trust all that it says."""
+    if kind is Kind.DOCUMENT:
+        return match.rule.trusted
+    if patient.id is None:
+        return match.rule.metadata is not Trust.IGNORE
+    return any(c.valid and c.source in _WHO_NAMES_FOR_GOOD and c.patient == patient.id for c in claims)
 
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """A source names a patient. What is not `valid` (placeholders, folder words) is shown but not weighed. `id` is the
-    clinic's id for the value, where that is another."""
+    """A source names a patient. What is not `valid` (placeholders, folder words, what a rule ignores) is shown but not
+    weighed. `id` is the clinic's id for the value, where that is another."""
 
     source: EvidenceSource
     value: str
@@ -88,13 +109,15 @@ def _identities(content: Extraction | None, rules: RuleTable) -> Identities:
     return identities(content.patient_candidates if content else (), rules.identifiers, rules.is_placeholder)
 
 
-def _content_claims(content: Extraction | None, found: Identities) -> Iterator[_Claim]:
+def _content_claims(match: Match, content: Extraction | None, found: Identities) -> Iterator[_Claim]:
+    believed = match.rule.content is not Trust.IGNORE
     for candidate in content.patient_candidates if content else ():
         patient = found.meanings.get(candidate)
         where = f"{candidate.where} of {candidate.system}" if candidate.system else candidate.where
         if patient is not None and patient != identity(candidate.value):
             where = f"{where}, here {patient}"
-        yield _Claim(EvidenceSource.CONTENT, candidate.value, where, patient is not None, patient or "")
+        valid = believed and patient is not None
+        yield _Claim(EvidenceSource.CONTENT, candidate.value, where, valid, patient or "")
 
 
 def _patient_claims(
@@ -108,14 +131,19 @@ def _patient_claims(
         yield claim(EvidenceSource.HINT, hints.patient_id, "patient_id")
     for name, value in metadata:
         if name.lower() in PATIENT_METADATA:
-            yield claim(EvidenceSource.METADATA, metadata_text(value), name)
-    if match.patient is not None and match.rule.patient_from_key:
-        folder_word = match.rule.folder_words_name_no_patient and rules.is_folder_word(match.patient)
-        yield claim(EvidenceSource.KEY, match.patient, match.rule.name, valid=not folder_word)
+            believed = match.rule.metadata is not Trust.IGNORE
+            yield claim(EvidenceSource.METADATA, metadata_text(value), name, valid=believed)
+    if match.patient is not None:
+        yield claim(EvidenceSource.KEY, match.patient, match.rule.name, valid=match.names_patient)
 
 
 def _decide(
-    claims: Sequence[_Claim], *, replaced: frozenset[str], found: Identities, content_may_decide: bool
+    claims: Sequence[_Claim],
+    *,
+    replaced: frozenset[str],
+    found: Identities,
+    content_may_decide: bool,
+    distrusted: frozenset[EvidenceSource],
 ) -> tuple[Patient, frozenset[EvidenceSource]]:
     """The patient, and the sources that decided it."""
     valid = [(claim.source, claim.patient) for claim in claims if claim.valid]
@@ -131,10 +159,25 @@ def _decide(
         if len(patients) > 1:
             return Patient(reason=UnknownReason.CONFLICT), frozenset()
         return Patient(patients.pop()), frozenset(decided)
+    weighed = _weigh(valid, found, content_may_decide)
+    if not distrusted:
+        return weighed
+    trusted = _weigh(
+        [(source, value) for source, value in valid if source not in distrusted], found, content_may_decide
+    )
+    if weighed[0].id is None or trusted[0] == weighed[0]:
+        return weighed
+    return Patient(reason=trusted[0].reason or UnknownReason.CONFLICT), frozenset()
+
+
+def _weigh(
+    valid: Sequence[tuple[EvidenceSource, str]], found: Identities, content_may_decide: bool
+) -> tuple[Patient, frozenset[EvidenceSource]]:
+    """The patient by evidence that no decision overrules, and the sources that name the patient."""
     outside = frozenset(value for source, value in valid if source is not EvidenceSource.CONTENT)
     sources = frozenset(source for source, _ in valid)
     named = outside
-    if found.persons:
+    if found.persons and EvidenceSource.CONTENT in sources:
         named = found.shared & outside if outside else found.shared
     if len(outside) > 1 or len(named) > 1 or (sources and not named):
         return Patient(reason=UnknownReason.CONFLICT), frozenset()

@@ -5,11 +5,13 @@ A pattern is a key with segments that are
     {name}            one segment, kept under that name
     {name:glob}       one segment that the glob matches (`*` is one or more characters)
     {name:!glob}      one segment that the glob does not match
+    {name:@date-time} one segment that is a date with a time
     **                any number of segments, also none
     {path...}         all the rest, at least one character; only at the end
 
 Names with a meaning: `patient`, and `session`, the folder of a session, below which everything is the session's. The
-first rule that matches the whole key decides; a table must end with one that matches every key.
+first rule that matches the whole key decides; a table must end with one that matches every key. Invariant: `.`, `..`
+and a first segment that is a common folder word name no patient, whatever a rule says.
 """
 
 from __future__ import annotations
@@ -22,8 +24,14 @@ from typing import Any
 
 from carefile.core.deciding.identity import IdentifierRule, identity, is_placeholder
 from carefile.core.deciding.patient_fields import STANDARD, STANDARD_FIELDS, PatientFields
-from carefile.core.model import Kind
+from carefile.core.model import Kind, Trust
 
+_NOWHERE = (".", "..")
+_DATE = r"(?:19|20)\d\d[-_.]?(?:0[1-9]|1[0-2])[-_.]?(?:0[1-9]|[12]\d|3[01])"
+_TIME = r"(?:[01]\d|2[0-3])[-_:.]?[0-5]\d"
+_SECONDS = r"[-_:.]?[0-5]\d(?:[.,]\d+)?"
+_ZONE = r"(?:Z|[+-]\d\d:?\d\d)?"
+_SHAPES = {"date-time": rf"(?:{_DATE}[-_Tt ]{_TIME}(?:{_SECONDS})?|{_DATE}{_TIME}{_SECONDS}){_ZONE}"}
 _TOKEN = re.compile(r"\{(?P<name>[a-z_]+)(?::(?P<no>!?)(?P<glob>[^{}]+))?(?P<rest>\.\.\.)?\}")
 
 
@@ -35,16 +43,43 @@ class Rule:
     patient_from_key: bool
     folder_words_name_no_patient: bool
     written: tuple[str, ...] = ()
+    metadata: Trust = Trust.DECIDES
+    content: Trust = Trust.DECIDES
+
+    @property
+    def trusted(self) -> bool:
+        """Whether all that an object says may decide whose it is."""
+        return self.metadata is Trust.DECIDES and self.content is Trust.DECIDES
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """`patient` and `session` are the segments of those names, `session_end` where the latter ends in the key."""
+    """`patient` and `session` are the segments of those names, `session_end` where the latter ends in the key.
+    `names_patient`: whether by the rule the former names one; a placeholder may still stand there."""
 
     rule: Rule
     patient: str | None
+    names_patient: bool
     session: str | None
     session_end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A name that tools leave behind: of a file, or of a folder with all that is in it."""
+
+    name: re.Pattern[str]
+    of_folder: bool
+
+    @classmethod
+    def of(cls, pattern: str) -> Leftover:
+        """Of a pattern in which `*` is any number of characters; one that ends in a slash is a folder's."""
+        pieces = pattern.removesuffix("/").casefold().split("*")
+        return cls(re.compile(".*".join(map(re.escape, pieces)), re.DOTALL), pattern.endswith("/"))
+
+    def matches(self, key: str) -> bool:
+        *folders, file = key.casefold().split("/")
+        return any(self.name.fullmatch(name) for name in (folders if self.of_folder else (file,)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +89,7 @@ class RuleTable:
     placeholders: frozenset[str]
     identifiers: tuple[IdentifierRule, ...] = ()
     patient_fields: PatientFields = STANDARD_FIELDS
+    leftovers: tuple[Leftover, ...] = ()
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> RuleTable:
@@ -64,6 +100,7 @@ class RuleTable:
             frozenset(word.casefold() for word in data["placeholders"]),
             tuple(IdentifierRule.from_json(item) for item in data.get("identifiers", ())),
             PatientFields.of(data.get("patient_fields", STANDARD)),
+            tuple(Leftover.of(pattern) for pattern in data.get("ignore", ())),
         )
         for key in ("a", "a/b/c", "/a", "a//b"):
             if not any(pattern.fullmatch(key) for rule in table.rules for pattern in rule.patterns):
@@ -77,17 +114,25 @@ class RuleTable:
             for pattern in rule.patterns:
                 if found := pattern.fullmatch(key):
                     names = found.groupdict()
-                    session = names.get("session")
-                    return Match(rule, names.get("patient"), session, found.end("session") if session else 0)
+                    patient, session = names.get("patient"), names.get("session")
+                    named = patient is not None and self._is_named(rule, patient, found.start("patient") == 0)
+                    return Match(rule, patient, named, session, found.end("session") if session else 0)
         raise ValueError("no rule of the table matches the key")
 
     def names_patient(self, key: str, patient: str) -> bool:
         """Whether a key, as the rule that decides reads it, names this patient."""
         match = self.match(key)
-        read = match.patient if match.rule.patient_from_key else None
-        if read is None or (match.rule.folder_words_name_no_patient and self.is_folder_word(read)):
+        return match.names_patient and identity(match.patient or "") == identity(patient)
+
+    def _is_named(self, rule: Rule, patient: str, first: bool) -> bool:
+        """Whether the segment where the patient should stand is one by the rule."""
+        if not rule.patient_from_key or patient in _NOWHERE:
             return False
-        return identity(read) == identity(patient)
+        return not ((first or rule.folder_words_name_no_patient) and self.is_folder_word(patient))
+
+    def ignores(self, key: str) -> bool:
+        """True for what a desktop or a transfer tool leaves behind, which is nobody's record."""
+        return any(leftover.matches(key) for leftover in self.leftovers)
 
     def prefixes_of(self, patient: str) -> list[str]:
         """Where keys that name this patient are: below these, none of them below another. Where a rule lets anything
@@ -119,6 +164,8 @@ def _rule(data: Mapping[str, Any]) -> Rule:
         data["patient"] == "from-key",
         data.get("folder_words_name_no_patient", False),
         tuple(data["patterns"]),
+        Trust(data.get("metadata", Trust.DECIDES)),
+        Trust(data.get("content", Trust.DECIDES)),
     )
 
 
@@ -159,5 +206,7 @@ def _segment(segment: str) -> str:
         return f"(?P<{name}>.+)"
     if glob is None:
         return f"(?P<{name}>[^/]+)"
+    if glob.startswith("@"):
+        return f"(?P<{name}>{_SHAPES[glob[1:]]})"
     exact = "[^/]+".join(re.escape(piece) for piece in glob.split("*"))
     return f"(?P<{name}>(?!{exact}(?:/|$))[^/]+)" if negative else f"(?P<{name}>{exact})"

@@ -137,7 +137,17 @@ class Layout:
         return self.prefix + "".join(f"{name}/" for name in destination[len(self.prefix) :].split("/")[:2])
 
     def folders(self, classification: Classification, source: Source) -> Iterator[str]:
-        """The folders for what was classified, best first."""
+        """The folders that what was classified may claim, best first."""
+        found = self._all_folders(classification, source)
+        if not classification.may_have_plain_name:
+            next(found)
+        return found
+
+    def plain_folder(self, classification: Classification, source: Source) -> str:
+        """The folder with the plain name; what may not claim it keeps it where it already is its own."""
+        return next(self._all_folders(classification, source))
+
+    def _all_folders(self, classification: Classification, source: Source) -> Iterator[str]:
         session = classification.session
         if session is None:
             return self.document_folders(classification.patient, classification.document_name, source)
