@@ -47,16 +47,26 @@ class Processed:
         self._since = monotonic()
 
     def claim(
-        self, folders: Iterable[str], owner: Owner, manifest: dict[str, Any], tags: Tags, *, likely_new: bool
+        self,
+        folders: Iterable[str],
+        owner: Owner,
+        manifest: dict[str, Any],
+        tags: Tags,
+        *,
+        likely_new: bool,
+        kept: str | None = None,
     ) -> str:
         """The first folder of the list that belongs to the owner, taking possession of it if it is nobody's.
 
         In a layout that is shared, a folder that holds something and no manifest is somebody else's who wrote there
         without us; in one that is not, whatever stands there was claimed before. `likely_new` saves the look for a
         manifest before the first claim. Ownership is never released, so what was once read here is
-        remembered for the life of the process.
+        remembered for the life of the process. `kept` is a folder that the owner may not claim, and keeps where it is
+        the owner's already.
         """
         for folder in folders:
+            if kept and self._owner(folder) is None and self.owns(owner, kept):
+                return kept
             if (likely_new or self._owner(folder) is None) and self._is_vacant(folder):
                 self._try_claim(folder, manifest, tags)
             if self._owner(folder) == owner.owner_id:
@@ -64,6 +74,14 @@ class Processed:
         raise FolderContended(
             "folder-contended: every name of the destination folder belongs to another source"
         )
+
+    def owns(self, owner: Owner, folder: str) -> bool:
+        """Whether a folder is the owner's."""
+        return self._owner(folder) == owner.owner_id
+
+    def is_others(self, owner: Owner, folder: str) -> bool:
+        """Whether a folder is somebody else's, for good."""
+        return self._owner(folder) not in (None, owner.owner_id)
 
     def adopt(self, folder: str, owner: Owner, manifest: dict[str, Any], tags: Tags) -> bool:
         """Take possession of a folder that others wrote, for itself. False where it is somebody's already."""

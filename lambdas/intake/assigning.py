@@ -8,7 +8,7 @@ its old folder and in the landing bucket, when the listing is made; any other in
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -19,6 +19,7 @@ from carefile.core.errors import AssignmentConflict, LeftBehind, RejectedAssignm
 from carefile.core.filing.layout import Layout, with_session_prefix
 from carefile.core.messages import events
 from carefile.core.messages.assignment_request import AssignmentRequest, Subject, parse
+from carefile.core.messages.events import owner_in
 from carefile.core.messages.intake_request import decided_at
 from carefile.core.model import Hints, Patient, Source
 from lambdas.adapters.contracts import accept_assignment
@@ -63,6 +64,7 @@ class Assigning:
         if not only_plan:
             self._record(request, subject, events.iso_8601(decided_at(data, started) or self.now()))
         there = all(self.where.is_of(folder, request.patient_id) for folder in filed)
+        there = there and self._is_settled(subject, Patient(request.patient_id), filed)
         return {
             "subject": subject.to_json(),
             "patient_id": request.patient_id,
@@ -105,9 +107,10 @@ class Assigning:
         return self._of_key(request.bucket or self._only_bucket(), request.key or "")
 
     def _session(self, request: AssignmentRequest, session_id: str) -> Subject:
-        """The one session of that id among those of the patients it is taken from, then of nobody, then of the patient
-        it is given to."""
+        """The one trusted session of that id among those of the patients it is taken from, then of nobody, then of the
+        patient it is given to. One that is not trusted stands in nobody's way."""
         places: list[list[str | None]] = [[*sorted(request.replacing)], [None], [request.patient_id]]
+        doubtful = 0
         for patients in places:
             found = {
                 subject
@@ -115,16 +118,32 @@ class Assigning:
                 for folder in self.folders.beginning(self.layout.session_stem(Patient(patient), session_id))
                 if (subject := self.where.session_at(folder, session_id)) and self.folders.objects(folder)
             }
-            if len(found) > 1:
+            trusted = {subject for subject in found if self._is_trusted(subject)}
+            doubtful += len(found - trusted)
+            if len(trusted) > 1:
                 raise RejectedAssignment(
-                    f"ambiguous-session: {len(found)} sessions of different origin have this id there; name one by "
+                    f"ambiguous-session: {len(trusted)} sessions of different origin have this id there; name one by "
                     "the landing key of one of its objects, or by its folder"
                 )
-            if found:
-                return found.pop()
+            if trusted:
+                return trusted.pop()
+        if doubtful:
+            raise RejectedAssignment(
+                "untrusted-session: a session of this id is filed, but its landing key is of no convention, so anybody "
+                "may have chosen the id; look at it, and name it by the landing key of one of its objects, or by its "
+                "folder"
+            )
         raise RejectedAssignment(
             "session-not-found: no session of that id is filed, neither as unknown nor under a patient it is taken from"
         )
+
+    def _is_trusted(self, subject: Subject) -> bool:
+        """Whether the rule of its landing keys trusts who writes there. What was adopted in place has none."""
+        if self.layout.holds(subject.path):
+            return True
+        upload = next(self._uploads(subject), None)
+        key = upload["key"] if upload else subject.path + "session.json" * subject.path.endswith("/")
+        return self.rules.match(key).rule.trusted
 
     def _at(self, folder: str) -> Subject:
         manifest = (self.folders.manifest(folder) if self.layout.holds(folder) else None) or {}
@@ -168,6 +187,17 @@ class Assigning:
         if subject.folder is not None:
             return Counter({subject.folder: 1})
         return self.where.filed(Source(item["bucket"], item["key"]) for item in self._uploads(subject))
+
+    def _is_settled(self, subject: Subject, patient: Patient, filed: Iterable[str]) -> bool:
+        """Whether nothing of it would get another name below the patient: a decision opens the plain one to a session,
+        unless it is another's."""
+        if subject.session_id is None:
+            return True
+        plain = self._target(subject, patient)
+        if all(folder in (plain, subject.folder) for folder in filed):
+            return True
+        owner = owner_in(self.folders.manifest(plain) or {})
+        return owner not in (None, subject.owner.owner_id)
 
     def _uploads(self, subject: Subject, after: str = "") -> Iterator[Json]:
         for item in self.landing.uploads(subject.bucket, subject.path, after):

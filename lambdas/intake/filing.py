@@ -144,7 +144,12 @@ class Filing:
         )
         candidates = self.layout.folders(plan.classification, plan.source)
         tags = tagging.manifest_tags(self._tags(plan))
-        return self.processed.claim(candidates, plan.owner, manifest, tags, likely_new=not session)
+        kept = (
+            self.layout.plain_folder(plan.classification, plan.source)
+            if session and not plan.classification.may_have_plain_name
+            else None
+        )
+        return self.processed.claim(candidates, plan.owner, manifest, tags, likely_new=not session, kept=kept)
 
     def write(self, plan: Plan, folder: str, stamp: Stamp, execution: str) -> events.Place:
         """Put every artifact in place, stamped and tagged. VersionGone when the version went away meanwhile."""
@@ -190,9 +195,18 @@ class Filing:
         return self.processed.retire(destination, source.source_id, tombstone, nobodys)
 
     def _known_folder(self, plan: Plan, entry: LedgerEntry) -> str | None:
-        """The source's own folder among the candidates: what the ledger knows was claimed before."""
-        candidates = self.layout.folders(plan.classification, plan.source)
-        return next((folder for folder in candidates if plan.destination(folder) in entry.destinations), None)
+        """The source's own folder among the candidates: what the ledger knows was claimed before.
+
+        A session that got a suffix before a person decided about it may have the plain name now, all of it."""
+        found, source = plan.classification, plan.source
+        plain = self.layout.plain_folder(found, source)
+        candidates = [*self.layout.folders(found, source), plain]
+        known = next(
+            (folder for folder in candidates if plan.destination(folder) in entry.destinations), None
+        )
+        if known in (None, plain) or not (found.session and entry.assignment and found.may_have_plain_name):
+            return known
+        return known if self.processed.is_others(plan.owner, plain) else None
 
     def _tags(self, plan: Plan) -> dict[str, str]:
         return tagging.layout_tags(
