@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from carefile.core.model import Disposition
 from lambdas.adapters.boundary import entry_point, logger
 from lambdas.adapters.contracts import conform
+from lambdas.adapters.measures import Metric, measure
 from lambdas.intake import wiring
 
 admission = wiring.admission()
@@ -13,12 +15,16 @@ admission = wiring.admission()
 
 @entry_point
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """`event`: {input, execution, started?}. Returns {upload {bucket, key, version?, version_id?}, classification}."""
+    """`event`: {input, execution, started?}. Returns {upload {bucket, key, version?, version_id?}, classification}, or,
+    of a leftover of a tool, {upload, disposition}: the intake ends there."""
     admitted = admission.admit(event["input"], event.get("started"))
     source, observed = admitted.request.source, admitted.observed
     upload = {"bucket": source.bucket, "key": source.key}
     version_id = admitted.request.version_id or (observed and observed.version_id)
     version = admitted.request.version_id or (observed and observed.version)
     upload |= {name: value for name, value in (("version", version), ("version_id", version_id)) if value}
+    if admitted.classification is None:
+        measure({Metric.INTAKES: 1}, disposition=Disposition.IGNORED.value, kind="none")
+        return {"upload": upload, "disposition": Disposition.IGNORED.value}
     logger.debug("classified", kind=admitted.classification.kind.value)
     return {"upload": upload, "classification": conform("classification", admitted.classification.to_json())}

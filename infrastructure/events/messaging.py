@@ -23,6 +23,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from infrastructure.events.leftovers import kept_out_of
 from infrastructure.functions.operations import ServiceRole
 from infrastructure.protection import permissions
 from infrastructure.protection.accepted import accept
@@ -34,7 +35,7 @@ from infrastructure.protection.bus_policies import (
 )
 from infrastructure.protection.encryption import removal_policy
 from infrastructure.protection.malware import VALIDATION_OBJECT
-from infrastructure.settings.config import StageConfig
+from infrastructure.settings.config import PROJECT_ROOT, StageConfig
 
 _MAX_EVENT_AGE = Duration.hours(24)
 _RETRY_ATTEMPTS = 185
@@ -164,8 +165,9 @@ def _verdicts(config: StageConfig, landing: s3.IBucket) -> events.EventPattern:
 
 
 def _keys_but(config: StageConfig, *others: str) -> list[object]:
-    """Neither what the pipeline files (the two buckets may be one) nor folder markers."""
-    return [{"anything-but": {"wildcard": [f"{config.session_prefix}*", "*/", *others]}}]
+    """Neither what the pipeline files (the two buckets may be one) nor folder markers, nor leftovers of tools."""
+    kept_out = [f"{config.session_prefix}*", "*/", *others, *kept_out_of(PROJECT_ROOT / config.rules_file)]
+    return [{"anything-but": {"wildcard": kept_out}}]
 
 
 def start_executions(

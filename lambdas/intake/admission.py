@@ -13,6 +13,7 @@ from carefile.core.deciding.rules import RuleTable
 from carefile.core.deciding.scanning import Scan
 from carefile.core.errors import RejectedObject
 from carefile.core.filing.layout import Layout
+from carefile.core.filing.tagging import PipelineStatus
 from carefile.core.messages import events
 from carefile.core.messages.intake_request import IntakeRequest, Shape, decided_at, parse, shape_of
 from carefile.core.model import Classification, Deleted, Observation
@@ -25,11 +26,12 @@ from lambdas.intake.uploads import Uploads
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """An upload that may be taken in. `observed` is the version to be filed, None when the object was deleted since."""
+    """An upload that may be taken in. `observed` is the version to be filed, None when the object was deleted since;
+    `classification` is None of what is ignored."""
 
     request: IntakeRequest
     observed: Observation | None
-    classification: Classification
+    classification: Classification | None
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class Admission:
         accept_input(data)
         request = parse(data)
         self._refuse_by_name(request)
+        if self.rules.ignores(request.source.key):
+            return Admitted(request, self._mark_ignored(request), None)
         observed = self._observe(request, from_s3=shape_of(data) is Shape.OBJECT_CREATED)
         if request.scan:
             self._hear(request, request.scan, observed)
@@ -75,6 +79,16 @@ class Admission:
         require_text(observed.metadata)
         hints = request.hints if version == observed.version else None
         return Admitted(request, observed, classify(request.source.key, observed.metadata, self.rules, hints))
+
+    def _mark_ignored(self, request: IntakeRequest) -> Observation | None:
+        """Mark the version that was asked for, so that nobody takes it for one that was missed."""
+        found = self.landing.head(request.source, request.version_id)
+        if isinstance(found, Deleted):
+            return None
+        if request.copied:
+            self.marks.drop_inherited(request.source, found.version, found.version_id)
+        self.marks.ended(request.source, found.version, found.version_id, PipelineStatus.IGNORED)
+        return found
 
     def _hear(self, request: IntakeRequest, scan: Scan, observed: Observation | None) -> None:
         """Without versioning the verdict is about what is there, if that has the ETag that was scanned."""

@@ -35,10 +35,10 @@ class Marks:
     def ended(self, source: Source, version: str, version_id: str | None, status: PipelineStatus) -> bool:
         """Mark how an intake of this version ended. True when the version's tags were changed.
 
-        In a bucket without versioning an upload that was not filed was overwritten or deleted: there is nothing of it
-        left to be marked.
+        In a bucket without versioning an upload that was not filed, though it might have been, was overwritten or
+        deleted: there is nothing of it left to be marked.
         """
-        if version_id is None and status is not PipelineStatus.CATALOGED:
+        if version_id is None and status not in (PipelineStatus.CATALOGED, PipelineStatus.IGNORED):
             return False
         changed = self._raise(source, version, version_id, status)
         if self.ledger.contended(source, version):

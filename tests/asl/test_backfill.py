@@ -244,7 +244,11 @@ def item(key: str, name: str = "arn:child") -> tuple[list[str], Any]:
         if state["Type"] == "Fail":
             return path, (evaluated(state["Error"], **bound), evaluated(state["Cause"], **bound))
         if state["Type"] == "Pass":
-            return path, evaluated(state["Output"], **bound)
+            data = evaluated(state["Output"], **bound) if "Output" in state else data
+            if state.get("End"):
+                return path, data
+            state_name = state["Next"]
+            continue
         if state["Type"] == "Choice":
             state_name = str(next_of(state, **bound))
             continue
@@ -276,6 +280,19 @@ def test_an_object_that_is_there_already_is_filed_and_the_result_says_where(worl
     filed = {"kind": "document", "patient": "known", "prefix": "processed/P_1_lab/"}
     assert output == {"disposition": "cataloged", **filed}
     assert item("documents/P_1/lab.txt", "arn:another")[1] == {"disposition": "duplicate", **filed}
+
+
+def test_a_leftover_of_a_tool_is_ignored_and_the_result_says_so(world: World) -> None:
+    world.upload("documents/P_1/~$lab.docx")
+    path, output = item("documents/P_1/~$lab.docx")
+    assert path == [
+        "PassOverWhatIsNoUpload",
+        "ClassifyObject",
+        "RouteObject",
+        "IgnoreObject",
+        "KeepTheResult",
+    ]
+    assert output == {"disposition": "ignored"}
 
 
 def test_an_object_that_fails_is_marked_announced_and_fails_its_item(world: World) -> None:

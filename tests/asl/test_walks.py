@@ -243,3 +243,11 @@ def test_a_redrive_at_the_last_states_gives_the_same_announcement(world: World) 
     first = run(world, event)
     assert run(world, event).output["disposition"] == "cataloged"
     assert entries(run(world, event))[0]["Detail"]["event_id"] == entries(first)[0]["Detail"]["event_id"]
+
+
+def test_a_leftover_of_a_tool_ends_ignored_and_nothing_is_announced(world: World) -> None:
+    version = world.upload("documents/P/._x.txt")
+    done = run(world, created_event("documents/P/._x.txt", version))
+    assert done.path == ["ClassifyObject", "RouteObject", "IgnoreObject"]
+    assert done.output["disposition"] == "ignored"
+    assert world.tags("documents/P/._x.txt", LANDING) == {"pipeline-status": "ignored"}

@@ -32,6 +32,7 @@ _TASK = {
 }
 _PARALLEL = {"Comment", "Type", "Branches", "Catch", "Next", "End"}
 _SUCCEED = {"Comment", "Type"}
+_PASS = {"Comment", "Type", "Next", "End"}
 _CATCH = {"Comment", "ErrorEquals", "Next"}
 _CHOICE = {"Comment", "Type", "Choices", "Default"}
 _RULE = {"Comment", "Condition", "Next"}
@@ -168,6 +169,8 @@ class Progress:
             return self._enter(state["Branches"][0]["StartAt"], data)
         if state["Type"] == "Succeed":
             return Succeeded(data)
+        if state["Type"] == "Pass":
+            return self._leave(name, data)
         return self._task() if state["Type"] == "Task" else self._choose(state)
 
     def _task(self) -> Next:
@@ -228,6 +231,9 @@ def _check(name: str, state: dict[str, Any], states: dict[str, Any]) -> None:
     elif state["Type"] == "Succeed":
         _known(state, _SUCCEED, name)
         following = []
+    elif state["Type"] == "Pass":
+        _known(state, _PASS, name)
+        following = [] if state.get("End") else [state["Next"]]
     else:
         raise UnknownFeatureError(f"the type {state['Type']} of {name}")
     for catcher in state.get("Catch", ()):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from infrastructure.events.leftovers import kept_out_of
 from tests.template.synthesis import Synthesised
 
 RULE = "AWS::Events::Rule"
+LEFTOVERS = kept_out_of(Path("rules/default.json"))
 
 
 def pattern(stage: Synthesised, rule: str) -> dict[str, Any]:
@@ -29,14 +32,14 @@ def test_an_upload_starts_an_execution_but_neither_filed_objects_nor_folder_mark
         "detail-type": ["Object Created"],
         "detail": {
             "bucket": {"name": [{"Ref": bucket}]},
-            "object": {"key": [{"anything-but": {"wildcard": ["processed/*", "*/"]}}]},
+            "object": {"key": [{"anything-but": {"wildcard": ["processed/*", "*/", *LEFTOVERS]}}]},
         },
     }
 
 
 def test_the_pipeline_does_not_see_its_own_writes_when_there_is_one_bucket(one_bucket: Synthesised) -> None:
     excluded = pattern(one_bucket, "UploadRule")["detail"]["object"]["key"]
-    assert excluded == [{"anything-but": {"wildcard": ["filed/processed/*", "*/"]}}]
+    assert excluded == [{"anything-but": {"wildcard": ["filed/processed/*", "*/", *LEFTOVERS]}}]
 
 
 def test_a_submission_on_the_intake_bus_starts_an_execution(stage: Synthesised) -> None:

@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.entries import Entries, Entry
 from carefile.cli.aws.objects import FiledObject, filed_object, tags
+from carefile.cli.rule_table import rules_of
 from carefile.core.filing.layout import MANIFEST
 from carefile.core.filing.tagging import STATUS_TAG, PipelineStatus, layout_tags, manifest_tags
 from carefile.core.model import Kind, Patient, Source
@@ -77,7 +78,7 @@ class _Landed:
 
 
 class Reconciler:
-    """`passed` hears of every object and entry looked at."""
+    """`passed` hears of every object and entry looked at; `ignored` counts the leftovers of tools, which nobody misses."""
 
     def __init__(
         self, connection: Connection, grace: datetime, *, look_at_tags: bool, passed: Callable[[int], None]
@@ -85,11 +86,13 @@ class Reconciler:
         self._connection = connection
         self._entries = Entries(connection)
         self._grace, self._look_at_tags, self._passed = grace, look_at_tags, passed
+        self._rules = rules_of(connection)
+        self.ignored = 0
         self._s3 = connection.client("s3")
 
     def count(self) -> int:
         """How many objects and entries there are to look at, by the lists alone."""
-        landed = sum(1 for _ in self._landed())
+        landed, self.ignored = sum(1 for _ in self._landed()), 0
         return landed + sum(1 for _ in self._layout_keys()) + sum(1 for _ in self._entries.all())
 
     def findings(self) -> Iterator[Finding]:
@@ -115,6 +118,9 @@ class Reconciler:
                 if not item["IsLatest"] or key.endswith("/") or connection.layout.holds(key):
                     continue
                 if item["LastModified"] > self._grace:
+                    continue
+                if self._rules.ignores(key):
+                    self.ignored += 1
                     continue
                 version_id = item.get("VersionId")
                 yield _Landed(

@@ -22,6 +22,7 @@ from carefile.cli.aws.connection import Connection
 from carefile.cli.exits import Exit
 from carefile.cli.moving.uploads import Upload, patient_metadata, planned
 from carefile.cli.problem import Problem
+from carefile.cli.rule_table import rules_of
 from carefile.cli.shown.view import Column, View, lasting, sized
 from carefile.cli.times import span
 from carefile.core.model import Kind, Source
@@ -49,7 +50,11 @@ def put(
 ) -> Exit:
     """Upload files or whole trees into the landing bucket."""
     patience = span(timeout)
-    uploads = [upload for path in paths for upload in _planned(path, patient, kind, prefix)]
+    planned_ones = [upload for path in paths for upload in _planned(path, patient, kind, prefix)]
+    rules = rules_of(connection)
+    uploads = [upload for upload in planned_ones if not rules.ignores(upload.key)]
+    if ignored := len(planned_ones) - len(uploads):
+        view.note(f"{ignored} ignored: leftovers of desktops and transfer tools.")
     _refuse(connection, uploads)
     started = datetime.now(UTC)
     sent = list(_sent(connection, view, uploads, patient_metadata(patient)))

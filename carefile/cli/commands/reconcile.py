@@ -59,6 +59,8 @@ def reconcile(
     view.note(
         f"{looked_at} objects and entries compared in {lasting(seconds)}, {looked_at / seconds:.0f} a second."
     )
+    if reconciler.ignored:
+        view.note(f"{reconciler.ignored} ignored: leftovers of desktops and transfer tools.")
     _tell(view, counts, mended, repair=repair, yes=yes)
     return Exit.FOUND if counts.total() > mended else Exit.DONE
 

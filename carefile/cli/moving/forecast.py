@@ -33,7 +33,7 @@ _BATCH = 480
 
 class Would(StrEnum):
     """`file`: into the folder shown. `stay`: this version is filed already. `again`: an older version of it is filed.
-    `fail`: it can't be taken in. `pass over`: a folder marker, or the layout itself."""
+    `fail`: it can't be taken in. `pass over`: a folder marker, the layout itself, or a leftover of a tool."""
 
     FILE = "file"
     STAY = "stay"
@@ -102,13 +102,13 @@ class Forecaster:
         return found
 
     def _no_upload(self, key: str) -> bool:
-        return key.endswith("/") or self._layout.holds(key)
+        return key.endswith("/") or self._layout.holds(key) or self._rules.ignores(key)
 
     def _forecast(self, item: Item, head: dict[str, Any] | None, entry: Entry | None) -> Forecast:
         if self._no_upload(item.key):
-            marker = item.key.endswith("/")
+            why = "a folder marker" if item.key.endswith("/") else "a leftover of a tool, ignored"
             return Forecast(
-                item.key, item.size, Would.SKIP, why="a folder marker" if marker else "the layout"
+                item.key, item.size, Would.SKIP, why="the layout" if self._layout.holds(item.key) else why
             )
         if head is None:
             return Forecast(item.key, item.size, Would.FAIL, why="it was deleted meanwhile")

@@ -27,6 +27,7 @@ class PipelineStatus(StrEnum):
     """The landing version's disposition, as its tag shows it."""
 
     FAILED = "failed"
+    IGNORED = "ignored"
     WITHDRAWN = "withdrawn"
     SUPERSEDED = "superseded"
     CATALOGED = "cataloged"
@@ -95,7 +96,7 @@ def status_of(disposition: Disposition) -> PipelineStatus:
 def with_status(present: Tags, status: PipelineStatus) -> dict[str, str] | None:
     """All tags of a landing version after it got this status; None when nothing is to be written.
 
-    A status only ever rises (failed, withdrawn, superseded, cataloged), so what arrives late harms nothing. An
+    A status only ever rises (failed, ignored, withdrawn, superseded, cataloged), so what arrives late harms nothing. An
     object that has ten tags of others keeps them: there is no room for ours.
     """
     if _RANK.get(present.get(STATUS_TAG, ""), 0) >= _RANK[status.value]:
