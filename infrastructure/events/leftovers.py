@@ -1,6 +1,6 @@
 """What desktops and transfer tools leave behind, as far as an event pattern can say it: so it costs nothing.
 
-The list is the rule table's `ignore`, of names; a pattern sees the whole key, and its `*` crosses slashes. So it may say
+The list is the rule table's `ignore`, of names; a pattern sees the whole key, and its `*` crosses slashes. So it says
 only what means the same: exact names, ends of names, and folders. The rest (`._*`: a folder may begin so) comes in, and
 ends as `ignored`. Invariant: no key is kept out that the functions would not ignore.
 

@@ -43,7 +43,8 @@ def storm(count: int, seed: int = 20241028) -> list[File]:
             # One name, whoever it is: `storm/1/lab.pdf`, `storm/2/lab.docx` and `lab` of nobody.
             key = f"incoming/{number}/lab.{rng.choice(('txt', 'csv', 'docx'))}"
         elif chance < 0.55:
-            key, body = f"{patient}/P_{number}.json", json.dumps({"patient_id": patient}).encode()
+            key = f"{patient}/json/20241028T143022Z/{number}/P_{number}.json"
+            body = json.dumps({"patient_id": patient}).encode()
         else:
             key = f"documents/{patient}/{rng.choice(('scan', 'letter', 'report'))}/{number}.txt"
         files.append(File(key, body))

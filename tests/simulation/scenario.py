@@ -142,8 +142,8 @@ FAMILIES: tuple[tuple[LandingKey, ...], ...] = (
     (
         _document(f"documents/{ANA}/lab_PHIx.txt", ANA),
         _document(f"documents/{ANA_LAB}/PHIx.txt", ANA_LAB),
-        _document(f"{ANA}/a/b/lab_PHIx.txt", ANA),
-        _document(f"{ANA_LAB}/PHIx.csv", ANA_LAB),
+        _document(f"{ANA}/lab/20241028_143022/7f/lab_PHIx.txt", ANA),
+        _document(f"{ANA_LAB}/lab/20241028_143022/8a/PHIx.csv", ANA_LAB),
     ),
     # Two trees of one session, two files each.
     (

@@ -1,4 +1,4 @@
-"""Whose an object is not: folders that no convention calls patients, placeholders, numbers of visits, strangers' words."""
+"""Whose an object is not: folders of no convention, placeholders, numbers of visits, words of strangers."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ class _Landed:
 
 
 class Reconciler:
-    """`passed` hears of every object and entry looked at; `ignored` counts the leftovers of tools, which nobody misses."""
+    """`passed` hears of every object and entry looked at; `ignored` counts the leftovers of tools."""
 
     def __init__(
         self, connection: Connection, grace: datetime, *, look_at_tags: bool, passed: Callable[[int], None]
