@@ -1,5 +1,6 @@
 """What a bucket refuses whatever a role may do: another key than its own, strangers to the organisation, writers in the
-layout that nobody named, and, where uploads are scanned for malware, what holds a threat.
+layout that nobody named, overwrites where a stage wants none, and, where uploads are scanned for malware, what holds a
+threat.
 
 That nothing travels but by TLS 1.2 is the bucket's own setting.
 """
@@ -73,6 +74,27 @@ def refuse_other_writers(
     )
     if bucket.policy:
         bucket.policy.node.add_dependency(*writers)
+
+
+def refuse_overwrites(bucket: s3.Bucket, prefixes: Sequence[str]) -> None:
+    """Below these prefixes an upload has to say `If-None-Match: *`, and S3 refuses it where there is an object.
+
+    The requests of a multipart upload that create no object cannot say so, and are let through; its last one must.
+    CopyObject cannot say so at all: nothing is copied below these prefixes.
+    """
+    bucket.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid="RefuseOverwrites",
+            effect=iam.Effect.DENY,
+            principals=[iam.AnyPrincipal()],
+            actions=["s3:PutObject"],
+            resources=[bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes],
+            conditions={
+                "Null": {"s3:if-none-match": "true"},
+                "Bool": {"s3:ObjectCreationOperation": "true"},
+            },
+        )
+    )
 
 
 def refuse_strangers(bucket: s3.Bucket, organization_id: str) -> None:

@@ -175,6 +175,7 @@ def _many(values: list[str] | None) -> tuple[str, ...] | None:
 _TYPED: Mapping[str, Callable[[Any], Any]] = {
     "layout_writers": _many,
     "intake_publishers": _many,
+    "write_once_prefixes": _many,
     "quarantine_readers": _many,
     "removal_policy": Removal,
     "runbook_url": lambda address: address or "",
@@ -205,6 +206,14 @@ def _refusal(settings: dict[str, Any], project_root: Path) -> str | None:
         # Their verdicts would start intakes, which nothing there may do by itself.
         allowed = "not together with malware_scan; copy their objects to the landing bucket"
         return f"source_buckets: are not scanned; allowed: {allowed}"
+    once, layout = (
+        settings.get("write_once_prefixes", ()),
+        settings.get("session_prefix", StageConfig.session_prefix),
+    )
+    if once and settings.get("landing_bucket"):
+        return f"write_once_prefixes: are not this stack's to protect; {_allowed('write_once_prefixes')}"
+    if any(layout.startswith(prefix) or prefix.startswith(layout) for prefix in once):
+        return f"write_once_prefixes: hold the layout, which is rewritten; {_allowed('write_once_prefixes')}"
     if overlap(retention := settings.get("retention", [])):
         return f"retention: {retention!r} is not allowed; {_allowed('retention')}"
     file = settings.get("rules_file", StageConfig.rules_file)

@@ -21,5 +21,6 @@ class ProtectionConfig:
     reserved_concurrency: int | None = None
     organization_id: str | None = None
     intake_publishers: tuple[str, ...] = ()
+    write_once_prefixes: tuple[str, ...] = ()
     malware_scan: bool = False
     quarantine_readers: tuple[str, ...] = ()

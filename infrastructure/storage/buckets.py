@@ -19,6 +19,7 @@ from infrastructure.protection.bucket_policies import (
     quarantine,
     refuse_other_keys,
     refuse_other_writers,
+    refuse_overwrites,
     refuse_strangers,
 )
 from infrastructure.protection.encryption import removal_policy
@@ -92,6 +93,8 @@ class Storage(Construct):
                 refuse_other_keys(bucket, self._key)
             if config.malware_scan and bucket is self.landing:
                 quarantine(bucket, config.stack_name, config.quarantine_readers)
+            if config.write_once_prefixes and bucket is self.landing:
+                refuse_overwrites(bucket, config.write_once_prefixes)
         if config.replica_bucket_prefix and config.replica_key_arn:
             Replication(
                 self,

@@ -26,6 +26,7 @@ PROTECTED = {
     "reserved_concurrency": 20,
     "organization_id": "o-a1b2c3d4e5",
     "intake_publishers": ["arn:aws:iam::111122223333:role/clinic"],
+    "write_once_prefixes": ["uploads/portal-a/"],
     "malware_scan": True,
     "quarantine_readers": ["arn:aws:iam::111122223333:role/forensics"],
 }

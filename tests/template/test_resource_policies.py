@@ -191,3 +191,14 @@ def test_both_tables_are_backed_up_under_the_records_key(protected: Synthesised,
     vault = protected.only("AWS::Backup::BackupVault")[1]
     assert vault["EncryptionKeyArn"] == {"Fn::GetAtt": [key, "Arn"]}
     assert not stage.resources("AWS::Backup::BackupVault")
+
+
+def test_below_the_prefixes_that_a_stage_names_nothing_is_overwritten(
+    stage: Synthesised, protected: Synthesised
+) -> None:
+    assert refusals(protected, "LandingBucket")["RefuseOverwrites"] == {
+        "Null": {"s3:if-none-match": "true"},
+        "Bool": {"s3:ObjectCreationOperation": "true"},
+    }
+    assert "RefuseOverwrites" not in refusals(protected, "ProcessedBucket")
+    assert "RefuseOverwrites" not in refusals(stage, "LandingBucket")
