@@ -54,20 +54,25 @@ class Processed:
         tags: Tags,
         *,
         likely_new: bool,
-        kept: str | None = None,
+        earlier: Iterable[str] = (),
     ) -> str:
-        """The first folder of the list that belongs to the owner, taking possession of it if it is nobody's.
+        """The first folder of the list that belongs to the owner, taking possession of it if it is nobody's. One of the
+        `earlier` ones that it owns already comes before it takes another.
 
         In a layout that is shared, a folder that holds something and no manifest is somebody else's who wrote there
         without us; in one that is not, whatever stands there was claimed before. `likely_new` saves the look for a
         manifest before the first claim. Ownership is never released, so what was once read here is
-        remembered for the life of the process. `kept` is a folder that the owner may not claim, and keeps where it is
-        the owner's already.
+        remembered for the life of the process.
         """
+        kept = iter(earlier)
         for folder in folders:
-            if kept and self._owner(folder) is None and self.owns(owner, kept):
-                return kept
-            if (likely_new or self._owner(folder) is None) and self._is_vacant(folder):
+            known = None if likely_new else self._owner(folder)
+            if known == owner.owner_id:
+                return folder
+            for other in kept:
+                if self._owner(other) == owner.owner_id:
+                    return other
+            if known is None and self._is_vacant(folder):
                 self._try_claim(folder, manifest, tags)
             if self._owner(folder) == owner.owner_id:
                 return folder

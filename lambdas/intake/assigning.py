@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from carefile.core.deciding.agent_sessions import prefixes_of
 from carefile.core.deciding.classification import classify, session_tree
 from carefile.core.deciding.rules import RuleTable
 from carefile.core.errors import AssignmentConflict, LeftBehind, RejectedAssignment
@@ -101,22 +102,25 @@ class Assigning:
 
     def _subject(self, request: AssignmentRequest) -> Subject:
         if request.session_id is not None:
-            return self._session(request, with_session_prefix(request.session_id))
+            return self._session(request, request.session_id)
         if request.prefix is not None:
             return self._at(request.prefix.rstrip("/") + "/")
         return self._of_key(request.bucket or self._only_bucket(), request.key or "")
 
     def _session(self, request: AssignmentRequest, session_id: str) -> Subject:
         """The one trusted session of that id among those of the patients it is taken from, then of nobody, then of the
-        patient it is given to. One that is not trusted stands in nobody's way."""
+        patient it is given to. One that is not trusted stands in nobody's way. What begins with `session_` may be the
+        id as the layout has it, or the manager's own."""
+        names = dict.fromkeys((with_session_prefix(session_id), f"session_{session_id}"))
         places: list[list[str | None]] = [[*sorted(request.replacing)], [None], [request.patient_id]]
         doubtful = 0
         for patients in places:
             found = {
                 subject
                 for patient in patients
-                for folder in self.folders.beginning(self.layout.session_stem(Patient(patient), session_id))
-                if (subject := self.where.session_at(folder, session_id)) and self.folders.objects(folder)
+                for name in names
+                for folder in self.where.named(patient, name)
+                if (subject := self.where.session_at(folder, name)) and self.folders.objects(folder)
             }
             trusted = {subject for subject in found if self._is_trusted(subject)}
             doubtful += len(found - trusted)
@@ -200,9 +204,12 @@ class Assigning:
         return owner not in (None, subject.owner.owner_id)
 
     def _uploads(self, subject: Subject, after: str = "") -> Iterator[Json]:
-        for item in self.landing.uploads(subject.bucket, subject.path, after):
-            if session_tree(item["key"], self.rules) == subject.path:
-                yield item
+        prefixes = prefixes_of(subject.path) if subject.session_id is not None else (subject.path,)
+        for prefix in prefixes:
+            if after < prefix or after.startswith(prefix):
+                for item in self.landing.uploads(subject.bucket, prefix, after):
+                    if session_tree(item["key"], self.rules) == subject.path:
+                        yield item
 
     def _left(self, subject: Subject, replacing: frozenset[str]) -> Counter[str]:
         """The objects in the folders where it was, or may have been: nobody's, and those of whom it is taken from."""

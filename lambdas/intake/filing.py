@@ -144,12 +144,10 @@ class Filing:
         )
         candidates = self.layout.folders(plan.classification, plan.source)
         tags = tagging.manifest_tags(self._tags(plan))
-        kept = (
-            self.layout.plain_folder(plan.classification, plan.source)
-            if session and not plan.classification.may_have_plain_name
-            else None
+        earlier = self.layout.earlier_folders(plan.classification, plan.source)
+        return self.processed.claim(
+            candidates, plan.owner, manifest, tags, likely_new=not session, earlier=earlier
         )
-        return self.processed.claim(candidates, plan.owner, manifest, tags, likely_new=not session, kept=kept)
 
     def write(self, plan: Plan, folder: str, stamp: Stamp, execution: str) -> events.Place:
         """Put every artifact in place, stamped and tagged. VersionGone when the version went away meanwhile."""
@@ -200,11 +198,13 @@ class Filing:
         A session that got a suffix before a person decided about it may have the plain name now, all of it."""
         found, source = plan.classification, plan.source
         plain = self.layout.plain_folder(found, source)
-        candidates = [*self.layout.folders(found, source), plain]
+        earlier = [*self.layout.earlier_folders(found, source)]
+        candidates = [*self.layout.folders(found, source), plain, *earlier]
         known = next(
             (folder for folder in candidates if plan.destination(folder) in entry.destinations), None
         )
-        if known in (None, plain) or not (found.session and entry.assignment and found.may_have_plain_name):
+        may_move = found.session and entry.assignment and found.may_have_plain_name
+        if known in (None, plain, *earlier) or not may_move:
             return known
         return known if self.processed.is_others(plan.owner, plain) else None
 

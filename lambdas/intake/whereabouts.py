@@ -8,7 +8,7 @@ there, and one with several is where S3 shows its objects.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -52,11 +52,15 @@ class Whereabouts:
         """The objects of a session in its folders under these patients (None: nobody)."""
         found: Counter[str] = Counter()
         for patient in patients:
-            stem = self.layout.session_stem(Patient(patient), subject.session_id or "")
-            for folder in self.folders.beginning(stem):
+            for folder in self.named(patient, subject.session_id or ""):
                 if self.session_at(folder, subject.session_id or "") == subject:
                     found[folder] = self.folders.objects(folder)
         return +found
+
+    def named(self, patient: str | None, session_id: str) -> Iterator[str]:
+        """The folders under a patient (None: nobody) that may be of a session of this id."""
+        for stem in self.layout.session_stems(Patient(patient), session_id):
+            yield from self.folders.beginning(stem)
 
     def session_at(self, folder: str, session_id: str) -> Subject | None:
         """The session of that id that a folder was claimed for."""

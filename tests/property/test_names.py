@@ -15,6 +15,7 @@ from carefile.core.filing.names import (
     decode_sub_path,
     encode_name,
     encode_patient_id,
+    encode_session_name,
     encode_sub_path,
     split_extension,
 )
@@ -80,6 +81,32 @@ def test_both_unicode_forms_of_a_name_have_one_segment(name: str) -> None:
 @given(st.text(st.sampled_from("abzABZ019._-äß検א"), max_size=60))
 def test_a_plain_name_is_its_own_segment(name: str) -> None:
     assert encode_name(name) == encode_patient_id(name) == name
+
+
+# Names that try to be what another one becomes.
+_forged = st.builds(lambda name, limit: encode_session_name(name, limit), names, st.integers(40, 90))
+session_names = st.one_of(names, _forged).map(lambda name: f"session_{name}")
+
+
+@given(session_names, session_names, st.integers(50, 900))
+def test_two_different_sessions_have_different_names(one: str, other: str, limit: int) -> None:
+    assert (encode_session_name(one, limit) == encode_session_name(other, limit)) == (one == other)
+
+
+@given(session_names, st.integers(50, 900))
+def test_a_sessions_name_is_one_segment_and_itself_wherever_s3_can_hold_it(name: str, limit: int) -> None:
+    encoded = encode_session_name(name, limit)
+    assert encoded.startswith("session_")
+    assert "/" not in encoded
+    assert len(encoded.encode()) <= limit
+    if "/" not in name and len(name.encode()) <= limit and not is_cut(name):
+        assert encoded == name
+
+
+@given(sub_paths, sub_paths)
+def test_two_different_sub_paths_stay_different(one: str, other: str) -> None:
+    for path in (other, encode_sub_path(one), encode_sub_path(encode_sub_path(one))):
+        assert (encode_sub_path(path) == encode_sub_path(one)) == (path == one)
 
 
 @given(sub_paths)

@@ -33,6 +33,10 @@ PATHS = (
     "agents/agent_María =h/messages/message_12.json",
     "agents/agent_x/notes.txt",
     "multi_agents/multi_agent_team/multi_agent.json",
+    "session/1/scopes/agent/snapper/snapshots/snapshot_latest.json",
+    "session/1/scopes/multiAgent/team/snapshots/snapshot_latest.json",
+    "1/scopes/agent/snapper/snapshots/immutable_history/snapshot_0192.json",
+    "context/1/scopes/agent/snapper/tool-1_0",
 )
 FOLDERS = (
     ("Ana_7", "processed/Ana_7_medical_notes/session_1/"),
@@ -78,7 +82,7 @@ class Written:
 
 written = st.builds(
     Written,
-    source=st.integers(0, 8),
+    source=st.integers(0, 12),
     folder=st.sampled_from([0, 1, 2, None]),
     size=st.integers(0, 2**40),
     second=st.integers(0, 59),
@@ -142,7 +146,15 @@ def straight(history: Sequence[Written]) -> dict[str, dict[str, Any]]:
             "bucket": "processed-bucket",
             "prefix": prefix,
             "messages": sum("/messages/message_" in path for path in paths),
-            "agents": tuple(sorted(name for name, path in named.items() if "notes.txt" not in path)),
+            "snapshots": sum("/snapshots/" in path for path in paths),
+            "agents": tuple(
+                sorted(
+                    {name for name, path in named.items() if "notes.txt" not in path}
+                    | {path.split("scopes/")[1].split("/")[1] for path in paths if "scopes/" in path}
+                )
+            ),
+            "more_agents": 0,
+            "incomplete": False,
             "objects": len(mine),
             "size": sum(entry.size for entry in mine),
             "first_activity": min(entry.modified for entry in mine).replace("Z", ".000Z"),

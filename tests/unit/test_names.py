@@ -13,6 +13,7 @@ from carefile.core.filing.names import (
     decode_sub_path,
     encode_name,
     encode_patient_id,
+    encode_session_name,
     encode_sub_path,
     split_extension,
 )
@@ -112,9 +113,13 @@ def test_no_name_can_forge_the_mark_of_a_cut() -> None:
         ("./x/..", "=2E/x/=2E=2E"),
         ("_manifest.json", "=5Fmanifest.json"),
         ("agents/_manifest.json", "agents/_manifest.json"),
-        ("a=2E", "a=3D2E"),
-        ("a=b", "a=b"),
-        ("=h0", "=3Dh0"),
+        ("a=2E/role=helper/x=3D", "a=2E/role=helper/x=3D"),
+        ("=2E/x", "=3D2E/x"),
+        ("=3D2E=2E", "=3D3D2E=2E"),
+        ("=5Fmanifest.json", "=3D5Fmanifest.json"),
+        ("=h0", "=h0"),
+        (f"x=h{'0' * 32}", f"x=3Dh{'0' * 32}"),
+        (f"x=h{'0' * 32}/y", f"x=h{'0' * 32}/y"),
     ],
 )
 def test_a_sessions_own_path_stays_but_for_what_would_be_misread(path: str, encoded: str) -> None:
@@ -128,3 +133,34 @@ def test_a_key_within_the_limit_is_not_cut() -> None:
     longer = cut_key(key + "x")
     assert len(longer.encode()) <= 1024
     assert longer != cut_key(key + "y")
+
+
+@pytest.mark.parametrize(
+    "id",
+    [
+        "ana.ruiz+visit@example.org",
+        "+34 600 123 456",
+        "urn:uuid:6e8bc430-9c3a-11d9-9669-0800200c9a66",
+        "2026-11-20T10:00:00.000+01:00",
+        "   ",
+        "Mu\u0308ller",
+        "M\u00fcller",
+        "a=2Fb%2Fc",
+        "🩺" * 200,
+        "..",
+        "\\",
+        "\u202e\x7f\t",
+    ],
+)
+def test_a_sessions_name_keeps_its_id_byte_for_byte(id: str) -> None:
+    assert encode_session_name(f"session_{id}", 900) == f"session_{id}"
+
+
+@pytest.mark.parametrize(
+    "name", ["session_a/b", "session_\ud800", "session_" + "x" * 200, f"session_=h{'a' * 32}"]
+)
+def test_what_s3_could_not_hold_is_marked_as_another_name(name: str) -> None:
+    encoded = encode_session_name(name, 100)
+    assert "/" not in encoded
+    assert len(encoded.encode()) <= 100
+    assert encode_session_name(encoded, 100) != encoded

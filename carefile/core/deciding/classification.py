@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from carefile.core.deciding.agent_sessions import snapshot_tree
 from carefile.core.deciding.damaged_numbers import damaged_number
 from carefile.core.deciding.identity import Identities, identities, identity
 from carefile.core.deciding.metadata import PATIENT_METADATA, metadata_text
@@ -193,7 +194,7 @@ def session_tree(key: str, rules: RuleTable) -> str | None:
     """The landing prefix that holds the session of a key (or the key itself, for a session in one file); None where
     the rule table takes the key for a document's."""
     match = rules.match(key)
-    return _tree(key, match) if match.rule.kind is Kind.SESSION else None
+    return _tree(key, match)[0] if match.rule.kind is Kind.SESSION else None
 
 
 def _kind_evidence(match: Match, hints: Hints) -> Iterator[Evidence]:
@@ -231,14 +232,21 @@ def _shown(claims: Sequence[_Claim]) -> Sequence[_Claim]:
 
 
 def _session(key: str, match: Match, hints: Hints, stem: str, file_name: str) -> SessionPart:
-    tree, session_id = _tree(key, match), match.session or stem
-    sub_path = file_name if tree == key else key[len(tree) :]
+    tree, sub_path = _tree(key, match)
+    session_id = match.session or stem
+    if match.of_snapshots:
+        session_id = f"session_{session_id}"
     if hints.session_id and hints.session_id.strip():
         session_id = hints.session_id
     if not session_id.startswith("session_"):
         session_id = f"session_{session_id}"
-    return SessionPart(session_id, tree, sub_path)
+    return SessionPart(session_id, tree, sub_path or file_name)
 
 
-def _tree(key: str, match: Match) -> str:
-    return key if match.session is None else key[: match.session_end + 1]
+def _tree(key: str, match: Match) -> tuple[str, str]:
+    """The session's tree, and what is below it; nothing of a session in one file."""
+    if match.session is None:
+        return key, ""
+    if match.of_snapshots:
+        return snapshot_tree(key, match.session_start, match.session_end)
+    return key[: match.session_end + 1], key[match.session_end + 1 :]

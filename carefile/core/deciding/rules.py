@@ -9,8 +9,9 @@ A pattern is a key with segments that are
     **                any number of segments, also none
     {path...}         all the rest, at least one character; only at the end
 
-Names with a meaning: `patient`, and `session`, the folder of a session, below which everything is the session's. The
-first rule that matches the whole key decides; a table must end with one that matches every key. Invariant: `.`, `..`
+Names with a meaning: `patient`; `session`, the folder of a session, below which everything is the session's; and
+`scopes`, the folder by which a session of snapshots is known (`agent_sessions.py`). The first rule that matches the
+whole key decides; a table must end with one that matches every key. Invariant: `.`, `..`
 and a first segment that is a common folder word name no patient, whatever a rule says.
 """
 
@@ -54,14 +55,17 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """`patient` and `session` are the segments of those names, `session_end` where the latter ends in the key.
-    `names_patient`: whether by the rule the former names one; a placeholder may still stand there."""
+    """`patient` and `session` are the segments of those names, `session_start` and `session_end` where the latter is in
+    the key. `names_patient`: whether by the rule the former names one; a placeholder may still stand there.
+    `of_snapshots`: the session is one of snapshots."""
 
     rule: Rule
     patient: str | None
     names_patient: bool
     session: str | None
     session_end: int
+    session_start: int = 0
+    of_snapshots: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,8 @@ class RuleTable:
                     names = found.groupdict()
                     patient, session = names.get("patient"), names.get("session")
                     named = patient is not None and self._is_named(rule, patient, found.start("patient") == 0)
-                    return Match(rule, patient, named, session, found.end("session") if session else 0)
+                    start, end = found.span("session") if session else (0, 0)
+                    return Match(rule, patient, named, session, end, start, "scopes" in names)
         raise ValueError("no rule of the table matches the key")
 
     def names_patient(self, key: str, patient: str) -> bool:

@@ -15,10 +15,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from carefile.core.filing.names import (
+    MAX_KEY_BYTES,
+    MAX_NAME_BYTES,
     cut_key,
     decode_patient_id,
     encode_name,
     encode_patient_id,
+    encode_session_name,
     encode_sub_path,
 )
 from carefile.core.model import Classification, Patient, SessionPart, Source, digest
@@ -30,6 +33,7 @@ UNKNOWN = "unknown"
 STRUCTURE = "{patient_id}_{data_type}/"
 _SESSIONS = "medical_notes"
 _SUFFIX_LENGTHS = (8, 16, 32)
+_ROOM_IN_SESSION = 134  # bytes for a suffix and for what stands in the session's folder
 _ESCAPED_UNKNOWN = f"={ord(UNKNOWN[0]):X}{UNKNOWN[1:]}"
 
 
@@ -119,9 +123,24 @@ class Layout:
         for name in _with_suffixes(self.session_stem(patient, session_id), owner.owner_id):
             yield f"{name}/"
 
+    def earlier_session_folders(self, patient: Patient, session_id: str, owner: Owner) -> Iterator[str]:
+        """The folders that an earlier release may have given a session, where it spelled the id otherwise."""
+        now, earlier = self._session_stems(patient, session_id)
+        if earlier != now:
+            yield from (f"{name}/" for name in _with_suffixes(earlier, owner.owner_id))
+
     def session_stem(self, patient: Patient, session_id: str) -> str:
         """What the name of every folder of a session of this id begins with."""
-        return self.session_prefix(patient) + encode_name(with_session_prefix(session_id))
+        return self._session_stems(patient, session_id)[0]
+
+    def session_stems(self, patient: Patient, session_id: str) -> tuple[str, ...]:
+        """What the names of a session's folders begin with, also of those that an earlier release gave."""
+        return tuple(dict.fromkeys(self._session_stems(patient, session_id)))
+
+    def _session_stems(self, patient: Patient, session_id: str) -> tuple[str, str]:
+        prefix, name = self.session_prefix(patient), with_session_prefix(session_id)
+        room = MAX_KEY_BYTES - len(prefix.encode()) - _ROOM_IN_SESSION
+        return prefix + encode_session_name(name, max(room, MAX_NAME_BYTES)), prefix + encode_name(name)
 
     def session_folder_of(self, key: str) -> str | None:
         """The session's folder that a key is in; None for one that is in none."""
@@ -154,6 +173,15 @@ class Layout:
         return self.session_folders(
             classification.patient, session.session_id, owner_of(classification, source)
         )
+
+    def earlier_folders(self, classification: Classification, source: Source) -> Iterator[str]:
+        """The folders that what was classified may not claim, and keeps where it owns one already: the plain one if it is
+        not trusted, and those of an earlier spelling."""
+        if session := classification.session:
+            if not classification.may_have_plain_name:
+                yield self.plain_folder(classification, source)
+            owner = owner_of(classification, source)
+            yield from self.earlier_session_folders(classification.patient, session.session_id, owner)
 
 
 def with_session_prefix(session_id: str) -> str:

@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from carefile.core.deciding.agent_sessions import keys_of
 from carefile.core.filing.layout import MANIFEST
-from carefile.core.filing.names import decode_sub_path
+from carefile.core.filing.names import decode_earlier_sub_path, decode_sub_path
 from carefile.core.messages.events import cataloged_event_id
 from carefile.core.model import Classification, Kind, Observation, Source, Stamp, UnknownReason
 from carefile.core.records.catalog import Entry
@@ -127,7 +128,9 @@ def sources_of(standing: Standing, folder: str, manifest: Mapping[str, Any]) -> 
         return
     if standing.stamp.key:
         yield Source(bucket, standing.stamp.key)
-    yield Source(bucket, tree + decode_sub_path(standing.key.removeprefix(folder)))
+    shown = standing.key.removeprefix(folder)
+    for sub_path in dict.fromkeys((decode_sub_path(shown), decode_earlier_sub_path(shown))):
+        yield from (Source(bucket, key) for key in (tree + sub_path, *keys_of(tree, sub_path)))
     yield Source(bucket, tree)
 
 

@@ -3,7 +3,9 @@
 An entry keeps, for each object that is or was in the session's folder, the revision it was seen at, and what the
 session's numbers need of it. Changes are merged by the highest revision of each object, so they commute, repeat and
 overtake one another without harm, and the entry is a function of the objects' own entries alone. What an object
-contributes is some 25 bytes; the identities of the objects also lead from the session to their entries.
+contributes is some 25 bytes; the identities of the objects also lead from the session to their entries. What stands in
+keys is whatever an uploader wrote, so an agent's name is cut, and an entry that would be too large for DynamoDB is not
+written: `fits` says so.
 
 Invariants: the numbers are never counted up, they are computed from what is kept; an object that left, for another
 patient or session, is remembered as gone, so nothing that arrives late brings it back; a session with no object left
@@ -13,23 +15,30 @@ is in no index and names nobody.
 from __future__ import annotations
 
 import json
-import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from carefile.core.deciding.agent_sessions import part_of
 from carefile.core.filing.names import decode_sub_path
 from carefile.core.messages.events import iso_8601
 from carefile.core.model import UnknownReason, digest
 from carefile.core.records.catalog import KEY, Entry, Item, number_in, patient_in, patient_ref_key, text_in
 
+INCOMPLETE = "incomplete"
 _KEY_PREFIX = "session#"
-_AGENT = re.compile(r"agents/agent_([^/]+)/(?:agent\.json|messages/(message_\d+\.json))")
 _DIGEST_BYTES = 16
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_AGENT = -1
+_FLAGS = {"is_message": 1, "in_conflict": 2, "is_snapshot": 4}
+_WHERE_ANY = frozenset({"snapshots", "more_agents"})  # numbers that are left out where they are nought
+# What comes from keys is bounded: an agent's name may be a kilobyte, and every agent of a session may have one.
+MAX_AGENT_BYTES = 64
+MAX_AGENTS = 100  # that are named; all are counted
+# DynamoDB: 400 KB an item. Beside what is kept of the objects, the bounded rest of an item has some 15 KB.
+MAX_SEEN_BYTES = 380_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +63,7 @@ class Facts:
     cataloged: int
     agent: str | None = None
     is_message: bool = False
+    is_snapshot: bool = False
     in_conflict: bool = False
 
 
@@ -89,13 +99,14 @@ def changes_between(old: Entry | None, new: Entry | None) -> Iterator[Change]:
 
 
 def facts_of(entry: Entry) -> Facts:
-    part = _AGENT.fullmatch(decode_sub_path(entry.key.removeprefix(entry.prefix)))
+    part = part_of(decode_sub_path(entry.key.removeprefix(entry.prefix)))
     return Facts(
         size=entry.size,
         modified=_milliseconds(entry.modified),
         cataloged=_milliseconds(entry.cataloged_at),
-        agent=part[1] if part else None,
-        is_message=bool(part and part[2]),
+        agent=_short(part.agent) if part.agent else None,
+        is_message=part.is_message,
+        is_snapshot=part.is_snapshot,
         in_conflict=entry.reason == UnknownReason.CONFLICT,
     )
 
@@ -162,12 +173,22 @@ class SessionEntry:
         numbers = {
             "objects": len(present),
             "messages": sum(facts.is_message for facts in present),
+            "snapshots": sum(facts.is_snapshot for facts in present),
             "size": sum(facts.size for facts in present),
         }
         agents = sorted({facts.agent for facts in present if facts.agent})
+        numbers["more_agents"] = max(0, len(agents) - MAX_AGENTS)
         item |= {name: {"S": value} for name, value in texts.items() if value}
-        item |= {name: {"N": str(value)} for name, value in numbers.items()}
-        return item | ({"agents": {"L": [{"S": agent} for agent in agents]}} if agents else {})
+        item |= {
+            name: {"N": str(value)} for name, value in numbers.items() if value or name not in _WHERE_ANY
+        }
+        named = [{"S": agent} for agent in agents[:MAX_AGENTS]]
+        return item | ({"agents": {"L": named}} if named else {})
+
+
+def fits(item: Item | None) -> bool:
+    """Whether DynamoDB takes the item of a session."""
+    return item is None or len(item["seen"]["B"]) <= MAX_SEEN_BYTES
 
 
 def entry_at(place: Place, item: Mapping[str, Any] | None) -> SessionEntry:
@@ -179,7 +200,8 @@ def entry_at(place: Place, item: Mapping[str, Any] | None) -> SessionEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionSummary:
-    """A session as a reader asks for it: the numbers of its item."""
+    """A session as a reader asks for it: the numbers of its item. `incomplete`: it has more objects than an entry
+    holds, and the numbers are of an earlier moment."""
 
     patient: str | None
     reason: str | None
@@ -187,7 +209,10 @@ class SessionSummary:
     bucket: str
     prefix: str
     messages: int
+    snapshots: int = 0
     agents: tuple[str, ...]
+    more_agents: int = 0
+    incomplete: bool = False
     objects: int
     size: int
     first_activity: str
@@ -206,6 +231,9 @@ class SessionSummary:
             bucket=item["bucket"]["S"],
             prefix=item["prefix"]["S"],
             messages=number_in(item, "messages"),
+            snapshots=number_in(item, "snapshots"),
+            more_agents=number_in(item, "more_agents"),
+            incomplete=INCOMPLETE in item,
             agents=tuple(agent["S"] for agent in item.get("agents", {}).get("L", ())),
             objects=number_in(item, "objects"),
             size=number_in(item, "size"),
@@ -237,7 +265,7 @@ def _packed(seen: Mapping[str, Seen]) -> bytes:
     columns.append([one.facts.size if one.facts else None for _, one in rows])
     present = [one.facts for _, one in rows if one.facts]
     columns.append([agents.index(facts.agent) if facts.agent else _NO_AGENT for facts in present])
-    columns.append([facts.is_message + 2 * facts.in_conflict for facts in present])
+    columns.append([sum(flag * getattr(facts, name) for name, flag in _FLAGS.items()) for facts in present])
     text = json.dumps([agents, *columns], ensure_ascii=False, separators=(",", ":"))
     digests = b"".join(bytes.fromhex(source_id) for source_id, _ in rows)
     return len(rows).to_bytes(4, "big") + digests + zlib.compress(text.encode("utf-8", "surrogatepass"), 9)
@@ -257,10 +285,19 @@ def unpacked(data: bytes) -> dict[str, Seen]:
             continue
         step, delay, agent, flag = next(rest)
         modified += step
-        name = None if agent == _NO_AGENT else agents[agent]
-        facts = Facts(size, modified, modified + delay, name, bool(flag & 1), bool(flag & 2))
+        name = None if agent == _NO_AGENT else _short(agents[agent])
+        told = {kind: bool(flag & bit) for kind, bit in _FLAGS.items()}
+        facts = Facts(size, modified, modified + delay, name, **told)
         seen[source_id] = Seen(revision, facts)
     return seen
+
+
+def _short(agent: str) -> str:
+    """An agent's name as an entry has room for it: a long one is cut, and ends in a hash of the whole."""
+    whole = agent.encode("utf-8", "surrogatepass")
+    if len(whole) <= MAX_AGENT_BYTES:
+        return agent
+    return f"{whole[: MAX_AGENT_BYTES - 12].decode('utf-8', 'ignore')}…{digest('agent', agent)[:8]}"
 
 
 def _milliseconds(moment: str) -> int:
