@@ -1,33 +1,66 @@
 """IndexSessions: keep each session's entry in line with the entries of its objects, from the catalog's own stream.
 
-The stream tells of a change at least once, and of one object's changes in their order. A batch is taken as a whole:
-it is retried until it was, and taking it again changes nothing.
+The stream tells of a change at least once, and of one object's changes in their order; to take one again changes
+nothing. What could not be taken at the moment is answered by its place in the stream, which is tried again from there.
+An entry that can't be written at all would stop its shard for all sessions, so it is counted, which raises an alarm,
+and passed over: it says of itself that it is not complete.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from carefile.core.errors import CarefileError
 from carefile.core.records.catalog import Entry
 from carefile.core.records.session_entries import Change, Place, changes_between
 from lambdas.adapters import aws, settings
-from lambdas.adapters.boundary import entry_point, logger
-from lambdas.adapters.catalog import Catalog
+from lambdas.adapters.boundary import entry_point, logger, translated
+from lambdas.adapters.catalog import Catalog, EntryRefused
+from lambdas.adapters.measures import Metric, measure
 
 catalog = Catalog(aws.dynamodb(), settings.named("CATALOG_TABLE"))
+_Changes = Mapping[Place, Sequence[Change]]
 
 
 @entry_point
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """`event`: a batch of the catalog table's stream. Returns {sessions}: how many entries were changed."""
+    """`event`: a batch of the catalog table's stream. Returns {sessions, refused, batchItemFailures}: how many entries
+    were changed, how many can't be written, and where in the stream to go on."""
     changes: defaultdict[Place, list[Change]] = defaultdict(list)
+    first: dict[Place, str] = {}
     for record in event["Records"]:
         for change in changes_between(_image(record, "OldImage"), _image(record, "NewImage")):
             changes[change.place].append(change)
-    changed = sum(catalog.change_session(place, found) for place, found in changes.items())
+            first.setdefault(change.place, record["dynamodb"].get("SequenceNumber", ""))
+    changed, refused, failed = _taken(changes)
+    if failed and (len(failed) == len(changes) or not all(first[place] for place in failed)):
+        raise next(iter(failed.values()))
     logger.info("indexed sessions", records=len(event["Records"]), sessions=len(changes), changed=changed)
-    return {"sessions": changed}
+    if refused:
+        measure({Metric.SESSIONS_REFUSED: refused})
+    again = sorted((first[place] for place in failed), key=int)[:1]
+    return {
+        "sessions": changed,
+        "refused": refused,
+        "batchItemFailures": [{"itemIdentifier": number} for number in again],
+    }
+
+
+def _taken(changes: _Changes) -> tuple[int, int, dict[Place, CarefileError]]:
+    """How many sessions were changed, how many can't be, and why others could not now."""
+    changed = refused = 0
+    failed: dict[Place, CarefileError] = {}
+    for place, found in changes.items():
+        try:
+            changed += catalog.change_session(place, found)
+        except EntryRefused:
+            refused += 1
+        except Exception as error:
+            failed[place] = error if isinstance(error, CarefileError) else translated(error)
+            logger.error("session not indexed", error=type(failed[place]).__name__)
+    return changed, refused, failed
 
 
 def _image(record: dict[str, Any], name: str) -> Entry | None:

@@ -39,6 +39,10 @@ class FolderContended(CarefileError):
     """All names of a destination folder belong to others, or a claim stayed undecided. Retried."""
 
 
+class LedgerFull(CarefileError):
+    """The ledger has no room for one more place of this key. An operator makes room: `carefile places`."""
+
+
 class RejectedAssignment(CarefileError):
     """An assignment that names no patient, or nothing that could be assigned: not there, ambiguous, not filed."""
 

@@ -39,6 +39,7 @@ from infrastructure.settings.config import PROJECT_ROOT, StageConfig
 
 _MAX_EVENT_AGE = Duration.hours(24)
 _RETRY_ATTEMPTS = 185
+_STREAM_RETRIES = 8
 # An object's entry may become, or have been, one of a session's object.
 _IMAGES = ("NewImage", "OldImage")
 
@@ -289,7 +290,9 @@ class SessionFollower(Construct):
             max_batching_window=Duration.seconds(10),
             filters=[{"pattern": json.dumps({"dynamodb": {image: of_a_session}})} for image in _IMAGES],
             bisect_batch_on_error=True,
-            retry_attempts=100,
+            report_batch_item_failures=True,
+            # The shard waits meanwhile. What can never be written is no failure, and all else fails for minutes.
+            retry_attempts=_STREAM_RETRIES,
             on_failure=event_sources.SqsDlq(dead_letters),
         )
 

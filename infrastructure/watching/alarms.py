@@ -89,6 +89,12 @@ def alarms(config: StageConfig, watched: Watched) -> Iterator[AlarmSpec]:
         threshold=SLOW_MINUTES * 60_000,
         periods=3,
     )
+    yield AlarmSpec(
+        id="SessionsRefused",
+        metric=metrics.ours(config.stage, "SessionsRefused", SUM),
+        says="A session has more objects than its catalog entry can hold; its numbers stand still.",
+        section="a-session-is-too-large-for-its-entry",
+    )
     if config.malware_scan:
         yield AlarmSpec(
             id="ThreatFound",

@@ -12,12 +12,16 @@ from botocore.exceptions import ClientError
 
 from carefile.core.errors import StillChanging
 from carefile.core.records.catalog import KEY, Entry, Item
-from carefile.core.records.session_entries import Change, Place, entry_at
+from carefile.core.records.session_entries import INCOMPLETE, Change, Place, entry_at, fits
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _TRIES = 8  # several shards of the stream may hold objects of one session
+
+
+class EntryRefused(Exception):
+    """The entry can't be written as it is, now or later: it is too large, or DynamoDB refuses it."""
 
 
 class Catalog:
@@ -32,17 +36,32 @@ class Catalog:
         )
 
     def change_session(self, place: Place, changes: Sequence[Change]) -> bool:
-        """Merge changes of a session's objects into its item. True when that changed it."""
+        """Merge changes of a session's objects into its item. True when that changed it. EntryRefused when that can't
+        be written: the item then says that it is not complete."""
         for _ in range(_TRIES):
             item = self._get(place.key)
             known = entry_at(place, item)
             entry = known.merged(changes)
             if entry.seen == known.seen:
                 return False
-            if self._replace(place.key, item, entry.to_item()):
+            new = entry.to_item()
+            if not fits(new):
+                self._mark_incomplete(place.key)
+                raise EntryRefused
+            if self._replace(place.key, item, new):
                 return True
         raise StillChanging(
             f"still-changing: the session's entry changed in each of {_TRIES} tries; it is tried again"
+        )
+
+    def _mark_incomplete(self, key: str) -> None:
+        self._conditionally(
+            self._dynamodb.update_item,
+            Key={KEY: {"S": key}},
+            UpdateExpression="SET #incomplete = :yes",
+            ConditionExpression=f"attribute_exists({KEY})",
+            ExpressionAttributeNames={"#incomplete": INCOMPLETE},
+            ExpressionAttributeValues={":yes": {"BOOL": True}},
         )
 
     def _get(self, key: str) -> Item:
@@ -72,7 +91,10 @@ class Catalog:
         try:
             request(TableName=self._table, **arguments)
         except ClientError as error:
-            if error.response.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
+            code = error.response.get("Error", {}).get("Code")
+            if code == "ConditionalCheckFailedException":
                 return False
+            if code == "ValidationException":
+                raise EntryRefused from error
             raise
         return True

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from carefile.core.deciding.scanning import Scan, Verdict
-from carefile.core.errors import AssignmentConflict, StorageThrottled
+from carefile.core.errors import AssignmentConflict, LedgerFull, StorageThrottled
 from carefile.core.filing.layout import Owner
 from carefile.core.filing.tagging import PipelineStatus
 from carefile.core.model import Assignment, Hints, Observation, Source, digest
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _HINTS, _DECIDED = "hints", "decided"
 _CONTENDED = {"S": "contended"}
 _BATCH = 100  # DynamoDB, BatchGetItem: up to 100 items
+# Each round looks at every place that a key ever had, and an item of DynamoDB holds 400 KB.
+MAX_PLACES, MAX_PLACES_BYTES = 100, 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +81,13 @@ class Ledger:
         """Add a destination and take the next revision for this version, in one atomic step.
 
         None when somebody took a revision since `known` was read: what the caller saw of the landing key may be older
-        than what that one saw.
+        than what that one saw. LedgerFull where a key that goes from place to place has had too many.
         """
+        places = known.destinations | {destination}
+        if places != known.destinations and not _may_be_kept(places):
+            raise LedgerFull(
+                "ledger-full: the key was filed in too many places; `carefile places` shows them and makes room"
+            )
         done = self._take_revision(
             observed.source,
             known,
@@ -222,10 +229,19 @@ class Ledger:
                 **more,
             )
         except ClientError as error:
-            if error.response.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
+            refusal = error.response.get("Error", {})
+            if refusal.get("Code") == "ConditionalCheckFailedException":
                 return None
+            if refusal.get("Code") == "ValidationException" and "size" in refusal.get("Message", ""):
+                raise LedgerFull(
+                    "ledger-full: the item of the key has no room left; `carefile places` makes room"
+                ) from None
             raise
         return dict(done["Attributes"])
+
+
+def _may_be_kept(places: frozenset[str]) -> bool:
+    return len(places) <= MAX_PLACES and sum(len(place.encode()) for place in places) <= MAX_PLACES_BYTES
 
 
 def _of(what: str, version: str) -> str:

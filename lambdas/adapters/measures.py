@@ -26,6 +26,7 @@ class Metric(StrEnum):
     UPLOAD_TO_CATALOG = "UploadToCatalog"
     RUNNING_INTAKES = "RunningIntakes"
     OLDEST_UNFILED = "OldestUnfiled"
+    SESSIONS_REFUSED = "SessionsRefused"
 
 
 _BY_KIND = ("disposition", "kind")
@@ -37,6 +38,7 @@ DIMENSIONS: Mapping[Metric, tuple[str, ...]] = {
     Metric.UPLOAD_TO_CATALOG: (),
     Metric.RUNNING_INTAKES: (),
     Metric.OLDEST_UNFILED: (),
+    Metric.SESSIONS_REFUSED: (),
 }
 _UNITS = {Metric.UPLOAD_TO_CATALOG: MetricUnit.Milliseconds, Metric.OLDEST_UNFILED: MetricUnit.Seconds}
 

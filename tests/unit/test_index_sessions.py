@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from carefile.core.errors import StillChanging
+from carefile.core.records import session_entries
 from carefile.core.records.catalog import Entry
 from carefile.core.records.session_entries import Place, SessionSummary
 from lambdas import index_sessions
@@ -144,3 +145,76 @@ def test_a_session_that_others_keep_changing_is_tried_again_later(
 def test_documents_are_nobody_s_session(world: World) -> None:
     world.file("documents/Ana_7/x.txt")
     assert index(Stream(world).records()) == 0
+
+
+def long_names(world: World, count: int) -> None:
+    for number in range(count):
+        agent = f"{number:03}" + "x" * 240
+        world.file(f"{TREE}agents/agent_{agent}/messages/message_0.json", b"{}", name=f"e{number}")
+
+
+def test_long_names_of_agents_fill_no_entry(world: World) -> None:
+    long_names(world, 130)
+    assert index(Stream(world).records()) == 1
+    found = summary(world, ANA)
+    assert found is not None
+    assert (found.objects, len(found.agents), found.more_agents) == (130, 100, 30)
+    assert all(len(agent.encode()) <= 64 for agent in found.agents)
+    assert len(set(found.agents)) == 100
+
+
+def test_an_entry_that_can_t_be_written_is_counted_and_keeps_no_other_waiting(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_session(world)
+    stream = Stream(world)
+    index(stream.records())
+    monkeypatch.setattr(session_entries, "MAX_SEEN_BYTES", 300)
+    for number in range(20):
+        world.file(f"{TREE}agents/agent_guide/messages/message_{number}.json", b"more", name=f"m{number}")
+    world.file("sessions/Ben_8/session_1/session.json", b"{}")
+    result = index_sessions.handler({"Records": stream.records()}, None)
+    assert (result["sessions"], result["refused"], result["batchItemFailures"]) == (1, 1, [])
+    assert summary(world, BEN) is not None
+    found = summary(world, ANA)
+    assert found is not None
+    assert (found.incomplete, found.objects) == (True, 5)
+    assert '"SessionsRefused":[1.0]' in capsys.readouterr().out.replace(" ", "")
+    monkeypatch.setattr(session_entries, "MAX_SEEN_BYTES", 380_000)
+    world.file(f"{TREE}session.json", b"again", name="last")
+    index(stream.records())
+    mended = summary(world, ANA)
+    assert mended is not None
+    assert not mended.incomplete
+
+
+def test_what_dynamodb_refuses_for_good_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index_sessions.catalog, "_get", lambda _: {})
+    monkeypatch.setattr(session_entries, "_packed", lambda _: b"x" * 450_000)
+    monkeypatch.setattr(session_entries, "MAX_SEEN_BYTES", 10**6)
+    write_session(world)
+    result = index_sessions.handler({"Records": Stream(world).records()}, None)
+    assert (result["refused"], result["batchItemFailures"]) == (1, [])
+
+
+def test_a_session_that_can_t_be_indexed_now_is_tried_again_from_its_place_in_the_stream(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_session(world)
+    world.file("sessions/Ben_8/session_1/session.json", b"{}")
+    records = Stream(world).records()
+    for number, record in enumerate(records):
+        record["dynamodb"]["SequenceNumber"] = str(9 + number)
+    mine = [r for r in records if r["dynamodb"]["NewImage"]["prefix"]["S"] == ANA.prefix]
+    real = index_sessions.catalog.change_session
+
+    def contended(place: Place, changes: Any) -> bool:
+        if place == ANA:
+            raise StillChanging("still-changing: it changed")
+        return real(place, changes)
+
+    monkeypatch.setattr(index_sessions.catalog, "change_session", contended)
+    result = index_sessions.handler({"Records": records}, None)
+    lowest = min((r["dynamodb"]["SequenceNumber"] for r in mine), key=int)
+    assert result["batchItemFailures"] == [{"itemIdentifier": lowest}]
+    assert summary(world, BEN) is not None

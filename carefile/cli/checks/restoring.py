@@ -69,10 +69,12 @@ class Restorer:
         for start in range(0, len(changes), _CHANGES):
             records = {"Records": changes[start : start + _CHANGES]}
             done = client.invoke(FunctionName=function, Payload=json.dumps(records).encode())
+            answer = json.loads(done["Payload"].read() or b"{}")
             if done.get("FunctionError"):
-                answer = json.loads(done["Payload"].read() or b"{}")
                 raise Problem(
                     f"IndexSessions failed: {answer.get('errorType')}: {answer.get('errorMessage')}",
                     "mend that, then give the command again: it goes on where it was",
                 )
+            if answer.get("refused"):
+                return "the session is too large for an entry"
         return "session put in line"

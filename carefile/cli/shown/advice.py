@@ -76,6 +76,12 @@ ADVICE = (
         Then.REDRIVE,
     ),
     Advice(
+        "LedgerFull",
+        "The key was filed in a hundred places, one after the other; the ledger holds no more of them.",
+        "`carefile places KEY` shows them, and makes room by taking out those that hold nothing any more.",
+        Then.REDRIVE,
+    ),
+    Advice(
         "FolderContended",
         "Every name that the destination folder may have belongs to another source.",
         "Look at the _manifest.json of the folders for their owners; something else may have written there.",
