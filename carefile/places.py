@@ -1,35 +1,117 @@
-"""Where a patient's sessions are, for whoever reads them: an assistant, a script."""
+"""Where a patient's sessions are, and by which id each loads, for whoever reads them: an assistant, a script."""
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from carefile.core.filing.layout import Layout
-from carefile.core.filing.names import encode_name
+from carefile.core.filing.layout import Layout, manifest_key, with_session_prefix
 from carefile.core.model import Patient
+
+if TYPE_CHECKING:
+    from carefile.cli.aws.connection import Connection
+
+Answer = dict[str, dict[str, Any]]
 
 
 def where(
-    patient_id: str | None, session_id: str | None = None, *, prefix: str = "processed/"
-) -> dict[str, dict[str, Any]]:
+    patient_id: str | None,
+    session_id: str | None = None,
+    *,
+    prefix: str = "processed/",
+    deployed: Connection | None = None,
+) -> Answer:
     """The place of a patient's sessions (of nobody known: None), in the form of the catalog event.
 
-    `prefix` is where the deployment's layout begins. Asks nobody: `session_info.session_id` is the folder that the
-    session has unless another source tree of the same id took it first; `carefile where` looks that up.
+    With a session, `session_info.load_by` says for each of the SDK's session managers under which prefix and by which
+    id it loads. Without `deployed` nobody is asked, and the answer is where the session is as long as no other source
+    tree of the same id took that folder first. With `deployed` (a `carefile.cli.aws.connection.connect()`) the catalog is
+    asked; a Problem where several sessions of different origin have the id.
     """
-    layout, patient = Layout(prefix), Patient(patient_id)
-    info: dict[str, Any] = {"structure_pattern": layout.structure_pattern}
-    if session_id is not None:
-        info = {"session_id": session_folder_name(session_id)} | info
+    if deployed is not None and session_id is not None:
+        from carefile.cli.problem import Problem
+
+        found = list(sessions_named(deployed, patient_id, session_id))
+        if len(found) > 1:
+            raise Problem(
+                f"{len(found)} sessions of different origin have that id",
+                "`carefile where --session` shows them",
+            )
+        if found:
+            return found[0].answer
+    layout = deployed.layout if deployed is not None else Layout(prefix)
+    answer = _of_patient(layout, patient_id)
+    if session_id is None:
+        return answer
+    name = with_session_prefix(session_id)
+    folder = f"{layout.session_stem(Patient(patient_id), session_id)}/"
+    return _Session(answer, folder, name.removeprefix("session_")).answer
+
+
+def sessions_named(deployed: Connection, patient_id: str | None, session_id: str) -> Iterator[_Session]:
+    """The sessions of this id that a patient has (nobody known: None), by the catalog; the plain folder first.
+
+    What begins with `session_` may be the id as the layout has it, or a manager's own.
+    """
+    from carefile.cli.aws.entries import Entries
+
+    layout, patient = deployed.layout, Patient(patient_id)
+    names = list(dict.fromkeys((with_session_prefix(session_id), f"session_{session_id}")))
+    stems = [stem for name in names for stem in layout.session_stems(patient, name)]
+    prefixes = sorted(
+        (
+            found.prefix
+            for found in Entries(deployed).sessions_of(patient_id)
+            if any(found.prefix.startswith(stem) for stem in stems)
+        ),
+        key=lambda prefix: (len(prefix), prefix),
+    )
+    for prefix in prefixes:
+        if (name := _session_in(deployed, prefix)) in names:
+            yield _Session(_of_patient(layout, patient_id), prefix, name.removeprefix("session_"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """A session's folder, and the id that its writer gave it."""
+
+    of_patient: Answer
+    folder: str
+    id: str
+
+    @property
+    def answer(self) -> Answer:
+        sessions = self.of_patient["patient_context"]["session_prefix"]
+        name = self.folder.removeprefix(sessions).rstrip("/")
+        info = {
+            "session_id": name,
+            "load_by": {
+                "S3SessionManager": {"prefix": sessions, "session_id": name.removeprefix("session_")},
+                "SnapshotSessionManager": {"prefix": self.folder, "session_id": self.id},
+            },
+        }
+        return {**self.of_patient, "session_info": info | self.of_patient["session_info"]}
+
+
+def _of_patient(layout: Layout, patient_id: str | None) -> Answer:
     return {
         "patient_context": {
-            "session_prefix": layout.session_prefix(patient),
+            "session_prefix": layout.session_prefix(Patient(patient_id)),
             "consistent_with_documents": True,
         },
-        "session_info": info,
+        "session_info": {"structure_pattern": layout.structure_pattern},
     }
 
 
-def session_folder_name(session_id: str) -> str:
-    """The last segment of a session's folder, as long as no other tree holds that name."""
-    return encode_name(session_id if session_id.startswith("session_") else f"session_{session_id}")
+def _session_in(deployed: Connection, folder: str) -> str:
+    """The session that a folder was claimed for, with its id as it was written."""
+    client = deployed.client("s3")
+    try:
+        found = json.loads(
+            client.get_object(Bucket=deployed.processed, Key=manifest_key(folder))["Body"].read()
+        )
+    except (client.exceptions.NoSuchKey, ValueError):
+        return ""
+    return str(found.get("session_id", "")) if isinstance(found, dict) else ""

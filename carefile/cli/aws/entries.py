@@ -52,9 +52,14 @@ class Entries:
             ScanIndexForward=False,
         )
         for page in pages:
+            # The index does not hold how many snapshots a session without messages has.
+            whole = self.items([item[KEY]["S"] for item in page["Items"] if _has_no_message(item)])
             for item in page["Items"]:
+                key = item[KEY]["S"]
                 found = (
-                    SessionSummary.of_item(item) if is_session_key(item[KEY]["S"]) else Entry.of_item(item)
+                    SessionSummary.of_item(whole.get(key, item))
+                    if is_session_key(key)
+                    else Entry.of_item(item)
                 )
                 if found:
                     yield found
@@ -88,6 +93,10 @@ class Entries:
         found = self._client.get_item(TableName=self._table, Key={KEY: {"S": key}}, ConsistentRead=True)
         item: dict[str, Any] | None = found.get("Item")
         return item
+
+
+def _has_no_message(item: Item) -> bool:
+    return is_session_key(item[KEY]["S"]) and item.get("messages", {}).get("N") == "0"
 
 
 def record_of(found: Entry | SessionSummary) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from carefile.cli.aws.entries import Entries, Entry, SessionSummary, record_of
 from carefile.cli.aws.executions import ENDED_BADLY, Executions
 from carefile.cli.exits import Exit
 from carefile.cli.problem import Problem
+from carefile.cli.shown.session import in_words
 from carefile.cli.shown.view import Column, View, clock, sized
 from carefile.cli.times import since as moment
 from carefile.core.model import Source
@@ -131,13 +132,7 @@ def _filed(record: Any) -> str:
 
 
 def _named(record: Any) -> str:
-    return str(record["key"] if "key" in record else f"{record['session_id']}  {_in_words(record)}")
-
-
-def _in_words(record: Any) -> str:
-    parts = [f"{record['messages']} messages" if record["messages"] != 1 else "1 message"]
-    parts += [f"by {', '.join(record['agents'])}"] if record["agents"] else []
-    return " ".join(parts)
+    return str(record["key"] if "key" in record else f"{record['session_id']}  {in_words(record)}")
 
 
 def _at(name: str, heading: str) -> Column:
@@ -155,7 +150,7 @@ _OF_NOBODY = (*_OF_PATIENT[:2], Column("Because", lambda r: r["reason"], width=1
 _OF_SESSIONS = (
     _at("last_activity", "Last activity"),
     _at("first_activity", "First activity"),
-    Column("Messages", lambda r: r["messages"], right=True, width=8),
+    Column("Messages", lambda r: r["messages"] or (r["snapshots"] and "snapshot") or 0, right=True, width=8),
     Column("Objects", lambda r: r["objects"], right=True, width=7),
     _SIZE,
     Column("Session", lambda r: r["session_id"]),

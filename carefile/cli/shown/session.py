@@ -28,6 +28,17 @@ def show_session(view: View, entries: Entries, place: Place) -> Exit:
     return Exit.DONE
 
 
+def in_words(record: dict[str, Any]) -> str:
+    """Messages or snapshots, and whose."""
+    counted = [(record["messages"], "message"), (record["snapshots"], "snapshot")]
+    shown = [f"{count} {what}{'' if count == 1 else 's'}" for count, what in counted if count] or [
+        "0 messages"
+    ]
+    agents = ", ".join(record["agents"])
+    more = f" and {record['more_agents']} more" if record["more_agents"] else ""
+    return ", ".join(shown) + (f" by {agents}{more}" if agents else "")
+
+
 def _told(entry: Entry) -> dict[str, Any]:
     record = record_of(entry)
     return {name: record[name] for name in ("key", "filed_key", "size", "modified", "revision", "execution")}
@@ -39,8 +50,9 @@ def _print(out: Console, session: SessionSummary, objects: list[Entry]) -> None:
     out.print(f"[bold]{plain(session.session_id)}[/bold] of {whose}{reason}", soft_wrap=True)
     out.print(f"s3://{plain(session.bucket)}/{plain(session.prefix)}", soft_wrap=True, style="dim")
     begun, last = (datetime.fromisoformat(at) for at in (session.first_activity, session.last_activity))
-    agents = f" by {plain(', '.join(session.agents))}" if session.agents else ""
-    out.print(f"{session.messages} messages{agents}, {session.objects} objects, {sized(session.size)}")
+    out.print(f"{plain(in_words(record_of(session)))}, {session.objects} objects, {sized(session.size)}")
+    if session.incomplete:
+        out.print("It has more objects than an entry holds; these numbers are of an earlier moment.")
     out.print(f"from {clock(begun)} to {clock(last)}")
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("Object", "Written", "Size", "Execution"):
