@@ -89,7 +89,8 @@ class _Session:
             "session_id": name,
             "load_by": {
                 "S3SessionManager": {"prefix": sessions, "session_id": name.removeprefix("session_")},
-                "SnapshotSessionManager": {"prefix": self.folder, "session_id": self.id},
+                # The SDK's S3Storage makes two slashes of a prefix that ends in one.
+                "SnapshotSessionManager": {"prefix": self.folder.rstrip("/"), "session_id": self.id},
             },
         }
         return {**self.of_patient, "session_info": info | self.of_patient["session_info"]}

@@ -1,18 +1,19 @@
 """An assistant that keeps its conversation in the landing bucket, and a reader that loads it from where it was filed.
 
-    python examples/assistant.py talk --session visit-1 [--patient Juan_Perez_123]
-    python examples/assistant.py read --session visit-1 [--patient Juan_Perez_123]
+    python examples/assistant.py talk --session visit-1 [--patient Juan_Perez_123] [--snapshots]
+    python examples/assistant.py read --session visit-1 [--patient Juan_Perez_123] [--snapshots]
 
 Built on the Strands Agents SDK. `talk` lets the SDK's own S3SessionManager write the session to `sessions/…` of the
 landing bucket, as an assistant in production would, and Carefile files each object as it arrives. `read`, another
-process, restores the agent from the processed layout, through an S3SessionManager whose prefix is the one that
-`carefile.where` names. The model is a script: it needs no network and no account. Works on the embedded AWS
-(`make up`), or on AWS by the usual credentials.
+process, restores the agent from the processed layout, through the same manager with the prefix and the id that
+`carefile.where` names. With `--snapshots` that is a SnapshotSessionManager, at both ends. The model is a script: it
+needs no network and no account. Works on the embedded AWS (`make up`), or on AWS by the usual credentials.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
@@ -20,7 +21,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 from strands import Agent
 from strands.models import Model
+from strands.session import SnapshotSessionManager
 from strands.session.s3_session_manager import S3SessionManager
+from strands.session.session_manager import SessionManager
+from strands.storage import S3Storage
 
 import carefile
 from carefile.cli.aws.connection import Connection, connect
@@ -60,41 +64,54 @@ class Script(Model):
         yield {"messageStop": {"stopReason": "end_turn"}}
 
 
-def assistant(deployed: Connection, session: str, bucket: str, prefix: str) -> Agent:
+def assistant(deployed: Connection, session: str, bucket: str, prefix: str, *, snapshots: bool) -> Agent:
     """The agent with its conversation so far, kept under a prefix of a bucket."""
-    kept = S3SessionManager(
-        session,
-        bucket,
-        prefix,
-        deployed.session,
-        endpoint_url=deployed.endpoint,
-        region_name=deployed.session.region_name,
-    )
+    kept: SessionManager
+    if snapshots:
+        kept = SnapshotSessionManager(session, storage=store(deployed, bucket, prefix))
+    else:
+        kept = S3SessionManager(
+            session,
+            bucket,
+            prefix,
+            deployed.session,
+            endpoint_url=deployed.endpoint,
+            region_name=deployed.session.region_name,
+        )
     return Agent(Script(), agent_id=AGENT, session_manager=kept, callback_handler=None)
 
 
-def talk(deployed: Connection, session: str, patient: str | None) -> Agent:
+def store(deployed: Connection, bucket: str, prefix: str) -> S3Storage:
+    if deployed.endpoint:
+        os.environ["AWS_ENDPOINT_URL"] = deployed.endpoint  # S3Storage takes it from nowhere else
+    return S3Storage(bucket, prefix=prefix, boto_session=deployed.session)
+
+
+def talk(deployed: Connection, session: str, patient: str | None, *, snapshots: bool) -> Agent:
     prefix = f"sessions/{patient}" if patient else "sessions"
-    agent = assistant(deployed, session, deployed.landing, prefix)
+    agent = assistant(deployed, session, deployed.landing, prefix, snapshots=snapshots)
     agent.state.set("topic", "knee")
     for words in SAID:
         agent(words)
     return agent
 
 
-def read(deployed: Connection, session: str, patient: str | None) -> Agent:
-    prefix = carefile.where(patient, prefix=deployed.layout.prefix)["patient_context"]["session_prefix"]
+def read(deployed: Connection, session: str, patient: str | None, *, snapshots: bool) -> Agent:
+    found = carefile.where(patient, session, prefix=deployed.layout.prefix)["session_info"]["load_by"]
+    at = found["SnapshotSessionManager" if snapshots else "S3SessionManager"]
+    prefix, id = at["prefix"].rstrip("/"), at["session_id"]
+    needed = (f"session_{id}/session.json", f"session_{id}/agents/agent_{AGENT}/agent.json")
+    if snapshots:
+        needed = (f"session/{id}/scopes/agent/{AGENT}/snapshots/snapshot_latest.json",)
     # A session manager would begin a session that is not there, and nobody but Carefile writes to the layout.
     try:
-        for name in ("session.json", f"agents/agent_{AGENT}/agent.json"):
-            deployed.client("s3").head_object(
-                Bucket=deployed.processed, Key=f"{prefix}session_{session}/{name}"
-            )
+        for name in needed:
+            deployed.client("s3").head_object(Bucket=deployed.processed, Key=f"{prefix}/{name}")
     except ClientError:
         raise Problem(
             f"no session {session} is filed under {prefix}", "`carefile catalog` shows what is"
         ) from None
-    return assistant(deployed, session, deployed.processed, prefix)
+    return assistant(deployed, id, deployed.processed, prefix, snapshots=snapshots)
 
 
 def lines(agent: Agent) -> Iterable[str]:
@@ -111,9 +128,11 @@ def main() -> int:
     )
     parser.add_argument("--session", required=True, help="the session's id")
     parser.add_argument("--patient", help="whose it is; nobody known without")
+    parser.add_argument("--snapshots", action="store_true", help="keep snapshots instead of messages")
     asked = parser.parse_args()
+    hold = talk if asked.what == "talk" else read
     try:
-        agent = (talk if asked.what == "talk" else read)(connect(), asked.session, asked.patient)
+        agent = hold(connect(), asked.session, asked.patient, snapshots=asked.snapshots)
     except Problem as problem:
         print(f"{problem.what}; {problem.to_do}", file=sys.stderr)
         return 2

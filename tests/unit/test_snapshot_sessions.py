@@ -43,6 +43,8 @@ def write(world: World, prefix: str, session: str, tree: tuple[str, ...] = TREE)
         ("sessions/Ana_7/", "Ana_7"),
         ("sessions/Ana_7/session_store/", "Ana_7"),
         ("medical-notes/patients/Ana_7/", "Ana_7"),
+        ("production//", None),
+        ("sessions/Ana_7//", "Ana_7"),
     ],
 )
 def test_each_session_has_a_folder_of_its_own_under_whatever_prefix(

@@ -60,7 +60,7 @@ def test_a_session_of_snapshots_loads_by_its_own_id_also_where_its_folder_has_a_
         found = [one.answer["session_info"]["load_by"] for one in sessions_named(connection, None, asked)]
         loads = [one["SnapshotSessionManager"] for one in found]
         assert {it["session_id"] for it in loads} == {"session_5"}
-        assert [world.body(f"{it['prefix']}session/{it['session_id']}/{path}") for it in loads] == [
+        assert [world.body(f"{it['prefix']}/session/{it['session_id']}/{path}") for it in loads] == [
             b"a",
             b"b",
         ]
