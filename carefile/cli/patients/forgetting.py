@@ -22,6 +22,7 @@ from botocore.exceptions import ClientError
 
 from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.entries import Entries
+from carefile.cli.aws.ledger_places import LedgerPlaces
 from carefile.cli.aws.objects import head
 from carefile.cli.aws.versions import Version, Versions
 from carefile.cli.patients.traces import FORGOTTEN, Trace, Traces, subject_of
@@ -66,7 +67,7 @@ class Forgetter:
         self._versions, self._entries = Versions(connection), Entries(connection)
         self._patient = patient
         self._rest, self._bypass = rest, bypass
-        self._ledger = connection.output("LedgerTableName")
+        self._ledger, self._places = connection.output("LedgerTableName"), LedgerPlaces(connection)
         self._s3, self._dynamodb = connection.client("s3"), connection.client("dynamodb")
         self._locks = {
             bucket: self._has_lock(bucket) for bucket in {*connection.accepted_buckets, connection.processed}
@@ -278,15 +279,19 @@ class Forgetter:
         table, source_id = self._ledger, trace.source.source_id
         keys = [f"{source_id}#{digest('version', one.version_id)}" for one in versions]
         deleted = sum(self._delete_item(table, key) for key in keys)
-        return deleted if trace.theirs else deleted + self._delete_item(table, source_id)
+        if trace.theirs:
+            return deleted
+        # The source's own item last: it leads to those with the places that were taken out of it.
+        items = [*self._places.keys(trace.source)]
+        return deleted + sum(self._delete_item(table, key) for key in reversed(items))
 
     def _take_out_of_ledger(self, trace: Trace) -> None:
         """Of a source that is not the patient's alone: the places under the patient's name."""
-        if trace.places:
+        for key in self._places.keys(trace.source) if trace.places else ():
             self._conditionally(
                 self._dynamodb.update_item,
                 TableName=self._ledger,
-                Key={KEY: {"S": trace.source.source_id}},
+                Key={KEY: {"S": key}},
                 UpdateExpression="DELETE destinations :places",
                 ConditionExpression="attribute_exists(destinations)",
                 ExpressionAttributeValues={":places": {"SS": sorted(trace.places)}},

@@ -19,10 +19,13 @@ from typing import Any
 
 from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.entries import Entries, Entry, SessionSummary
+from carefile.cli.aws.ledger_places import LedgerPlaces
 from carefile.cli.aws.objects import head, landing_object
 from carefile.cli.aws.versions import Version, Versions, patient_in
 from carefile.cli.patients.inplace import InPlace, Whose
 from carefile.cli.problem import Problem
+from carefile.core.deciding.agent_sessions import prefixes_of
+from carefile.core.deciding.classification import session_tree
 from carefile.core.deciding.rules import RuleTable
 from carefile.core.filing.layout import MANIFEST, Owner, manifest_key
 from carefile.core.model import Patient, Source, Stamp, digest
@@ -76,6 +79,7 @@ class Finder:
     def __init__(self, connection: Connection, patient: str, rules: RuleTable) -> None:
         self._connection = connection
         self._patient, self._rules = patient, rules
+        self._ledger_places = LedgerPlaces(connection)
         self._versions = Versions(connection)
         self._entries = Entries(connection)
         self._inplace = InPlace(connection, patient, rules)
@@ -246,10 +250,7 @@ class Finder:
     def _of_the_trees(self) -> None:
         """What was uploaded to the sessions' trees and never filed. A tree that was assigned away is not theirs."""
         for folder, tree in list(self._found.trees.items()):
-            below = {one.key for one in self._versions.below(tree.bucket, tree.path)}
-            sources = [
-                Source(tree.bucket, key) for key in below if tree.path.endswith("/") or key == tree.path
-            ]
+            sources = [Source(tree.bucket, key) for key in self._below(tree)]
             entries = self._entries.get_many([source.source_id for source in sources])
             if any(entry.patient not in (None, self._patient) for entry in entries.values()):
                 del self._found.trees[folder]
@@ -261,6 +262,16 @@ class Finder:
                     self._leave(source, "is part of the patient's session, and is filed as nobody's")
                 else:
                     self._trace(source).mine = True
+
+    def _below(self, tree: Owner) -> set[str]:
+        """The landing keys of a session's tree."""
+        found = {one.key for one in self._versions.below(tree.bucket, tree.path)}
+        if not tree.path.endswith("/"):
+            return found & {tree.path}
+        for prefix in set(prefixes_of(tree.path)) - {tree.path}:
+            keys = {one.key for one in self._versions.below(tree.bucket, prefix)}
+            found |= {key for key in keys if session_tree(key, self._rules) == tree.path}
+        return found
 
     def _included(self, sources: Iterable[Source]) -> None:
         for source in sources:
@@ -284,18 +295,13 @@ class Finder:
     def _other_places(self) -> None:
         """By the ledger, where else the patient's sources were filed. What another known patient had there stays."""
         for trace in self._found.mine:
-            for place in self._destinations(trace.source) - trace.places:
+            for place in self._ledger_places.ever(trace.source) - trace.places:
                 folder = self._connection.layout.session_folder_of(place) or place
                 whose = {patient_in(one) for one in self._versions.manifests(folder)} - {None, self._patient}
                 (trace.theirs if whose else trace.places).add(place)
             for place in trace.theirs:
                 stamps = [self._versions.stamp(one) for one in self._versions.at(place) if not one.is_marker]
                 trace.kept |= {stamp.version for stamp in stamps if stamp}
-
-    def _destinations(self, source: Source) -> set[str]:
-        table, key = self._connection.output("LedgerTableName"), {"source_id": {"S": source.source_id}}
-        found = self._connection.client("dynamodb").get_item(TableName=table, Key=key, ConsistentRead=True)
-        return set(found.get("Item", {}).get("destinations", {}).get("SS", ()))
 
     # What a person has to decide
 
