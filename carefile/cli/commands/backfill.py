@@ -150,6 +150,11 @@ def _foreseen(connection: Connection, view: View, where: Place, found: Iterator[
     view.stream(_FORECASTS, forecasts(), below=_below, nothing="There is nothing.")
     view.note(f"[bold]Nothing was written.[/bold] {would.total()} objects, {sized(size)}: {_counted(would)}.")
     view.note(f"Kinds: {_counted(kinds)}. Patients: {_counted(patients)}.")
+    if would[Would.MOVE]:
+        view.note(
+            f"[bold]{would[Would.MOVE]} are filed elsewhere than the rules say now:[/bold] taken in, they move there. "
+            "What is not uploaded again, taken in or assigned stays."
+        )
     if collisions:
         view.note(f"{collisions} objects meet a folder of another source, so theirs gets a suffix.")
     if kinds["document"] and patients["no-evidence"]:
@@ -165,6 +170,8 @@ def _counted(counts: Counter[str]) -> str:
 def _below(record: Any) -> str | None:
     if record["why"]:
         return str(record["why"])
+    if record["was"]:
+        return f"{record['was']['folder']} → {record['folder']}"
     return f"{record['folder']}{' (a suffix: another source has the name)' if record['collides'] else ''}"
 
 

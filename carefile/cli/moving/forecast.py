@@ -1,7 +1,8 @@
 """What an intake would do to objects that are there: classified by the pipeline's own rules, nothing is written.
 
 One HEAD an object, and one for each folder that would be new. A document's content is not read, so a patient that only
-the content names is not foreseen. In constant memory but for two numbers a folder.
+the content names is not foreseen. What is filed elsewhere than the rules say now, as after an upgrade, would move; what
+somebody decided about stays. In constant memory but for two numbers a folder.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from botocore.exceptions import ClientError
 from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.entries import Entries, Entry
 from carefile.cli.aws.listing import Item
+from carefile.cli.filed import Filed
 from carefile.core.deciding.classification import classify
 from carefile.core.deciding.metadata import require_text
 from carefile.core.deciding.rules import RuleTable
@@ -33,18 +35,21 @@ _BATCH = 480
 
 class Would(StrEnum):
     """`file`: into the folder shown. `stay`: this version is filed already. `again`: an older version of it is filed.
-    `fail`: it can't be taken in. `pass over`: a folder marker, the layout itself, or a leftover of a tool."""
+    `move`: it is filed, and would go to another patient or folder by the rules of now. `fail`: it can't be taken in.
+    `pass over`: a folder marker, the layout itself, or a leftover of a tool."""
 
     FILE = "file"
     STAY = "stay"
     AGAIN = "again"
+    MOVE = "move"
     FAIL = "fail"
     SKIP = "pass over"
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """`collides`: another source has the folder's plain name, or would get it first, so this one gets a suffix."""
+    """`collides`: another source has the folder's plain name, or would get it first, so this one gets a suffix. `was`:
+    whose it is, and where, before it would move."""
 
     key: str
     size: int
@@ -55,6 +60,7 @@ class Forecast:
     folder: str | None = None
     collides: bool = False
     why: str | None = None
+    was: dict[str, str | None] | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -67,6 +73,7 @@ class Forecast:
             "folder": self.folder,
             "collides": self.collides,
             "why": self.why,
+            "was": self.was,
         }
 
 
@@ -76,6 +83,7 @@ class Forecaster:
         self._layout, self._processed = connection.layout, connection.processed
         self._s3, self._entries = connection.client("s3"), Entries(connection)
         self._owners: dict[int, int] = {}
+        self._filed = Filed(connection)
 
     def of(self, items: Iterable[Item]) -> Iterator[Forecast]:
         """One forecast an item, in the same order."""
@@ -125,10 +133,15 @@ class Forecaster:
         if entry:
             same = entry.landing_version == version if version not in (None, "null") else True
             would = Would.STAY if same else Would.AGAIN
-            return self._told(item, found, would, entry.prefix, entry.patient, entry.reason, collides=False)
+            if self._filed.stays(found, self._source(item), entry):
+                return self._told(
+                    item, found, would, entry.prefix, entry.patient, entry.reason, collides=False
+                )
         folder, collides = self._folder(found, self._source(item))
         reason = found.patient.reason.value if found.patient.reason else None
-        return self._told(item, found, Would.FILE, folder, found.patient.id, reason, collides=collides)
+        would = Would.MOVE if entry else Would.FILE
+        told = self._told(item, found, would, folder, found.patient.id, reason, collides=collides)
+        return replace(told, was={"patient": entry.patient, "folder": entry.prefix}) if entry else told
 
     def _told(
         self,
@@ -146,6 +159,11 @@ class Forecaster:
     def _folder(self, found: Classification, source: Source) -> tuple[str, bool]:
         """The first folder that no other source has or would get before, and whether it is not the plain one."""
         owner, folder = hash(owner_of(found, source).owner_id), ""
+        for number, folder in enumerate(self._layout.earlier_folders(found, source)):
+            if (claimed := self._claimed_by(folder)) is None:
+                break
+            if hash(claimed) == owner:
+                return folder, number > 0
         for number, folder in enumerate(self._layout.folders(found, source)):
             if hash(folder) not in self._owners:
                 claimed = self._claimed_by(folder)
