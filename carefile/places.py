@@ -27,8 +27,8 @@ def where(
 
     With a session, `session_info.load_by` says for each of the SDK's session managers under which prefix and by which
     id it loads. Without `deployed` nobody is asked, and the answer is where the session is as long as no other source
-    tree of the same id took that folder first. With `deployed` (a `carefile.cli.aws.connection.connect()`) the catalog is
-    asked; a Problem where several sessions of different origin have the id.
+    tree of the same id took that folder first. With `deployed` (a `carefile.cli.aws.connection.connect()`) the catalog
+    is asked; a Problem where several sessions of different origin have the id.
     """
     if deployed is not None and session_id is not None:
         from carefile.cli.problem import Problem

@@ -19,8 +19,8 @@ from botocore.exceptions import ClientError
 
 from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.entries import Entries, Entry
+from carefile.cli.aws.filed import Filed
 from carefile.cli.aws.listing import Item
-from carefile.cli.filed import Filed
 from carefile.core.deciding.classification import classify
 from carefile.core.deciding.metadata import require_text
 from carefile.core.deciding.rules import RuleTable

@@ -1,7 +1,7 @@
 """What a command prints. Results go to stdout, everything about the work itself to stderr.
 
 With `--json` a table is one JSON object a line (so that the longest can be streamed), a single thing one indented
-object. Nothing that a terminal would act on reaches it, whoever wrote it: it is shown as a mark (carefile/cli/shown/marks.py).
+object. Nothing that a terminal would act on reaches it, whoever wrote it: it is shown as a mark (`marks.py`).
 """
 
 from __future__ import annotations

@@ -2,9 +2,10 @@
 
 Invariants: a session's assignment decides, or a hint; where these two name different patients, or without them any
 two sources do, or two records of the content, the patient is unknown (`conflict`), never a choice between them; only a
-patient from whom the assignment took the session is overruled; a placeholder is no evidence, nor a
-damaged number outside of a hint; content that was only partly looked at, or that holds a record of nobody, may contradict but never decides alone; a source that the rule does
-not trust to decide makes an object unknown at most, and never somebody's; all evidence is kept, used or not.
+patient from whom the assignment took the session is overruled; a placeholder is no evidence, nor a damaged number
+outside of a hint; content that was only partly looked at, or that holds a record of nobody, may contradict but never
+decides alone; a source that the rule does not trust to decide makes an object unknown at most, and never somebody's;
+all evidence is kept, used or not.
 """
 
 from __future__ import annotations

@@ -175,8 +175,8 @@ class Layout:
         )
 
     def earlier_folders(self, classification: Classification, source: Source) -> Iterator[str]:
-        """The folders that what was classified may not claim, and keeps where it owns one already: the plain one if it is
-        not trusted, and those of an earlier spelling."""
+        """The folders that what was classified may not claim, and keeps where it owns one: the plain one, if it is not
+        trusted, and those of an earlier spelling."""
         if session := classification.session:
             if not classification.may_have_plain_name:
                 yield self.plain_folder(classification, source)
