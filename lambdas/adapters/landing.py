@@ -11,13 +11,12 @@ from botocore.exceptions import ClientError
 
 from carefile.core.errors import RejectedObject
 from carefile.core.filing.tagging import Tags
+from carefile.core.messages.head import observed
 from carefile.core.model import Deleted, Observation, Source
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-# What a copy that replaces the metadata must say again, by its name in the API.
-_HEADERS = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage")
 _REFUSED = frozenset({"400", "BadRequest"})  # HEAD tells no reason
 _MOST_VERSIONS = 1000  # of a page, S3's own limit
 _GONE = frozenset({"404", "405", "NoSuchKey", "NoSuchVersion", "MethodNotAllowed", "NotFound"})
@@ -63,20 +62,7 @@ class Landing:
                     "only its uploader holds (SSE-C); upload it without such a key"
                 ) from None
             raise
-        etag, modified = found["ETag"].strip('"'), found["LastModified"].strftime("%Y-%m-%dT%H:%M:%SZ")
-        version_id = found.get("VersionId", "null")
-        real_version = None if version_id == "null" else version_id
-        return Observation(
-            source=source,
-            version=real_version or f"{etag}@{modified}",
-            version_id=real_version,
-            etag=etag,
-            size=found["ContentLength"],
-            content_type=found.get("ContentType", "binary/octet-stream"),
-            last_modified=modified,
-            metadata=tuple(sorted(found.get("Metadata", {}).items())),
-            headers=tuple((name, str(found[name])) for name in _HEADERS if found.get(name)),  # type: ignore[literal-required]
-        )
+        return observed(source, found)
 
     def read(self, observed: Observation, limit: int) -> bytes | None:
         """At most the first `limit` bytes of this version; None when it is gone."""

@@ -1,20 +1,13 @@
 """The ledger: one DynamoDB item a landing key, with every destination ever used for it. Only ever added to.
 
-Item: `source_id` (key), `destinations` (string set), `revision` (number, rises with every round that writes),
-`version` and `version_id` of the round that took that revision, and for each version that somebody decided about,
-named by a digest, `hints#…` and `decided#…`: a decision that arrives late says nothing about any other version.
-A session that was assigned to a patient has an item of its own, under the id of its source tree, with `assigned` (the
-patient), `assigned_at` and `replaced` (string set, patients it was taken from). It holds for every object of the tree.
-A version whose status tag was written by others than the Tag state has an item of its own, `<source_id>#<digest>`, with
-the `status` that the Tag state wrote since. The same item holds the `verdict` of malware protection, with the moment it
-was `scanned`, where a stage waits for that.
+`carefile/core/records/ledger.py` says what the items hold. A conditional update for each step that must not be lost.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -23,36 +16,23 @@ from carefile.core.deciding.scanning import Scan, Verdict
 from carefile.core.errors import AssignmentConflict, LedgerFull, StorageThrottled
 from carefile.core.filing.layout import Owner
 from carefile.core.filing.tagging import PipelineStatus
-from carefile.core.model import Assignment, Hints, Observation, Source, digest
+from carefile.core.model import Hints, Observation, Source
+from carefile.core.records.ledger import (
+    KEY,
+    LedgerEntry,
+    assignment_in,
+    decided_name,
+    entry_in,
+    hints_name,
+    may_be_kept,
+    version_key,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_HINTS, _DECIDED = "hints", "decided"
 _CONTENDED = {"S": "contended"}
 _BATCH = 100  # DynamoDB, BatchGetItem: up to 100 items
-# Each round looks at every place that a key ever had, and an item of DynamoDB holds 400 KB.
-MAX_PLACES, MAX_PLACES_BYTES = 100, 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerEntry:
-    """What is known of a source. A source never heard of has revision 0."""
-
-    destinations: frozenset[str] = frozenset()
-    revision: int = 0
-    version: str | None = None
-    version_id: str | None = None
-    hints: Mapping[str, Hints] = field(default_factory=dict)
-    assignment: Assignment | None = None
-
-    def hints_for(self, version: str) -> Hints | None:
-        """The decision somebody took about this very version. It says nothing about others."""
-        return self.hints.get(_of(_HINTS, version))
-
-    def decision_about(self, version: str) -> tuple[Hints | None, Assignment | None]:
-        """All that was decided about this version: about it alone, and about the session that it is part of."""
-        return self.hints_for(version), self.assignment
 
 
 class Ledger:
@@ -63,10 +43,10 @@ class Ledger:
     def read(self, source: Source, session: Owner | None = None) -> LedgerEntry:
         """Strongly consistent. With the session that the source is part of, also what that was assigned to."""
         if session is None:
-            return _entry(self._get(source.source_id))
+            return entry_in(self._get(source.source_id))
         items = self._get_all(source.source_id, session.owner_id)
-        assignment = _assignment(items.get(session.owner_id, {}))
-        return replace(_entry(items.get(source.source_id, {})), assignment=assignment)
+        assignment = assignment_in(items.get(session.owner_id, {}))
+        return replace(entry_in(items.get(source.source_id, {})), assignment=assignment)
 
     def destinations(self, sources: Sequence[Source]) -> Iterator[tuple[Source, frozenset[str]]]:
         """Every destination that each of these sources, of which something was filed, ever had."""
@@ -74,7 +54,7 @@ class Ledger:
             batch = sources[start : start + _BATCH]
             items = self._get_all(*(source.source_id for source in batch))
             for source in batch:
-                if found := _entry(items.get(source.source_id, {})).destinations:
+                if found := entry_in(items.get(source.source_id, {})).destinations:
                     yield source, found
 
     def write_ahead(self, observed: Observation, destination: str, known: LedgerEntry) -> LedgerEntry | None:
@@ -84,7 +64,7 @@ class Ledger:
         than what that one saw. LedgerFull where a key that goes from place to place has had too many.
         """
         places = known.destinations | {destination}
-        if places != known.destinations and not _may_be_kept(places):
+        if places != known.destinations and not may_be_kept(places):
             raise LedgerFull(
                 "ledger-full: the key was filed in too many places; `carefile places` shows them and makes room"
             )
@@ -98,7 +78,7 @@ class Ledger:
                 ":version_id": {"S": observed.version_id or ""},
             },
         )
-        return None if done is None else _entry(done)
+        return None if done is None else entry_in(done)
 
     def stop_others(self, source: Source, known: LedgerEntry) -> bool:
         """Take a revision for nothing, so that no round that read the ledger before can write ahead any more.
@@ -115,7 +95,7 @@ class Ledger:
             "SET #hints = :hints, #decided = :at",
             {":hints": {"S": json.dumps(hints.to_json(), sort_keys=True)}, ":at": {"S": at}},
             ConditionExpression="attribute_not_exists(#decided) OR #decided <= :at",
-            ExpressionAttributeNames={"#hints": _of(_HINTS, version), "#decided": _of(_DECIDED, version)},
+            ExpressionAttributeNames={"#hints": hints_name(version), "#decided": decided_name(version)},
         )
 
     def assign(self, session: Owner, patient_id: str, replacing: frozenset[str], at: str) -> None:
@@ -138,17 +118,17 @@ class Ledger:
 
     def contended(self, source: Source, version: str) -> bool:
         """Whether anybody but the Tag state ever wrote, or is writing, the status tag of this version."""
-        return "status" in self._get(_version_key(source, version))
+        return "status" in self._get(version_key(source.source_id, version))
 
     def noted_status(self, source: Source, version: str) -> PipelineStatus | None:
         """How an execution about this version ended well, where that was noted."""
-        noted = self._get(_version_key(source, version)).get("status", _CONTENDED)["S"]
+        noted = self._get(version_key(source.source_id, version)).get("status", _CONTENDED)["S"]
         return None if noted == _CONTENDED["S"] else PipelineStatus(noted)
 
     def note_contention(self, source: Source, version: str) -> None:
         """Note that somebody else than the Tag state writes the status tag of this version."""
         self._update(
-            _version_key(source, version),
+            version_key(source.source_id, version),
             "SET #status = :status",
             {":status": _CONTENDED},
             ConditionExpression="attribute_not_exists(#status)",
@@ -158,7 +138,7 @@ class Ledger:
     def note_status(self, source: Source, version: str, status: PipelineStatus) -> None:
         """Note how an execution about this version ended well."""
         self._update(
-            _version_key(source, version),
+            version_key(source.source_id, version),
             "SET #status = :status",
             {":status": {"S": status.value}},
             ExpressionAttributeNames={"#status": "status"},
@@ -168,7 +148,7 @@ class Ledger:
         """Record what malware protection says of a version. The latest verdict holds, not the last to arrive; of two at
         one moment, one that is not clean."""
         self._update(
-            _version_key(source, version),
+            version_key(source.source_id, version),
             "SET verdict = :verdict, scanned = :scanned",
             {
                 ":verdict": {"S": scan.verdict.value},
@@ -179,29 +159,25 @@ class Ledger:
 
     def verdicts(self, source: Source, versions: Sequence[str]) -> dict[str, Verdict]:
         """The verdicts of those of these versions that have one; at most a hundred are asked for."""
-        keys = {_version_key(source, version): version for version in versions}
+        keys = {version_key(source.source_id, version): version for version in versions}
         found = self._get_all(*keys)
         return {keys[key]: Verdict(item["verdict"]["S"]) for key, item in found.items() if "verdict" in item}
 
     def verdict(self, source: Source, version: str) -> Verdict | None:
-        found = self._get(_version_key(source, version)).get("verdict")
+        found = self._get(version_key(source.source_id, version)).get("verdict")
         return Verdict(found["S"]) if found else None
 
     def _get(self, key: str) -> dict[str, Any]:
-        found = self._dynamodb.get_item(
-            TableName=self._table, Key={"source_id": {"S": key}}, ConsistentRead=True
-        )
+        found = self._dynamodb.get_item(TableName=self._table, Key={KEY: {"S": key}}, ConsistentRead=True)
         return dict(found.get("Item", {}))
 
     def _get_all(self, *keys: str) -> dict[str, dict[str, Any]]:
         found = self._dynamodb.batch_get_item(
-            RequestItems={
-                self._table: {"Keys": [{"source_id": {"S": key}} for key in keys], "ConsistentRead": True}
-            }
+            RequestItems={self._table: {"Keys": [{KEY: {"S": key}} for key in keys], "ConsistentRead": True}}
         )
         if found.get("UnprocessedKeys"):
             raise StorageThrottled("Unprocessed from BatchGetItem: the ledger did not answer for every item")
-        return {item["source_id"]["S"]: dict(item) for item in found["Responses"].get(self._table, [])}
+        return {item[KEY]["S"]: dict(item) for item in found["Responses"].get(self._table, [])}
 
     def _take_revision(
         self, source: Source, known: LedgerEntry, expression: str, values: dict[str, Any]
@@ -222,7 +198,7 @@ class Ledger:
         try:
             done = self._dynamodb.update_item(
                 TableName=self._table,
-                Key={"source_id": {"S": key}},
+                Key={KEY: {"S": key}},
                 UpdateExpression=expression,
                 ExpressionAttributeValues=values,
                 ReturnValues="ALL_NEW",
@@ -238,38 +214,3 @@ class Ledger:
                 ) from None
             raise
         return dict(done["Attributes"])
-
-
-def _may_be_kept(places: frozenset[str]) -> bool:
-    return len(places) <= MAX_PLACES and sum(len(place.encode()) for place in places) <= MAX_PLACES_BYTES
-
-
-def _of(what: str, version: str) -> str:
-    return f"{what}#{digest('version', version)}"
-
-
-def _version_key(source: Source, version: str) -> str:
-    return f"{source.source_id}#{digest('version', version)}"
-
-
-def _assignment(item: dict[str, Any]) -> Assignment | None:
-    if "assigned" not in item:
-        return None
-    return Assignment(item["assigned"]["S"], frozenset(item.get("replaced", {}).get("SS", ())))
-
-
-def _entry(item: dict[str, Any]) -> LedgerEntry:
-    def text(name: str) -> str | None:
-        return item.get(name, {}).get("S") or None
-
-    return LedgerEntry(
-        frozenset(item.get("destinations", {}).get("SS", ())),
-        int(item.get("revision", {}).get("N", 0)),
-        text("version"),
-        text("version_id"),
-        {
-            name: Hints.from_json(json.loads(value["S"]))
-            for name, value in item.items()
-            if name.startswith(f"{_HINTS}#")
-        },
-    )

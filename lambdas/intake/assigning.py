@@ -21,6 +21,7 @@ from carefile.core.filing.layout import Layout, with_session_prefix
 from carefile.core.messages import events
 from carefile.core.messages.assignment_request import AssignmentRequest, Subject, parse
 from carefile.core.messages.events import owner_in
+from carefile.core.messages.head import version_name
 from carefile.core.messages.intake_request import decided_at
 from carefile.core.model import Hints, Patient, Source
 from lambdas.adapters.contracts import accept_assignment
@@ -158,7 +159,7 @@ class Assigning:
                 f"nothing-filed: no document or session is filed in a folder of that name under {self.layout.prefix}"
             )
         source = manifest["source"]
-        version = source.get("version_id") or f"{source['etag']}@{source['last_modified']}"
+        version = version_name(source.get("version_id"), source["etag"], source["last_modified"])
         return Subject(source["bucket"], source["key"], folder=folder, version=version)
 
     def _of_key(self, bucket: str, key: str) -> Subject:

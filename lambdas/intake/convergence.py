@@ -31,8 +31,9 @@ from carefile.core.messages import events
 from carefile.core.messages.events import Event, Place
 from carefile.core.messages.execution_names import intake_name
 from carefile.core.model import Classification, Deleted, Disposition, Observation, Source, Stamp
+from carefile.core.records.ledger import LedgerEntry
 from lambdas.adapters.landing import Landing
-from lambdas.adapters.ledger import Ledger, LedgerEntry
+from lambdas.adapters.ledger import Ledger
 from lambdas.adapters.processed import VersionGone
 from lambdas.intake.filing import Filing, Plan
 from lambdas.intake.uploads import Uploads

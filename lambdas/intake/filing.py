@@ -17,8 +17,8 @@ from carefile.core.filing import layout, tagging
 from carefile.core.filing.layout import Layout, Owner
 from carefile.core.messages import events
 from carefile.core.model import Classification, Kind, Observation, Patient, Source, Stamp, StoredObject
+from carefile.core.records.ledger import LedgerEntry
 from lambdas.adapters.landing import Landing
-from lambdas.adapters.ledger import LedgerEntry
 from lambdas.adapters.processed import Processed, VersionGone
 
 

@@ -18,11 +18,12 @@ from carefile.core.filing.tagging import STATUS_TAG, VERDICT_TAG, PipelineStatus
 from carefile.core.messages import events
 from carefile.core.model import Disposition, Observation, Source, Stamp, StoredObject, digest
 from carefile.core.records.catalog import Entry
+from carefile.core.records.ledger import LedgerEntry
 from infrastructure.machines import definitions
 from lambdas import index_sessions
 from lambdas.adapters import aws
 from lambdas.adapters.catalog import Catalog
-from lambdas.adapters.ledger import Ledger, LedgerEntry
+from lambdas.adapters.ledger import Ledger
 from lambdas.adapters.processed import Processed, VersionGone
 from lambdas.intake import convergence, marks
 from lambdas.intake.convergence import Filed, Intake, Upload

@@ -20,8 +20,10 @@ from carefile.cli.problem import Problem
 from carefile.cli.rule_table import rules_of
 from carefile.cli.shown.view import View
 from carefile.core.deciding.rules import RuleTable
-from carefile.core.model import Source
+from carefile.core.model import Observation, Source
 from carefile.core.records.session_entries import Place
+from lambdas.adapters.landing import Landing
+from lambdas.adapters.ledger import Ledger
 from lambdas.adapters.settings import ROOT
 from tests.unit.test_adoption import adopt
 from tests.unit.test_index_sessions import Stream, index
@@ -581,3 +583,19 @@ class TestTheCommand:
     ) -> None:
         run("Ana_7", include=["documents/Ana_7/typo.pdf"])
         assert f"There is nothing at s3://{LANDING}/documents/Ana_7/typo.pdf" in capsys.readouterr().err
+
+
+def test_no_item_of_a_version_is_left_where_the_landing_bucket_s_versioning_is_suspended(
+    world: World, forget: Run
+) -> None:
+    """A version without an id is known by its ETag and its time, also in the ledger."""
+    world.s3.put_bucket_versioning(Bucket=LANDING, VersioningConfiguration={"Status": "Suspended"})
+    for body in (b"one", b"two"):
+        world.file("documents/Ana_7/knee.txt", body, name=body.decode())
+        seen = Landing(world.s3).head(Source(LANDING, "documents/Ana_7/knee.txt"))
+        assert isinstance(seen, Observation)
+        assert "@" in seen.version
+        Ledger(world.dynamodb, "ledger").note_contention(seen.source, seen.version)
+    assert len(world.dynamodb.scan(TableName="ledger")["Items"]) == 3
+    forget("Ana_7")
+    assert world.dynamodb.scan(TableName="ledger")["Items"] == []

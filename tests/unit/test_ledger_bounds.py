@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from carefile.core.errors import LedgerFull
 from carefile.core.model import Hints, Source
-from lambdas.adapters import ledger as module
+from carefile.core.records import ledger as module
 from tests.unit.world import LANDING, World, created_event
 
 KEY = "documents/lab.txt"

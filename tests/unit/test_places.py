@@ -14,7 +14,7 @@ from carefile.cli.problem import Problem
 from carefile.cli.shown.view import View
 from carefile.core.errors import LedgerFull
 from carefile.core.model import Source
-from lambdas.adapters import ledger as bounds
+from carefile.core.records import ledger as bounds
 from tests.unit.test_ledger_bounds import KEY, move
 from tests.unit.world import LANDING, World, created_event
 

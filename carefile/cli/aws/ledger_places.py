@@ -19,7 +19,8 @@ from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.objects import filed_object
 from carefile.cli.aws.versions import Versions
 from carefile.core.model import Source
-from carefile.core.records.catalog import KEY, number_in, text_in
+from carefile.core.records.catalog import number_in, text_in
+from carefile.core.records.ledger import KEY, archive_key, places_in
 
 QUIET = timedelta(minutes=20)  # longer than any function runs
 _ARCHIVED, _NOTED, _NOTED_AT = "archived", "noted_revision", "noted_at"
@@ -51,7 +52,7 @@ class LedgerPlaces:
         item = self._get(source.source_id)
         at = text_in(item, _NOTED_AT)
         return Known(
-            _places(item),
+            places_in(item),
             number_in(item, "revision"),
             number_in(item, _ARCHIVED),
             number_in(item, _NOTED) if _NOTED in item else None,
@@ -113,7 +114,7 @@ class LedgerPlaces:
                 {
                     "Put": {
                         "TableName": self._table,
-                        "Item": {KEY: {"S": _archive(source.source_id, number)}, "destinations": places},
+                        "Item": {KEY: {"S": archive_key(source.source_id, number)}, "destinations": places},
                         "ConditionExpression": f"attribute_not_exists({KEY})",
                     }
                 },
@@ -122,13 +123,13 @@ class LedgerPlaces:
 
     def ever(self, source: Source) -> set[str]:
         """Every place that the key ever had, those that were taken out included."""
-        return {place for key in self.keys(source) for place in _places(self._get(key))}
+        return {place for key in self.keys(source) for place in places_in(self._get(key))}
 
     def keys(self, source: Source) -> Iterator[str]:
         """The ledger's items that hold the key's places, its own first."""
         yield source.source_id
         for number in range(1, number_in(self._get(source.source_id), _ARCHIVED) + 1):
-            yield _archive(source.source_id, number)
+            yield archive_key(source.source_id, number)
 
     def _get(self, key: str) -> dict[str, Any]:
         found = self._dynamodb.get_item(TableName=self._table, Key={KEY: {"S": key}}, ConsistentRead=True)
@@ -144,11 +145,3 @@ class LedgerPlaces:
                 return False
             raise
         return True
-
-
-def _archive(source_id: str, number: int) -> str:
-    return f"{source_id}#places#{number}"
-
-
-def _places(item: dict[str, Any]) -> frozenset[str]:
-    return frozenset(item.get("destinations", {}).get("SS", ()))

@@ -13,12 +13,13 @@ from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.objects import is_gone
 from carefile.core.filing.layout import manifest_key
 from carefile.core.filing.stamps import stamp_in
+from carefile.core.messages.head import moment, version_name
 from carefile.core.model import Source, Stamp
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A version or a delete marker."""
+    """A version or a delete marker. `name` is what the ledger and the stamps know the version by."""
 
     bucket: str
     key: str
@@ -26,6 +27,7 @@ class Version:
     size: int
     is_marker: bool
     is_latest: bool
+    name: str
 
 
 class Versions:
@@ -40,7 +42,10 @@ class Versions:
             found += [(item, True) for item in page.get("DeleteMarkers", ())]
             for item, is_marker in sorted(found, key=lambda one: one[0]["Key"]):
                 version_id, size = item.get("VersionId") or "null", item.get("Size", 0)
-                yield Version(bucket, item["Key"], version_id, size, is_marker, item.get("IsLatest", True))
+                name = version_name(version_id, item.get("ETag", ""), moment(item["LastModified"]))
+                yield Version(
+                    bucket, item["Key"], version_id, size, is_marker, item.get("IsLatest", True), name
+                )
 
     def at(self, place: str) -> Iterator[Version]:
         """What stands or stood at a place of the layout: a folder, or the key of a session's object."""

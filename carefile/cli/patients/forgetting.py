@@ -31,8 +31,9 @@ from carefile.core.deciding.rules import RuleTable
 from carefile.core.filing.layout import manifest_key
 from carefile.core.filing.tagging import encoded, layout_tags, manifest_tags
 from carefile.core.messages.events import bare_claim
-from carefile.core.model import Kind, Patient, Source, digest
+from carefile.core.model import Kind, Patient, Source
 from carefile.core.records.catalog import KEY, Item, patient_ref_key
+from carefile.core.records.ledger import version_key
 from carefile.core.records.session_entries import Place, entry_at
 
 _AT_ONCE = 1000  # S3, DeleteObjects
@@ -77,7 +78,7 @@ class Forgetter:
         """What there is, without touching it."""
         tally = Tally(held=self._held(traces))
         for trace in self._free(traces, tally):
-            landed = [one for one in self._landed(trace) if one.version_id not in trace.kept]
+            landed = [one for one in self._landed(trace) if one.name not in trace.kept]
             tally.landing_versions += len(landed)
             tally.bytes += sum(one.size for one in landed)
             tally.catalog_entries += self._exists(self._connection.catalog_table, trace.source.source_id)
@@ -96,7 +97,7 @@ class Forgetter:
         free = list(self._free(traces, tally))
         for trace in free:
             versions = self._landed(trace)
-            going = [one for one in versions if one.version_id not in trace.kept]
+            going = [one for one in versions if one.name not in trace.kept]
             tally.landing_versions += self._delete(going, tally)
             tally.ledger_items += self._forget_in_ledger(trace, versions)
         for owner in () if tally.held else traces.trees.values():
@@ -277,13 +278,21 @@ class Forgetter:
     def _forget_in_ledger(self, trace: Trace, versions: list[Version]) -> int:
         """The source's item, unless another patient's places are in it, and those of its versions."""
         table, source_id = self._ledger, trace.source.source_id
-        keys = [f"{source_id}#{digest('version', one.version_id)}" for one in versions]
+        names = {one.name for one in versions if not one.is_marker} | self._overwritten(trace, versions)
+        keys = [version_key(source_id, name) for name in sorted(names)]
         deleted = sum(self._delete_item(table, key) for key in keys)
         if trace.theirs:
             return deleted
         # The source's own item last: it leads to those with the places that were taken out of it.
         items = [*self._places.keys(trace.source)]
         return deleted + sum(self._delete_item(table, key) for key in reversed(items))
+
+    def _overwritten(self, trace: Trace, versions: list[Version]) -> set[str]:
+        """Versions that were overwritten while the bucket kept none, by the stamps of what was filed of them."""
+        if all(one.version_id != "null" for one in versions):
+            return set()
+        filed = (one for place in trace.places for one in self._versions.at(place) if not one.is_marker)
+        return {stamp.version for one in filed if (stamp := self._versions.stamp(one))}
 
     def _take_out_of_ledger(self, trace: Trace) -> None:
         """Of a source that is not the patient's alone: the places under the patient's name."""

@@ -1,0 +1,44 @@
+"""What S3's HEAD answers about an object, as an observation: one form for the functions and the command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from carefile.core.model import Observation, Source
+
+_UNVERSIONED = "null"
+# What S3 stores for an upload that names no type.
+_NO_TYPE = "binary/octet-stream"
+# The system metadata that a copy carries along.
+_HEADERS = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage")
+
+
+def observed(source: Source, head: Mapping[str, Any]) -> Observation:
+    """The version that HEAD shows, in the form in which boto3 gives its answer."""
+    etag, modified = head["ETag"].strip('"'), moment(head["LastModified"])
+    version_id = head.get("VersionId")
+    return Observation(
+        source=source,
+        version=version_name(version_id, etag, modified),
+        version_id=None if version_id == _UNVERSIONED else version_id,
+        etag=etag,
+        size=head["ContentLength"],
+        content_type=head.get("ContentType", _NO_TYPE),
+        last_modified=modified,
+        metadata=tuple(sorted(head.get("Metadata", {}).items())),
+        headers=tuple((name, str(head[name])) for name in _HEADERS if head.get(name)),
+    )
+
+
+def version_name(version_id: str | None, etag: str, modified: str) -> str:
+    """What a version is compared by: S3's own id; without one, as where versioning is off or suspended, ETag and
+    modification time."""
+    if version_id and version_id != _UNVERSIONED:
+        return version_id
+    return f"{etag.strip(chr(34))}@{modified}"
+
+
+def moment(modified: Any) -> str:
+    """A LastModified to the second, as HEAD tells it, also where a listing knows more."""
+    return f"{modified:%Y-%m-%dT%H:%M:%SZ}"

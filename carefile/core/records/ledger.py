@@ -1,0 +1,101 @@
+"""The ledger's items as DynamoDB holds them: their keys, their attributes and what they say. They are stored for years,
+so a name once used here stays readable.
+
+Item of a landing key, under its `source_id`: `destinations` (string set), `revision` (number, rises with every round
+that writes), `version` and `version_id` of the round that took that revision, and for each version that somebody
+decided about, named by a digest, `hints#…` and `decided#…`: a decision that arrives late says nothing about any other
+version. Places that were taken out to make room are in items of their own, `<source_id>#places#<number>`.
+
+Item of a session that was assigned to a patient, under the id of its source tree: `assigned` (the patient),
+`assigned_at` and `replaced` (string set, patients it was taken from). It holds for every object of the tree.
+
+Item of a version, `<source_id>#<digest>`: the `status` that the Tag state wrote since others wrote the version's tag,
+and the `verdict` of malware protection with the moment it was `scanned`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from carefile.core.model import Assignment, Hints, digest
+
+KEY = "source_id"
+_HINTS, _DECIDED = "hints", "decided"
+# Each round looks at every place that a key ever had, and an item of DynamoDB holds 400 KB.
+MAX_PLACES, MAX_PLACES_BYTES = 100, 100_000
+Item = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """What is known of a source. A source never heard of has revision 0."""
+
+    destinations: frozenset[str] = frozenset()
+    revision: int = 0
+    version: str | None = None
+    version_id: str | None = None
+    hints: Mapping[str, Hints] = field(default_factory=dict)
+    assignment: Assignment | None = None
+
+    def hints_for(self, version: str) -> Hints | None:
+        """The decision somebody took about this very version. It says nothing about others."""
+        return self.hints.get(hints_name(version))
+
+    def decision_about(self, version: str) -> tuple[Hints | None, Assignment | None]:
+        """All that was decided about this version: about it alone, and about the session that it is part of."""
+        return self.hints_for(version), self.assignment
+
+
+def version_key(source_id: str, version: str) -> str:
+    """The key of a version's own item."""
+    return f"{source_id}#{digest('version', version)}"
+
+
+def archive_key(source_id: str, number: int) -> str:
+    """The key of an item with places that were taken out of the source's own, counted from 1."""
+    return f"{source_id}#places#{number}"
+
+
+def hints_name(version: str) -> str:
+    """The attribute with what was decided about a version."""
+    return f"{_HINTS}#{digest('version', version)}"
+
+
+def decided_name(version: str) -> str:
+    """The attribute with when that was decided."""
+    return f"{_DECIDED}#{digest('version', version)}"
+
+
+def may_be_kept(places: frozenset[str]) -> bool:
+    """Whether an item has room for so many places."""
+    return len(places) <= MAX_PLACES and sum(len(place.encode()) for place in places) <= MAX_PLACES_BYTES
+
+
+def entry_in(item: Item) -> LedgerEntry:
+    def text(name: str) -> str | None:
+        return item.get(name, {}).get("S") or None
+
+    return LedgerEntry(
+        places_in(item),
+        int(item.get("revision", {}).get("N", 0)),
+        text("version"),
+        text("version_id"),
+        {
+            name: Hints.from_json(json.loads(value["S"]))
+            for name, value in item.items()
+            if name.startswith(f"{_HINTS}#")
+        },
+    )
+
+
+def places_in(item: Item) -> frozenset[str]:
+    return frozenset(item.get("destinations", {}).get("SS", ()))
+
+
+def assignment_in(item: Item) -> Assignment | None:
+    if "assigned" not in item:
+        return None
+    return Assignment(item["assigned"]["S"], frozenset(item.get("replaced", {}).get("SS", ())))
