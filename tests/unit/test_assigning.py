@@ -156,6 +156,22 @@ def test_large_sessions_come_in_pages_that_miss_and_repeat_nothing(
     assert [item["key"] for item in listed(assign(SESSION))] == KEYS
 
 
+@pytest.mark.parametrize("sign", ["a", "é", "😀", '"', "\x01"])
+def test_a_page_of_the_longest_keys_fits_into_a_state(monkeypatch: pytest.MonkeyPatch, sign: str) -> None:
+    key = sign * (1000 // len(sign.encode()))
+    items = [{"bucket": "b" * 63, "key": f"{key}{number:03}"} for number in range(600)]
+    monkeypatch.setattr(
+        assigning.Assigning, "_uploads", lambda _, __, after: (one for one in items if one["key"] > after)
+    )
+    subject = {"bucket": "b" * 63, "path": "sessions/session_7/", "session_id": "7"}
+    seen, after = [], ""
+    while len(seen) < len(items):
+        page = list_objects.handler({"subject": subject, "after": after}, None)
+        assert len(json.dumps(page, ensure_ascii=False).encode()) < 200 * 1024
+        seen, after = [*seen, *page["items"]], page["next"]
+    assert (seen, after) == (items, "")
+
+
 def test_a_session_id_that_several_trees_have_is_refused_with_what_would_tell_them_apart(
     session: World,
 ) -> None:
