@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from carefile.cli.commands.redrive import _can
 from carefile.cli.shown.advice import ADVICE, OTHER, Advice, advice_for
+from carefile.cli.shown.story import _then
 from carefile.core.errors import CarefileError
 
 ROOT = Path(__file__).parents[2]
@@ -79,3 +83,22 @@ def test_the_runbook_explains_every_reason_of_a_rejection() -> None:
 )
 def test_names_of_aws_are_understood(error: str | None, name: str) -> None:
     assert advice_for(error).name == name
+
+
+@pytest.mark.parametrize(
+    ("error", "then"),
+    [
+        ("UnexpectedResult", " --resubmit"),
+        ("States.QueryEvaluationError", " --resubmit"),
+        ("StorageDenied", ""),
+    ],
+)
+def test_what_a_redrive_would_only_fail_again_is_to_be_resubmitted(error: str, then: str) -> None:
+    execution: Any = SimpleNamespace(
+        listed=SimpleNamespace(name="e1", status="FAILED", stopped=None),
+        request=object(),
+        redrive_status="REDRIVABLE",
+        error=error,
+    )
+    assert _then(execution, advice_for(error).then) == f"carefile redrive e1{then} --yes"
+    assert _can(execution) == ("no: --resubmit" if then else "yes")
