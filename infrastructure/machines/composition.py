@@ -204,12 +204,12 @@ def _caught(state: Json, on_failure: str) -> Json:
     if state["Type"] != "Task":
         return state
     catch = {
-        "Comment": "Whatever is left after the retries.",
-        "ErrorEquals": ["States.ALL"],
+        "Comment": "Whatever is left after the retries; States.ALL leaves out these two.",
         "Output": _failed("{% $states.errorOutput %}"),
         "Next": on_failure,
     }
-    return {**state, "Catch": [catch]}
+    caught = (["States.DataLimitExceeded", "States.Runtime"], ["States.ALL"])
+    return {**state, "Catch": [{**catch, "ErrorEquals": errors} for errors in caught]}
 
 
 def _failed(error: str | Json) -> Json:

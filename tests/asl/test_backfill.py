@@ -260,7 +260,7 @@ def item(key: str, name: str = "arn:child") -> tuple[list[str], Any]:
                 else {}
             )
         except RejectedObject as error:
-            (catch,) = state["Catch"]
+            *_, catch = state["Catch"]
             told = {"Error": "RejectedObject", "Cause": json.dumps({"errorMessage": str(error)})}
             data, state_name = evaluated(catch["Output"], **bound, errorOutput=told), catch["Next"]
         else:

@@ -14,7 +14,7 @@ from carefile.core import errors
 from carefile.core.errors import CarefileError
 from tests.asl.machines import MACHINES, states
 from tests.asl.test_walks import put
-from tests.asl.whole import called, execute, failure, top
+from tests.asl.whole import LEFT_OUT, called, execute, failure, top
 from tests.golden.pairs import pairs
 
 Json = dict[str, Any]
@@ -30,7 +30,7 @@ OF_AWS = [
     "States.Timeout",
     "States.TaskFailed",
     "States.Permissions",
-    "States.DataLimitExceeded",
+    *LEFT_OUT,
     "States.QueryEvaluationError",
     "EventBridge.FailedEntry",
     "StepFunctions.ExecutionAlreadyExistsException",
@@ -138,7 +138,7 @@ EVERY_TASK = [(machine, name) for machine in MACHINES for name in tasks(machine)
 
 def attempts(state: Json, error: str) -> int:
     """How often the state is tried when it always fails so."""
-    task_failed = error not in ("States.Timeout", "States.QueryEvaluationError")
+    task_failed = error not in ("States.Timeout", "States.QueryEvaluationError", *LEFT_OUT)
     for retry in state["Retry"]:
         if error in retry["ErrorEquals"] or ("States.TaskFailed" in retry["ErrorEquals"] and task_failed):
             return 1 + int(retry.get("MaxAttempts", 3))

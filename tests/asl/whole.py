@@ -22,6 +22,8 @@ from tests.asl.engines import agree
 from tests.asl.machines import MACHINES
 
 Tasks = Callable[[Call], Any]
+# By the documents neither States.ALL nor States.TaskFailed means these; sfnx found the first caught by both.
+LEFT_OUT = ("States.DataLimitExceeded", "States.Runtime")
 DEFAULT_ARN = "arn:aws:states:eu-west-1:111122223333:execution:machine:e1"
 
 
@@ -67,6 +69,7 @@ def called(done: Execution, state: str) -> list[Any]:
 @contextmanager
 def _watched(arn: str) -> Iterator[None]:
     evaluate, settled, context = testing.evaluate, testing.settled, testing.execution_context
+    matches = testing.matches
 
     def compared(code: str, variables: Any, states: Any) -> Any:
         try:
@@ -83,6 +86,9 @@ def _watched(arn: str) -> Iterator[None]:
         fits(output)
         return assigned, output
 
+    def documented(errors: list[str], error: str) -> bool:
+        return error in errors if error in LEFT_OUT else matches(errors, error)
+
     def named(*given: Any) -> dict[str, Any]:
         found = context(*given)
         return {**found, "Execution": {**found["Execution"], "Id": arn}}  # type: ignore[dict-item]
@@ -91,6 +97,7 @@ def _watched(arn: str) -> Iterator[None]:
         mock.patch.object(testing, "check", return_value=None),
         mock.patch.object(testing, "evaluate", compared),
         mock.patch.object(testing, "settled", measured),
+        mock.patch.object(testing, "matches", documented),
         mock.patch.object(testing, "execution_context", named),
     ):
         yield
