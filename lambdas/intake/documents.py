@@ -23,7 +23,7 @@ class Documents:
         if data is None:
             return None
         name = observed.source.key.rpartition("/")[2]
-        content = Content(data, observed.size)
+        content = Content(data, observed.size, dict(observed.headers).get("ContentEncoding", ""))
         return read(content, name=name, declared_type=observed.content_type, fields=self.fields)
 
     def page(self, observed: Observation, classification: Classification, extraction: Extraction) -> bytes:

@@ -27,10 +27,13 @@ _CHARSET = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9._:-]{1
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """The first bytes of an object and the size of the whole of it. At most `MAX_READ` bytes are used."""
+    """The first bytes of an object and the size of the whole of it. At most `MAX_READ` bytes are used. `encoding` is
+    its Content-Encoding.
+    """
 
     data: bytes
     size: int
+    encoding: str = ""
 
     @property
     def is_cut(self) -> bool:

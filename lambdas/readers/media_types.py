@@ -59,8 +59,28 @@ _OPENDOCUMENT = {
     b"application/vnd.oasis.opendocument.text": "odt",
     b"application/vnd.oasis.opendocument.spreadsheet": "ods",
     b"application/vnd.oasis.opendocument.presentation": "odp",
+    b"application/vnd.oasis.opendocument.graphics": "odg",
     b"application/epub+zip": "epub",
 }
+# Names of parts that tell one ZIP from another, the most telling first.
+_BY_PARTS = (
+    (b"xl/workbook.bin", "xlsb", "application/vnd.ms-excel.sheet.binary.macroenabled.12"),
+    (b"visio/document.xml", "vsdx", "application/vnd.ms-visio.drawing"),
+    (b".fdseq", "xps", "application/vnd.ms-xpsdocument"),
+    (b"Index/Document.iwa", "iwork", "application/vnd.apple.iwork"),
+    (b"AndroidManifest.xml", "apk", "application/vnd.android.package-archive"),
+    (b"META-INF/MANIFEST.MF", "jar", "application/java-archive"),
+)
+# Streams of old Office files, by their names in the directory.
+_BY_STREAMS = (
+    ("EncryptedPackage", "ole", "application/x-ole-storage"),  # a new file under a password
+    ("WordDocument", "doc", "application/msword"),
+    ("Workbook", "xls", "application/vnd.ms-excel"),
+    ("Book", "xls", "application/vnd.ms-excel"),
+    ("PowerPoint Document", "ppt", "application/vnd.ms-powerpoint"),
+    ("__properties_version1.0", "msg", "application/vnd.ms-outlook"),
+    ("VisioDocument", "vsd", "application/vnd.visio"),
+)
 _OFFICE = "application/vnd.openxmlformats-officedocument."
 _OPEN_XML = (
     (b"word/", "docx", _OFFICE + "wordprocessingml.document"),
@@ -83,7 +103,7 @@ def detect(source: Source) -> tuple[str, str]:
     for offset, signature, format_, media_type in _SIGNATURES:
         # "BMI 24" and "ID3 Mrs Smith" are notes: letters prove nothing where all of it is text.
         if head.startswith(signature, offset) and not (signature.isalnum() and source.decoded):
-            return format_, media_type
+            return (format_, media_type) if format_ != "ole" else _detect_in_ole(source.data)
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         # The directory of a ZIP lies at its end.
         return _detect_in_zip(head + source.data[-SAMPLE:])
@@ -121,8 +141,22 @@ def _detect_in_zip(head: bytes) -> tuple[str, str]:
         for media_type, format_ in _OPENDOCUMENT.items():
             if head.startswith(media_type, 38):
                 return format_, media_type.decode()
+    for part, format_, media_type_name in _BY_PARTS:
+        if part in head:
+            return format_, media_type_name
     if b"[Content_Types].xml" in head:
         for folder, format_, media_type_name in _OPEN_XML:
             if folder in head:
                 return format_, media_type_name
     return "zip", "application/zip"
+
+
+def _detect_in_ole(data: bytes) -> tuple[str, str]:
+    """By the names in the container's directory, of which the first sector is looked for by the header."""
+    shift = min(int.from_bytes(data[30:32], "little"), 12)
+    start = (int.from_bytes(data[48:52], "little") + 1) << shift
+    directory = data[start : start + SAMPLE]
+    for name, format_, media_type in _BY_STREAMS:
+        if (name + "\0").encode("utf-16-le") in directory:
+            return format_, media_type
+    return "ole", "application/x-ole-storage"

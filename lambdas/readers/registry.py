@@ -9,6 +9,7 @@ from __future__ import annotations
 from carefile.core.deciding.patient_fields import PatientFields
 from carefile.core.documents.extraction import Extraction, Reason
 from lambdas.readers.base import Content, NotThisFormatError, Reader, Source
+from lambdas.readers.content_encoding import unpacked
 from lambdas.readers.draft import Draft
 from lambdas.readers.formats.cda import reader as cda
 from lambdas.readers.formats.dicom import reader as dicom
@@ -56,7 +57,11 @@ def read(
     `name` is its file name; `declared_type` the content type that it was uploaded with; `fields` are the names under
     which a patient's id stands in tables, JSON and forms. Equal input gives an equal result.
     """
-    source = Source(content, name, declared_type, fields)
+    opened = unpacked(content)
+    return opened.describe(_read(Source(opened.content, name, declared_type, fields)))
+
+
+def _read(source: Source) -> Extraction:
     for reader in READERS:
         if _recognises(reader, source):
             if reader.needs_whole and source.is_cut:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import Any
 
@@ -288,3 +289,11 @@ def test_an_event_sent_again_is_a_duplicate_and_writes_nothing(world: World) -> 
     assert cataloged(again)["event_id"] == cataloged(first)["event_id"]
     assert cataloged(again)["revision"] == cataloged(first)["revision"]
     assert len(world.catalog()) == 1
+
+
+def test_a_compressed_upload_is_read_through_and_its_bytes_stay(world: World) -> None:
+    packed = gzip.compress(b"Haemoglobin 13.9 g/dl")
+    world.s3.put_object(Bucket=LANDING, Key=KEY, Body=packed, ContentEncoding="gzip")
+    world.run({"bucket": LANDING, "key": KEY})
+    assert world.body(FOLDER + "original.txt") == packed
+    assert "Haemoglobin 13.9 g/dl" in json.dumps(world.json(FOLDER + "extracted_data.json")["content"])

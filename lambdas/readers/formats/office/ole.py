@@ -5,13 +5,13 @@ from __future__ import annotations
 from carefile.core.documents.extraction import Reason
 from lambdas.readers.base import NotThisFormatError, Reader, Source
 from lambdas.readers.draft import Draft
-from lambdas.readers.media_types import detect
 
+_SIGNATURE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")  # the name of a stream in the container's directory
 
 
 def _recognises(source: Source) -> bool:
-    return detect(source)[0] == "ole"
+    return source.head.startswith(_SIGNATURE)
 
 
 def _read(source: Source, draft: Draft) -> None:
