@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from carefile.core.deciding.patient_fields import PatientFields
 from carefile.core.documents.extraction import Extraction
+from carefile.core.filing.layout import original_key
 from carefile.core.model import Classification, Observation
 from lambdas.adapters.landing import Landing
 
@@ -28,6 +29,7 @@ class Documents:
 
     def page(self, observed: Observation, classification: Classification, extraction: Extraction) -> bytes:
         from lambdas.readers.page.render import PageHeader, render
+        from lambdas.readers.page_evidence import why_unknown
 
         patient = classification.patient
         label = patient.id if patient.id is not None else f"unknown ({patient.reason})"
@@ -38,5 +40,7 @@ class Documents:
             received=observed.last_modified,
             source=f"s3://{observed.source.bucket}/{observed.source.key}",
             version=observed.version,
+            original=original_key("", classification.extension),
+            statements=why_unknown(patient, classification.evidence),
         )
         return render(extraction, header).encode("utf-8")

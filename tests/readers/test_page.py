@@ -8,6 +8,7 @@ import itertools
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from urllib.parse import unquote, urljoin
 
 import pytest
 from hypothesis import given, settings
@@ -28,7 +29,9 @@ from carefile.core.documents.extraction import (
 )
 from carefile.core.documents.picture import Picture
 from lambdas.readers import Content, read
+from carefile.core.model import Evidence, EvidenceSource, Patient, UnknownReason
 from lambdas.readers.page.render import PageHeader, render
+from lambdas.readers.page_evidence import why_unknown
 from tests.readers.golden_files import documents, read_file
 
 HEADER = PageHeader(
@@ -51,14 +54,14 @@ ELEMENTS = frozenset(
     (
         "html", "head", "meta", "title", "style", "body", "header", "main", "footer", "section",
         "aside", "p", "h1", "h2", "h3", "h4", "h5", "h6", "dl", "div", "dt", "dd", "bdi", "time",
-        "figure", "img", "figcaption", "details", "summary",
+        "figure", "img", "figcaption", "details", "summary", "a",
         "ul", "li", "span", "table", "caption", "thead", "tbody", "tr", "th", "td",
     )
 )
 ATTRIBUTES = frozenset(
     (
         "lang", "charset", "http-equiv", "content", "name", "class", "dir", "datetime", "id",
-        "aria-labelledby", "aria-label", "role", "tabindex", "scope", "src", "width", "height", "alt",
+        "aria-labelledby", "aria-label", "role", "tabindex", "scope", "src", "width", "height", "alt", "href", "rel",
     )
 )
 # fmt: on
@@ -103,6 +106,8 @@ def assert_nothing_can_run(html: str) -> Page:
     sources = [attributes["src"] or "" for _, attributes in page.elements if "src" in attributes]
     assert all(source.startswith("data:image/jpeg;base64,/9j/") for source in sources)
     assert ("img-src" in (policies[0] or "")) == bool(sources)
+    links = [attributes["href"] or "" for _, attributes in page.elements if "href" in attributes]
+    assert all(re.fullmatch(r"\./[A-Za-z0-9._~%/-]+", link) for link in links)
     return page
 
 
@@ -130,7 +135,7 @@ def shown(text: str) -> str:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_is_shown_and_not_run_wherever_it_stands(text: str) -> None:
-    header = PageHeader(text, text, text, text, text, text)
+    header = PageHeader(text, text, text, text, text, text, text, (text,))
     page = assert_nothing_can_run(render(page_with(text), header))
     times = sum(text in data for data in page.texts)
     assert times >= 20
@@ -139,7 +144,7 @@ def test_hostile_text_is_shown_and_not_run_wherever_it_stands(text: str) -> None
 @settings(deadline=None)
 @given(st.text(st.characters(codec=None, categories=None)))
 def test_any_text_is_shown_as_it_is_and_cannot_run(text: str) -> None:
-    html = render(page_with(text), PageHeader(text, text, text, text, text, text))
+    html = render(page_with(text), PageHeader(text, text, text, text, text, text, text, (text,)))
     html.encode("utf-8")
     page = assert_nothing_can_run(html)
     assert shown(text) in [shown(data) for data in page.texts] or not shown(text)
@@ -240,3 +245,77 @@ def test_the_fields_of_a_message_are_folded_and_all_stand_there() -> None:
 
 def test_equal_input_gives_an_equal_page() -> None:
     assert render(page_with("x"), HEADER) == render(page_with("x"), HEADER)
+
+
+def evidence(source: EvidenceSource, value: str, where: str = "x") -> Evidence:
+    return Evidence("patient", source, value, where, used=False)
+
+
+@pytest.mark.parametrize(
+    ("reason", "found", "words"),
+    [
+        (
+            UnknownReason.CONFLICT,
+            [
+                evidence(EvidenceSource.KEY, "A-1"),
+                evidence(EvidenceSource.METADATA, "B-2"),
+                evidence(EvidenceSource.CONTENT, "C-3", "row 1: MRN"),
+            ],
+            [
+                "not everything names the same one",
+                "The folder says “A-1”.",
+                "The metadata say “B-2”.",
+                "The document says “C-3” (row 1: MRN).",
+            ],
+        ),
+        (
+            UnknownReason.NO_EVIDENCE,
+            [evidence(EvidenceSource.CONTENT, "4711.0", "row 1: MRN")],
+            ["nothing names one beyond doubt", "“4711.0”, which a program has damaged (row 1: MRN)."],
+        ),
+        (UnknownReason.NO_EVIDENCE, [], ["Neither folder, metadata nor document name anybody."]),
+    ],
+)
+def test_a_page_without_patient_says_who_said_what(
+    reason: UnknownReason, found: list[Evidence], words: list[str]
+) -> None:
+    statements = why_unknown(Patient(reason=reason), found)
+    texts = " ".join(Page(render(page_with("x"), replace(HEADER, statements=statements))).texts)
+    assert all(word in texts for word in words)
+
+
+def test_a_known_patient_needs_no_such_words() -> None:
+    assert why_unknown(Patient("A-1"), [evidence(EvidenceSource.KEY, "A-1")]) == ()
+
+
+@pytest.mark.parametrize(
+    "name", ["original.pdf", "original", "original.x:y", "original.<b>&'", "original.päd f"]
+)
+def test_the_page_leads_to_the_original_beside_it(name: str) -> None:
+    page = assert_nothing_can_run(render(page_with("x"), replace(HEADER, original=name)))
+    (link,) = [attributes["href"] or "" for tag, attributes in page.elements if tag == "a"]
+    assert urljoin("https://host/processed/a_b/result.html", link).startswith(
+        "https://host/processed/a_b/original"
+    )
+    assert unquote(link) == f"./{name}"
+
+
+def test_the_title_is_the_document_s_own_where_it_has_one() -> None:
+    extraction = page_with("x")
+    titled = replace(
+        extraction, document=replace(extraction.document, metadata=(("title", "Discharge letter"),))
+    )
+    headed = replace(extraction, content=(Heading("Discharge letter", 1), TextBlock("x")))
+    for one in (titled, headed):
+        page = Page(render(one, HEADER))
+        assert page.texts[page.texts.index("Discharge letter") :]
+        assert "lab_report" in page.texts  # the name that it is filed under
+    assert "lab_report" in Page(render(replace(extraction, content=()), HEADER)).texts
+
+
+@pytest.mark.parametrize(("text", "is_first"), [("Fax 1/1", True), ("word " * 100, False)])
+def test_the_picture_of_a_scan_comes_before_its_thin_text(text: str, is_first: bool) -> None:
+    extraction = replace(page_with("x"), content=(TextBlock(text, page=1),), picture=PIXEL)
+    html = render(extraction, HEADER)
+    assert html.count("<img") == 1
+    assert (html.index("<img") < html.index(text[:7])) is is_first

@@ -1,8 +1,9 @@
 """`result.html`: an extraction as one page that a person reads in any browser, or prints.
 
 Invariants: the page is self-contained and can run nothing, whatever the document contains: no script, no
-link, no address from the document, a Content-Security-Policy that allows only the page's own style sheet and, where
-there is one, the picture that was made here, and every value escaped. Equal input gives an equal page.
+address from the document, no link but the one to the original beside it, a Content-Security-Policy that allows
+only the page's own style sheet and, where there is one, the picture that was made here, and every value
+escaped. Equal input gives an equal page.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from functools import cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import jinja2
 from markupsafe import Markup
@@ -72,6 +74,8 @@ _FORMATS = {
     "empty": "Empty file",
     "unknown": "Unknown type",
 }
+_THIN = 200  # characters of a text that says less than the picture of its page
+_LONGEST_TITLE = 200
 _UNITS = ("kB", "MB", "GB", "TB")
 _READING = {
     Status.READ: "Complete",
@@ -82,7 +86,9 @@ _READING = {
 
 @dataclass(frozen=True, slots=True)
 class PageHeader:
-    """What the page says about the upload. `received` is a moment in ISO 8601, `source` the landing object."""
+    """What the page says about the upload. `received` is a moment in ISO 8601, `source` the landing object, `original`
+    the name of the file beside the page; `statements` say why the patient is unknown.
+    """
 
     title: str
     kind: str
@@ -90,6 +96,8 @@ class PageHeader:
     received: str
     source: str
     version: str
+    original: str = ""
+    statements: tuple[str, ...] = ()
 
 
 def render(extraction: Extraction, header: PageHeader) -> str:
@@ -102,6 +110,9 @@ def render(extraction: Extraction, header: PageHeader) -> str:
         size=_size(extraction.document.size),
         format=_FORMATS.get(extraction.document.format, extraction.document.format.upper()),
         reading=_reading(extraction),
+        title=_title(extraction) or header.title,
+        original=header.original and f"./{quote(header.original)}",
+        picture_first=_shows_more_than_it_says(extraction),
         picture=extraction.picture and base64.b64encode(extraction.picture.data).decode(),
         pages=list(_pages(extraction.content)),
         records=list(groups(extraction.entities, extraction.document.format)),
@@ -138,6 +149,23 @@ def _template() -> jinja2.Template:
 def _shown(value: Any) -> Any:
     """A text as it may stand on the page: keys from outside come in uncleaned, and no text may turn itself round."""
     return clean(value).translate(_OVERRIDES) if type(value) is str else value
+
+
+def _title(extraction: Extraction) -> str:
+    """What the document calls itself: in its metadata, else as its first heading, if that is its title."""
+    given = next((value for name, value in extraction.document.metadata if name == "title"), "")
+    first = next((block for block in extraction.content if not isinstance(block, Table)), None)
+    if not given and isinstance(first, Heading) and first.level == 1:
+        given = first.text
+    return " ".join(given.split())[:_LONGEST_TITLE]
+
+
+def _shows_more_than_it_says(extraction: Extraction) -> bool:
+    """Whether a page is a picture with little text beside it, as of a scan."""
+    if extraction.picture is None:
+        return False
+    words = sum(len(block.text) for block in extraction.content if not isinstance(block, Table))
+    return words < _THIN or any(warning.code == "scanned" for warning in extraction.warnings)
 
 
 def _reading(extraction: Extraction) -> str:

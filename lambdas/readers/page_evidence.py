@@ -1,0 +1,54 @@
+"""Why a document has no patient, in words for the person who decides: who said what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from carefile.core.deciding.damaged_numbers import damaged_number
+from carefile.core.model import Evidence, EvidenceSource, Patient, UnknownReason
+
+_SAYS = {
+    EvidenceSource.ASSIGNMENT: "the decision about the session says",
+    EvidenceSource.HINT: "the hint says",
+    EvidenceSource.METADATA: "the metadata say",
+    EvidenceSource.KEY: "the folder says",
+    EvidenceSource.CONTENT: "the document says",
+}
+_MOST = 20  # statements of one page
+_OPENINGS = {
+    UnknownReason.CONFLICT: "The patient is unknown, because not everything names the same one.",
+    UnknownReason.NO_EVIDENCE: "The patient is unknown, because nothing names one beyond doubt.",
+}
+
+
+def why_unknown(patient: Patient, evidence: Iterable[Evidence]) -> tuple[str, ...]:
+    """The reason, then what each source says of the patient, each once; nothing where the patient is known."""
+    if patient.id is not None:
+        return ()
+    statements: dict[str, None] = {}
+    for item in evidence:
+        if item.about == "patient":
+            statements.setdefault(_statement(item))
+    opening = (
+        _OPENINGS.get(patient.reason, "The patient is unknown.")
+        if patient.reason
+        else "The patient is unknown."
+    )
+    if not statements:
+        return (f"{opening} Neither folder, metadata nor document name anybody.",)
+    return (opening, *list(statements)[:_MOST])
+
+
+def _statement(item: Evidence) -> str:
+    says = _SAYS[item.source]
+    if not item.value:
+        return _sentence(
+            f"{'of the document' if item.source is EvidenceSource.CONTENT else 'also'}: {item.where}"
+        )
+    place = f" ({item.where})" if item.source is EvidenceSource.CONTENT else ""
+    doubt = ", which a program has damaged" if damaged_number(item.value) else ""
+    return _sentence(f"{says} “{item.value}”{doubt}{place}")
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}."
