@@ -37,10 +37,10 @@ from lambdas.readers.draft import FACTS, RAW
 from lambdas.readers.page.records import MONTHS, come_first, groups, readable
 
 _HERE = Path(__file__).parent
-_STYLE = (_HERE / "page.css").read_text(encoding="utf-8")
-_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-_POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'"
-_POLICY_WITH_PICTURE = f"{_POLICY}; img-src data:"
+STYLE = (_HERE / "page.css").read_text(encoding="utf-8")
+_STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'"
+_POLICY_WITH_PICTURE = f"{POLICY}; img-src data:"
 
 _ALIGNED = re.compile(r"\S(?: {3,}|\t)\S")  # columns made of spaces, which only fixed-width letters show
 _NUMBER = re.compile(r"[-+<>≤≥~]?\s*[\d.,\s]{0,30}\d\s*%?")
@@ -102,11 +102,11 @@ class PageHeader:
 
 def render(extraction: Extraction, header: PageHeader) -> str:
     """The page. Never raises for anything that a document may contain."""
-    return _template().render(
+    return template("page.html.jinja").render(
         header=header,
         extraction=extraction,
         document=extraction.document,
-        received=_moment(header.received),
+        received=moment(header.received),
         size=_size(extraction.document.size),
         format=_FORMATS.get(extraction.document.format, extraction.document.format.upper()),
         reading=_reading(extraction),
@@ -117,13 +117,13 @@ def render(extraction: Extraction, header: PageHeader) -> str:
         pages=list(_pages(extraction.content)),
         records=list(groups(extraction.entities, extraction.document.format)),
         records_first=come_first(extraction.document.format),
-        style=Markup(_STYLE),  # noqa: S704 the page's own style sheet, nothing of a document
-        policy=_POLICY_WITH_PICTURE if extraction.picture else _POLICY,
+        style=Markup(STYLE),  # noqa: S704 the page's own style sheet, nothing of a document
+        policy=_POLICY_WITH_PICTURE if extraction.picture else POLICY,
     )
 
 
 @cache
-def _template() -> jinja2.Template:
+def template(name: str) -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE),
         autoescape=True,
@@ -143,7 +143,7 @@ def _template() -> jinja2.Template:
         "raw": _is_raw,
     }
     environment.globals["numeric_columns"] = _numeric_columns
-    return environment.get_template("page.html.jinja")
+    return environment.get_template(name)
 
 
 def _shown(value: Any) -> Any:
@@ -205,16 +205,16 @@ def _is_numeric(table: Table, column: int) -> bool:
     return bool(cells) and all(len(cell) <= 32 and _NUMBER.fullmatch(cell) for cell in cells)
 
 
-def _moment(text: str) -> str:
+def moment(text: str) -> str:
     """A moment for people, in UTC. What is no moment stays as it is."""
     try:
-        moment = datetime.fromisoformat(text)
+        when = datetime.fromisoformat(text)
     except ValueError:
         return text
-    if moment.tzinfo is not None:
-        moment = moment.astimezone(UTC)
-    zone = " UTC" if moment.tzinfo else ""
-    return f"{moment.day} {MONTHS[moment.month - 1]} {moment.year}, {moment:%H:%M}{zone}"
+    if when.tzinfo is not None:
+        when = when.astimezone(UTC)
+    zone = " UTC" if when.tzinfo else ""
+    return f"{when.day} {MONTHS[when.month - 1]} {when.year}, {when:%H:%M}{zone}"
 
 
 def _size(size: int) -> str:

@@ -154,10 +154,11 @@ def _text(cell: Any) -> str:
         case str():
             shown = text_as_shown(value, cell.number_format)
             return shown if shown == value else AsShown(shown)
-        case datetime() | date():
-            is_day = not isinstance(value, datetime) or value.time() == time()
-            whole = value.strftime("%Y-%m-%d") if is_day else value.isoformat(" ", "seconds")
-            return AsShown(moment_as_shown(value, cell.number_format) or whole)
+        case datetime() if value.time() != time():
+            return AsShown(moment_as_shown(value, cell.number_format) or value.isoformat(" ", "seconds"))
+        case date():
+            day = value.date() if isinstance(value, datetime) else value
+            return AsShown(moment_as_shown(day, cell.number_format) or day.isoformat())
         case time():
             return AsShown(value.isoformat())
         case timedelta():

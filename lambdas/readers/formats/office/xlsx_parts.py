@@ -96,7 +96,7 @@ def notes_of_sheet(package: ZipFile, sheet: str) -> SheetNotes:
     """What hangs on a sheet by its relations."""
     notes = SheetNotes()
     related = dict(_relations(package, sheet))
-    kinds = [kind for kind in ("comments", "drawing") if kind in related]
+    kinds: list[str] = [kind for kind in ("comments", "drawing") if kind in related]
     if "comments" not in related and "threadedComment" in related:
         kinds.append("threadedComment")  # else each stands among the comments, too
     for kind in kinds:
