@@ -15,6 +15,7 @@ from carefile.cli.commands.dlq import dlq
 from carefile.cli.commands.doctor import doctor
 from carefile.cli.commands.forget import forget
 from carefile.cli.commands.migrate import migrate
+from carefile.cli.commands.open_page import open_page
 from carefile.cli.commands.places import places
 from carefile.cli.commands.put import put
 from carefile.cli.commands.rebuild import rebuild
@@ -52,6 +53,7 @@ app.command("runs")(operation(runs))
 app.command("show")(operation(show))
 app.command("catalog")(operation(catalog))
 app.command("catalog rebuild")(operation(rebuild))
+app.command("open")(operation(open_page))
 app.command("where")(operation(where))
 app.command("places")(operation(places))
 app.command("assign")(operation(assign))
