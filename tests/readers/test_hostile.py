@@ -138,3 +138,62 @@ def test_a_file_that_ends_too_soon_or_is_called_something_else_is_filed(format_:
             data = whole[: int(len(whole) * share)]
             extraction = read(Content(data, len(data)), name="x.pdf", declared_type="application/dicom")
             assert_is_fit(extraction)
+
+
+MEGABYTES = 20 * limits.MIB
+
+
+def filled(start: str, piece: str, end: str, size: int = MEGABYTES) -> bytes:
+    return (start + piece * (size // len(piece)) + end).encode()
+
+
+def commented(part: bytes) -> bytes:
+    """A workbook whose sheet has comments."""
+    relations = "http://schemas.openxmlformats.org/package/2006/relationships"
+    kind = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/comments"
+    one = f'<Relationship Id="r" Type="{kind}" Target="../comments1.xml"/>'
+    related = f'<Relationships xmlns="{relations}">{one}</Relationships>'
+    package = with_part(xlsx_of("x"), "xl/worksheets/_rels/sheet1.xml.rels", related.encode())
+    return with_part(package, "xl/comments1.xml", part)
+
+
+def sheet_of(start: str, piece: str, end: str) -> bytes:
+    part = filled(f"<worksheet {SHEET}>{start}", piece, f"{end}</worksheet>")
+    return with_part(xlsx_of("x"), "xl/worksheets/sheet1.xml", part)
+
+
+def letter_of(piece: str, size: int) -> bytes:
+    part = filled(f"<w:document {WORD}><w:body><w:p>", piece, "</w:p></w:body></w:document>", size)
+    return with_part(docx_of("x"), "word/document.xml", part)
+
+
+STRICT_SHEET = SHEET.replace(
+    "schemas.openxmlformats.org/spreadsheetml/2006", "purl.oclc.org/ooxml/spreadsheetml"
+)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        sheet_of("<sheetData>", "<row/>", "</sheetData>"),
+        sheet_of("<sheetData><row>", "<c><f/></c>", "</row></sheetData>"),
+        with_part(xlsx_of("x"), "xl/workbook.xml", filled(f"<workbook {STRICT_SHEET}>", "<sheet/>", "</workbook>")),
+        commented(filled("<comments>", '<comment ref="A1"><text><t>a</t></text></comment>', "</comments>")),
+        commented(f"{BOMB}<comments><comment><text><t>&l9;</t></text></comment></comments>".encode()),
+        commented(b"<comments>" + b"<a>" * 1_000_000),
+        letter_of("<w:r><w:rPr><w:strike/></w:rPr><w:t>a</w:t></w:r>", MEGABYTES),
+        letter_of("<w:del>", 2 * limits.MIB),
+        b"{\\rtf1 " + b"{\\footnote a}" * 300_000 + b"}",
+        b"{\\rtf1 " + b"{\\field{\\*\\fldinst SYMBOL " * 50_000,
+        b"{\\rtf1{\\fonttbl" + b"".join(b"{\\f%d A;}" % n for n in range(100_000)) + b"}x}",
+        b"From a@b Mon 1 Jan 2024\nFrom: a\nTo: b\nMessage-ID: x\n\nx\n\n" * 100_000,
+        b"From: a\nMessage-ID: x\nContent-Type: text/html\n\n" + b"<s>" * 500_000,
+        b"From: a\nMessage-ID: x\nContent-Type: text/plain; charset=iso-2022-jp\n\n" + b"\x1b$B" * 1_000_000,
+        b"<!doctype html><body>" + b"<p style='text-decoration:line-through'>a" * 100_000,
+        b"<!doctype html><body><p style='text-decoration:" + b"text-decoration:" * 300_000 + b"'>a",
+    ],
+    ids=lambda data: repr(data[:30]),
+)  # fmt: skip
+@pytest.mark.timeout(120)
+def test_what_hangs_on_a_document_is_bounded_too(data: bytes) -> None:
+    assert read_bytes(data).document.size == len(data)
