@@ -28,8 +28,8 @@ class Documents:
         return read(content, name=name, declared_type=observed.content_type, fields=self.fields)
 
     def page(self, observed: Observation, classification: Classification, extraction: Extraction) -> bytes:
+        from lambdas.readers.page.evidence import why_unknown
         from lambdas.readers.page.render import PageHeader, render
-        from lambdas.readers.page_evidence import why_unknown
 
         patient = classification.patient
         label = patient.id if patient.id is not None else f"unknown ({patient.reason})"

@@ -28,10 +28,10 @@ from carefile.core.documents.extraction import (
     clean,
 )
 from carefile.core.documents.picture import Picture
-from lambdas.readers import Content, read
 from carefile.core.model import Evidence, EvidenceSource, Patient, UnknownReason
+from lambdas.readers import Content, read
+from lambdas.readers.page.evidence import why_unknown
 from lambdas.readers.page.render import PageHeader, render
-from lambdas.readers.page_evidence import why_unknown
 from tests.readers.golden_files import documents, read_file
 
 HEADER = PageHeader(

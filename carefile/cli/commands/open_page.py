@@ -84,9 +84,9 @@ def _document(connection: Connection, folder: str) -> str | None:
 
 
 def _session(connection: Connection, place: Place) -> str:
-    from lambdas.readers.conversation import MAX_OBJECT, conversation, in_order
+    from lambdas.readers.page.conversation import MAX_OBJECT, conversation, in_order
     from lambdas.readers.page.render import PageHeader
-    from lambdas.readers.session_page import render_session
+    from lambdas.readers.page.session import render_session
 
     entries = Entries(connection)
     session = entries.session(place)

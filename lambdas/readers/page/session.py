@@ -10,7 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from lambdas.readers.conversation import Conversation, Kind, Turn
+from lambdas.readers.page.conversation import Conversation, Kind, Turn
 from lambdas.readers.page.render import POLICY, STYLE, PageHeader, moment, template
 
 _ROLES = {"user": "User", "assistant": "Assistant", "system": "System", "tool": "Tool"}
