@@ -579,3 +579,10 @@ def test_a_large_export_is_read_line_by_line_and_a_large_bundle_is_asked_whom_it
     assert speaking(whole) == {"1", "2"}
     assert not export.candidates_complete
     assert not whole.candidates_complete
+
+
+def test_a_document_bundle_goes_by_the_title_of_its_composition() -> None:
+    value = bundle({"resourceType": "Composition", "title": "Discharge letter"}, patient()) | {
+        "type": "document"
+    }
+    assert ("title", "Discharge letter") in read_json(value).document.metadata

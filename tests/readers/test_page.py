@@ -216,6 +216,72 @@ def test_the_moment_is_written_for_people(received: str, words: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("when", "2024-10-28T14:30:22-03:00", "28 October 2024, 14:30 (-03:00)"),
+        ("when", "2024-10-28T14:30:22Z", "28 October 2024, 14:30 UTC"),
+        ("when", "2024-10-28 – 2024-11-02", "28 October 2024 – 2 November 2024"),
+        ("when", "2024-10-28T09:15:00Z – 2024-10-28T10:00:00Z", "28 October 2024, 09:15 – 10:00 UTC"),
+        (
+            "when",
+            "2024-10-28T09:15:00-03:00 – 2024-10-28T10:00:00Z",
+            "28 October 2024, 09:15 (-03:00) – 10:00 UTC",
+        ),
+        ("when", "from 2024-10-28", "from 28 October 2024"),
+        ("when", "2024-10-28; until 2024-11-02", "28 October 2024; until 2 November 2024"),
+        ("when", "2024-10", "2024-10"),
+        ("when", "2024-99-28", "2024-99-28"),
+        ("note", "Seen on 2024-10-28", "Seen on 2024-10-28"),
+        ("identifier", "1984-02-11", "1984-02-11"),
+    ],
+)
+def test_moments_and_periods_are_written_for_people_and_numbers_stay(
+    name: str, value: str, words: str
+) -> None:
+    extraction = replace(page_with("x"), entities=(Entity("Visit", "/", ((name, value),)),))
+    assert words in Page(render(extraction, HEADER)).texts
+
+
+def marked(*entities: Entity) -> list[str]:
+    """What stands out on the page with these records."""
+    html = render(replace(page_with("x"), entities=entities), HEADER)
+    return re.findall(r'<td class="mark"[^>]*>([^<]*)<', html)
+
+
+def test_what_says_that_a_record_does_not_hold_stands_out() -> None:
+    held = Entity(
+        "Allergy", "/1", (("substance", "Nuts"), ("verification", "confirmed"), ("do not perform", "no"))
+    )
+    refuted = Entity("Allergy", "/2", (("substance", "Penicillin"), ("verification", "refuted")))
+    order = Entity("Order", "/3", (("what", "Ibuprofen"), ("do not perform", "yes"), ("modifier: not", "no")))
+    assert marked(held) == []
+    assert marked(refuted) == ["refuted"]
+    assert marked(order) == ["yes", "no"]
+    assert marked(held, refuted) == ["refuted"]
+
+
+def test_records_that_are_too_wide_for_a_table_keep_all_that_they_say() -> None:
+    """In a table of as many columns as are read, and one for the rest."""
+    names = [f"name {number}" for number in range(20)]
+    records = [Entity("Visit", f"/{n}", tuple((name, f"{name} of {n}") for name in names)) for n in range(5)]
+    records.append(Entity("Visit", "/5", (("name 1", "once"), ("name 1", "twice"))))
+    page = Page(render(replace(page_with("x"), content=(), entities=tuple(records)), HEADER))
+    assert [tag for tag, _ in page.elements].count("table") == 1
+    texts = "\n".join(page.texts)
+    assert all(f"{name} of {n}" in texts for name in names for n in range(5))
+    assert "once\ntwice" in texts
+
+
+def test_a_document_that_has_a_title_goes_by_it_and_its_name_stands_below() -> None:
+    facts = replace(page_with("x").document, format="cda", metadata=(("title", "Discharge  summary"),))
+    titled = render(replace(page_with("x"), document=facts), HEADER)
+    assert '<h1 dir="auto">Discharge summary</h1>' in titled
+    assert "<bdi>lab_report</bdi>" in titled
+    other = render(replace(page_with("x"), document=replace(facts, format="docx")), HEADER)
+    assert '<h1 dir="auto">lab_report</h1>' in other
+
+
+@pytest.mark.parametrize(
     ("size", "words"),
     [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (1 << 30, "1.1 GB"), (10**18, "1000000.0 TB")],
 )

@@ -34,7 +34,7 @@ from carefile.core.documents.extraction import (
     clean,
 )
 from lambdas.readers.draft import FACTS, RAW
-from lambdas.readers.page.records import MONTHS, come_first, groups, readable
+from lambdas.readers.page.records import MONTHS, come_first, groups, readable, stands_out
 
 _HERE = Path(__file__).parent
 STYLE = (_HERE / "page.css").read_text(encoding="utf-8")
@@ -75,6 +75,7 @@ _FORMATS = {
     "unknown": "Unknown type",
 }
 _THIN = 200  # characters of a text that says less than the picture of its page
+_TEMPLATES = ("docx", "pdf", "rtf", "xlsx")  # their title in the metadata is often that of a template
 _LONGEST_TITLE = 200
 _UNITS = ("kB", "MB", "GB", "TB")
 _READING = {
@@ -142,7 +143,7 @@ def template(name: str) -> jinja2.Template:
         "facts": _is_facts,
         "raw": _is_raw,
     }
-    environment.globals["numeric_columns"] = _numeric_columns
+    environment.globals |= {"numeric_columns": _numeric_columns, "stands_out": stands_out}
     return environment.get_template(name)
 
 
@@ -153,7 +154,8 @@ def _shown(value: Any) -> Any:
 
 def _title(extraction: Extraction) -> str:
     """What the document calls itself: in its metadata, else as its first heading, if that is its title."""
-    given = next((value for name, value in extraction.document.metadata if name == "title"), "")
+    of_its_own = extraction.document.format not in _TEMPLATES
+    given = next((value for name, value in extraction.document.metadata if name == "title" and of_its_own), "")
     first = next((block for block in extraction.content if not isinstance(block, Table)), None)
     if not given and isinstance(first, Heading) and first.level == 1:
         given = first.text

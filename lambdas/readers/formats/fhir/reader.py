@@ -13,7 +13,7 @@ from lambdas.readers.base import NotThisFormatError, Reader, Source
 from lambdas.readers.draft import Draft
 from lambdas.readers.formats.fhir.labels import label_references
 from lambdas.readers.formats.fhir.resources import tell_attachment, tell_resource
-from lambdas.readers.formats.fhir.values import first, word
+from lambdas.readers.formats.fhir.values import each, first, word
 from lambdas.readers.formats.json.objects import Found, objects
 from lambdas.readers.formats.json.patients import tell_patients
 from lambdas.readers.formats.json.reader import note_lines
@@ -62,6 +62,9 @@ def _tell_document(resource: Object, draft: Draft) -> None:
     for member, name in _FACTS:
         if text := word(resource, member):
             draft.fact(name, text)
+    if word(resource, "type") == "document":  # which a composition begins
+        _, entry = next(each(resource, "entry"), ("", None))
+        draft.fact("title", word(first(entry, "resource"), "title") or "")
     draft.language = draft.language or (word(resource, "language") or "")[:40] or None
 
 
