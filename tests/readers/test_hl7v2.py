@@ -154,6 +154,44 @@ def test_a_note_stands_with_what_it_is_on() -> None:
     assert facts_of(extraction, "Observation")[0]["note"] == "of x\nmore"
 
 
+@pytest.mark.parametrize(
+    ("segment", "type_", "facts"),
+    [
+        ("OBX|1|NM|K||7.1|||HH|||W", "Observation", {"flag": "very high", "status": "wrong"}),
+        ("OBX|1|NM|K||7.1|||XX|||Q", "Observation", {"flag": "XX", "status": "Q"}),
+        ("OBR|1|||GLU^Glucose|||||||||||||||||||||P", "Report", {"status": "preliminary"}),
+        ("ORC|DC|7|||CA", "Order", {"control": "discontinue", "status": "cancelled"}),
+        ("RXA|0|1|2024|2024|MMR|1||||||||||||PATOBJ^Refused by parent||RE|D", "Administration",
+         {"refused because": "Refused by parent", "completion": "refused", "action": "delete"}),
+        ("IAM|1|DA|PEN^Penicillin|SV||D", "Allergy", {"type": "drug", "severity": "severe", "action": "delete"}),
+        ("PRB|DE|2024|J45^Asthma||||||||||conf|active", "Problem", {"action": "delete", "what": "Asthma"}),
+        ("PID|1||A||Doe^Ann|||F", "Patient", {"sex": "female"}),
+        ("TXA|1|DS||||||||||||||||IN|", "Document", {}),
+    ],
+)  # fmt: skip
+def test_codes_that_say_whether_the_rest_holds_are_words(
+    segment: str, type_: str, facts: dict[str, str]
+) -> None:
+    (said,) = facts_of(read_bytes(message(segment)), type_)
+    assert said.items() >= facts.items()
+
+
+def test_a_message_for_training_says_so() -> None:
+    data = message("PID|1||A", header=HEADER.replace("|P|", "|T|"))
+    assert facts_of(read_bytes(data), "Message")[0]["sent for"] == "training or test"
+    assert "sent for" not in facts_of(read_bytes(message("PID|1||A")), "Message")[0]
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [("F", "No\nfracture"), ("", "No\nfracture"), ("D", "[deleted: No]\n[deleted: fracture]"),
+     ("W", "[wrong: No]\n[wrong: fracture]"), ("P", "(preliminary) No\nfracture")],
+)  # fmt: skip
+def test_a_text_whose_status_takes_it_back_says_so(status: str, text: str) -> None:
+    extraction = read_bytes(message(f"OBX|1|TX|x||No~fracture||||||{status}"))
+    assert extraction.content[0] == TextBlock(text, section="x")
+
+
 def test_an_attachment_is_said_to_be_unread_and_not_shown() -> None:
     extraction = read_bytes(message("OBX|1|ED|x||a^application^pdf^Base64^JVBERi0x"))
     assert "attachment" in codes(extraction)

@@ -33,6 +33,21 @@ _AS_WRITTEN = (
     "study id",
     "accession number",
 )
+_WITHDRAWN = WITHDRAWN | {
+    *(
+        "deleted",
+        "delete",
+        "wrong",
+        "cancel",
+        "discontinue",
+        "discontinued",
+        "refused",
+        "not-given",
+        "hold",
+        "held",
+    ),
+    *("training-or-test", "debugging", "cannot-be-obtained", "obsolete", "replaced", "unable-to-accept"),
+}
 _NEGATIONS = ("do not perform", "not given", "not done", "not taken", "deleted")
 _MARKS = ("flag", "interpretation", "criticality")
 MONTHS = (
@@ -115,7 +130,7 @@ def stands_out(name: str, value: str) -> bool:
     """Whether a fact says that the rest of its record does not hold, or does not hold any more."""
     said, name = value.strip().casefold(), name.casefold()
     negates = name.startswith("modifier") or (name in _NEGATIONS and said in ("yes", "true"))
-    return negates or said.replace(" ", "-") in WITHDRAWN
+    return negates or said.replace(" ", "-") in _WITHDRAWN
 
 
 def readable(text: str, *, short: bool = False) -> str:

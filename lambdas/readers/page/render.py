@@ -139,7 +139,7 @@ def template(name: str) -> jinja2.Template:
         "titled": lambda name: name[:1].upper() + name[1:],
     }
     environment.tests |= {
-        "aligned": lambda text: bool(_ALIGNED.search(text)),
+        "aligned": _is_aligned,
         "facts": _is_facts,
         "raw": _is_raw,
     }
@@ -186,6 +186,10 @@ def _pages(content: tuple[Block, ...]) -> Iterator[dict[str, Any]]:
             shown.append({"block": block, "section": block.section if is_new else None})
             named = block.text if isinstance(block, Heading) else block.section
         yield {"number": number, "blocks": shown}
+
+
+def _is_aligned(text: str) -> bool:
+    return bool(_ALIGNED.search(text))
 
 
 def _is_facts(table: Table) -> bool:

@@ -50,6 +50,7 @@ _BY_PILLOW = {
 }
 _SHOWN = {*_AS_THEY_ARE, _BIG_ENDIAN, _RUN_LENGTHS, *_BY_PILLOW}
 _GREY = ("MONOCHROME1", "MONOCHROME2")
+_LARGEST = 1e9  # number that is believed
 _MOST_SAMPLES = 50_000  # of the values, by which a window is found where the image names none
 _DARKEST, _LIGHTEST = 0.005, 0.995  # shares of them beyond which nothing is told apart
 
@@ -131,7 +132,7 @@ def _image(data: Dataset, pixels: _Pixels, frames: int) -> Image.Image:
             return _windowed(image, data, pixels, spread=16 - pixels.stored)
         return _windowed(image, data, pixels) if image.mode == "L" else image
     if syntax == _RUN_LENGTHS:
-        from pydicom.pixels import get_decoder
+        from pydicom.pixels.decoders.base import get_decoder
 
         raw = bytes(get_decoder(syntax).as_buffer(data, index=0)[0])
         return _from_values(raw, data, pixels, is_planar=True)
@@ -175,20 +176,15 @@ def _windowed(image: Image.Image, data: Dataset, pixels: _Pixels, *, spread: int
         size = max(round(image.width * scale), 1), max(round(image.height * scale), 1)
         image = image.resize(size, Image.Resampling.NEAREST) if size != image.size else image
     values = _meanings(pixels, spread if wide else 0, 65_536 if wide else 256)
-    slope, intercept = _decimal(data, "RescaleSlope", 1.0), _decimal(data, "RescaleIntercept", 0.0)
+    slope, intercept = _decimal(data, "RescaleSlope") or 1.0, _decimal(data, "RescaleIntercept") or 0.0
     center, width = _decimal(data, "WindowCenter"), _decimal(data, "WindowWidth")
-    if center is None or width is None or not width >= 1:
-        low, high = _range(image, values)
-        low, high = sorted((low * slope + intercept, high * slope + intercept))  # type: ignore[operator]
+    if center is None or width is None or width < 1:
+        low, high = sorted(value * slope + intercept for value in _range(image, values))
     else:
-        low, high = center - 0.5 - (width - 1) / 2, center - 0.5 + (width - 1) / 2
+        low, high = center - width / 2, center + width / 2 - 1
     step = 255 / (high - low) if high > low else 255.0
-    is_negative = pixels.kind == "MONOCHROME1"
-    table = []
-    for value in values:
-        grey = (value * slope + intercept - low) * step  # type: ignore[operator]
-        grey = 0 if grey <= 0 else 255 if grey >= 255 else int(grey)
-        table.append(255 - grey if is_negative else grey)
+    greys = [min(max(round((value * slope + intercept - low) * step), 0), 255) for value in values]
+    table = [255 - grey for grey in greys] if pixels.kind == "MONOCHROME1" else greys
     return (image.convert("I") if wide else image).point(table, "L")
 
 
@@ -218,9 +214,9 @@ def _number(data: Dataset, keyword: str, otherwise: int = 0) -> int:
     return otherwise if value is None else int(value)
 
 
-def _decimal(data: Dataset, keyword: str, otherwise: float | None = None) -> float | None:
+def _decimal(data: Dataset, keyword: str) -> float | None:
     try:
         value = float(texts(data, keyword)[0])
     except (IndexError, ValueError):
-        return otherwise
-    return value if abs(value) < 1e9 else otherwise
+        return None
+    return value if abs(value) < _LARGEST else None

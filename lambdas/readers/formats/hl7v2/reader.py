@@ -11,7 +11,7 @@ from itertools import islice
 from carefile.core.documents.extraction import PatientCandidate
 from lambdas.readers.base import NotThisFormatError, Reader, Source
 from lambdas.readers.draft import RAW, Draft
-from lambdas.readers.formats.hl7v2.segments import RECORDS, VALUES, coded, in_full, told
+from lambdas.readers.formats.hl7v2.segments import RECORDS, VALUES, as_it_holds, coded, in_full, told
 from lambdas.readers.formats.hl7v2.syntax import START, Message, Segment, messages_of
 from lambdas.readers.formats.text.plain_text import note_text_facts
 from lambdas.readers.hl7_values import kind_of, moment, rank_of, ranked
@@ -139,7 +139,7 @@ def _tell_records(message: Message, place: str, draft: Draft) -> None:
                 flush()
                 text = (section, [])
             parts = islice(segment.repetitions(5), MAX_TEXT + 1)  # none of which is empty
-            text[1].extend(map(segment.text, parts))
+            text[1].extend(as_it_holds(segment, map(segment.text, parts)))
         elif record is not None:
             flush()
             if segment.name == "OBR":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from lambdas.readers.formats.hl7v2.syntax import Segment
@@ -63,6 +63,16 @@ def place(segment: Segment, repetition: str) -> str:
     return joined(segment.components(repetition), ", ")
 
 
+def worded(words: dict[str, str]) -> _Teller:
+    """A code of one of HL7's tables by its meaning, with a text of its own or unknown as it stands."""
+
+    def tell(segment: Segment, repetition: str) -> str:
+        said = coded(segment, repetition)
+        return words.get(said.strip().upper(), said)
+
+    return tell
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     type: str
@@ -79,6 +89,59 @@ def told(segment: Segment, number: int, tell: _Teller, most: int = MAX_CELL) -> 
     return joined((tell(segment, repetition) for repetition in segment.repetitions(number)), "; ", most)
 
 
+# HL7's tables of codes that say whether the rest holds, and the most usual others.
+_SEX = worded(
+    {"F": "female", "M": "male", "O": "other", "U": "unknown", "A": "ambiguous", "N": "not applicable"}
+)
+_RESULT_STATUS = worded(
+    {
+        "C": "corrected", "D": "deleted", "F": "final", "I": "pending", "N": "not asked", "O": "order only",
+        "P": "preliminary", "R": "not verified", "S": "partial", "U": "final, values not sent again",
+        "W": "wrong", "X": "cannot be obtained", "A": "some results", "Y": "no order", "Z": "no patient",
+    }
+)  # fmt: skip
+_DOCUMENT_STATUS = worded(
+    {
+        "AU": "authenticated", "DI": "dictated", "DO": "documented", "IN": "incomplete", "IP": "in progress",
+        "LA": "legally authenticated", "PA": "pre-authenticated", "AV": "available", "CA": "cancelled",
+        "OB": "obsolete", "UN": "unavailable",
+    }
+)  # fmt: skip
+_ORDER_CONTROL = worded(
+    {
+        "NW": "new order", "CA": "cancel", "OC": "cancelled", "CR": "cancelled", "DC": "discontinue",
+        "OD": "discontinued", "DR": "discontinued", "HD": "hold", "OH": "held", "RL": "release", "RP": "replace",
+        "RO": "replacement", "XO": "change", "SC": "status changed", "RE": "results", "OK": "accepted",
+        "UA": "unable to accept",
+    }
+)  # fmt: skip
+_ORDER_STATUS = worded(
+    {
+        "A": "some results", "CA": "cancelled", "CM": "completed", "DC": "discontinued", "ER": "error", "HD": "held",
+        "IP": "in process", "RP": "replaced", "SC": "scheduled",
+    }
+)  # fmt: skip
+_ACTION = worded(
+    {"A": "add", "D": "delete", "U": "update", "X": "no change", "AD": "add", "DE": "delete", "UP": "update"}
+)
+_GIVEN = worded({"CP": "complete", "PA": "partial", "RE": "refused", "NA": "not given"})
+_CLASS = worded(
+    {
+        "E": "emergency", "I": "inpatient", "O": "outpatient", "P": "preadmission", "R": "recurring", "B": "obstetrics",
+        "C": "commercial account", "N": "not applicable", "U": "unknown",
+    }
+)  # fmt: skip
+_ALLERGEN = worded(
+    {
+        "DA": "drug", "FA": "food", "MA": "miscellaneous", "MC": "miscellaneous contraindication", "EA": "environment",
+        "AA": "animal", "PA": "plant", "LA": "pollen",
+    }
+)  # fmt: skip
+_SEVERITY = worded({"SV": "severe", "MO": "moderate", "MI": "mild", "U": "unknown"})
+_PROCESSING = worded({"P": "", "T": "training or test", "D": "debugging"})
+_FLAG = worded({"N": "normal", "A": "abnormal", "AA": "very abnormal", "H": "high", "L": "low", "HH": "very high",
+                "LL": "very low"})  # fmt: skip
+
 RECORDS = {
     "MSH": Record(
         "Message",
@@ -90,6 +153,7 @@ RECORDS = {
             ("to application", 5, organization),
             ("to", 6, organization),
             ("control id", 10, in_full),
+            ("sent for", 11, _PROCESSING),
             ("version", 12, in_full),
         ),
     ),
@@ -99,7 +163,7 @@ RECORDS = {
         (
             ("name", 5, person),
             ("birth date", 7, time),
-            ("sex", 8, coded),
+            ("sex", 8, _SEX),
             ("identifier", 3, identifier),
             ("address", 11, address),
             ("contact", 13, contact),
@@ -110,7 +174,7 @@ RECORDS = {
     "PV1": Record(
         "Visit",
         (
-            ("class", 2, coded),
+            ("class", 2, _CLASS),
             ("location", 3, place),
             ("attending", 7, staff),
             ("referring", 8, staff),
@@ -121,15 +185,58 @@ RECORDS = {
     ),
     "AL1": Record(
         "Allergy",
-        (("substance", 3, coded), ("type", 2, coded), ("severity", 4, coded), ("reaction", 5, in_full)),
+        (
+            ("substance", 3, coded),
+            ("type", 2, _ALLERGEN),
+            ("severity", 4, _SEVERITY),
+            ("reaction", 5, in_full),
+        ),
+    ),
+    "IAM": Record(
+        "Allergy",
+        (
+            ("substance", 3, coded),
+            ("type", 2, _ALLERGEN),
+            ("severity", 4, _SEVERITY),
+            ("reaction", 5, in_full),
+            ("action", 6, _ACTION),
+            ("status", 17, coded),
+        ),
+    ),
+    "MRG": Record("Merged", (("identifier", 1, identifier), ("name", 7, person))),
+    "PV2": Record("Visit, further", (("reason", 3, coded), ("description", 12, in_full))),
+    "PRB": Record(
+        "Problem",
+        (
+            ("what", 3, coded),
+            ("action", 1, _ACTION),
+            ("status", 14, coded),
+            ("confirmed", 13, coded),
+            ("onset", 16, time),
+            ("resolved", 9, time),
+        ),
     ),
     "DG1": Record(
-        "Diagnosis", (("code", 3, in_full), ("what", 4, in_full), ("when", 5, time), ("type", 6, coded))
+        "Diagnosis",
+        (
+            ("code", 3, in_full),
+            ("what", 4, in_full),
+            ("when", 5, time),
+            ("type", 6, coded),
+            ("action", 21, _ACTION),
+        ),
     ),
     "PR1": Record("Procedure", (("code", 3, coded), ("what", 4, in_full), ("when", 5, time))),
     "IN1": Record("Insurance", (("plan", 2, coded), ("company", 4, in_full), ("insured", 16, person))),
     "ORC": Record(
-        "Order", (("control", 1, coded), ("order", 2, in_full), ("when", 9, time), ("ordered by", 12, staff))
+        "Order",
+        (
+            ("control", 1, _ORDER_CONTROL),
+            ("order", 2, in_full),
+            ("status", 5, _ORDER_STATUS),
+            ("when", 9, time),
+            ("ordered by", 12, staff),
+        ),
     ),
     "OBR": Record(
         "Report",
@@ -139,9 +246,19 @@ RECORDS = {
             ("reported", 22, time),
             ("ordered by", 16, staff),
             ("order", 3, in_full),
-            ("status", 25, coded),
+            ("status", 25, _RESULT_STATUS),
+            ("reason", 31, coded),
         ),
     ),
+    "SPM": Record(
+        "Specimen",
+        (("what", 4, coded), ("site", 8, coded), ("when", 17, time), ("rejected because", 21, coded)),
+    ),
+    "RXO": Record(
+        "Medication order",
+        (("what", 1, coded), ("amount", 2, in_full), ("unit", 4, coded), ("instructions", 6, in_full)),
+    ),
+    "RXR": Record("Route", (("route", 1, coded), ("site", 2, coded))),
     "OBX": Record(
         "Observation",
         (
@@ -149,9 +266,9 @@ RECORDS = {
             ("value", 5, in_full),
             ("unit", 6, coded),
             ("reference range", 7, in_full),
-            ("flag", 8, in_full),
+            ("flag", 8, _FLAG),
             ("when", 14, time),
-            ("status", 11, coded),
+            ("status", 11, _RESULT_STATUS),
         ),
     ),
     "RXA": Record(
@@ -162,14 +279,37 @@ RECORDS = {
             ("amount", 6, in_full),
             ("unit", 7, coded),
             ("lot", 15, in_full),
+            ("refused because", 18, coded),
+            ("completion", 20, _GIVEN),
+            ("action", 21, _ACTION),
         ),
     ),
     "RXE": Record("Prescription", (("what", 2, coded), ("amount", 3, in_full), ("unit", 5, coded))),
     "SCH": Record("Appointment", (("reason", 7, coded), ("when", 11, place), ("status", 25, coded))),
     "TXA": Record(
-        "Document", (("type", 2, coded), ("when", 4, time), ("author", 9, staff), ("status", 17, coded))
+        "Document",
+        (
+            ("type", 2, coded),
+            ("when", 4, time),
+            ("author", 9, staff),
+            ("status", 17, _DOCUMENT_STATUS),
+            ("availability", 19, _DOCUMENT_STATUS),
+        ),
     ),
 }
+
+_WITHDRAWN = {"D": "deleted", "W": "wrong"}  # results, by OBX-11
+_NOT_YET = {"P": "preliminary", "R": "not verified", "S": "partial", "C": "corrected"}
+
+
+def as_it_holds(segment: Segment, lines: Iterable[str]) -> Iterator[str]:
+    """The text of an OBX, with what its status takes back or does not vouch for marked as such."""
+    status = segment.raw(11).strip().upper()
+    withdrawn, doubt = _WITHDRAWN.get(status), _NOT_YET.get(status)
+    for line in lines:
+        yield f"[{withdrawn}: {line}]" if withdrawn else f"({doubt}) {line}" if doubt else line
+        doubt = None
+
 
 VALUES: dict[str, _Teller] = {
     "CE": coded,
