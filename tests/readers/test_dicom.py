@@ -385,6 +385,26 @@ def test_a_structured_report_is_told_in_its_order() -> None:
     )
 
 
+def test_a_report_says_what_it_is_sure_of() -> None:
+    code = [data_set(CodeMeaning="Diameter")]
+    values = [
+        data_set(NumericValue=number, MeasurementUnitsCodeSequence=[data_set(CodeValue="mm")])
+        for number in "67"
+    ]
+    items = [
+        data_set(ValueType="NUM", ConceptNameCodeSequence=code, MeasuredValueSequence=values),
+        data_set(ValueType="NUM", NumericValueQualifierCodeSequence=[data_set(CodeMeaning="Not a number")]),
+        data_set(ValueType="IMAGE", ConceptNameCodeSequence=code),
+    ]
+    flags = {"CompletionFlag": "PARTIAL", "VerificationFlag": "UNVERIFIED", "PreliminaryFlag": "PRELIMINARY"}
+    extraction = read_here(dicom_of(pixels=b"", ValueType="CONTAINER", ContentSequence=items, **flags))
+    assert facts_of(extraction, "Report") == [
+        {"completion": "PARTIAL", "verification": "UNVERIFIED", "preliminary": "PRELIMINARY"}
+    ]
+    texts = [block.text for block in extraction.content if isinstance(block, TextBlock)]
+    assert texts == ["Diameter: 6 mm, 7 mm", "Not a number", "Diameter: (image)"]
+
+
 def test_a_report_that_nests_without_end_is_cut() -> None:
     item = data_set(ValueType="TEXT", TextValue="deep")
     for _ in range(80):

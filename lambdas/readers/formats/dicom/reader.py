@@ -96,6 +96,14 @@ _RECORDS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         ),
     ),
     (
+        "Report",
+        (
+            ("completion", "CompletionFlag"),
+            ("verification", "VerificationFlag"),
+            ("preliminary", "PreliminaryFlag"),
+        ),
+    ),
+    (
         "Image",
         (
             ("kind", "SOPClassUID"),

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 _MOST_LEVELS = 50
+_SHOWN_ELSEWHERE = ("IMAGE", "WAVEFORM", "COMPOSITE")  # in files of their own, to which the item refers
 _VALUES = {"TEXT": "TextValue", "DATE": "Date", "TIME": "Time", "DATETIME": "DateTime", "UIDREF": "UID"}
 
 
@@ -43,16 +44,21 @@ def _tell(item: Dataset, level: int, draft: Draft) -> None:
 def _value(item: Dataset) -> str:
     type_ = told(item, "ValueType")
     if type_ == "NUM":
-        for measured in _items(item, "MeasuredValueSequence"):
-            unit = joined(
-                told(code, "CodeValue") for code in _items(measured, "MeasurementUnitsCodeSequence")
-            )
-            return joined((told(measured, "NumericValue"), "" if unit == "1" else unit))
+        measured = joined(map(_measured, _items(item, "MeasuredValueSequence")), ", ")
+        qualifier = _concept(item, "NumericValueQualifierCodeSequence")
+        return f"{measured} ({qualifier})" if measured and qualifier else measured or qualifier
     if type_ == "CODE":
         return _concept(item, "ConceptCodeSequence")
     if type_ == "PNAME":
         return person(item, "PersonName")
+    if type_ in _SHOWN_ELSEWHERE:
+        return f"({type_.lower()})"
     return told(item, _VALUES[type_]) if type_ in _VALUES else ""
+
+
+def _measured(item: Dataset) -> str:
+    unit = joined(told(code, "CodeValue") for code in _items(item, "MeasurementUnitsCodeSequence"))
+    return joined((told(item, "NumericValue"), "" if unit == "1" else unit))
 
 
 def _concept(item: Dataset, sequence: str) -> str:

@@ -82,9 +82,10 @@ def _keys(reference: str, url: str, around: int) -> Iterator[str]:
 def _label(resource: Object, type_: str) -> str:
     """Its name, and with it what says that it does not hold."""
     named = (told(_one(member)) for naming in _NAMING for name, member in resource.members if name == naming)
-    label = next(filter(None, named), "")[:_LONGEST]
+    label = next(filter(None, named), "")
     if not label:
         return ""
+    label = label if len(label) <= _LONGEST else f"{label[:_LONGEST]}…"
     said = (
         told(member)[:_LONGEST]
         for pattern in modifiers(type_)
