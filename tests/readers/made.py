@@ -61,7 +61,24 @@ def message_of(text: str) -> bytes:
         {"|": "\\F\\", "^": "\\S\\", "~": "\\R\\", "&": "\\T\\", "\\": "\\E\\"}.get(c, c) for c in text
     )
     fields = "|".join([said] * 30)
-    names = ("EVN", "PID", "NK1", "PV1", "AL1", "DG1", "ORC", "OBR", "NTE", "TXA", "ZZZ")
+    names = (
+        "EVN",
+        "PID",
+        "NK1",
+        "PV1",
+        "AL1",
+        "IAM",
+        "PRB",
+        "DG1",
+        "ORC",
+        "OBR",
+        "NTE",
+        "SPM",
+        "RXO",
+        "RXA",
+        "TXA",
+        "ZZZ",
+    )
     segments = [f"{name}|{fields}" for name in names]
     segments += [f"OBX|1|{kind}|{said}^{said}||{said}|{fields}" for kind in ("TX", "CE", "NM", "XCN", "ED")]
     return ("MSH|^~\\&|" + fields + "\r" + "\r".join(segments)).encode()
@@ -77,6 +94,17 @@ def resources_of(text: str) -> list[dict[str, object]]:
         {"resourceType": "Observation", "code": {"text": text}, "valueQuantity": {"value": 1, "unit": text}},
         {"resourceType": "AllergyIntolerance", "code": concept, "criticality": text},
         {"resourceType": "Basic", "subject": {"reference": text, "display": text}, text: {text: [text]}},
+        {
+            "resourceType": "MedicationRequest",
+            "contained": [{"resourceType": "Medication", "id": "m", "code": concept, "status": text}],
+            "medicationReference": {"reference": "#m"},
+            "modifierExtension": [{"url": f"http://x/{text}", "valueString": text}],
+            "extension": [{"url": text, "extension": [{"url": text, "valueString": text}]}],
+            "dosageInstruction": [
+                {"text": text, "timing": {"repeat": {"frequency": text, "periodUnit": text}}}
+            ],
+            "text": {"div": text},
+        },
         {
             "resourceType": "Composition",
             "title": text,
