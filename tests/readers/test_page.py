@@ -258,6 +258,10 @@ def test_what_says_that_a_record_does_not_hold_stands_out() -> None:
     assert marked(refuted) == ["refuted"]
     assert marked(order) == ["yes", "no"]
     assert marked(held, refuted) == ["refuted"]
+    other = Entity("Order", "/4", (("what", "Digoxin"),))
+    assert marked(other, order) == ["yes", "no"]
+    wide = Entity("Order", "/5", tuple((f"name {number}", "x") for number in range(20)))
+    assert marked(wide, other, other, order) == ["yes", "no"]
 
 
 def test_records_that_are_too_wide_for_a_table_keep_all_that_they_say() -> None:

@@ -100,6 +100,11 @@ def _as_table(entities: list[Entity]) -> Table | None:
     if not columns or (len(columns) > _MOST_COLUMNS and len(entities) <= _FEW):
         return None
     order = _in_order(columns, entities)
+    if len(order) > _MOST_COLUMNS:  # what stands out does so in a column of its own
+        alarming = {
+            name for entity in entities for name, value in entity.attributes if stands_out(name, value)
+        }
+        order[1:] = sorted(order[1:], key=lambda name: name not in alarming)
     shown = order if len(order) <= _MOST_COLUMNS else order[: _MOST_COLUMNS - 1]
     rest = order[len(shown) :]
     rows = tuple(_row(entity, shown, rest) for entity in entities)
@@ -129,7 +134,7 @@ def _as_facts(entity: Entity) -> Table:
 def stands_out(name: str, value: str) -> bool:
     """Whether a fact says that the rest of its record does not hold, or does not hold any more."""
     said, name = value.strip().casefold(), name.casefold()
-    negates = name.startswith("modifier") or (name in _NEGATIONS and said in ("yes", "true"))
+    negates = bool(said and name.startswith("modifier")) or (name in _NEGATIONS and said in ("yes", "true"))
     return negates or said.replace(" ", "-") in _WITHDRAWN
 
 
