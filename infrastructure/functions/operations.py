@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-from aws_cdk import CfnResource, Stack
+from aws_cdk import Aws, CfnResource, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
@@ -15,6 +15,17 @@ from infrastructure.protection.accepted import accept, wildcards
 from infrastructure.protection.encryption import removal_policy
 from infrastructure.protection.permissions import Permission
 from infrastructure.settings.config import StageConfig
+
+
+def role_path(stack_name: str) -> str:
+    """Where the stack's roles are among the account's. Policies know them by it, and not by the beginning of their
+    names, which CloudFormation shortens and which another stage's may have too (`prod` and `prod-eu`)."""
+    return f"/{stack_name}/"
+
+
+def roles_of(stack_name: str) -> str:
+    """The ARNs of all roles of a stack, as a pattern."""
+    return f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:role{role_path(stack_name)}*"
 
 
 class ServiceRole(Construct):
@@ -35,7 +46,7 @@ class ServiceRole(Construct):
         alone: bool = False,
     ) -> None:
         super().__init__(scope, id)
-        role = iam.Role(self, "Role", assumed_by=principal)
+        role = iam.Role(self, "Role", assumed_by=principal, path=role_path(Stack.of(self).stack_name))
         shared = [] if alone else [it for it in statements if it.wide]
         for it in shared:
             role.add_managed_policy(_shared(self, it))

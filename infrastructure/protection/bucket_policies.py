@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
+
+from infrastructure.functions.operations import roles_of
 
 _ENCRYPTION = "s3:x-amz-server-side-encryption"
 _KEY = "s3:x-amz-server-side-encryption-aws-kms-key-id"
@@ -122,7 +123,7 @@ def quarantine(bucket: s3.Bucket, stack_name: str, readers: Sequence[str]) -> No
     Who copies an object may bring the tag along, so it opens nothing: no intake believes it
     (`carefile/core/deciding/scanning.py`).
     """
-    stack = f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:role/{stack_name}-*"
+    stack = roles_of(stack_name)
     threat = {"StringEquals": {f"s3:ExistingObjectTag/{_VERDICT_TAG}": "THREATS_FOUND"}}
     forged = {"ForAnyValue:StringEquals": {"s3:RequestObjectTagKeys": _VERDICT_TAG}}
     for sid, actions, condition, allowed in (

@@ -8,6 +8,8 @@ from typing import Any
 from aws_cdk import Aws, Stack
 from aws_cdk import aws_events as events
 
+from infrastructure.functions.operations import roles_of
+
 INTAKE_SOURCE = "carefile.intake"
 CATALOG_SOURCE = "carefile.catalog"
 # What the intake bus takes: every rule on it listens for one of these.
@@ -41,7 +43,7 @@ def state_who_submits(bus: events.EventBus, name: str, publishers: Sequence[str]
 
 def state_who_announces(bus: events.EventBus, name: str, stack_name: str) -> None:
     """The catalog bus takes the pipeline's own announcements, from roles of the stack alone."""
-    roles = f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:role/{stack_name}-*"
+    roles = roles_of(stack_name)
     statements = [
         _refuse("RefuseOtherSources", {"StringNotEquals": {"events:source": CATALOG_SOURCE}}),
         _refuse("RefuseOtherPublishers", {"ArnNotLike": {"aws:PrincipalArn": roles}}),

@@ -24,7 +24,7 @@ from xml.etree import ElementTree
 
 from ministack import app
 from ministack.core import iam_evaluator, lambda_runtime, persistence
-from ministack.services import eventbridge, lambda_svc, s3, secretsmanager, stepfunctions
+from ministack.services import eventbridge, iam, lambda_svc, s3, secretsmanager, stepfunctions
 from ministack.services.cloudformation import provisioners
 
 
@@ -278,7 +278,8 @@ def know_a_session_by_its_role() -> None:
         found = resolve(key, context)
         if key.lower() == "aws:principalarn" and ":assumed-role/" in str(found):
             name = iam_evaluator._role_name_from_assumed_arn(found)
-            return f"arn:aws:iam::{context.principal_account}:role/{name}"
+            known = iam._roles.get(name) or {}  # a role's path stands in its ARN, and not in its sessions'
+            return known.get("Arn", f"arn:aws:iam::{context.principal_account}:role/{name}")
         return found
 
     iam_evaluator._resolve_condition_key = by_role

@@ -13,7 +13,7 @@ from tests.embedded import EmbeddedAws, eventually
 ROLE = "arn:aws:iam::000000000000:role/stub"
 
 
-def role(aws: EmbeddedAws) -> str:
+def role(aws: EmbeddedAws, name: str = "stub", path: str = "/") -> str:
     """See that there is a role that services take and that may do anything; its ARN."""
     trust = {
         "Version": "2012-10-17",
@@ -25,11 +25,13 @@ def role(aws: EmbeddedAws) -> str:
     }
     iam = aws.client("iam")
     try:
-        iam.create_role(RoleName="stub", AssumeRolePolicyDocument=json.dumps(trust))
+        iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=json.dumps(trust))
     except iam.exceptions.EntityAlreadyExistsException:
-        return ROLE
-    iam.put_role_policy(RoleName="stub", PolicyName="everything", PolicyDocument=json.dumps(everything))
-    return ROLE
+        pass
+    else:
+        iam.put_role_policy(RoleName=name, PolicyName="everything", PolicyDocument=json.dumps(everything))
+    arn: str = iam.get_role(RoleName=name)["Role"]["Arn"]
+    return arn
 
 
 def unique(word: str) -> str:

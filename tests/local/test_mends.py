@@ -305,7 +305,8 @@ def test_canary_a_bucket_for_tls_only_refuses_everybody_without_the_mend(unmende
 
 def read_as_the_one_role_that_may(aws: EmbeddedAws) -> bytes:
     """What a session of a role reads from a bucket that is closed to all but this role."""
-    bucket, role = stubs.bucket(aws), stubs.role(aws)
+    bucket, role = stubs.bucket(aws), stubs.role(aws, stubs.unique("reader"), "/of-a-stack/")
+    assert ":role/of-a-stack/reader-" in role
     aws.client("s3").put_object(Bucket=bucket, Key="it", Body=b"read")
     others = {"ArnNotLike": {"aws:PrincipalArn": role}}
     refusal = statement(Effect="Deny", Principal="*", Action="s3:GetObject", Resource="*", Condition=others)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from fnmatch import fnmatch
 from typing import Any
 
 import pytest
@@ -150,9 +151,20 @@ def test_nobody_but_a_role_of_the_stack_announces_anything(stage: Synthesised) -
     assert {it["Effect"] for it in said.values()} == {"Deny"}
     assert {it["Principal"] for it in said.values()} == {"*"}
     condition = json.dumps(said["RefuseOtherPublishers"]["Condition"])
-    assert "role/Carefile-test-*" in condition
-    # A role that publishes there gets its name from CloudFormation, which begins it with the stack's.
-    assert not [role for role in stage.properties("AWS::IAM::Role").values() if "RoleName" in role]
+    assert ":role/Carefile-test/*" in condition
+
+
+def test_the_roles_of_a_stage_are_those_under_its_path_and_no_other_stage_s(stage: Synthesised) -> None:
+    roles = stage.properties("AWS::IAM::Role")
+    # AWS Backup's alone publishes and reads nothing here.
+    assert {name for name, role in roles.items() if "Path" not in role} <= {
+        name for name in roles if name.startswith("Backup")
+    }
+    names = {f"role{role['Path']}Carefile-test-eu-Any" for role in roles.values() if "Path" in role}
+    assert names == {"role/Carefile-test/Carefile-test-eu-Any"}
+    statements = json.dumps([it for _, it in stage.resource_statements()])
+    assert "role/Carefile-test-" not in statements
+    assert not fnmatch("role/Carefile-test-eu/Carefile-test-eu-TasksTagObject", "role/Carefile-test/*")
 
 
 def test_copies_of_every_bucket_go_to_the_other_region_under_its_key(
