@@ -131,6 +131,7 @@ class Observation:
     last_modified: str
     metadata: tuple[tuple[str, str], ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
+    tag_count: int = 0
 
     def to_json(self) -> dict[str, object]:
         data: dict[str, object] = {

@@ -8,6 +8,7 @@ That nothing travels but by TLS 1.2 is the bucket's own setting.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -52,14 +53,23 @@ def refuse_other_keys(bucket: s3.Bucket, key: kms.IKey) -> None:
 
 
 def refuse_other_writers(
-    bucket: s3.Bucket, prefix: str, writers: Sequence[lambda_.IFunction], others: Sequence[str]
+    bucket: s3.Bucket,
+    prefix: str,
+    writers: Sequence[lambda_.IFunction],
+    others: Sequence[str],
+    *,
+    takes_uploads: bool,
 ) -> None:
     """Only the roles of these functions, and the others by their ARNs, may write under a prefix.
 
     A manifest, known by its tag, may be written by whom IAM lets: a claim cannot overlook it, and forgetting a patient
-    leaves one. The policy comes after the functions: they look for what others wrote before others may write.
+    leaves one. Not so in a bucket that takes uploads: IAM lets uploaders in there, who choose their tags themselves.
+    The policy comes after the functions: they look for what others wrote before others may write.
     """
     roles = [writer.role.role_arn for writer in writers if writer.role]
+    conditions: dict[str, dict[str, Any]] = {"ArnNotEquals": {"aws:PrincipalArn": [*roles, *others]}}
+    if not takes_uploads:
+        conditions["StringNotEquals"] = {"s3:RequestObjectTag/kind": _MANIFEST}
     bucket.add_to_resource_policy(
         iam.PolicyStatement(
             sid="RefuseOtherWriters",
@@ -67,10 +77,7 @@ def refuse_other_writers(
             principals=[iam.AnyPrincipal()],
             actions=["s3:PutObject"],
             resources=[bucket.arn_for_objects(f"{prefix}*")],
-            conditions={
-                "ArnNotEquals": {"aws:PrincipalArn": [*roles, *others]},
-                "StringNotEquals": {"s3:RequestObjectTag/kind": _MANIFEST},
-            },
+            conditions=conditions,
         )
     )
     if bucket.policy:

@@ -115,7 +115,8 @@ class Storage(Construct):
         """Nobody else writes into the layout, but whom the stage names, where that can be refused."""
         if isinstance(self.processed, s3.Bucket) and self._config.layout_reserved:
             prefix, others = self._config.session_prefix, self._config.layout_writers or ()
-            refuse_other_writers(self.processed, prefix, writers, others)
+            one_bucket = self.processed is self.landing
+            refuse_other_writers(self.processed, prefix, writers, others, takes_uploads=one_bucket)
 
     def _landing_bucket(self) -> s3.Bucket:
         rules = [_abandoned_uploads()]

@@ -71,6 +71,8 @@ class Admission:
                 self.ledger.decide(request.source, version, request.hints, at)
         if request.copied and version:
             self.marks.drop_inherited(request.source, version, request.version_id)
+        elif observed and observed.version == version:
+            self.marks.drop_brought(observed)
         if asked:
             self.uploads.require(request.source, asked)
         observed = self._to_file(observed)

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from carefile.core.deciding.scanning import with_verdict
 from carefile.core.filing.tagging import STATUS_TAG, PipelineStatus, Tags, with_status
-from carefile.core.model import Source
+from carefile.core.model import Observation, Source
 from lambdas.adapters.landing import Landing
 from lambdas.adapters.ledger import Ledger
 from lambdas.intake.uploads import Uploads
@@ -48,6 +48,9 @@ class Marks:
 
     def failed(self, source: Source, version: str, version_id: str | None) -> None:
         """Mark that an execution about this version failed, unless another one ended well."""
+        current = self.landing.head(source)
+        if isinstance(current, Observation) and current.version == version:
+            self.drop_brought(current)
         self.ledger.note_contention(source, version)
         self._raise(source, version, version_id, PipelineStatus.FAILED)
         self.mend(source, version, version_id)
@@ -64,6 +67,16 @@ class Marks:
 
         self._rewrite(source, version, version_id, without_inherited)
         self.mend(source, version, version_id)
+
+    def drop_brought(self, current: Observation) -> None:
+        """Take off the status that an upload's own request gave to the current version: that it failed may stand. A
+        version that the ledger knows an intake to have begun with has its own status."""
+        source, version = current.source, current.version
+        if not current.tag_count or self.ledger.read(source).version == version:
+            return
+        tags = self.landing.tags(source, current.version_id) or {}
+        if tags.get(STATUS_TAG, PipelineStatus.FAILED) != PipelineStatus.FAILED:
+            self.drop_inherited(source, version, current.version_id)
 
     def mend(self, source: Source, version: str, version_id: str | None) -> None:
         """Put right what others than the Tag state may have hidden, also where that was broken off in the middle."""

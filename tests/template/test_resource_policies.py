@@ -97,6 +97,8 @@ def test_where_others_cannot_be_refused_every_claim_looks(
 def test_in_a_landing_bucket_of_the_stack_s_own_only_the_layout_is_reserved(one_bucket: Synthesised) -> None:
     (statement,) = (it for _, it in one_bucket.resource_statements() if it.get("Sid") == "RefuseOtherWriters")
     assert json.dumps(statement["Resource"]).endswith('/filed/processed/*"]]}')
+    # Uploaders may write in this bucket and choose their tags themselves, so no tag lets anybody in.
+    assert statement["Condition"].keys() == {"ArnNotEquals"}
     assert shared(one_bucket) == {"false"}
 
 

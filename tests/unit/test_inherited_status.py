@@ -1,6 +1,8 @@
-"""A status that an object brought along says nothing about its own intake."""
+"""A status that an object brought along, by a copy or by its own request, says nothing about its own intake."""
 
 from __future__ import annotations
+
+import pytest
 
 from lambdas.adapters.executions import Execution
 from tests.unit.world import LANDING, World, created_event
@@ -41,3 +43,42 @@ def test_the_event_of_a_copy_that_comes_again_takes_no_status_away(world: World)
     world.classify(event, "e3")
 
     assert world.tags(KEY, LANDING)["pipeline-status"] == "cataloged"
+
+
+FORGED = "scan=clean&pipeline-status=cataloged"
+
+
+def test_an_upload_that_says_itself_that_it_is_filed_is_not_believed(world: World) -> None:
+    world.classify(created_event(KEY, world.upload(KEY, Tagging=FORGED)))
+    assert world.tags(KEY, LANDING) == {"scan": "clean"}
+
+
+def test_nor_one_that_is_taken_in_by_hand_without_a_version(world: World) -> None:
+    world.upload(KEY, Tagging=FORGED)
+    world.classify({"bucket": LANDING, "key": KEY})
+    assert world.tags(KEY, LANDING) == {"scan": "clean"}
+
+
+def test_it_is_filed_and_marked_as_itself(world: World) -> None:
+    assert world.file(KEY, Tagging=FORGED)["disposition"] == "cataloged"
+    assert world.tags(KEY, LANDING) == {"scan": "clean", "pipeline-status": "cataloged"}
+
+
+@pytest.mark.parametrize("there_before", [False, True])
+def test_one_whose_intake_fails_before_anything_was_looked_at_is_marked_failed(
+    world: World, there_before: bool
+) -> None:
+    if there_before:
+        world.file(KEY, b"filed")
+    event = created_event(KEY, world.upload(KEY, b"never filed", Tagging=FORGED))
+    world.record_failure(Execution("FAILED", event, {}, "StorageDenied", "{}", None))
+    assert world.tags(KEY, LANDING) == {"scan": "clean", "pipeline-status": "failed"}
+
+
+def test_the_event_of_a_filed_upload_that_comes_again_takes_no_status_away(world: World) -> None:
+    event = created_event(KEY, world.upload(KEY, Tagging="scan=clean"))
+    world.run(event)
+    world.classify(event, "e2")
+    assert world.tags(KEY, LANDING) == {"scan": "clean", "pipeline-status": "cataloged"}
+    world.record_failure(Execution("FAILED", event, {}, "StorageDenied", "{}", None))
+    assert world.tags(KEY, LANDING) == {"scan": "clean", "pipeline-status": "cataloged"}

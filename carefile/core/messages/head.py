@@ -18,6 +18,7 @@ def observed(source: Source, head: Mapping[str, Any]) -> Observation:
     """The version that HEAD shows, in the form in which boto3 gives its answer."""
     etag, modified = head["ETag"].strip('"'), moment(head["LastModified"])
     version_id = head.get("VersionId")
+    tag_count = head.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("x-amz-tagging-count", "0")
     return Observation(
         source=source,
         version=version_name(version_id, etag, modified),
@@ -28,6 +29,7 @@ def observed(source: Source, head: Mapping[str, Any]) -> Observation:
         last_modified=modified,
         metadata=tuple(sorted(head.get("Metadata", {}).items())),
         headers=tuple((name, str(head[name])) for name in _HEADERS if head.get(name)),
+        tag_count=int(tag_count),
     )
 
 

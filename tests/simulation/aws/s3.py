@@ -215,6 +215,7 @@ class S3:
             "ContentType": found.content_type,
             "Metadata": dict(found.metadata),
             **found.headers,
+            "ResponseMetadata": {"HTTPHeaders": {"x-amz-tagging-count": str(len(found.tags))}},
         }
         return answer | ({"VersionId": found.id} if self._buckets[bucket].versioned else {})
 
