@@ -1,7 +1,7 @@
 """Bills of materials in CycloneDX, one for each lock: `make sbom` writes them to `.build/sbom/`.
 
 They are made by the tools of CycloneDX and of npm, then held against the locks: a bill that is not the lock, package by
-package and hash by hash, is refused.
+package and hash by hash, is refused. What is built into the wheels is added to it (supply_chain/native.py).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from supply_chain import native
 from supply_chain.locks import LOCKS, ROOT, Lock, Pinned, normal, read
 
 FOLDER = ROOT / ".build" / "sbom"
@@ -69,10 +70,15 @@ def write(folder: Path) -> None:
             hold_against(bill, locked)
         except WrongBill as wrong:
             raise WrongBill(f"{lock.file}: {wrong}") from None
+        libraries = native.of(lock)
+        bill["components"] += [library.component() for library in libraries]
         path = folder / f"{name}.cdx.json"
         path.write_text(json.dumps(bill, indent=2) + "\n", encoding="utf-8")
         hashes = sum(len(one.hashes) for one in locked)
-        print(f"{path.relative_to(ROOT)}: {len(locked)} packages, {hashes} hashes, as in {lock.file}")
+        print(
+            f"{path.relative_to(ROOT)}: {len(locked)} packages, {hashes} hashes, as in {lock.file}; "
+            f"{len(libraries)} libraries inside of them"
+        )
 
 
 if __name__ == "__main__":

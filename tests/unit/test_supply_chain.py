@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from supply_chain import audit, licences, sbom
+from supply_chain import audit, licences, native, sbom
 from supply_chain.locks import LOCKS, ROOT, Pinned, of_npm, of_requirements, read
 
 LOCKED = """\
@@ -198,3 +198,42 @@ def test_a_known_vulnerability_fails_the_audit_and_is_named() -> None:
     assert "known vulnerabilities" in str(audit.verdict([found]))
     clean = audit.of_pip(LOCK, {"dependencies": [{"name": "a", "version": "1", "vulns": []}]}, 1)
     assert audit.verdict([clean]) is None
+
+
+def test_what_is_built_into_the_wheels_is_named_with_its_version() -> None:
+    found = {(one.inside, one.name.lower()): one.version for one in native.of(LOCKS["functions"])}
+    for inside, name in (
+        *(("pypdfium2", "pdfium"), ("lxml", "libxml2"), ("lxml", "libxslt"), ("pillow", "libtiff")),
+        *(
+            ("pillow", "zlib"),
+            ("pillow", "openjpeg"),
+            ("pillow", "libwebp"),
+            ("jsonschema-rs", "aho-corasick"),
+        ),
+    ):
+        assert found[inside, name][0].isdecimal(), (inside, name)
+
+
+def test_a_wheel_that_says_nothing_of_its_binaries_is_named_as_not_known() -> None:
+    unknown = {one.inside for one in native.of(LOCKS["functions"]) if one.name.startswith("binaries of ")}
+    assert "selectolax" in unknown
+    assert {one.version for one in native.of(LOCKS["functions"]) if one.inside in unknown} == {native.UNKNOWN}
+
+
+def test_the_bill_has_them_beside_the_lock_s_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sbom, "LOCKS", {"functions": LOCKS["functions"]})
+    monkeypatch.setattr(sbom, "ROOT", tmp_path)
+    monkeypatch.setattr(sbom, "made", lambda lock: {"components": []})
+    monkeypatch.setattr(sbom, "hold_against", lambda bill, locked: None)
+    sbom.write(tmp_path)
+    components = json.loads((tmp_path / "functions.cdx.json").read_text())["components"]
+    (libxml2,) = (it for it in components if it["name"] == "libxml2")
+    assert libxml2["properties"] == [{"name": "carefile:inside", "value": "lxml"}]
+
+
+def test_the_audit_names_what_no_database_was_asked_about() -> None:
+    said = list(audit.libraries(LOCKS["functions"]))
+    assert "NOT AUDITED" in said[0]
+    assert any(line.startswith("  pdfium ") for line in said)

@@ -1,0 +1,88 @@
+"""Native libraries inside wheels: what no lock names, and a bill of materials has to name all the same.
+
+A wheel says itself what was built into it: in bills of its own (PEP 770), in headers that it ships, or in a file of
+versions. What says nothing of its binaries is named too, as not known: it is never passed over.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+from supply_chain.locks import ROOT, Lock, normal, read
+
+_BINARY = re.compile(r"\.(so|pyd|dylib)(\.|$)")
+_BILL = re.compile(r"\.dist-info/sboms/[^/]+\.json$")
+_HEADER = re.compile(r"/(xmlversion|xsltconfig|exsltconfig)\.h$")
+_DOTTED = re.compile(r'#define\s+(LIB\w+)_DOTTED_VERSION\s+"([^"]+)"')
+_NAMES = {"LIBXML": "libxml2", "LIBXSLT": "libxslt", "LIBEXSLT": "libexslt"}
+_PDFIUM = "pypdfium2_raw/version.json"
+UNKNOWN = "not known"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Native:
+    """A library and the package that brought it; `version` may be `UNKNOWN`."""
+
+    inside: str
+    name: str
+    version: str
+    purl: str = ""
+
+    def component(self) -> dict[str, Any]:
+        """It as a component of CycloneDX."""
+        return {
+            "type": "library",
+            "name": self.name,
+            "version": self.version,
+            "properties": [{"name": "carefile:inside", "value": self.inside}],
+        } | ({"purl": self.purl} if self.purl else {})
+
+
+def of(lock: Lock) -> list[Native]:
+    """The native libraries of what is installed of a lock."""
+    wanted = {one.name for one in read(lock)}
+    found: set[Native] = set()
+    folders = [str(it) for it in (ROOT / lock.venv).glob("lib/python3*/site-packages")] if lock.venv else []
+    for distribution in metadata.distributions(path=folders):
+        if normal(distribution.name) in wanted:
+            found.update(inside(distribution))
+    return sorted(found)
+
+
+def inside(distribution: metadata.Distribution) -> Iterator[Native]:
+    name, files = normal(distribution.name), [str(file) for file in distribution.files or ()]
+    told = [*_by_bills(distribution, name, files), *_by_headers(distribution, name, files)]
+    told += _by_pdfium(distribution, name, files)
+    yield from told
+    if not told and any(_BINARY.search(file) for file in files):
+        yield Native(name, f"binaries of {name}", UNKNOWN)
+
+
+def _by_bills(distribution: metadata.Distribution, name: str, files: list[str]) -> Iterator[Native]:
+    for file in filter(_BILL.search, files):
+        for component in json.loads(distribution.read_text(file.partition("/")[2]) or "{}").get(
+            "components", ()
+        ):
+            purl = component.get("purl") or ""
+            if not purl.startswith(f"pkg:pypi/{name}@"):
+                yield Native(name, component["name"], component.get("version") or UNKNOWN, purl)
+
+
+def _by_headers(distribution: metadata.Distribution, name: str, files: list[str]) -> Iterator[Native]:
+    for file in filter(_HEADER.search, files):
+        text = distribution.locate_file(file).read_text(encoding="utf-8")  # type: ignore[attr-defined]
+        for library, version in _DOTTED.findall(text):
+            yield Native(name, _NAMES.get(library, library.lower()), version)
+
+
+def _by_pdfium(distribution: metadata.Distribution, name: str, files: list[str]) -> Iterator[Native]:
+    if _PDFIUM in files:
+        found = json.loads(distribution.locate_file(_PDFIUM).read_text(encoding="utf-8"))  # type: ignore[attr-defined]
+        yield Native(
+            name, "pdfium", ".".join(str(found[part]) for part in ("major", "minor", "build", "patch"))
+        )
