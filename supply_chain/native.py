@@ -75,7 +75,7 @@ def _by_bills(distribution: metadata.Distribution, name: str, files: list[str]) 
 
 def _by_headers(distribution: metadata.Distribution, name: str, files: list[str]) -> Iterator[Native]:
     for file in filter(_HEADER.search, files):
-        text = distribution.locate_file(file).read_text(encoding="utf-8")  # type: ignore[attr-defined]
+        text = distribution.locate_file(file).read_text()
         for library, version in _DOTTED.findall(text):
             yield Native(name, _NAMES.get(library, library.lower()), version)
 
