@@ -82,7 +82,7 @@ def _by_headers(distribution: metadata.Distribution, name: str, files: list[str]
 
 def _by_pdfium(distribution: metadata.Distribution, name: str, files: list[str]) -> Iterator[Native]:
     if _PDFIUM in files:
-        found = json.loads(distribution.locate_file(_PDFIUM).read_text(encoding="utf-8"))  # type: ignore[attr-defined]
+        found = json.loads(distribution.locate_file(_PDFIUM).read_text())
         yield Native(
             name, "pdfium", ".".join(str(found[part]) for part in ("major", "minor", "build", "patch"))
         )
