@@ -46,22 +46,13 @@ class Catalog:
                 return False
             new = entry.to_item()
             if not fits(new):
-                self._mark_incomplete(place.key)
+                if item and INCOMPLETE not in item:
+                    self._put(item | {INCOMPLETE: {"BOOL": True}}, "seen = :known", item["seen"])
                 raise EntryRefused
             if self._replace(place.key, item, new):
                 return True
         raise StillChanging(
             f"still-changing: the session's entry changed in each of {_TRIES} tries; it is tried again"
-        )
-
-    def _mark_incomplete(self, key: str) -> None:
-        self._conditionally(
-            self._dynamodb.update_item,
-            Key={KEY: {"S": key}},
-            UpdateExpression="SET #incomplete = :yes",
-            ConditionExpression=f"attribute_exists({KEY})",
-            ExpressionAttributeNames={"#incomplete": INCOMPLETE},
-            ExpressionAttributeValues={":yes": {"BOOL": True}},
         )
 
     def _get(self, key: str) -> Item:
