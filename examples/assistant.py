@@ -100,9 +100,9 @@ def read(deployed: Connection, session: str, patient: str | None, *, snapshots: 
     found = carefile.where(patient, session, prefix=deployed.layout.prefix)["session_info"]["load_by"]
     at = found["SnapshotSessionManager" if snapshots else "S3SessionManager"]
     prefix, id = at["prefix"].rstrip("/"), at["session_id"]
-    needed = (f"session_{id}/session.json", f"session_{id}/agents/agent_{AGENT}/agent.json")
+    needed = [f"session_{id}/session.json", f"session_{id}/agents/agent_{AGENT}/agent.json"]
     if snapshots:
-        needed = (f"session/{id}/scopes/agent/{AGENT}/snapshots/snapshot_latest.json",)
+        needed = [f"session/{id}/scopes/agent/{AGENT}/snapshots/snapshot_latest.json"]
     # A session manager would begin a session that is not there, and nobody but Carefile writes to the layout.
     try:
         for name in needed:

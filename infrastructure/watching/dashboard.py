@@ -13,7 +13,7 @@ from constructs import Construct
 from infrastructure.settings.config import StageConfig
 from infrastructure.watching import metrics
 from infrastructure.watching.alarms import Watched, state_name
-from infrastructure.watching.metrics import MAXIMUM
+from infrastructure.watching.metrics import MAXIMUM, SUM
 
 _BY_KIND = ("disposition", "kind")
 _PERCENTILES = ("p50", "p95", "p99")
@@ -94,7 +94,10 @@ def dashboard(
         ),
     )
     board.add_widgets(
-        _graph("Dead letters", waiting),
+        _graph(
+            "Dead letters, and sessions whose entry can't be written",
+            [*waiting, metrics.ours(stage, "SessionsRefused", SUM, label="sessions refused")],
+        ),
         _graph(
             "Dead letters: age of the oldest, seconds",
             [
