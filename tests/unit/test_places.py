@@ -10,7 +10,10 @@ from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.ledger_places import LedgerPlaces
 from carefile.cli.commands import places as command
 from carefile.cli.exits import Exit
+from carefile.cli.patients.forgetting import Forgetter
+from carefile.cli.patients.traces import Finder
 from carefile.cli.problem import Problem
+from carefile.cli.rule_table import rules_of
 from carefile.cli.shown.view import View
 from carefile.core.errors import LedgerFull
 from carefile.core.model import Source
@@ -106,3 +109,17 @@ def test_what_was_taken_out_is_still_found_by_whoever_forgets(
     later(monkeypatch, 21)
     trim(connection)
     assert LedgerPlaces(connection).ever(SOURCE) == {f"processed/{patient}_lab/" for patient in "abc"}
+
+
+def test_a_patient_who_is_forgotten_stands_in_no_item_that_was_made_room_with(
+    full: World, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trim(connection)
+    later(monkeypatch, 21)
+    trim(connection)
+    assert "processed/a_lab" in repr(full.dynamodb.scan(TableName="ledger"))
+    traces = Finder(connection, "a", rules_of(connection)).find([])
+    Forgetter(connection, "a", rest=timedelta(0)).forget(traces)
+    told = repr(full.dynamodb.scan(TableName="ledger"))
+    assert "processed/a_lab" not in told
+    assert "processed/b_lab" in told

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from carefile.cli.aws.connection import Connection
+from carefile.cli.checks.rebuilding import Comparison
+from carefile.cli.patients.forgetting import Forgetter
+from carefile.cli.patients.traces import Finder
+from carefile.cli.rule_table import rules_of
 from carefile.core.deciding.classification import classify
 from carefile.core.messages.assignment_request import Subject
 from carefile.core.records.session_entries import Place, SessionSummary
@@ -123,3 +129,35 @@ def test_a_list_that_goes_on_after_a_key_names_each_object_once(
         if not after:
             break
     assert found == sorted(f"production/{path.format('1')}" for path in TREE)
+
+
+def test_a_forgotten_patient_s_session_goes_with_both_its_folders_and_what_was_never_filed(
+    world: World, connection: Connection
+) -> None:
+    stream = Stream(world)
+    write(world, "sessions/Ana_7/", "1")
+    write(world, "sessions/Ben_8/", "1")
+    index(stream.records())
+    world.upload("sessions/Ana_7/context/1/scopes/agent/guide/tool-2_0", b"never filed")
+    traces = Finder(connection, "Ana_7", rules_of(connection)).find([])
+    Forgetter(connection, "Ana_7", rest=timedelta(0)).forget(traces)
+    found = world.s3.list_object_versions(Bucket=LANDING)
+    assert not [one["Key"] for one in found["Versions"] if "Ana_7" in one["Key"]]
+    assert len([one for one in found["Versions"] if "Ben_8" in one["Key"]]) == len(TREE)
+
+
+def test_the_catalog_of_snapshots_can_be_made_again_from_s3_alone(
+    world: World, connection: Connection
+) -> None:
+    write(world, "sessions/Ana_7/", "1")
+    world.file("stores/mine/2/scopes/agent/guide/snapshots/snapshot_latest.json", b"{}")
+    for item in world.catalog():
+        world.dynamodb.delete_item(TableName="catalog", Key={"source_id": item["source_id"]})
+    comparison = Comparison(
+        connection, rules_of(connection), datetime.now(UTC) + timedelta(1), lambda _: None
+    )
+    entries = [found.entry for found in comparison.findings() if found.entry]
+    keys = {entry.landing_key for entry in entries}
+    assert keys == {f"sessions/Ana_7/{path.format('1')}" for path in TREE} | {
+        "stores/mine/2/scopes/agent/guide/snapshots/snapshot_latest.json"
+    }
