@@ -42,8 +42,8 @@ class TaskFunctions(Construct):
         super().__init__(scope, id)
         environment = intake_environment(settings, storage)
         with_ledger = {**environment, "LEDGER_TABLE": catalog.ledger.table_name}
-        # The newest version that was found clean may be any.
-        scanned = permissions.list_versions(*storage.arrivals) if settings.config.malware_scan else []
+        # Where the current version may not be filed, or the key is deleted, others are looked for.
+        versions = permissions.list_versions(*storage.arrivals)
         to_normalise = {
             **with_ledger,
             "PSEUDONYM_SECRET_ARN": catalog.pseudonym_secret.secret_arn,
@@ -63,7 +63,7 @@ class TaskFunctions(Construct):
                 *permissions.read_objects(*storage.arrivals),
                 *permissions.write_object_tags(*storage.arrivals),
                 *permissions.update_items(catalog.ledger),
-                *scanned,
+                *versions,
             ],
         ).function
         # Both may do the same: a later round of an intake may find that the object changed its kind. Half of the memory
@@ -84,7 +84,7 @@ class TaskFunctions(Construct):
                     *permissions.write_layout(storage.processed, settings.config.session_prefix),
                     *permissions.update_items(catalog.ledger),
                     *permissions.read_secret(catalog.pseudonym_secret),
-                    *scanned,
+                    *versions,
                 ],
             ).function
             for id, module, description in (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from itertools import chain, groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -127,6 +127,17 @@ class Landing:
             if not page["IsTruncated"]:
                 return
             marker = _after(page)
+
+    def newest_of(self, source: Source, versions: Container[str | None]) -> str | None:
+        """Which of these versions was written last, deleted since or not. S3 lists the newest first; the times that it
+        tells are seconds, and of a multipart upload the one at which it began."""
+        for page in self._version_pages(source.bucket, source.key, ""):
+            for entry in page.get("Versions", ()):
+                if entry["Key"] != source.key:
+                    return None  # those that only begin like this key come after it
+                if entry["VersionId"] in versions:
+                    return str(entry["VersionId"])
+        return None
 
     def tags(self, source: Source, version_id: str | None) -> dict[str, str] | None:
         """The tags of a version (of the current one, without an id); None when it is gone."""

@@ -60,6 +60,13 @@ class Admission:
         observed = self._observe(request, from_s3=shape_of(data) is Shape.OBJECT_CREATED)
         if request.scan:
             self._hear(request, request.scan, observed)
+        # Before anything is refused, lest a mark that the upload brought along look like a success of what failed.
+        if request.copied and (copied := request.version_id or (observed.version if observed else None)):
+            self.marks.drop_inherited(request.source, copied, request.version_id)
+        elif observed and request.version_id in (None, observed.version):
+            self.marks.drop_brought(observed)
+        if observed and observed.size == 0 and request.version_id == observed.version:
+            raise _empty()
         if observed and not request.version_id:
             observed = self._meant(observed)
         version = asked = request.version_id or (observed.version if observed else None)
@@ -69,10 +76,6 @@ class Admission:
             if version:
                 at = events.iso_8601(decided_at(data, started) or self.now())
                 self.ledger.decide(request.source, version, request.hints, at)
-        if request.copied and version:
-            self.marks.drop_inherited(request.source, version, request.version_id)
-        elif observed and observed.version == version:
-            self.marks.drop_brought(observed)
         if asked:
             self.uploads.require(request.source, asked)
         observed = self._to_file(observed)
@@ -101,11 +104,15 @@ class Admission:
             self.uploads.hear(request.source, version, scan)
 
     def _meant(self, observed: Observation) -> Observation | None:
-        """Over a deletion, what may not be filed hides nothing: what was filed before that is still decided about."""
+        """What may not be filed hides nothing: what was filed before that, or a deletion, is still decided about."""
         meant = self.uploads.meant(observed)
-        if isinstance(meant, Observation):
+        if isinstance(meant, Observation) and meant.size:
             return meant
-        return None if self.ledger.read(observed.source).version else observed
+        if self.ledger.read(observed.source).version:
+            return None
+        if observed.size == 0:
+            raise _empty()
+        return observed
 
     def _to_file(self, observed: Observation | None) -> Observation | None:
         found = self.uploads.fit(observed) if observed else None
@@ -136,9 +143,15 @@ class Admission:
             raise RejectedObject(
                 "object-not-found: the landing bucket holds no object of that key; keys are exact, also in case"
             )
-        if request.version_id in (None, found.version):
-            if found.size == 0:
-                raise RejectedObject("empty-object: the object holds no bytes; upload the file again")
-        elif not from_s3 and isinstance(self.landing.head(request.source, request.version_id), Deleted):
+        named = request.version_id not in (None, found.version)
+        if (
+            named
+            and not from_s3
+            and isinstance(self.landing.head(request.source, request.version_id), Deleted)
+        ):
             raise RejectedObject("version-not-found: the object has no version of that id")
         return found
+
+
+def _empty() -> RejectedObject:
+    return RejectedObject("empty-object: the object holds no bytes; upload the file again")

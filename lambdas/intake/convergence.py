@@ -134,8 +134,8 @@ class Intake:
     def _nothing_to_file(self, upload: Upload, found: Observation | Deleted) -> Outcome:
         if isinstance(found, Observation):
             raise RejectedObject(
-                "overtaken-by-empty: the newest version of the object is empty and was refused; "
-                "upload it again or delete the empty version, then redrive"
+                "overtaken-by-empty: the object was overwritten with nothing, and no other version of it is left to be "
+                "filed; upload it again"
             )
         return self._withdrawn(upload)
 
@@ -182,14 +182,14 @@ class Intake:
         return Outcome(disposition, plan.classification, tuple(announced))
 
     def _deleted_unfiled(self, upload: Upload, filed: Observation) -> bool:
-        """True when the key is deleted, and what it held last was this upload and not what is filed.
-
-        S3 tells times in seconds only: of two uploads in one second either may have been the last.
-        """
+        """True when the key is deleted, and the upload is newer than what is filed: so it was filed by nobody."""
         if not isinstance(self._current(upload.source), Deleted):
             return False
-        asked = self.landing.head(upload.source, upload.version_id)
-        return isinstance(asked, Deleted) or asked.last_modified >= filed.last_modified
+        if isinstance(self.landing.head(upload.source, upload.version_id), Deleted):
+            return True
+        return (
+            self.landing.newest_of(upload.source, (upload.version_id, filed.version_id)) == upload.version_id
+        )
 
     def _announcements(
         self, upload: Upload, plan: Plan, filed: Filed, disposition: Disposition

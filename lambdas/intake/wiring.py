@@ -54,7 +54,7 @@ def processed() -> Processed:
 def uploads() -> Uploads:
     from lambdas.intake.uploads import ScannedUploads, Uploads
 
-    return ScannedUploads(landing(), ledger()) if settings.malware_scan() else Uploads()
+    return ScannedUploads(landing(), ledger()) if settings.malware_scan() else Uploads(landing())
 
 
 def admission() -> Admission:

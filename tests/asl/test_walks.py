@@ -138,7 +138,9 @@ def test_an_upload_that_was_filed_overtaken_and_deleted_is_told_in_full(world: W
         world, created_event(DOCUMENT, old), before={"${TagObjectArn}": lambda: world.delete(DOCUMENT)}
     )
     assert done.output["disposition"] == "superseded"
-    late = run(world, created_event(DOCUMENT, old), "e2")
+    newest = world.upload(DOCUMENT, b"three")
+    world.delete(DOCUMENT)
+    late = run(world, created_event(DOCUMENT, newest), "e2")
     assert late.output["disposition"] == "withdrawn"
     assert announced(late) == ["Object Cataloged", "Object Withdrawn"]
 

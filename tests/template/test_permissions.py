@@ -32,8 +32,11 @@ TAG_LANDING = {
     "s3:PutObjectVersionTagging",
 }
 SEND_DEAD_LETTERS = {"sqs:SendMessage", "kms:Decrypt", "kms:GenerateDataKey"}
+# To find the newest version that may be filed under one that may not, and which of two was the last.
+FIND_VERSIONS = {"s3:ListBucketVersions"}
 NORMALISE = {
     *READ_LANDING,
+    *FIND_VERSIONS,
     *USE_LEDGER,
     "kms:GenerateDataKey",
     "s3:AbortMultipartUpload",
@@ -79,7 +82,7 @@ LISTING_MAP = {
     },
 }
 ALLOWED = {
-    "ClassifyObject": {*READ_LANDING, *TAG_LANDING, *USE_LEDGER, *LOGS, *TRACES},
+    "ClassifyObject": {*READ_LANDING, *FIND_VERSIONS, *TAG_LANDING, *USE_LEDGER, *LOGS, *TRACES},
     "NormaliseDocument": {*NORMALISE, *LOGS, *TRACES},
     "NormaliseSession": {*NORMALISE, *LOGS, *TRACES},
     "TagObject": {"s3:ListBucket", *TAG_LANDING, *USE_LEDGER, *LOGS, *TRACES},
@@ -164,13 +167,10 @@ PROTECTION = {
     "Backups": set(),
     "NetworkFlowLogs": {"logs:CreateLogStream", "logs:PutLogEvents"},
 }
-# To find the first verdict on a version, also of one that was replaced since.
-ASKS_FOR_VERDICTS = {"ClassifyObject", "NormaliseDocument", "NormaliseSession"}
 BY_STAGE = {
     "stage": ALLOWED,
     "protected": {
         **{role: actions | (NETWORK if role in FUNCTIONS else set()) for role, actions in ALLOWED.items()},
-        **{role: ALLOWED[role] | NETWORK | {"s3:ListBucketVersions"} for role in ASKS_FOR_VERDICTS},
         **PROTECTION,
     },
     "express_first": {

@@ -9,7 +9,16 @@ import pytest
 
 from carefile.core.errors import RejectedObject, StillChanging
 from lambdas.intake.convergence import MAX_ROUNDS
-from tests.unit.world import LANDING, PROCESSED, World, cataloged, created_event, prefix_of, types
+from tests.unit.world import (
+    LANDING,
+    PROCESSED,
+    World,
+    cataloged,
+    created_event,
+    prefix_of,
+    submitted_event,
+    types,
+)
 
 KEY = "documents/P/x.txt"
 ORIGINAL = "processed/P_x/original.txt"
@@ -146,11 +155,39 @@ def test_an_empty_version_over_a_filed_one_unfiles_nothing(world: World) -> None
     assert world.body(ORIGINAL) == b"full"
 
 
-def test_an_empty_version_over_one_not_yet_filed_is_told_to_a_person(world: World) -> None:
-    classified = world.classify(created_event(KEY, world.upload(KEY, b"full")))
+def test_an_empty_version_does_not_keep_the_one_before_it_from_being_filed(world: World) -> None:
+    world.run(created_event(KEY, world.upload(KEY, b"old")))
+    classified = world.classify(created_event(KEY, world.upload(KEY, b"full")), "e2")
     world.upload(KEY, b"")
-    with pytest.raises(RejectedObject, match=r"^overtaken-by-empty"):
-        world.normalise(classified)
+    world.upload(KEY, b"")
+    assert world.normalise(classified, "e2")["disposition"] == "cataloged"
+    assert world.body(ORIGINAL) == b"full"
+
+
+def test_what_is_hidden_by_an_empty_version_is_still_decided_about(world: World) -> None:
+    world.run(created_event(KEY, world.upload(KEY, b"full")))
+    world.upload(KEY, b"")
+    decided = world.run(submitted_event(KEY, {"patient_id": "C"}), "e2")
+    assert decided["disposition"] == "cataloged"
+    assert world.filed() == [
+        *(f"processed/C_x/{name}" for name in ("_manifest.json", "extracted_data.json", "original.txt")),
+        "processed/C_x/result.html",
+        "processed/P_x/_manifest.json",
+    ]
+
+
+def test_an_upload_is_withdrawn_only_where_it_is_newer_than_what_is_filed(world: World) -> None:
+    """Both are of one second, which is all that S3 tells."""
+    first, second = (created_event(KEY, world.upload(KEY, body)) for body in (b"1", b"2"))
+    third = created_event(KEY, world.upload(KEY, b"3"))
+    world.s3.delete_object(Bucket=LANDING, Key=KEY, VersionId=third["detail"]["object"]["version-id"])
+    world.run(second)
+    world.delete(KEY)
+    assert world.run(first, "e2")["disposition"] == "superseded"
+
+    later = created_event(KEY, world.upload(KEY, b"4"))
+    world.delete(KEY)
+    assert world.run(later, "e3")["disposition"] == "withdrawn"
 
 
 @pytest.mark.parametrize("operation", ["CopyObject", "PutObject", "UpdateItem", "HeadObject"])
