@@ -112,12 +112,11 @@ def with_item_processors(definition: Mapping[str, Any], processors: Mapping[str,
 def express_first(frame: Mapping[str, Any], definition: Mapping[str, Any]) -> Json:
     """The machine of the high-volume lane: the frame, with the machine's states in the one branch of its Parallel.
 
-    They are tried briefly, so that whatever happens in them the frame can still promote the object.
+    They are tried briefly, so that whatever happens in them the frame can still promote the object; and an object is
+    announced before it is marked, so that a mark is true also where not even the promotion could be done.
     """
-    branch = {
-        "StartAt": definition["StartAt"],
-        "States": {name: _tried_briefly(state) for name, state in definition["States"].items()},
-    }
+    briefly = {name: _tried_briefly(state) for name, state in definition["States"].items()}
+    branch = {"StartAt": definition["StartAt"], "States": _last_two_exchanged(briefly)}
     states = {
         name: {**state, "Branches": [branch]} if state["Type"] == "Parallel" else state
         for name, state in frame["States"].items()
@@ -144,6 +143,20 @@ def longest(machine: Mapping[str, Any]) -> float:
         return tries + sum(waits) + max(map(longest, state.get("Branches", ())), default=0) + onward(state)
 
     return way(machine["StartAt"])
+
+
+def _last_two_exchanged(states: Mapping[str, Any]) -> Json:
+    """The states with the last one before the one that leads to it, which gets the input that the last one had."""
+    (last,) = (name for name, state in states.items() if state.get("End"))
+    (before,) = (name for name, state in states.items() if state.get("Next") == last)
+    changed = {
+        name: {**state, "Next": last} if state.get("Next") == before else state
+        for name, state in states.items()
+        if name not in (last, before)
+    }
+    first, then = _followed(states[last], before), {**states[before], "End": True}
+    del then["Next"]
+    return {**changed, last: {**first, "Output": "{% $states.input %}"}, before: then}
 
 
 def _tried_briefly(state: Mapping[str, Any]) -> Json:

@@ -25,15 +25,30 @@ def branch(machine: dict[str, Any] = MACHINE) -> dict[str, Any]:
     return only
 
 
-def untimed(state: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in state.items() if name not in ("TimeoutSeconds", "Retry")}
+def untimed(state: dict[str, Any], *others: str) -> dict[str, Any]:
+    left_out = ("TimeoutSeconds", "Retry", *others)
+    return {name: value for name, value in state.items() if name not in left_out}
 
 
 def test_the_states_tried_are_the_pipelines_own() -> None:
     assert branch()["StartAt"] == DEFINITION["StartAt"]
-    assert {name: untimed(state) for name, state in branch()["States"].items()} == {
-        name: untimed(state) for name, state in STATES.items()
+    ways = ("Next", "End", "Output")
+    assert {name: untimed(state, *ways) for name, state in branch()["States"].items()} == {
+        name: untimed(state, *ways) for name, state in STATES.items()
     }
+
+
+def test_an_object_is_announced_before_it_is_marked_as_nobody_may_be_left_to_announce_it() -> None:
+    states = branch()["States"]
+    assert {states[name]["Next"] for name in ("NormaliseDocument", "NormaliseSession")} == {
+        "EmitCatalogEvent"
+    }
+    assert states["EmitCatalogEvent"]["Next"] == "TagObject"
+    assert "End" not in states["EmitCatalogEvent"]
+    assert states["TagObject"]["End"]
+    assert "Next" not in states["TagObject"]
+    filed = {"upload": {}, "disposition": "cataloged", "events": []}
+    assert evaluated(states["EmitCatalogEvent"]["Output"], input=filed) == filed
 
 
 def test_composing_changes_neither_file() -> None:
