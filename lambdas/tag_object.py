@@ -26,7 +26,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     version_id = asked.get("version_id")
     version = version_id or asked.get("version")
     # Without a version the upload was gone before it was ever seen: what is there now is another's.
-    tagged = marks.ended(source, version, version_id, status) if version else False
+    submitted = asked.get("submitted", False)
+    tagged = marks.ended(source, version, version_id, status, submitted=submitted) if version else False
     _count(disposition, event.get("kind") or "none", event.get("patient") or {})
     if uploaded_at := event.get("uploaded_at"):
         measure({Metric.UPLOAD_TO_CATALOG: _milliseconds_since(uploaded_at)})

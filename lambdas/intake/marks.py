@@ -6,7 +6,8 @@ wrote. Invariant: once TagObject has said how an intake ended, nothing that othe
 Whoever else writes the tags (marking a failure, or taking off what a copy brought along) first notes that in the
 ledger, then reads and writes the tags, then looks whether a status was noted meanwhile. TagObject first writes the
 tags, then looks whether others were noted, and if so notes its status and writes the tags again. In whatever order
-their calls come, one of them sees the other.
+their calls come, one of them sees the other. An intake that did not begin with the upload's own event notes its status
+in any case, since that event, if it is a copy's, has yet to come.
 
 Malware protection writes its tag as all others do. Where it is waited for, the verdict is in the ledger before the
 first write that follows from it, and whoever writes tags looks there before and after: so its tag is put back where it
@@ -32,8 +33,19 @@ class Marks:
     ledger: Ledger
     uploads: Uploads
 
-    def ended(self, source: Source, version: str, version_id: str | None, status: PipelineStatus) -> bool:
+    def ended(
+        self,
+        source: Source,
+        version: str,
+        version_id: str | None,
+        status: PipelineStatus,
+        *,
+        submitted: bool = False,
+    ) -> bool:
         """Mark how an intake of this version ended. True when the version's tags were changed.
+
+        One that was `submitted` may end before the upload's own event comes, which may be a copy's: its intake would
+        take for inherited what is not noted.
 
         In a bucket without versioning an upload that was not filed, though it might have been, was overwritten or
         deleted: there is nothing of it left to be marked.
@@ -41,10 +53,12 @@ class Marks:
         if version_id is None and status not in (PipelineStatus.CATALOGED, PipelineStatus.IGNORED):
             return False
         changed = self._raise(source, version, version_id, status)
-        if self.ledger.contended(source, version):
-            self.ledger.note_status(source, version, status)
-            changed |= self._raise(source, version, version_id, status)
-        return changed
+        if not submitted and not self.ledger.contended(source, version):
+            return changed
+        if not changed and self.ledger.noted_status(source, version) is status:
+            return False
+        self.ledger.note_status(source, version, status)
+        return self._raise(source, version, version_id, status) or changed
 
     def failed(self, source: Source, version: str, version_id: str | None) -> None:
         """Mark that an execution about this version failed, unless another one ended well."""
