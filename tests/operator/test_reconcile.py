@@ -117,6 +117,20 @@ def test_every_fault_is_found_and_what_can_be_is_mended(
     assert entry["size"] == len(b"a newer version")
 
 
+def test_an_upload_that_an_empty_one_hides_is_found_and_filed(
+    carefile: Carefile, file: MakeFile, faults: Faults
+) -> None:
+    emptied = "documents/Rec_6/emptied.txt"
+    faults.upload_unheard(emptied, b"nobody heard of it")
+    faults.upload_unheard(emptied, b"")
+    assert found(carefile, "Rec_6")[emptied]["fault"] == "missed"
+
+    found(carefile, "Rec_6", "--repair", "--yes")
+    eventually(lambda: found(carefile, "Rec_6").get(emptied, {}).get("fault") == "failed", seconds=90)
+    (entry,) = carefile("catalog", emptied, "--json").rows
+    assert entry["size"] == len(b"nobody heard of it")
+
+
 def test_a_refused_upload_is_told_and_not_taken_in_again(carefile: Carefile, file: MakeFile) -> None:
     carefile("put", file("none.txt", b""), "--patient", "Rec_3", "--wait")
     (row,) = found(carefile, "Rec_3", "--repair", "--yes").values()

@@ -1,7 +1,8 @@
 """Holding the landing bucket, the processed bucket and the catalog against each other, page by page.
 
 Three walks, each in constant memory and with a few dozen requests at once:
-    landing     every current version: does the catalog show it, and does its tag say so?
+    landing     every current version: does the catalog show it, and does its tag say so? And what a deletion or an
+                empty version hides: was it told how that ended?
     processed   every object: does the catalog's entry of its source stand here, and are its tags right?
     catalog     every entry: is the object there, and of that version?
 What is younger than the grace time may still be on its way and is left out. Nothing here changes anything.
@@ -50,8 +51,9 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is not as it should be. `source` is the landing key to take in again, where one is known;
-    `tags` what the object's tags should be, where that is the fault."""
+    """Something that is not as it should be. `source` is the landing key to take in again, where one is known, and
+    `hidden_version` the upload of it that is to end, where that is not what is filed; `tags` what the object's tags
+    should be, where that is the fault."""
 
     fault: Fault
     bucket: str
@@ -59,6 +61,7 @@ class Finding:
     why: str
     source: Source | None = None
     tags: dict[str, str] | None = None
+    hidden_version: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -75,6 +78,7 @@ class _Landed:
     source: Source
     version_id: str | None
     size: int
+    hidden: bool = False
 
 
 class Reconciler:
@@ -110,28 +114,42 @@ class Reconciler:
             self._passed(len(batch))
 
     def _landed(self) -> Iterator[_Landed]:
-        """Every current version that the pipeline would take in, but for what is too young."""
+        """Every current version that the pipeline would take in, and the newest one with bytes in it where a deletion
+        or an empty version hides that; but for what is too young."""
         connection = self._connection
+        hiding: set[str] = set()
         for page in self._s3.get_paginator("list_object_versions").paginate(Bucket=connection.landing):
+            markers = [item for item in page.get("DeleteMarkers", ()) if item["IsLatest"]]
+            hiding |= {item["Key"] for item in markers if item["LastModified"] <= self._grace}
             for item in page.get("Versions", ()):
-                key = item["Key"]
-                if not item["IsLatest"] or key.endswith("/") or connection.layout.holds(key):
-                    continue
-                if item["LastModified"] > self._grace:
+                key, version_id = item["Key"], item.get("VersionId")
+                if key.endswith("/") or connection.layout.holds(key):
                     continue
                 if self._rules.ignores(key):
-                    self.ignored += 1
+                    self.ignored += bool(item["IsLatest"])
                     continue
-                version_id = item.get("VersionId")
+                if item["IsLatest"]:
+                    if item["LastModified"] > self._grace:
+                        continue
+                    if not item["Size"]:
+                        hiding.add(key)
+                elif key not in hiding or not item["Size"]:
+                    continue
                 yield _Landed(
                     Source(connection.landing, key),
                     None if version_id == "null" else version_id,
                     item["Size"],
+                    hidden=not item["IsLatest"],
                 )
+                if not item["IsLatest"]:
+                    hiding.remove(key)
+            hiding &= {page.get("NextKeyMarker")}
 
     def _landing(self, item: _Landed, entries: dict[str, Entry]) -> Finding | None:
         source, entry = item.source, entries.get(item.source.source_id)
         where = (source.bucket, source.key)
+        if item.hidden:
+            return self._hidden(item, entry)
         if entry and (item.version_id is None or entry.landing_version == item.version_id):
             if not self._look_at_tags:
                 return None
@@ -145,6 +163,9 @@ class Reconciler:
         if status == PipelineStatus.FAILED.value:
             empty = "; it is empty and is refused: upload it again" if item.size == 0 else ""
             return Finding(Fault.FAILED, *where, f"its intake failed{empty}", None if empty else source)
+        if item.size == 0:
+            why = "empty, and never refused so that anybody heard of it"
+            return Finding(Fault.MISSED, *where, why, source, hidden_version=item.version_id)
         if entry is None and status == PipelineStatus.CATALOGED.value:
             return Finding(
                 Fault.UNCATALOGED, *where, "filed, as its tag says, and the catalog knows nothing", source
@@ -152,6 +173,24 @@ class Reconciler:
         if entry:
             return Finding(Fault.STALE, *where, f"filed is the older version {entry.landing_version}", source)
         return Finding(Fault.MISSED, *where, "uploaded, and never filed", source)
+
+    def _hidden(self, item: _Landed, entry: Entry | None) -> Finding | None:
+        """An upload that was deleted, or followed by an empty one. It was filed, or is marked with how it ended; the
+        mark of a filed object may be one that a copy brought along."""
+        where = (item.source.bucket, item.source.key)
+        shown = entry is not None and entry.landing_version == item.version_id
+        if shown and not self._look_at_tags:
+            return None
+        present = tags(self._connection, *where, item.version_id)
+        if present is None:
+            return None  # gone for good since it was listed
+        status = present.get(STATUS_TAG)
+        if status is not None and (shown or status != PipelineStatus.CATALOGED.value):
+            return None
+        fault, why = Fault.MISSED, "uploaded and deleted or emptied since, and never told how it ended"
+        if shown:
+            fault, why = Fault.MISTAGGED, "filed, but its tag pipeline-status is missing"
+        return Finding(fault, *where, why, item.source, hidden_version=item.version_id)
 
     # processed → catalog
 
