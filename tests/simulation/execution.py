@@ -7,17 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from carefile.cli.checks.repairing import uploaded
+from carefile.core.model import Source
 from tests.simulation.aws.gate import Fault
 from tests.simulation.invocation import Died, Invocation, Raised, Returned
 from tests.simulation.machine import LAMBDA, PUT_EVENTS, Next, Progress, Succeeded, Task
 
 if TYPE_CHECKING:
+    from tests.simulation.aws.store import Version
     from tests.simulation.world import World
 
 MACHINE_ARN = "arn:aws:states:us-east-1:111122223333:stateMachine:carefile"
 EXPRESS_ARN = "arn:aws:states:us-east-1:111122223333:express:carefile-express"
 _REJECTIONS = ("RejectedObject", "RejectedEvent", "ThreatFound", "Unscannable")
 _MOST_REDRIVES = 12
+MARK = "pipeline-status"
 
 
 class Execution:
@@ -121,7 +125,7 @@ class Execution:
         self._stopped = world.now()
         world.note(f"== {status} {error} in {self.progress.state}")
         if self.express:
-            world.runnable[f"reconcile {self.name}"] = self._reconcile
+            world.runnable[f"reconcile {self.name}"] = self._reconciling
             return
         name = f"failure {self.name}.{self._failures}"
         if not world.decisions.lost(name):
@@ -142,18 +146,23 @@ class Execution:
     def may_go_on(self) -> None:
         self._world.runnable[f"redrive {self.name}"] = self._redrive
 
-    def _reconcile(self) -> None:
-        """What `carefile reconcile --repair` does about an upload that nothing was heard of; or, where malware
-        protection is waited for, another scan, as its verdict was not heard either."""
+    def _reconciling(self) -> None:
+        del self._world.runnable[f"reconcile {self.name}"]
+        self.reconcile()
+
+    def reconcile(self) -> None:
+        """What `carefile reconcile --tags --repair` does about an upload that nothing was heard of; or, where malware
+        protection is waited for, another scan, as its verdict was not heard either. What looks well now, as somebody
+        may still be at work there, is looked at again at the end."""
         world = self._world
-        del world.runnable[f"reconcile {self.name}"]
         if world.scenario.scanned:
             world.start(f"repair-{self.name}", self.asked)
             return
-        detail = self.asked["detail"]
-        world.start(
-            f"repair-{self.name}", {"bucket": detail["bucket"]["name"], "key": detail["object"]["key"]}
-        )
+        repairs = repairs_of(world, self.asked["detail"]["object"]["key"])
+        for number, repair in enumerate(repairs):
+            world.start(f"repair-{self.name}{'+' * number}", repair)
+        if not repairs:
+            world.unheard.append(self)
 
     def _redrive(self) -> None:
         del self._world.runnable[f"redrive {self.name}"]
@@ -176,6 +185,55 @@ class Execution:
             "input": None,
             "output": None,
         }
+
+
+def repairs_of(world: World, key: str) -> list[dict[str, Any]]:
+    """With what a reconciliation takes a key in again: nothing where it finds nothing amiss.
+
+    It holds the catalog and the mark against the current version, and against the newest one that a deletion or an
+    empty version hides; and what is filed against the catalog. Of what is hidden, or empty, it makes the event again
+    that came and was not heard.
+    """
+    history = list(reversed(world.landing.keys.get(key, [])))
+    items = world.dynamodb.tables.get("catalog", {}).values()
+    entry = next((item for item in items if item.get("landing_key") == {"S": key}), None)
+    found: list[dict[str, Any]] = []
+    if not history:
+        return found
+    by_key = {"bucket": "landing", "key": key}
+    if history[0].body:
+        shown = entry is not None and _shows(entry, history[0])
+        well = shown and history[0].tags.get(MARK) in ("cataloged", "superseded") and _filed_so(world, entry)
+        return found if well else [by_key]
+    if history[0].body == b"" and history[0].tags.get(MARK) != "failed":
+        found.append(uploaded(Source("landing", key), history[0].id))
+    hidden = next((version for version in history if version.body), None)
+    if hidden:
+        shown = entry is not None and _shows(entry, hidden)
+        if hidden.tags.get(MARK) is None or (not shown and hidden.tags[MARK] == "cataloged"):
+            found.append(uploaded(Source("landing", key), hidden.id))
+    if not found and history[0].body is None and not _filed_so(world, entry):
+        return [uploaded(Source("landing", key), hidden.id)] if hidden else []
+    return found or ([] if _filed_so(world, entry) else [by_key])
+
+
+def _filed_so(world: World, entry: dict[str, Any] | None) -> bool:
+    """Whether all that is filed of a source is where the catalog shows it, and of that version."""
+    if entry is None:
+        return True
+    source = entry["source_id"]["S"]
+    alive = {name: it for name in world.processed.live_keys() if (it := world.processed.live(name))}
+    ours = {name: it.metadata for name, it in alive.items() if it.metadata.get("carefile-source") == source}
+    version = entry.get("landing_version", {}).get("S")
+    return all(
+        name.startswith(entry["prefix"]["S"])
+        and stamp["carefile-version"] == (version or stamp["carefile-version"])
+        for name, stamp in ours.items()
+    )
+
+
+def _shows(entry: dict[str, Any], version: Version) -> bool:
+    return bool(entry.get("landing_version", {"S": version.id}) == {"S": version.id})
 
 
 def _service_error(outcome: Any, service: str) -> str:

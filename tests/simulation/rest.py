@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.simulation import sessions
 from tests.simulation.aws.store import Version
+from tests.simulation.execution import repairs_of
 from tests.simulation.oracle import PREFIX, Place, Uploaded, place_of
 from tests.simulation.outside import SCANNER_TAG, UPLOADERS_TAGS
 from tests.simulation.scenario import MARK, LandingKey
@@ -15,9 +16,10 @@ from tests.simulation.watch import STATUS, folder_in
 
 if TYPE_CHECKING:
     from tests.simulation.execution import Execution
-    from tests.simulation.world import World
+    from tests.simulation.world import Published, World
 
 _STATUS_OF = {"duplicate": "cataloged"}
+_MARK_OF = {"Object Cataloged": "cataloged", "Object Withdrawn": "withdrawn"}
 
 
 def violations(world: World) -> list[str]:
@@ -61,18 +63,18 @@ class _Key:
         return upload is not None and upload.key == self.key
 
     def _newest(self) -> Uploaded | None:
-        """The version that the destination has to show: the current one, or, where that was deleted or is empty,
-        the newest of those that were announced."""
+        """The version that the destination has to show: the current one, or, where that was deleted, the newest
+        of those that were announced."""
         current = self._current()
-        if current is not None and current.body:
+        if current is not None:
             return next((it for it in self.uploads if it.version == current.id), self.uploads[-1])
         announced = [self._upload(event.detail) for event in self.cataloged]
         return max(announced, key=lambda upload: upload.number, default=None)
 
     def _current(self) -> Version | None:
-        """The current version; where malware protection is waited for, as if there were only those that it found
-        clean, and deletions."""
-        history = self.world.landing.keys.get(self.key.key, [])
+        """The current version, as if there were no empty ones; where malware protection is waited for, as if there
+        were only those that it found clean, and deletions."""
+        history = [it for it in self.world.landing.keys.get(self.key.key, []) if it.body != b""]
         if self.world.scenario.scanned:
             clean = self.world.known.clean
             history = [it for it in history if it.body is None or (it.key, it.id) in clean]
@@ -82,6 +84,10 @@ class _Key:
         source = detail["source"]
         version = source.get("version_id") or f"{source['etag']}@{source['last_modified']}"
         return next(upload for upload in self.uploads if upload.version == version)
+
+    def _is_about(self, event: Published, upload: Uploaded) -> bool:
+        versioned = self.world.scenario.versioned
+        return not versioned or event.detail["source"].get("version_id") == upload.version
 
     def _nothing_filed(self) -> list[str]:
         if not self.world.scenario.versioned:
@@ -220,16 +226,20 @@ class _Key:
         # promoted one begins anew, and may find it overtaken. The newer version is announced; the tag stays.
         begun_anew = any(e.express and e.status != "SUCCEEDED" for e in executions)
         if not ended:
-            # Nobody hears of a promotion that fails for good: the status that a copy brought along stays, if a newer
-            # version was filed before anybody looked.
-            unheard = {"ABORTED"} | ({"FAILED"} if upload is not self.uploads[-1] else set())
-            if tag in (None, "failed") or any(e.express and e.status in unheard for e in executions):
+            # Nobody hears of a promotion that fails for good. What the Express execution said before that is true.
+            said = tag in {_MARK_OF.get(event.type) for event in self.events if self._is_about(event, upload)}
+            # The status that a copy brought along stays, if a newer version was filed before anybody looked.
+            overtaken = upload is not self.uploads[-1] and tag in ("cataloged", "superseded")
+            unheard = any(e.express and e.status == "FAILED" for e in executions)
+            if tag in (None, "failed") or (unheard and (said or overtaken)):
                 return found
             return [*found, f"I3 {upload.name} failed for good but is tagged {tag}"]
         allowed = {_STATUS_OF.get(disposition, disposition) for disposition in ended}
         current = self._current()
-        if current and current.body and current.id in (upload.version, "null") and upload is self._newest():
+        if current and current.id in (upload.version, "null") and upload is self._newest():
             allowed = {"cataloged"}
+        if begun_anew and upload is not self.uploads[-1]:
+            allowed.add("superseded")  # by one that failed after it had said so
         if begun_anew and "superseded" in ended:
             return found if tag in allowed | {"cataloged"} else [*found, f"I3 {upload.name} is tagged {tag}"]
         if tag not in allowed:
@@ -273,9 +283,14 @@ def _handed_on(world: World, execution: Execution) -> list[str]:
         if f"promoted-{execution.name}" in names:
             return []
         return [f"I3 {execution.name} was promoted, and nothing began"]
-    if execution.progress.state == "PromoteObject" and f"repair-{execution.name}" in names:
+    looked_at = f"repair-{execution.name}" in names or not repairs_of(world, _key_of(execution))
+    if execution.progress.state == "PromoteObject" and looked_at:
         return []
     return [f"I3 {execution.name} ended {execution.status} {execution.error}, and nobody was told"]
+
+
+def _key_of(execution: Execution) -> str:
+    return str(execution.asked["detail"]["object"]["key"])
 
 
 def _event_ids(world: World) -> list[str]:

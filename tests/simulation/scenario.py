@@ -216,7 +216,7 @@ def _with_verdict(rng: random.Random, step: Upload) -> Upload:
     verdict = rng.choices((CLEAN, THREAT, SKIPPED), (60, 30, 10))[0]
     second = CLEAN if verdict != CLEAN and rng.random() < 0.25 else None
     copied = rng.random() < 0.3
-    return dataclasses.replace(step, verdict=verdict, second_verdict=second, copied=copied, empty=False)
+    return dataclasses.replace(step, verdict=verdict, second_verdict=second, copied=copied)
 
 
 def _upload(
@@ -229,7 +229,7 @@ def _upload(
     if versioned and uploads and rng.random() < 0.08:
         return Upload(name, index, whose, like=rng.choice(uploads))
     if versioned and rng.random() < 0.04:
-        return Upload(name, index, whose, empty=True)
+        return Upload(name, index, whose, empty=True, copied=int(name[1:]) % 2 == 0)
     in_content = key.session is None and rng.random() < 0.3
     metadata, content = (None, whose) if in_content else (whose, None)
     return Upload(name, index, metadata, content, copied=versioned and rng.random() < 0.06)

@@ -137,9 +137,11 @@ class Replay(Decisions):
         return super().pick(names)
 
     def fault(self, actor: str, call: int) -> Fault | None:
+        """Each of them once: an event that is delivered again makes its calls under the same numbers."""
         found = self._given.faults.get((actor, call))
-        if found:
-            self.script.faults[actor, call] = found
+        if found is None or (actor, call) in self.script.faults:
+            return None
+        self.script.faults[actor, call] = found
         return found
 
     def twice(self, name: str) -> bool:

@@ -1,9 +1,12 @@
-"""Every order of the protocol's steps ends well, and each rule that deletions made necessary is needed."""
+"""Every order of the protocol's steps ends well, and each of its rules is needed."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from tests.simulation import mark_model
 from tests.simulation.model import Protocol, search
 
 
@@ -19,12 +22,48 @@ from tests.simulation.model import Protocol, search
         ("AB", True, 2),
         ("ABA", False, 0),
         ("AAB", True, 0),
+        ("A-", False, 2),
+        ("-A", True, 1),
+        ("AB-", False, 1),
     ],
 )
 def test_every_order_ends_with_the_newest_version(destinations: str, deletion: bool, crashes: int) -> None:
     holds, states = search(destinations, deletion=deletion, crashes=crashes)
     assert holds
-    assert states > 1000
+    assert states > (100 if "-" in destinations else 1000)
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    ("destinations", "deletion", "crashes"),
+    [("A", True, 2), ("AB", False, 0), ("A-", False, 1), ("A-", True, 0)],
+)
+def test_every_order_ends_where_it_was_decided_to_belong(
+    destinations: str, deletion: bool, crashes: int
+) -> None:
+    holds, states = search(destinations, deletion=deletion, crashes=crashes, decision="C")
+    assert holds
+    assert states > 100
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    ("destinations", "deletion", "lost"),
+    [
+        ("A", True, 1),
+        ("A-", False, 1),
+        ("A-", True, 2),
+        ("AA", False, 1),
+        ("AB", True, 1),
+        ("AA", True, 0),
+    ],
+)
+def test_every_upload_is_marked_as_it_was_announced_also_where_its_execution_is_lost(
+    destinations: str, deletion: bool, lost: int
+) -> None:
+    holds, states = search(destinations, deletion=deletion, crashes=0, lost=lost, told=True)
+    assert holds
+    assert states > 20
 
 
 @pytest.mark.parametrize(
@@ -35,4 +74,58 @@ def test_without_one_of_its_rules_a_deletion_brings_an_older_version_back(
     destinations: str, protocol: Protocol
 ) -> None:
     holds, _ = search(destinations, deletion=True, crashes=1, protocol=protocol)
+    assert not holds
+
+
+@pytest.mark.parametrize(
+    ("protocol", "story"),
+    [
+        (Protocol(hiding=True), {"destinations": "AB-"}),
+        (Protocol(hiding=True), {"destinations": "A-", "decision": "C"}),
+        (Protocol(undecided=True), {"destinations": "A", "decision": "C"}),
+        (Protocol(by_seconds=True), {"destinations": "AAA", "deletion": True, "told": True}),
+        (Protocol(marked_first=True), {"destinations": "A", "deletion": True, "lost": 1, "told": True}),
+        (Protocol(unreconciled=True), {"destinations": "A", "deletion": True, "lost": 1, "told": True}),
+        (Protocol(unreconciled=True), {"destinations": "A-", "lost": 1, "told": True}),
+    ],
+    ids=str,
+)
+def test_each_rule_about_what_is_refused_decided_and_told_is_needed(
+    protocol: Protocol, story: dict[str, Any]
+) -> None:
+    holds, _ = search(**({"deletion": False, "crashes": 0} | story), protocol=protocol)
+    assert not holds
+
+
+@pytest.mark.parametrize("inherited", ["", "cataloged"])
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        ("submitted",),
+        ("submitted", "fail"),
+        ("submitted", "dropped"),
+        ("dropped", "fail"),
+        ("copy", "fail"),
+        ("submitted", "dropped", "fail"),
+        ("submitted", "copy", "fail"),
+        ("copy", "copy", "fail"),
+        ("submitted", "submitted", "dropped", "fail"),
+    ],
+    ids="-".join,
+)
+def test_whatever_else_writes_the_mark_it_says_at_rest_how_it_ended(
+    inherited: str, kinds: tuple[str, ...]
+) -> None:
+    holds, states = mark_model.search(inherited, kinds)
+    assert holds
+    assert states >= 4
+
+
+@pytest.mark.parametrize(
+    ("rules", "inherited"),
+    [(mark_model.Rules(unnoted=True), "cataloged"), (mark_model.Rules(blind=True), "")],
+    ids=str,
+)
+def test_each_rule_about_the_mark_is_needed(rules: mark_model.Rules, inherited: str) -> None:
+    holds, _ = mark_model.search(inherited, ("submitted", "dropped", "fail"), rules)
     assert not holds

@@ -8,13 +8,29 @@ from typing import Any
 import pytest
 
 from lambdas.adapters.ledger import Ledger
+from lambdas.intake.marks import Marks
 from tests.simulation import variants
 from tests.simulation.aws.gate import Fault
 from tests.simulation.run import Result, run_script
-from tests.simulation.scenario import ANA, BO, Again, Delete, LandingKey, Scenario, Step, Submit, Upload
+from tests.simulation.scenario import (
+    ANA,
+    BO,
+    CY,
+    Again,
+    Assign,
+    Delete,
+    LandingKey,
+    Scan,
+    Scenario,
+    Step,
+    Submit,
+    Upload,
+)
 from tests.simulation.schedule import Script
 
 KEY = LandingKey("documents/PHIlab.txt", None, None, "", "PHIlab", "txt")
+FAILED = "Object Failed"
+ANA_S_PLACE = f"processed/{ANA}_medical_notes/session_2/"
 ALL = 60  # more steps than any execution has
 
 
@@ -95,3 +111,138 @@ def test_a_version_that_was_filed_but_never_announced_is_not_marked_as_cataloged
     # Its tags could not be read, not be written, and were written already.
     failed = "PutObjectTagging documents/PHIlab.txt ['failed'] v1"
     assert marks == [[failed], [failed], []]
+
+
+SESSION = LandingKey(
+    "sessions/session_2/session.json", None, "session_2", "sessions/session_2/", "session", "json"
+)
+
+
+def test_a_session_goes_to_whom_a_person_decided_though_an_empty_upload_came_before_it_was_moved() -> None:
+    """It is filed under Ana. A person says that it is Cy's; before it is moved, the client writes nothing over it. The
+    empty upload is refused, and the decision holds all the same."""
+    steps = (Upload("u1", 0, ANA), Assign("a1", 0, CY, ANA), Upload("u2", 0, empty=True))
+    picks = ["world", *["u1"] * ALL, "world", "world", *["a1.0"] * ALL, *["u2"] * ALL]
+
+    def moved() -> Result:
+        return run_script(Scenario((SESSION,), steps), Script(picks), tracing=True)
+
+    holds_only_with(variants.empty_version_takes_the_place_of_the_one_before, moved)
+    places = [event.detail["location"]["prefix"] for event in moved().world.published if event.type != FAILED]
+    assert places[-2:] == [f"processed/{CY}_medical_notes/session_2/", f"{ANA_S_PLACE}session.json"]
+
+
+@pytest.mark.parametrize("deleted", [False, True], ids=["emptied", "deleted, then emptied"])
+def test_what_is_filed_is_decided_about_without_naming_its_version_though_that_is_hidden(
+    deleted: bool,
+) -> None:
+    gone = [Delete("x1", 0)] if deleted else []
+    hint = Submit("x2", 0, None, (("patient_id", BO),), typed=True)
+    steps = (Upload("u1", 0, ANA), *gone, Upload("u2", 0, empty=True), hint)
+    picks = ["world", *["u1"] * ALL, *["world"] * 3, *["u2"] * ALL, *["x2"] * ALL]
+    result = run(*steps, picks=picks)
+    assert not result.violations
+    filed = [event for event in result.world.published if event.type == "Object Cataloged"]
+    assert filed[-1].detail["location"]["prefix"] == f"processed/{BO}_PHIlab/"
+
+
+def test_an_upload_is_filed_though_an_empty_one_came_before_its_intake_began() -> None:
+    """Else it would be called superseded by what was refused, and what is filed would be older than both."""
+    steps = (Upload("u1", 0), Upload("u2", 0), Upload("u3", 0, empty=True))
+    picks = ["world", *["u1"] * ALL, "world", "world", *["u2"] * ALL]
+    holds_only_with(
+        variants.empty_version_takes_the_place_of_the_one_before, lambda: run(*steps, picks=picks)
+    )
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (Upload("u1", 0),),
+        (Upload("u1", 0), Delete("x1", 0)),
+        (Upload("u1", 0, copied=True), Delete("x1", 0)),
+        (Upload("u1", 0), Upload("u2", 0, empty=True)),
+        (Upload("u1", 0, ANA, copied=True), Upload("u2", 0, BO)),
+    ],
+    ids=["filed", "deleted", "a copy, deleted", "emptied", "a copy, overtaken"],
+)
+def test_what_is_lost_on_the_express_lane_with_its_promotion_is_marked_only_as_it_was_announced(
+    steps: tuple[Step, ...],
+) -> None:
+    """From one call on everything fails, the promotion too: no execution is left to be re-driven. What was announced
+    may be marked; what was not, a reconciliation finds and takes in again."""
+
+    def lost(call: int) -> Result:
+        scenario = Scenario((KEY,), steps, express=True)
+        picks = [*["world"] * len(steps), *["u1"] * ALL]
+        return run_script(scenario, Script(picks, {("u1", call): Fault.STORM}), tracing=True)
+
+    def broken() -> list[int]:
+        return [call for call in range(1, 30) if lost(call).violations]
+
+    assert not broken(), lost(broken()[0]).trace
+    if any(isinstance(step, Delete) for step in steps):
+        for variant in (variants.what_is_hidden_not_reconciled, variants.marked_before_it_is_announced):
+            with variants.broken(variant):
+                assert broken()
+
+
+def test_how_an_intake_ended_stays_marked_when_the_event_of_the_copy_comes_after_it() -> None:
+    """The upload is a copy that brought the mark of a filed object along. Somebody submits it, and that ends well
+    before the upload's own event comes, whose intake takes the mark off as it was inherited. A failure recorded at that
+    moment would stand there alone."""
+    steps = (
+        Upload("u1", 0, copied=True),
+        Submit("x1", 0, None, (), typed=True),
+        Submit("x2", 0, None, (), typed=True),
+    )
+
+    def recorded(after: int) -> Result:
+        failure = ["failure x1.1"] * ALL
+        picks = [*["world"] * 3, "x1", *["x2"] * ALL, *["u1"] * after, *failure, *["u1"] * ALL]
+        return run(*steps, picks=picks, faults={("x1", 1): Fault.DENIED})
+
+    assert not any(recorded(after).violations for after in range(9))
+    with variants.broken(variants.mark_of_a_submission_not_noted):
+        assert any(recorded(after).violations for after in range(9))
+
+
+def test_an_upload_that_another_intake_filed_is_not_called_withdrawn_when_its_own_event_comes_late() -> None:
+    """Three uploads in one second. The intake of the first files the second, which is the newest found clean, and is
+    slow to announce it; the third is filed over it, and the object deleted. Then the second's own intake gets on."""
+    a_second_begins = (Scan("s1", 0), Scan("s2", 0))  # of a step's 350 ms each
+    steps = (*a_second_begins, Upload("u1", 0), Upload("u2", 0), Upload("u3", 0), Delete("x1", 0))
+
+    def late(slow: int) -> Result:
+        begun = [*["world"] * 5, *["u2"] * 4, *["u1"] * slow, *["u3"] * ALL]
+        picks = [*begun, "world", *["u2"] * ALL, *["u1"] * ALL]
+        return run_script(Scenario((KEY,), steps, scanned=True), Script(picks), tracing=True)
+
+    tried = range(20, 45)
+    assert not any(late(slow).violations for slow in tried)
+    with variants.broken(variants.order_of_uploads_told_by_their_seconds):
+        told = [text for slow in tried for text in late(slow).violations]
+    assert set(told) == {f"I3 v2 of {KEY.key} is announced as cataloged and as withdrawn"}
+
+
+def test_a_failure_that_could_not_be_recorded_at_once_is_recorded_and_all_comes_to_rest() -> None:
+    """A schedule that is replayed must not throw one fault at every delivery of an event."""
+    result = run(Upload("u1", 0, empty=True), picks=[], faults={("failure u1.1", 4): Fault.ABANDONED})
+    assert not result.violations
+    assert [event.type for event in result.world.published] == [FAILED] * 2
+
+
+@pytest.mark.parametrize("express", [False, True])
+def test_an_empty_copy_is_marked_as_failed_and_not_as_the_object_that_it_was_copied_from(
+    express: bool,
+) -> None:
+    """It brought the mark of a filed object along, and is refused before anything else is done about it."""
+    steps = (Upload("u1", 0, empty=True, copied=True),)
+
+    def refused() -> Result:
+        return run_script(Scenario((KEY,), steps, express=express), Script(), tracing=True)
+
+    def nothing_dropped() -> variants.Patches:
+        return [(Marks, "drop_inherited", lambda *_: None)]
+
+    holds_only_with(nothing_dropped, refused)

@@ -12,6 +12,7 @@ from typing import Any
 from unittest.mock import patch
 
 from carefile.core.deciding.scanning import Verdict
+from carefile.core.errors import RejectedObject
 from carefile.core.filing import layout
 from carefile.core.filing.layout import Owner
 from carefile.core.filing.tagging import STATUS_TAG, VERDICT_TAG, PipelineStatus, with_status
@@ -19,18 +20,20 @@ from carefile.core.messages import events
 from carefile.core.model import Disposition, Observation, Source, Stamp, StoredObject, digest
 from carefile.core.records.catalog import Entry
 from carefile.core.records.ledger import LedgerEntry
-from infrastructure.machines import definitions
+from infrastructure.machines import composition, definitions
 from lambdas import index_sessions
 from lambdas.adapters import aws
 from lambdas.adapters.catalog import Catalog
+from lambdas.adapters.landing import Landing
 from lambdas.adapters.ledger import Ledger
 from lambdas.adapters.processed import Processed, VersionGone
 from lambdas.intake import convergence, marks
+from lambdas.intake.admission import Admission
 from lambdas.intake.convergence import Filed, Intake, Upload
 from lambdas.intake.filing import Filing, Plan
 from lambdas.intake.marks import Marks
-from lambdas.intake.uploads import ScannedUploads
-from tests.simulation import world
+from lambdas.intake.uploads import ScannedUploads, Uploads
+from tests.simulation import execution, world
 
 Patches = list[tuple[Any, str, Any]]
 
@@ -185,6 +188,47 @@ def failure_marked_blindly() -> Patches:
         self._raise(source, version, version_id, PipelineStatus.FAILED)
 
     return [(Marks, "failed", failed)]
+
+
+def empty_version_takes_the_place_of_the_one_before() -> Patches:
+    """What is refused hides what it was uploaded over, from intakes and from those who decide about it."""
+
+    def meant(self: Admission, observed: Observation) -> Observation:
+        if observed.size == 0:
+            raise RejectedObject("empty-object: the object holds no bytes; upload the file again")
+        return observed
+
+    return [(Uploads, "fit", lambda self, found: found), (Admission, "_meant", meant)]
+
+
+def mark_of_a_submission_not_noted() -> Patches:
+    real = Marks.ended
+    return [(Marks, "ended", lambda self, *about, submitted: real(self, *about))]
+
+
+def order_of_uploads_told_by_their_seconds() -> Patches:
+    """Of two uploads in one second, either may have been the last before a deletion."""
+
+    def newest_of(self: Landing, source: Source, versions: Any) -> str | None:
+        found = {version: self.head(source, version) for version in reversed(versions)}
+        seen = {version: it.last_modified for version, it in found.items() if isinstance(it, Observation)}
+        return max(reversed(seen), key=seen.__getitem__)
+
+    return [(Landing, "newest_of", newest_of)]
+
+
+def marked_before_it_is_announced() -> Patches:
+    """On the express lane too, where nobody may be left to announce it."""
+    with patch.object(composition, "_last_two_exchanged", lambda states: states):
+        machine = world.composed(definitions.express_lane())
+    return [(world, "real_express_machine", lambda: machine)]
+
+
+def what_is_hidden_not_reconciled() -> Patches:
+    real = execution.repairs_of
+    return [
+        (execution, "repairs_of", lambda world, key: [it for it in real(world, key) if "detail" not in it])
+    ]
 
 
 def session_left_untold() -> Patches:

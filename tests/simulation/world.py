@@ -82,6 +82,7 @@ class World:
     verdicts: dict[str, str] = field(default_factory=dict)  # of landing versions with one verdict, what it is
     verdicts_recorded: int = 0
     waiting: list[Execution] = field(default_factory=list)  # for a verdict
+    unheard: list[Execution] = field(default_factory=list)  # failed, and nothing was found amiss so far
     steps: int = 0
     actor: str = ""
 
@@ -114,7 +115,7 @@ class World:
         try:
             with installed(self.clients, self.recorder, scanned=self.scenario.scanned):
                 self.runnable["world"] = self._outside.step
-                while self.runnable and not self.violations:
+                while (self.runnable or self._looked_again()) and not self.violations:
                     self.steps += 1
                     if self.steps > MAX_STEPS:
                         self.violations.append("I2 it never comes to rest")
@@ -124,6 +125,14 @@ class World:
         finally:
             for invocation in self._alive:
                 invocation.kill()
+
+    def _looked_again(self) -> bool:
+        """At rest, a reconciliation looks once more for what nobody heard of. True when it found something."""
+        unheard, self.unheard = self.unheard, []
+        for execution in unheard:
+            execution.reconcile()
+        self.unheard.clear()
+        return bool(self.runnable)
 
     def note(self, text: str) -> None:
         if self.tracing:

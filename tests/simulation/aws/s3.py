@@ -171,7 +171,7 @@ class S3:
         self,
         Bucket: str,
         Prefix: str,
-        MaxKeys: int,
+        MaxKeys: int = 1000,
         KeyMarker: str | None = None,
         VersionIdMarker: str | None = None,
     ) -> dict[str, Any]:
