@@ -155,7 +155,9 @@ def _shown(value: Any) -> Any:
 def _title(extraction: Extraction) -> str:
     """What the document calls itself: in its metadata, else as its first heading, if that is its title."""
     of_its_own = extraction.document.format not in _TEMPLATES
-    given = next((value for name, value in extraction.document.metadata if name == "title" and of_its_own), "")
+    given = next(
+        (value for name, value in extraction.document.metadata if name == "title" and of_its_own), ""
+    )
     first = next((block for block in extraction.content if not isinstance(block, Table)), None)
     if not given and isinstance(first, Heading) and first.level == 1:
         given = first.text
