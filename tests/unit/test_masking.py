@@ -33,6 +33,7 @@ IN_A_TEXT = {
     "fault",
     "left.total()",
     "len(found)",
+    "len(trusted)",
     "len(left)",
     "name",
     "self.layout.prefix",

@@ -98,7 +98,8 @@ def test_each_intake_is_counted_with_its_unknown_and_conflicting_patients(
 def test_every_disposition_has_a_status_and_every_status_a_rank() -> None:
     for disposition in Disposition:
         assert with_status({}, status_of(disposition)) == {"pipeline-status": status_of(disposition).value}
-    assert [status.value for status in PipelineStatus] == ["failed", "withdrawn", "superseded", "cataloged"]
+    ranked = ["failed", "ignored", "withdrawn", "superseded", "cataloged"]
+    assert [status.value for status in PipelineStatus] == ranked
 
 
 def test_a_pseudonym_depends_on_the_key_and_never_shows_the_id() -> None:
