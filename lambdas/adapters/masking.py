@@ -47,6 +47,7 @@ REASONS = frozenset(
         "adopted-in-place",
         "ambiguous-bucket",
         "ambiguous-session",
+        "untrusted-session",
         "assigned-otherwise",
         "bucket-not-allowed",
         "contract-broken",

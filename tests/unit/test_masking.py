@@ -32,7 +32,6 @@ IN_A_TEXT = {
     "error.operation_name",
     "fault",
     "left.total()",
-    "len(found)",
     "len(trusted)",
     "len(left)",
     "name",

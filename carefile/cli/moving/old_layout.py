@@ -4,7 +4,7 @@
     …medical-notes/no-patient/{session}/…
 
 Below a prefix of its own (`prod/medical-notes/…`) a rule table may read something else in such a key: that the session
-is the patient `prod`'s. So a migration touches a key only where this reading and the deployment's rules agree.
+is nobody's. So a migration touches a key only where this reading and the deployment's rules agree.
 """
 
 from __future__ import annotations
