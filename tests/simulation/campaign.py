@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -89,3 +90,5 @@ def run_batch(seeds: range) -> Batch:
 
 def _prepare() -> None:
     import tests.conftest  # noqa: F401 - the environment that the functions are imported in
+
+    gc.freeze()  # what is loaded stays, and needs no looking at

@@ -23,6 +23,7 @@ from carefile.core.model import Classification, Observation
 from lambdas.adapters import aws, boundary, measures, settings
 from lambdas.adapters.landing import Landing
 from lambdas.intake import wiring
+from tests.simulation import remembered
 
 # Name of the function: its module, the global that holds its use case, and what builds that.
 _USE_CASES: dict[str, tuple[str, str, Callable[[], Any]]] = {
@@ -44,6 +45,7 @@ def _modules() -> dict[str, Any]:
     return {name: importlib.import_module(f"lambdas.{module}") for name, (module, _, _) in _USE_CASES.items()}
 
 
+REMEMBERING = True  # what pure functions answered
 MAX_PAYLOAD = 262_144  # Step Functions, "Service quotas": bytes of a state's input or output
 
 
@@ -122,7 +124,7 @@ class Sandbox:
         _, self._name, build = _USE_CASES[function]
         self.function = function
         self._module = _modules()[function]
-        aws.pseudonym_key = functools.cache(_PSEUDONYM_KEY)
+        aws.pseudonym_key = _once(_PSEUDONYM_KEY)
         self._use_case = build()
         filing = getattr(self._use_case, "filing", None)
         if filing is not None and not real_documents:
@@ -136,6 +138,18 @@ class Sandbox:
         if len(answer) > MAX_PAYLOAD:
             raise DataLimitExceeded
         return json.loads(answer)
+
+
+def _once(function: Callable[[], Any]) -> Callable[[], Any]:
+    """As `functools.cache` does, and made in a tenth of its time."""
+    known: list[Any] = []
+
+    def answer() -> Any:
+        if not known:
+            known.append(function())
+        return known[0]
+
+    return answer
 
 
 _PSEUDONYM_KEY = aws.pseudonym_key.__wrapped__
@@ -157,6 +171,10 @@ def installed(clients: Clients, recorder: Recorder, *, scanned: bool = False) ->
     put(aws, "pseudonym_key", None)
     put(wiring, "moment", clients.now)
     put(settings, "malware_scan", lambda: scanned)
+    for module, name, function, remembers in remembered.places() if REMEMBERING else ():
+        # A variant's own function stays.
+        if getattr(module, name) is function:
+            put(module, name, remembers)
     for module, name in _recording():
         put(module, name, recorder)
     try:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tests.simulation import rest
@@ -51,8 +53,21 @@ def first_violation(seeds: range, told: Callable[[int], None] = lambda seed: Non
 
 
 def _run(scenario: Scenario, decisions: Decisions, *, tracing: bool) -> Result:
-    world = World(scenario, decisions, tracing=tracing)
-    world.run()
-    return Result(
-        scenario, decisions.script, tuple(rest.violations(world)), tuple(world.trace), world.steps, world
-    )
+    with _one_collection():
+        world = World(scenario, decisions, tracing=tracing)
+        world.run()
+        return Result(
+            scenario, decisions.script, tuple(rest.violations(world)), tuple(world.trace), world.steps, world
+        )
+
+
+@contextmanager
+def _one_collection() -> Iterator[None]:
+    """A schedule's garbage is looked for once it is over, not a hundred times in between."""
+    wanted = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if wanted:
+            gc.enable()

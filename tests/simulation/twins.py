@@ -16,6 +16,14 @@ def _classified(member: str, otherwise: Any) -> Twin:
     return lambda states: states["input"].get("classification", {member: otherwise})[member]
 
 
+def _uploaded_at(states: dict[str, Any]) -> Any:
+    data, source = states["input"], states["context"]["Execution"]["Input"].get("source")
+    if source is None or source.partition(".")[0] != "aws" or data["disposition"] != "cataloged":
+        return ""
+    filed = [event for event in data["events"] if event["detail_type"] == "Object Cataloged"]
+    return filed[0]["detail"]["source"].get("last_modified") if filed else None
+
+
 def _tagged(states: dict[str, Any]) -> Any:
     return states["input"] | {"tag": states["result"]["Payload"]}
 
@@ -50,6 +58,9 @@ TWINS: dict[str, Twin] = {
     "{% $exists($states.input.classification) ? $states.input.classification.patient : {} %}": _classified(
         "patient", {}
     ),
+    "{% $substringBefore($states.context.Execution.Input.source, '.') = 'aws' and $states.input.disposition = "
+    "'cataloged' ? $states.input.events[detail_type = 'Object Cataloged'][0].detail.source.last_modified : '' "
+    "%}": _uploaded_at,
     "{% $merge([$states.input, {'tag': $states.result.Payload}]) %}": _tagged,
     "{% [$map($states.input.events, function($event) { {'EventBusName': 'catalog-bus', 'Source': "
     "'carefile.catalog', 'DetailType': $event.detail_type, 'Detail': $event.detail} })] %}": _entries,

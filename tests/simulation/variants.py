@@ -33,7 +33,7 @@ from lambdas.intake.convergence import Filed, Intake, Upload
 from lambdas.intake.filing import Filing, Plan
 from lambdas.intake.marks import Marks
 from lambdas.intake.uploads import ScannedUploads, Uploads
-from tests.simulation import execution, world
+from tests.simulation import execution, remembered, world
 
 Patches = list[tuple[Any, str, Any]]
 
@@ -315,6 +315,8 @@ FOUND_WITHIN_SCANNED: dict[Callable[[], Patches], int] = {
 def broken(variant: Callable[[], Patches]) -> Iterator[None]:
     """The code with this rule broken."""
     with ExitStack() as stack:
+        stack.callback(remembered.forget)
         for owner, name, replacement in variant():
             stack.enter_context(patch.object(owner, name, replacement))
+        remembered.forget()
         yield

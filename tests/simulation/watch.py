@@ -126,9 +126,11 @@ class Watch:
             self._fail(f"I6 {key} differs from the upload")
 
     def _upload_of(self, source_id: str, version: str) -> Uploaded | None:
-        known = [upload for upload in self._world.known.uploads if upload.version == version]
         same = self.stamped.get(source_id)
-        return next((upload for upload in known if same is None or upload.key == same.key), None)
+        for upload in self._world.known.uploads:
+            if upload.version == version and (same is None or upload.key == same.key):
+                return upload
+        return None
 
     def _tagged(self, arguments: dict[str, Any]) -> None:
         """A put of tags may wipe only what came after the functions' last look, and that nobody can help."""

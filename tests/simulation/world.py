@@ -240,7 +240,8 @@ class World:
 
     def _accept(self, entry: dict[str, Any]) -> None:
         detail = entry["Detail"]
-        detail = json.loads(detail if isinstance(detail, str) else json.dumps(detail))
+        # Step Functions hands over what came of a function's JSON.
+        detail = json.loads(detail) if isinstance(detail, str) else detail
         number = sum(1 for other in self.published if other.by == self.actor) + 1
         event = Published(f"index {self.actor}.{number}", self.actor, entry["DetailType"], detail)
         self.published.append(event)

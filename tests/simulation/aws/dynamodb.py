@@ -99,7 +99,8 @@ class DynamoDB:
 
 
 def _copied(item: Item) -> Item:
-    return {name: dict(value) for name, value in item.items()}
+    """Values are replaced, never changed, so an item's may be shared."""
+    return dict(item)
 
 
 def _key_of(key: Item) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -249,7 +250,12 @@ def _marked(operation: str, marker: Version, *, head: bool, named: bool) -> Clie
 
 
 def _tags(operation: str, header: str) -> dict[str, str]:
-    return _checked(operation, dict(parse_qsl(header, keep_blank_values=True, strict_parsing=bool(header))))
+    return _checked(operation, dict(_parsed(header)))
+
+
+@cache
+def _parsed(header: str) -> tuple[tuple[str, str], ...]:
+    return tuple(parse_qsl(header, keep_blank_values=True, strict_parsing=bool(header)))
 
 
 def _checked(operation: str, tags: dict[str, str]) -> dict[str, str]:

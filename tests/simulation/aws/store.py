@@ -63,7 +63,10 @@ class Bucket:
     def find(self, key: str, version_id: str | None) -> Version | None:
         if version_id is None:
             return self.current(key)
-        return next((version for version in self.keys.get(key, ()) if version.id == version_id), None)
+        for version in self.keys.get(key, ()):
+            if version.id == version_id:
+                return version
+        return None
 
     def live_keys(self, prefix: str = "") -> list[str]:
         return sorted(
@@ -76,5 +79,8 @@ def etag_of(body: bytes) -> str:
     return f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
 
 
+_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+
+
 def epoch() -> datetime:
-    return datetime(2026, 1, 1, tzinfo=UTC)
+    return _EPOCH
