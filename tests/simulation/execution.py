@@ -50,7 +50,6 @@ class Execution:
         self.status = "RUNNING"
         self.error = self.cause = ""
         self.output: dict[str, Any] = {}
-        self.calls = 0
         self.redrives = 0
         self.final = False
         self.storm: Fault | None = None

@@ -50,7 +50,6 @@ class Invocation:
         self.call: Call | None = None
         self.outcome: Any = None
         self.answer: Any = None
-        self._count = 0
         self._greenlet: greenlet | None = None
 
     def begin(self, work: Callable[[], Any]) -> bool:
@@ -66,14 +65,6 @@ class Invocation:
 
         self._greenlet = greenlet(body)
         return self._take(self._greenlet.switch())
-
-    def count(self) -> int:
-        """The number of the call that is waiting, over all attempts of this actor."""
-        if self.execution:
-            self.execution.calls += 1
-            return self.execution.calls
-        self._count += 1
-        return self._count
 
     def resume(self, verdict: Fault | None) -> bool:
         """Let the waiting call happen, with what goes wrong with it. True when that was the last one."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from tests.simulation import story
 from tests.simulation.campaign import Campaign
-from tests.simulation.run import SCANNED, run_seed
+from tests.simulation.run import SCANNED, run_script, run_seed
 
 SCHEDULES = 10_000
 SCANNED_SCHEDULES = 2_000
@@ -64,3 +66,12 @@ def test_a_seed_gives_the_same_schedule_every_time() -> None:
         first, second = run_seed(seed, tracing=True), run_seed(seed, tracing=True)
         assert first.trace == second.trace
         assert first.script == second.script
+
+
+def test_a_schedule_is_the_same_when_it_comes_from_a_file(tmp_path: Path) -> None:
+    for seed in (*range(1, 60), *range(SCANNED, SCANNED + 20)):
+        drawn = run_seed(seed, tracing=True)
+        story.write(tmp_path / "story.json", "something", drawn.scenario, drawn.script)
+        what, scenario, script = story.read(tmp_path / "story.json")
+        assert (what, scenario, script) == ("something", drawn.scenario, drawn.script)
+        assert run_script(scenario, script, tracing=True).trace == drawn.trace

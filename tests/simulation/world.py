@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -105,6 +106,7 @@ class World:
         self._idle: dict[str, list[Sandbox]] = {}
         self._alive: list[Invocation] = []
         self._outside = Outside(self)
+        self._calls: Counter[str] = Counter()  # of each actor, over all its attempts
 
     def now(self) -> datetime:
         """Two steps or more share a second, as S3 writes moments down."""
@@ -197,7 +199,8 @@ class World:
         """
         fault = invocation.storm
         if fault is None and not invocation.alone:
-            fault = self.decisions.fault(invocation.actor, invocation.count())
+            self._calls[invocation.actor] += 1
+            fault = self.decisions.fault(invocation.actor, self._calls[invocation.actor])
         if fault in (Fault.ABANDONED, Fault.ABORTED) and invocation.execution:
             self.note(f"!! {fault}")
             # Nobody can abort an Express execution.
