@@ -40,9 +40,12 @@ Outcome = Returned | Raised | Died
 class Invocation:
     """`then` is told the outcome. `sandbox` is None for what Step Functions does itself."""
 
-    def __init__(self, actor: str, sandbox: Sandbox | None, then: Callable[[Any], None]) -> None:
+    def __init__(
+        self, actor: str, sandbox: Sandbox | None, then: Callable[[Any], None], about: str = ""
+    ) -> None:
         self.actor = actor
         self.sandbox = sandbox
+        self.about = about
         self.then = then
         self.execution: Execution | None = None
         self.storm: Fault | None = None
@@ -50,6 +53,7 @@ class Invocation:
         self.call: Call | None = None
         self.outcome: Any = None
         self.answer: Any = None
+        self.since = 0  # the moment from which it stands before its call, for who looks on
         self._greenlet: greenlet | None = None
 
     def begin(self, work: Callable[[], Any]) -> bool:

@@ -36,6 +36,8 @@ class Outside:
     def _take(self, step: Step) -> None:
         world = self._world
         key = world.scenario.keys[self._uploads_key(step)]
+        if world.observer:
+            world.observer.stepped(key.key, type(step).__name__)
         if isinstance(step, Upload):
             self._upload(step)
         elif isinstance(step, Delete):

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tests.simulation import rest
+from tests.simulation.coverage import Observer
+from tests.simulation.mixture import draw
 from tests.simulation.scenario import Scenario, generate, with_verdicts
 from tests.simulation.schedule import Chance, Decisions, Replay, Script
 from tests.simulation.world import World
@@ -30,13 +32,14 @@ class Result:
 SCANNED = 1_000_000_000  # the seeds from this one on wait for malware protection
 
 
-def run_seed(seed: int, *, tracing: bool = False) -> Result:
+def run_seed(seed: int, *, tracing: bool = False, observer: Observer | None = None) -> Result:
     """Two of three schedules are of the standard lane."""
     rng = random.Random(seed)
-    scenario = dataclasses.replace(generate(rng), express=seed % 3 == 0)
+    mixture = draw(rng)
+    scenario = dataclasses.replace(generate(rng, mixture), express=seed % 3 == 0)
     if seed >= SCANNED:
-        scenario = with_verdicts(rng, scenario)
-    return _run(scenario, Chance(rng), tracing=tracing)
+        scenario = with_verdicts(rng, scenario, mixture)
+    return _run(scenario, Chance(rng, mixture), tracing=tracing, observer=observer)
 
 
 def run_script(scenario: Scenario, script: Script, *, tracing: bool = False) -> Result:
@@ -52,9 +55,11 @@ def first_violation(seeds: range, told: Callable[[int], None] = lambda seed: Non
     return None
 
 
-def _run(scenario: Scenario, decisions: Decisions, *, tracing: bool) -> Result:
+def _run(
+    scenario: Scenario, decisions: Decisions, *, tracing: bool, observer: Observer | None = None
+) -> Result:
     with _one_collection():
-        world = World(scenario, decisions, tracing=tracing)
+        world = World(scenario, decisions, tracing=tracing, observer=observer)
         world.run()
         return Result(
             scenario, decisions.script, tuple(rest.violations(world)), tuple(world.trace), world.steps, world

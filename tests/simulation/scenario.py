@@ -10,6 +10,8 @@ import dataclasses
 import random
 from dataclasses import dataclass
 
+from tests.simulation.mixture import Mixture
+
 MARK = "PHI"
 CLEAN, THREAT, SKIPPED = "NO_THREATS_FOUND", "THREATS_FOUND", "UNSUPPORTED"
 ANA, BO, CY, ANA_LAB = f"{MARK}ana", f"{MARK}bo", f"{MARK}cy", f"{MARK}ana_lab"
@@ -169,93 +171,91 @@ FAMILIES: tuple[tuple[LandingKey, ...], ...] = (
 )
 
 
-# What happens beside the uploads: how likely an event once more, a deletion, a scan and a submission are, and how
-# many of them there are at most.
-_THEMES = (
-    ((25, 25, 10, 40), 3),
-    ((10, 5, 5, 80), 5),
-    ((15, 70, 0, 15), 3),
-)
-
-
-def generate(rng: random.Random) -> Scenario:
-    """A scenario of 2 to 6 uploads to 1 to 4 keys, with what else may happen to them.
+def generate(rng: random.Random, mixture: Mixture) -> Scenario:
+    """A scenario of what the mixture has.
 
     Without versioning nothing is deleted or overwritten with nothing: an intake in the middle could not be finished.
     """
     family = rng.choice(FAMILIES)
-    keys = tuple(rng.sample(family, rng.choice((1, 1, 1, 2, 2, 3, 4))))
-    versioned = rng.random() < 0.92
-    weights, most = rng.choice(_THEMES)
+    keys = tuple(rng.sample(family, mixture.keys))
+    drawn = _Drawn(rng, mixture, keys, versioned=rng.random() < 0.92)
     steps: list[Step] = []
-    for number in range(1, rng.randint(2, 6) + 1):
-        steps.append(_upload(rng, f"u{number}", keys, steps, versioned=versioned))
-    for number in range(1, rng.randint(0, most) + 1):
+    for number in range(1, mixture.count + 1):
+        steps.append(drawn.upload(f"u{number}", steps))
+    for number in range(1, mixture.other_count + 1):
         at = rng.randint(1, len(steps))
-        steps.insert(at, _other(rng, f"x{number}", weights, steps[:at], versioned=versioned))
+        steps.insert(at, drawn.other(f"x{number}", steps[:at]))
     sessions = [index for index, key in enumerate(keys) if key.session]
-    for number in range(1, rng.randint(0, 3) + 1) if sessions else ():
+    for number in range(1, mixture.assign_count + 1) if sessions else ():
         whose, replaced = rng.choice((ANA, BO, CY)), rng.choice((None, ANA, BO, CY))
         assign = Assign(f"a{number}", rng.choice(sessions), whose, replaced)
         steps.insert(rng.randint(0, len(steps)), assign)
-    return Scenario(keys, tuple(steps), versioned, rng.random() < 0.02, rng.random() < 0.5)
+    return Scenario(keys, tuple(steps), drawn.versioned, rng.random() < 0.02, rng.random() < 0.5)
 
 
-def with_verdicts(rng: random.Random, scenario: Scenario) -> Scenario:
+def with_verdicts(rng: random.Random, scenario: Scenario, mixture: Mixture) -> Scenario:
     """The same where malware protection is waited for: every upload has a verdict, some a better one later, and many
     bring along the tag that says that they are clean."""
     steps = tuple(
-        _with_verdict(rng, step) if isinstance(step, Upload) else step
+        _with_verdict(rng, step, mixture) if isinstance(step, Upload) else step
         for step in scenario.steps
         if not isinstance(step, Scan)
     )
     return dataclasses.replace(scenario, steps=steps, versioned=True, scanned=True)
 
 
-def _with_verdict(rng: random.Random, step: Upload) -> Upload:
-    verdict = rng.choices((CLEAN, THREAT, SKIPPED), (60, 30, 10))[0]
-    second = CLEAN if verdict != CLEAN and rng.random() < 0.25 else None
-    copied = rng.random() < 0.3
+def _with_verdict(rng: random.Random, step: Upload, mixture: Mixture) -> Upload:
+    verdict = rng.choices((CLEAN, THREAT, SKIPPED), mixture.verdicts)[0]
+    second = CLEAN if verdict != CLEAN and rng.random() < mixture.second_verdicts else None
+    copied = rng.random() < mixture.copied_verdicts
     return dataclasses.replace(step, verdict=verdict, second_verdict=second, copied=copied)
 
 
-def _upload(
-    rng: random.Random, name: str, keys: tuple[LandingKey, ...], before: list[Step], *, versioned: bool
-) -> Upload:
-    index = rng.randrange(len(keys))
-    key = keys[index]
-    whose = rng.choice((None, ANA, BO)) if key.patient is None else rng.choice((None, None, key.patient, BO))
-    uploads = [step.name for step in before if isinstance(step, Upload) and not step.empty]
-    if versioned and uploads and rng.random() < 0.08:
-        return Upload(name, index, whose, like=rng.choice(uploads))
-    if versioned and rng.random() < 0.04:
-        return Upload(name, index, whose, empty=True, copied=int(name[1:]) % 2 == 0)
-    in_content = key.session is None and rng.random() < 0.3
-    metadata, content = (None, whose) if in_content else (whose, None)
-    return Upload(name, index, metadata, content, copied=versioned and rng.random() < 0.06)
+class _Drawn:
+    """Draws single steps."""
 
+    def __init__(
+        self, rng: random.Random, mixture: Mixture, keys: tuple[LandingKey, ...], *, versioned: bool
+    ) -> None:
+        self.versioned = versioned
+        self._rng = rng
+        self._mixture = mixture
+        self._keys = keys
+        self._patients = (ANA, BO, CY)[: mixture.patients]
 
-def _other(
-    rng: random.Random, name: str, weights: tuple[int, ...], before: list[Step], *, versioned: bool
-) -> Step:
-    upload = rng.choice([step for step in before if isinstance(step, Upload)])
-    (kind,) = rng.choices((Again, Delete, Scan, Submit), weights)
-    if kind is Again or (kind is Delete and not versioned):
-        return Again(name, upload.name)
-    if kind is Delete:
-        return Delete(name, upload.key)
-    if kind is Scan:
-        return Scan(name, upload.key)
-    named = upload.name if versioned and rng.random() < 0.7 else None
-    return Submit(name, upload.key, named, _hints(rng), rng.random() < 0.5)
+    def upload(self, name: str, before: list[Step]) -> Upload:
+        rng, kinds = self._rng, self._mixture.uploads
+        index = rng.randrange(len(self._keys))
+        key = self._keys[index]
+        named = (None, *self._patients) if key.patient is None else (None, None, key.patient, BO)
+        whose = rng.choice(named)
+        uploads = [step.name for step in before if isinstance(step, Upload) and not step.empty]
+        if self.versioned and uploads and "same bytes" in kinds and rng.random() < 0.2:
+            return Upload(name, index, whose, like=rng.choice(uploads))
+        if self.versioned and "empty" in kinds and rng.random() < 0.15:
+            return Upload(name, index, whose, empty=True, copied=int(name[1:]) % 2 == 0)
+        copied = self.versioned and "copied" in kinds and rng.random() < 0.2
+        in_content = key.session is None and "content" in kinds
+        if in_content and ("metadata" not in kinds or rng.random() < 0.4):
+            return Upload(name, index, None, whose, copied=copied)
+        return Upload(name, index, whose if "metadata" in kinds else None, copied=copied)
 
+    def other(self, name: str, before: list[Step]) -> Step:
+        rng = self._rng
+        upload = rng.choice([step for step in before if isinstance(step, Upload)])
+        kind = rng.choice(self._mixture.others)
+        if kind == "again" or (kind == "delete" and not self.versioned):
+            return Again(name, upload.name)
+        if kind == "delete":
+            return Delete(name, upload.key)
+        if kind == "scan":
+            return Scan(name, upload.key)
+        named = upload.name if self.versioned and rng.random() < 0.7 else None
+        return Submit(name, upload.key, named, self._hints(kind), rng.random() < 0.5)
 
-def _hints(rng: random.Random) -> tuple[tuple[str, str], ...]:
-    what = rng.random()
-    if what < 0.2:
-        return ()
-    if what < 0.8:
-        return (("patient_id", rng.choice((ANA, BO))),)
-    if what < 0.9:
-        return (("kind", rng.choice(("session", "document"))),)
-    return (("document_name", "PHIrenamed"), ("patient_id", ANA))
+    def _hints(self, kind: str) -> tuple[tuple[str, str], ...]:
+        if kind == "decided whose":
+            return (("patient_id", self._rng.choice((ANA, BO))),)
+        if kind == "decided what":
+            return (("kind", self._rng.choice(("session", "document"))),)
+        return (("document_name", "PHIrenamed"), ("patient_id", ANA)) if kind == "renamed" else ()

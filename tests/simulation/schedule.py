@@ -11,12 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tests.simulation.aws.gate import Fault
+from tests.simulation.mixture import Mixture
 
-_WEIGHTS = {
-    Fault.CRASH_BEFORE: 2, Fault.CRASH_AFTER: 4, Fault.TIMEOUT_BEFORE: 1, Fault.TIMEOUT_AFTER: 1, Fault.THROTTLED: 2,
-    Fault.STORM: 1, Fault.UNANSWERED: 2, Fault.REPEATED: 2, Fault.DENIED: 4, Fault.ABANDONED: 2, Fault.ABORTED: 2,
-}  # fmt: skip
-_FAULTS, _FAULT_WEIGHTS = tuple(_WEIGHTS), tuple(_WEIGHTS.values())
 _IDLE = ("redrive ", "world", "index ", "failure ")
 
 
@@ -63,16 +59,15 @@ class Chance(Decisions):
     """Two ways to choose, since each finds what the other rarely does: a walk that stays with an actor for a while,
     and random priorities with a few changes (probabilistic concurrency testing)."""
 
-    def __init__(self, rng: random.Random) -> None:
+    def __init__(self, rng: random.Random, mixture: Mixture) -> None:
         super().__init__()
         self._rng = rng
-        self._faults_left = rng.choice((0, 1, 1, 2, 3))
-        self._fault_rate = rng.choice((0.01, 0.03, 0.1))
+        self._mixture = mixture
+        self._faults_left = mixture.fault_count
         self._stay = rng.choice((0.0, 0.5, 0.8, 0.95))
         self._idle = rng.choice((0.05, 0.2, 0.6))
         self._priorities: dict[str, float] | None = {} if rng.random() < 0.5 else None
         self._changes = {rng.randrange(200) for _ in range(rng.randrange(1, 6))}
-        self._repeat_rate = rng.choice((0.0, 0.1, 0.3))
 
     def _choose(self, names: Sequence[str]) -> str:
         if self._priorities is not None:
@@ -97,21 +92,21 @@ class Chance(Decisions):
         return best
 
     def fault(self, actor: str, call: int) -> Fault | None:
-        if not self._faults_left or self._rng.random() >= self._fault_rate:
+        if not self._faults_left or self._rng.random() >= self._mixture.fault_rate:
             return None
         self._faults_left -= 1
-        found = self._rng.choices(_FAULTS, _FAULT_WEIGHTS)[0]
+        found = self._rng.choices(self._mixture.faults, self._mixture.fault_weights)[0]
         self.script.faults[actor, call] = found
         return found
 
     def twice(self, name: str) -> bool:
-        if self._rng.random() >= self._repeat_rate:
+        if self._rng.random() >= self._mixture.repeat_rate:
             return False
         self.script.twice.add(name)
         return True
 
     def lost(self, name: str, likely: bool = False) -> bool:
-        if self._rng.random() >= (0.5 if likely else self._repeat_rate / 2):
+        if self._rng.random() >= (0.5 if likely else self._mixture.loss_rate):
             return False
         self.script.lost.add(name)
         return True

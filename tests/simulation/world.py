@@ -17,6 +17,7 @@ from tests.simulation.aws.gate import Fault, Gate
 from tests.simulation.aws.s3 import S3
 from tests.simulation.aws.services import Events, Secrets, StepFunctions
 from tests.simulation.aws.store import Bucket, epoch
+from tests.simulation.coverage import Observer, key_in
 from tests.simulation.execution import MACHINE_ARN, Execution
 from tests.simulation.functions import Clients, Recorder, Sandbox, installed
 from tests.simulation.invocation import Died, Invocation, Raised, Returned
@@ -69,6 +70,7 @@ class World:
     scenario: Scenario
     decisions: Decisions
     tracing: bool = False
+    observer: Observer | None = None
     machine: Machine = field(default_factory=real_machine)
     express_machine: Machine = field(default_factory=lambda: real_express_machine())
     runnable: dict[str, Callable[[], None]] = field(default_factory=dict)
@@ -172,7 +174,7 @@ class World:
         """Begin the task of a state, as far as its first call."""
         if task.resource == LAMBDA:
             return self.invoke(task.arguments["FunctionName"], task.arguments["Payload"], actor, then)
-        invocation = Invocation(actor, None, then)
+        invocation = Invocation(actor, None, then, self._about(task.arguments))
         emits, clients = task.resource == PUT_EVENTS, self.clients
         call = clients.events.put_events if emits else clients.step_functions.start_execution
         return self._began(invocation, lambda: call(**task.arguments))
@@ -182,13 +184,23 @@ class World:
     ) -> Invocation:
         idle = self._idle.setdefault(function, [])
         sandbox = idle.pop() if idle else Sandbox(function, real_documents=self.scenario.real_documents)
-        return self._began(Invocation(actor, sandbox, then), lambda: sandbox.invoke(event))
+        invocation = Invocation(actor, sandbox, then, self._about(event))
+        return self._began(invocation, lambda: sandbox.invoke(event))
+
+    def _about(self, data: dict[str, Any]) -> str:
+        """The landing key, for who looks on."""
+        if not self.observer:
+            return ""
+        failed = self.executions.get(data.get("detail", {}).get("executionArn", ""))
+        return key_in(failed.asked if failed else data)
 
     def _began(self, invocation: Invocation, work: Callable[[], Any]) -> Invocation:
         self._alive.append(invocation)
         self.runnable[invocation.actor] = lambda: self._resume(invocation)
         if invocation.begin(work):
             self._ended(invocation)
+        if self.observer:
+            invocation.since = self.observer.moment
         return invocation
 
     def _resume(self, invocation: Invocation) -> None:
@@ -201,6 +213,8 @@ class World:
         if fault is None and not invocation.alone:
             self._calls[invocation.actor] += 1
             fault = self.decisions.fault(invocation.actor, self._calls[invocation.actor])
+        if self.observer:
+            self._observed(self.observer, invocation, fault)
         if fault in (Fault.ABANDONED, Fault.ABORTED) and invocation.execution:
             self.note(f"!! {fault}")
             # Nobody can abort an Express execution.
@@ -212,10 +226,20 @@ class World:
         ended = invocation.resume(verdict)
         if self.tracing:
             self.note(self.watch.told(call, invocation.answer, verdict))
+        if self.observer:
+            invocation.since = self.observer.moment
         if fault is Fault.STORM and invocation.execution:
             invocation.execution.storm = Fault.STORM
         if ended:
             self._ended(invocation)
+
+    def _observed(self, observer: Observer, invocation: Invocation, fault: Fault | None) -> None:
+        function = invocation.sandbox.function if invocation.sandbox else "Step Functions"
+        waited = invocation.execution is not None
+        assert invocation.call is not None
+        observer.called(
+            invocation.about, function, invocation.call, fault, since=invocation.since, waited=waited
+        )
 
     def detach(self, invocation: Invocation, name: str) -> None:
         """The function goes on under another name and nobody waits for it."""
