@@ -1,7 +1,7 @@
 # Every command installs what it needs first, once. `make` alone lists them.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status demo test simulate names storm faults cost bench backfill sbom audit lint deploy clean clean-all
+.PHONY: help setup up down status demo test simulate prove proof hunt names storm faults cost bench backfill sbom audit lint deploy clean clean-all
 
 # The first of these that is new enough; or say `make setup PYTHON=/path/to/python`.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -43,7 +43,17 @@ test: setup node_modules/.ready .venv-checkov/.ready ## run all tests
 	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 simulate: setup ## run N schedules of uploads, crashes and races (N=100000, SEED=1)
-	@$(PY) -m tests.simulation --schedules $(N) --seed $(SEED)
+	@$(PY) -m tests.simulation --schedules $(N) --seed $(SEED) $(ARGS)
+
+prove: setup ## the same with seeds that nobody has seen, and the properties with fresh examples (N=10000)
+	@$(PY) -m tests.simulation --fresh --schedules $(call n,10000) --scanned $$(( $(call n,10000) / 5 )) $(ARGS)
+	@CAREFILE_EXAMPLES=500 $(PY) -m pytest -m hypothesis tests/property tests/readers tests/unit
+
+proof: setup ## how many schedules were run of the code as it is (make prove ARGS=--record adds to them)
+	@$(PY) -m tests.simulation --proof
+
+hunt: setup ## how soon schedules find each broken variant: the median of N hunts (N=9)
+	@$(PY) -m tests.simulation --hunt $(call n,9)
 
 names: setup ## hold the rules to their promises, N names each (N=20000)
 	@CAREFILE_EXAMPLES=$(call n,20000) $(PY) -m pytest tests/property

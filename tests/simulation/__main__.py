@@ -1,7 +1,11 @@
 """`python -m tests.simulation`: run schedules, or replay one.
 
-python -m tests.simulation --schedules 100000 [--seed 1] [--processes 2]
-python -m tests.simulation --seed 4711            replay this one, made small, as a readable trace
+python -m tests.simulation --schedules 100000 [--scanned 20000] [--seed 1 | --fresh]
+                           [--count-only] [--record]        so many, of them so many more with malware protection
+python -m tests.simulation --seed 4711 [--save FILE]        replay this one, made small, as a readable trace
+python -m tests.simulation --story FILE                     replay what a file says
+python -m tests.simulation --proof                          how many were run of the code as it is
+python -m tests.simulation --hunt 9                         how soon each broken variant is found
 """
 
 from __future__ import annotations
@@ -10,47 +14,101 @@ import argparse
 import os
 import sys
 import time
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import tests.conftest  # noqa: F401 - the environment that the functions are imported in
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def main() -> int:
     from rich.console import Console
 
-    from tests.simulation.campaign import Campaign
-    from tests.simulation.report import show
+    from tests.simulation import proof, report
 
+    options = _options()
+    console = Console(highlight=False, soft_wrap=True)
+    if options.proof:
+        found = proof.total(proof.entries(), proof.code_digest(), proof.simulator_digest())
+        console.print(found.told())
+        return 0
+    if options.hunt:
+        return _hunt(options.hunt, options.processes, console)
+    if options.story:
+        return report.show_story(options.story, console)
+    if options.schedules is None:
+        return report.show(options.seed, console, small=not options.whole, save=options.save)
+    return _run(options, console)
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.simulation", description=(__doc__ or "").partition("\n")[0]
     )
     parser.add_argument(
         "--schedules", type=int, help="how many schedules to run; without it, one is replayed"
     )
+    parser.add_argument("--scanned", type=int, default=0, help="and how many with malware protection")
     parser.add_argument(
         "--seed", type=int, default=1, help="the first seed, or the one to replay (default 1)"
     )
+    parser.add_argument("--fresh", action="store_true", help="take the first seed from the clock")
+    parser.add_argument("--count-only", action="store_true", help="say what was found, and do not fail")
+    parser.add_argument("--record", action="store_true", help="append the result to the ledger of proof")
+    parser.add_argument("--proof", action="store_true", help="print the ledger's sum for the code as it is")
+    parser.add_argument("--hunt", type=int, metavar="TIMES", help="hunt each broken variant so many times")
     parser.add_argument("--processes", type=int, default=min(os.cpu_count() or 1, 8))
     parser.add_argument("--whole", action="store_true", help="replay as it was, without making it small")
-    options = parser.parse_args()
-    console = Console(highlight=False, soft_wrap=True)
-    if options.schedules is None:
-        return show(options.seed, console, small=not options.whole)
+    parser.add_argument("--save", type=Path, help="write the replayed schedule to this file")
+    parser.add_argument("--story", type=Path, help="replay the schedule in this file")
+    return parser.parse_args()
 
-    campaign = Campaign(range(options.seed, options.seed + options.schedules), options.processes)
-    begun = time.monotonic()
-    campaign.run(console)
-    took = time.monotonic() - begun
-    console.print(
-        f"{campaign.done:,} schedules, {campaign.uploads:,} uploads, {campaign.steps:,} steps, "
-        f"{campaign.faults:,} faults in {took:.0f} s "
-        f"({campaign.done / took:.0f} schedules/s), {len(campaign.broken)} broken"
-    )
-    for seed, violation in campaign.broken[:20]:
+
+def _run(options: argparse.Namespace, console: Console) -> int:
+    from tests.simulation import proof
+    from tests.simulation.campaign import Campaign, fresh_seed
+    from tests.simulation.report import show
+    from tests.simulation.run import SCANNED
+
+    first = fresh_seed() if options.fresh else options.seed
+    console.print(f"the first seed is {first}")
+    ranges = [range(first, first + options.schedules)]
+    if options.scanned:
+        ranges.append(range(first + SCANNED, first + SCANNED + options.scanned))
+    broken: list[tuple[int, str]] = []
+    for seeds in ranges:
+        campaign = Campaign(seeds, options.processes, looking=True)
+        begun = time.monotonic()
+        campaign.run(console)
+        took = time.monotonic() - begun
+        with_malware = " with malware protection" if seeds[0] >= SCANNED else ""
+        console.print(
+            f"{campaign.done:,} schedules{with_malware}, {campaign.uploads:,} uploads, {campaign.steps:,} steps, "
+            f"{campaign.faults:,} faults in {took:.0f} s "
+            f"({campaign.done / took:.0f} schedules/s), {len(campaign.broken)} broken"
+        )
+        console.print(f"  {campaign.coverage.told()}")
+        if options.record:
+            proof.record(seeds, len(campaign.broken))
+        broken += campaign.broken
+    for seed, violation in broken[:20]:
         console.print(f"  seed {seed}: {violation}")
-    if campaign.broken:
+    if broken and not options.count_only:
         console.print()
-        show(campaign.broken[0][0], console)
-    return 1 if campaign.broken else 0
+        show(broken[0][0], console)
+    return 1 if broken and not options.count_only else 0
+
+
+def _hunt(times: int, processes: int, console: Console) -> int:
+    from tests.simulation.hunting import MOST, hunts
+
+    console.print(f"median schedules until found, of {times} hunts")
+    for name, median, missed in hunts(times, processes):
+        found = f"{median:,}" if median <= MOST else f"more than {MOST:,}"
+        console.print(f"  {name:45} {found:>6}{f'   not found {missed} times' if missed else ''}")
+    return 0
 
 
 if __name__ == "__main__":
