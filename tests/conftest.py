@@ -33,6 +33,28 @@ os.environ.update(FUNCTION_ENVIRONMENT)
 for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
     os.environ.pop(name, None)
 
+# Of every property test: hundreds of examples, the same ones each time; or as many as this says, never the same twice,
+# with those that failed kept in .hypothesis and tried first the next time.
+EXAMPLES = os.environ.get("CAREFILE_EXAMPLES")
+
+
+def pytest_configure() -> None:
+    from hypothesis import HealthCheck, settings
+    from hypothesis.database import DirectoryBasedExampleDatabase
+
+    settings.register_profile("fixed", max_examples=150, deadline=None, derandomize=True, database=None)
+    settings.register_profile(
+        "fresh",
+        max_examples=int(EXAMPLES or 1),
+        deadline=None,
+        derandomize=False,
+        database=DirectoryBasedExampleDatabase(".hypothesis/examples"),
+        suppress_health_check=[HealthCheck.too_slow],
+        print_blob=True,
+    )
+    settings.load_profile("fresh" if EXAMPLES else "fixed")
+
+
 # The longest first, so that no worker ends long after the others.
 LONGEST = ("end_to_end", "simulation", "faults", "local", "operator", "template")
 # They share an embedded AWS or a synthesised template, which is made once for all of a folder's tests on a lane.
