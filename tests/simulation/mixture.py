@@ -49,13 +49,16 @@ class Mixture:
 
 
 def draw(rng: random.Random) -> Mixture:
-    size = rng.choices(("some", "many", "one"), (90, 6, 4))[0]
-    count = {"some": rng.randint(2, 6), "many": rng.randint(8, 20), "one": 1}[size]
+    size = rng.choices(("some", "few", "many"), (65, 30, 5))[0]
+    count = {"some": rng.randint(2, 6), "few": rng.randint(1, 2), "many": rng.randint(7, 20)}[size]
     keys = 1 if size == "many" else rng.choice((1, 1, 1, 2, 2, 3, 4))
     faults, fault_count = _faults(rng)
     others = _some(rng, OTHERS)
     other_count = rng.choice((0, 1, 2, 3, 3, 5)) if rng.random() < 0.95 else 12
-    assign_count = rng.choice((0, 0, 1, 2, 3)) if rng.random() < 0.95 else 8
+    assign_count = rng.choice((0, 1, 1, 2, 3)) if rng.random() < 0.95 else 8
+    if size == "few":
+        # Little happens, and so much of it at the same time.
+        keys, other_count, assign_count = min(keys, count), min(other_count, 1), min(assign_count, 2)
     if not fault_count and rng.random() < 0.3:
         others, other_count, assign_count = _DECISIONS, max(3, other_count), max(2, assign_count)
     return Mixture(

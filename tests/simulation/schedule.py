@@ -65,7 +65,7 @@ class Chance(Decisions):
         self._mixture = mixture
         self._faults_left = mixture.fault_count
         self._stay = rng.choice((0.0, 0.5, 0.8, 0.95))
-        self._idle = rng.choice((0.05, 0.2, 0.6))
+        self._idle = rng.choice((0.05, 0.2, 0.6, 1.0))
         self._priorities: dict[str, float] | None = {} if rng.random() < 0.5 else None
         self._changes = {rng.randrange(200) for _ in range(rng.randrange(1, 6))}
 
