@@ -59,7 +59,8 @@ def test_where_malware_is_looked_for_nothing_that_was_not_found_clean_is_ever_in
 
 def test_schedules_hold_uploads_keys_and_faults_as_promised() -> None:
     mixtures = [draw(random.Random(seed)) for seed in range(1, SCHEDULES + 1)]
-    assert {mixture.count for mixture in mixtures} == set(range(1, 21))
+    assert {mixture.count for mixture in mixtures} >= {1, 2, 3, 4, 5, 6, 20}
+    assert max(mixture.count for mixture in mixtures) == 20
     assert {mixture.keys for mixture in mixtures if mixture.count > 6} == {1}
     assert {mixture.keys for mixture in mixtures} == {1, 2, 3, 4}
     assert {fault for mixture in mixtures for fault in mixture.faults} == set(Fault)
