@@ -18,6 +18,8 @@ OPEN = frozenset(
         "decision-then-empty-version-1",
         "decision-then-empty-version-2",
         "decision-then-empty-version-3",
+        "decision-then-empty-version-4",
+        "decision-then-empty-version-5",
         "ended-well-and-marked-as-failed",
         "promotion-that-fails-for-good-1",
         "promotion-that-fails-for-good-2",

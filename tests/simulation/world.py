@@ -152,10 +152,12 @@ class World:
 
     def _promote(self, name: str, data: Any) -> bool:
         """StartExecution from a state: the execution begins at some time after. False where the name is taken."""
-        known = self.promotions.setdefault(name, data)
-        if known is not data:
+        if name in self.promotions:
+            known = self.promotions[name]
             execution = self.executions.get(f"{MACHINE_ARN.replace('stateMachine', 'execution')}:{name}")
             return execution is None or (execution.status == "RUNNING" and known == data)
+
+        self.promotions[name] = data
 
         def begin() -> None:
             del self.runnable[f"start {name}"]
