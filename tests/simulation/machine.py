@@ -33,6 +33,7 @@ _TASK = {
 _PARALLEL = {"Comment", "Type", "Branches", "Catch", "Next", "End"}
 _SUCCEED = {"Comment", "Type"}
 _PASS = {"Comment", "Type", "Next", "End"}
+_FAIL = {"Comment", "Type", "Error", "Cause"}
 _CATCH = {"Comment", "ErrorEquals", "Next"}
 _CHOICE = {"Comment", "Type", "Choices", "Default"}
 _RULE = {"Comment", "Condition", "Next"}
@@ -171,6 +172,8 @@ class Progress:
             return Succeeded(data)
         if state["Type"] == "Pass":
             return self._leave(name, data)
+        if state["Type"] == "Fail":
+            return self._caught(state["Error"], state["Cause"])
         return self._task() if state["Type"] == "Task" else self._choose(state)
 
     def _task(self) -> Next:
@@ -230,6 +233,9 @@ def _check(name: str, state: dict[str, Any], states: dict[str, Any]) -> None:
         following = [] if state.get("End") else [state["Next"]]
     elif state["Type"] == "Succeed":
         _known(state, _SUCCEED, name)
+        following = []
+    elif state["Type"] == "Fail":
+        _known(state, _FAIL, name)
         following = []
     elif state["Type"] == "Pass":
         _known(state, _PASS, name)

@@ -78,7 +78,7 @@ _PURE: tuple[tuple[Any, str, Callable[[Callable[..., Any]], Any]], ...] = (
 @functools.cache
 def places() -> tuple[tuple[Any, str, Any, Any], ...]:
     """Every module that has one of the functions: module, the name there, the function, and what remembers."""
-    ours = [module for name, module in sys.modules.items() if name.startswith("lambdas.")]
+    ours = [module for name, module in sys.modules.items() if name.startswith(("carefile.core.", "lambdas."))]
     found = []
     for owner, name, remembering in _PURE:
         function = getattr(owner, name)
