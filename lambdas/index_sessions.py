@@ -9,19 +9,16 @@ and passed over: it says of itself that it is not complete.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
 from typing import Any
 
-from carefile.core.errors import CarefileError
 from carefile.core.records.catalog import Entry
 from carefile.core.records.session_entries import Change, Place, changes_between
 from lambdas.adapters import aws, settings
-from lambdas.adapters.boundary import entry_point, logger, translated
-from lambdas.adapters.catalog import Catalog, EntryRefused
+from lambdas.adapters.boundary import entry_point, logger
+from lambdas.adapters.catalog import Catalog
 from lambdas.adapters.measures import Metric, measure
 
 catalog = Catalog(aws.dynamodb(), settings.named("CATALOG_TABLE"))
-_Changes = Mapping[Place, Sequence[Change]]
 
 
 @entry_point
@@ -34,7 +31,9 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         for change in changes_between(_image(record, "OldImage"), _image(record, "NewImage")):
             changes[change.place].append(change)
             first.setdefault(change.place, record["dynamodb"].get("SequenceNumber", ""))
-    changed, refused, failed = _taken(changes)
+    changed, refused, failed = catalog.change_sessions(changes)
+    for error in failed.values():
+        logger.error("session not indexed", error=type(error).__name__)
     if failed and (len(failed) == len(changes) or not all(first[place] for place in failed)):
         raise next(iter(failed.values()))
     logger.info("indexed sessions", records=len(event["Records"]), sessions=len(changes), changed=changed)
@@ -46,21 +45,6 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         "refused": refused,
         "batchItemFailures": [{"itemIdentifier": number} for number in again],
     }
-
-
-def _taken(changes: _Changes) -> tuple[int, int, dict[Place, CarefileError]]:
-    """How many sessions were changed, how many can't be, and why others could not now."""
-    changed = refused = 0
-    failed: dict[Place, CarefileError] = {}
-    for place, found in changes.items():
-        try:
-            changed += catalog.change_session(place, found)
-        except EntryRefused:
-            refused += 1
-        except Exception as error:
-            failed[place] = error if isinstance(error, CarefileError) else translated(error)
-            logger.error("session not indexed", error=type(failed[place]).__name__)
-    return changed, refused, failed
 
 
 def _image(record: dict[str, Any], name: str) -> Entry | None:

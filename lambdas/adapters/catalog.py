@@ -5,14 +5,15 @@ A session's item is replaced as a whole, on condition that nobody replaced it si
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from carefile.core.errors import StillChanging
+from carefile.core.errors import CarefileError, StillChanging
 from carefile.core.records.catalog import KEY, Entry, Item
 from carefile.core.records.session_entries import INCOMPLETE, Change, Place, entry_at, fits
+from lambdas.adapters.boundary import translated
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -34,6 +35,22 @@ class Catalog:
         return self._put(
             entry.to_item(), f"attribute_not_exists({KEY}) OR revision < :known", {"N": str(entry.revision)}
         )
+
+    def change_sessions(
+        self, changes: Mapping[Place, Sequence[Change]]
+    ) -> tuple[int, int, dict[Place, CarefileError]]:
+        """Merge changes into the items of many sessions: how many were changed, how many can't be written, and why
+        others could not be changed now."""
+        changed = refused = 0
+        failed: dict[Place, CarefileError] = {}
+        for place, found in changes.items():
+            try:
+                changed += self.change_session(place, found)
+            except EntryRefused:
+                refused += 1
+            except Exception as error:
+                failed[place] = error if isinstance(error, CarefileError) else translated(error)
+        return changed, refused, failed
 
     def change_session(self, place: Place, changes: Sequence[Change]) -> bool:
         """Merge changes of a session's objects into its item. True when that changed it. EntryRefused when that can't

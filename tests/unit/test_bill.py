@@ -170,8 +170,8 @@ def test_what_is_filed_already_costs_a_backfill_exactly_these_calls_and_writes_n
         "HeadObject": 9,
         "GetObjectTagging": 6,
         "BatchGetItem": 3,
-        # The mark of each, noted once as it stood there already, and an entry that the catalog has.
-        "GetItem": 3,
+        # The mark of each: whether the ledger knows it, and noted once as it stood there already.
+        "GetItem": 6,
         "UpdateItem": 3,
         "PutItem": 3,
     }
@@ -179,7 +179,7 @@ def test_what_is_filed_already_costs_a_backfill_exactly_these_calls_and_writes_n
         "HeadObject": 18,
         "GetObject": 3,
         "GetObjectTagging": 6,
-        "GetItem": 6,
+        "GetItem": 9,
         "UpdateItem": 3,
         "PutItem": 3,
     }

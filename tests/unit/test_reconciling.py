@@ -28,7 +28,11 @@ def findings(world: World, shown: dict[str, str] | None = None) -> list[Finding]
         }
     )
     connection: Any = SimpleNamespace(
-        landing=LANDING, layout=settings.layout(), client=lambda _: world.s3, processed="none"
+        stack="Carefile-dev",
+        landing=LANDING,
+        layout=settings.layout(),
+        client=lambda _: world.s3,
+        processed="none",
     )
     grace = datetime.now(UTC) + timedelta(minutes=1)
     with patch.object(reconciling, "Entries", lambda _: entries):

@@ -101,14 +101,14 @@ def test_the_session_s_entry_has_its_snapshots_agents_and_times(world: World) ->
 @pytest.mark.parametrize("named", ["1", "session_1"])
 def test_a_session_is_assigned_alone_and_whole(world: World, named: str) -> None:
     for session in ("1", "2"):
-        write(world, "production/", session)
+        write(world, "sessions/", session)
     decider = wiring.assigning()
     plan = decider.assign({"patient_id": "Ana_7", "session_id": named})
     assert plan["filed"] == [{"folder": "processed/unknown_medical_notes/session_1/", "objects": 4}]
     assert plan["to"] == "processed/Ana_7_medical_notes/session_1/"
     subject = Subject(**plan["subject"])
     listed = [item["key"] for item in decider.page(subject)["items"]]
-    assert sorted(listed) == sorted(f"production/{path.format('1')}" for path in TREE)
+    assert sorted(listed) == sorted(f"sessions/{path.format('1')}" for path in TREE)
     for number, key in enumerate(listed):
         world.run({"bucket": LANDING, "key": key}, f"again-{number}")
     decider.verify(subject, frozenset())
