@@ -6,8 +6,8 @@ this package imports no third-party library: a reader imports its own when it is
 
 from __future__ import annotations
 
-from lambdas.readers.base import Content
+from lambdas.readers.choosing import read
 from lambdas.readers.limits import MAX_READ
-from lambdas.readers.registry import read
+from lambdas.readers.source import Content
 
 __all__ = ["MAX_READ", "Content", "read"]

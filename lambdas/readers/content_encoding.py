@@ -9,8 +9,8 @@ import zlib
 from dataclasses import dataclass, replace
 
 from carefile.core.documents.extraction import Extraction, ReadingWarning, Reason, Status
-from lambdas.readers.base import Content
 from lambdas.readers.limits import MAX_READ
+from lambdas.readers.source import Content
 
 _SAYS_NOTHING = ("", "identity", "aws-chunked")  # the last is S3's own, of how an upload came in
 _GZIP = ("gzip", "x-gzip")

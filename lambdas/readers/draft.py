@@ -27,7 +27,7 @@ from carefile.core.documents.extraction import (
     is_clean,
 )
 from lambdas.readers import limits
-from lambdas.readers.base import Source
+from lambdas.readers.source import Source
 
 _PATIENTS = "patient identifiers"
 FACTS = ("Field", "Value")  # the header of a table that holds names and what they stand for

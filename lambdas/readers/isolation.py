@@ -23,11 +23,13 @@ from pathlib import Path
 from carefile.core.deciding.patient_fields import PatientFields
 from carefile.core.documents.extraction import Extraction, ReadingWarning, Reason
 from carefile.core.documents.picture import Picture
-from lambdas.readers import children
-from lambdas.readers.base import Content, NotThisFormatError, Reader, Source
+from lambdas.readers import children, registry
+from lambdas.readers.base import NotThisFormatError, Reader
 from lambdas.readers.confinement import close_this_process_to_its_children, confine_this_process
 from lambdas.readers.draft import Draft
 from lambdas.readers.limits import CHILD_MEMORY, CHILD_SECONDS, MAX_NAME, PICTURE_SECONDS, READING_SECONDS
+from lambdas.readers.reading import OutOfTimeError, read_with
+from lambdas.readers.source import Content, Source
 
 _DOCUMENT = "CAREFILE_DOCUMENT"  # not an argument: others may see those
 _NOTHING = b"null"  # in place of a record: not this format; in place of a picture: there is none to be made
@@ -37,10 +39,6 @@ _OUT_OF_MEMORY = 12  # the child's exit code
 _GAVE_UP = tuple(-getattr(signal, name, 0) for name in ("SIGABRT", "SIGTRAP", "SIGILL", "SIGKILL"))
 _COMMAND = (sys.executable, "-m", __name__)
 _KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
-
-
-class OutOfTimeError(BaseException):
-    """The time for reading is over. No `except Exception` of a reader or its library takes it for damage."""
 
 
 def read_isolated(reader: Reader, source: Source) -> Extraction:
@@ -130,15 +128,13 @@ def _alarm_after(seconds: int, then: Callable[..., None] | None = None) -> None:
 
 
 def _main() -> None:
-    from lambdas.readers.registry import READERS, read_with
-
     _limit_this_process()
     confine_this_process()
     document = json.loads(os.environ[_DOCUMENT])
     content = Content(sys.stdin.buffer.read(), document["size"])
     fields = PatientFields.of(document["fields"])
     source = Source(content, document["name"], document["declared_type"], fields)
-    reader = next(reader for reader in READERS if reader.format == document["format"])
+    reader = next(reader for reader in registry.READERS if reader.format == document["format"])
     code = 0
     try:
         _alarm_after(READING_SECONDS, _stop_reading)

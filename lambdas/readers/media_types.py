@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 
-from lambdas.readers.base import Source
 from lambdas.readers.limits import SAMPLE
+from lambdas.readers.source import Source
 
 _OCTETS = ("unknown", "application/octet-stream")
 

@@ -9,19 +9,21 @@ from dataclasses import replace
 import pytest
 
 from carefile.core.documents.extraction import Extraction
-from lambdas.readers import registry
-from lambdas.readers.base import Reader, Source
+from lambdas.readers import choosing
+from lambdas.readers.base import Reader
+from lambdas.readers.reading import read_with
+from lambdas.readers.source import Source
 
 
 @contextmanager
 def read_here() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(registry, "read_isolated", _read)
+        patch.setattr(choosing, "read_isolated", _read)
         yield
 
 
 def _read(reader: Reader, source: Source) -> Extraction:
-    extraction = registry.read_with(reader, source)
+    extraction = read_with(reader, source)
     try:
         picture = reader.picture and reader.picture(source)
     except Exception:

@@ -16,8 +16,8 @@ import pytest
 
 from carefile.core.documents.extraction import Status
 from lambdas.readers import children, confinement, isolation, limits
-from lambdas.readers.base import Content, Source
 from lambdas.readers.formats.text import plain_text
+from lambdas.readers.source import Content, Source
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="only Linux confines a process without privileges"),
@@ -27,7 +27,8 @@ pytestmark = [
 CHILD = """
 import ctypes, os, socket, subprocess, sys, threading, time
 from dataclasses import replace
-from lambdas.readers import isolation, plain_text, registry
+from lambdas.readers import isolation, registry
+from lambdas.readers.formats.text import plain_text
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -152,8 +153,9 @@ def test_it_has(attack: str, found: object, monkeypatch: pytest.MonkeyPatch, tmp
 PARENT = """
 import os, sys
 from dataclasses import replace
-from lambdas.readers import confinement, isolation, plain_text
-from lambdas.readers.base import Content, Source
+from lambdas.readers import confinement, isolation
+from lambdas.readers.formats.text import plain_text
+from lambdas.readers.source import Content, Source
 if {user}:
     os.setgroups([]); os.setgid({user}); os.setuid({user})
     confinement._prctl(confinement._PR_SET_DUMPABLE, 1)  # as a program of that user would have been from its start

@@ -20,10 +20,10 @@ from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, JPEGLSLossless, RLEL
 from carefile.core.documents.extraction import Extraction, Heading, Status, TextBlock
 from carefile.core.documents.picture import Picture
 from lambdas.readers import Content, read
-from lambdas.readers.base import Source
 from lambdas.readers.formats.dicom import reader as dicom
 from lambdas.readers.limits import MAX_PICTURE, MAX_PICTURE_SIDE, MAX_READ
-from lambdas.readers.registry import read_with
+from lambdas.readers.reading import read_with
+from lambdas.readers.source import Source
 from tests.readers.dicoms import EXAMPLE, data_set, dicom_of, report
 from tests.readers.reading import codes, facts_of, found, read_bytes, speaking
 from tests.readers.schema import assert_is_fit

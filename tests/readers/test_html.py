@@ -6,9 +6,9 @@ import pytest
 
 from carefile.core.documents.extraction import Extraction, Heading, Status, Table, TextBlock
 from lambdas.readers import Content
-from lambdas.readers.base import Source
 from lambdas.readers.formats.html.reader import READER
-from lambdas.readers.registry import read_with
+from lambdas.readers.reading import read_with
+from lambdas.readers.source import Source
 from tests.readers.schema import assert_is_fit
 
 

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from carefile.core.documents.extraction import Extraction, Status
-from lambdas.readers import Content, isolation, limits, read, registry
-from lambdas.readers.base import Reader, Source
+from lambdas.readers import Content, choosing, isolation, limits, read
+from lambdas.readers.base import Reader
 from lambdas.readers.draft import Draft
 from lambdas.readers.formats.text import plain_text
-from lambdas.readers.isolation import OutOfTimeError
-from lambdas.readers.registry import read_with
+from lambdas.readers.reading import OutOfTimeError, read_with
+from lambdas.readers.source import Source
 from tests.readers.dicoms import dicom_of
 from tests.readers.here import read_here
 from tests.readers.office import docx_of, eml_of, with_part, xlsx_of
@@ -134,7 +134,7 @@ def test_a_document_that_is_not_small_is_read_in_a_process_of_its_own(
         asked.append(reader.format)
         return read_with(reader, source)
 
-    monkeypatch.setattr(registry, "read_isolated", isolated)
+    monkeypatch.setattr(choosing, "read_isolated", isolated)
     read(Content(data, len(data)), name="x", declared_type=None)
     assert not asked
     large = data + b" " * limits.MAX_READ_HERE
@@ -158,8 +158,8 @@ SLOW = """
 import time
 from lambdas.readers import isolation
 from lambdas.readers.formats.text import plain_text
-from lambdas.readers.base import Content, Source
-from lambdas.readers.registry import read_with
+from lambdas.readers.reading import read_with
+from lambdas.readers.source import Content, Source
 from dataclasses import replace
 def read(source, draft):
     draft.text("the beginning")

@@ -6,7 +6,8 @@ import ast
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LAMBDAS = ROOT / "lambdas"
 CORE = sorted((ROOT / "carefile" / "core").rglob("*.py"))
 MODULES = sorted([*LAMBDAS.rglob("*.py"), *CORE])
+PRODUCT = ("carefile", "lambdas", "infrastructure", "local", "benchmarks", "supply_chain", "examples")
 HANDLERS = sorted(path for path in LAMBDAS.glob("*.py") if path.name != "__init__.py")
 _ARTIFACTS = ("_manifest.json", "extracted_data.json", "result.html", "_medical_notes", "processed/")
 
@@ -30,6 +32,22 @@ def imported(path: Path) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path.name}: relative import"
             yield node.module or ""
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported_modules(path: Path, modules: Mapping[str, Path]) -> set[str]:
+    """The modules of the product that this one imports, for types only or not."""
+    found = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in modules else node.module or "" for name in names}
+    return found & modules.keys()
 
 
 def built_texts(module: ast.Module) -> Iterator[str]:
@@ -141,6 +159,28 @@ def test_importing_one_part_of_the_library_loads_no_other() -> None:
         command = [sys.executable, "-c", check]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
         assert {".".join(name.split(".")[:2]) for name in done.stdout.split()} == allowed
+
+
+@pytest.mark.parametrize("folder", PRODUCT)
+def test_files_and_folders_of_the_product_stay_of_a_size_that_a_reader_takes_in(folder: str) -> None:
+    files = list((ROOT / folder).rglob("*.py"))
+    assert files
+    long = {str(path.relative_to(ROOT)) for path in files if len(path.read_text().splitlines()) > 450}
+    full = {str(room) for room, held in Counter(path.parent for path in files).items() if held > 20}
+    assert not long | full
+
+
+def test_no_modules_import_one_another_in_a_circle() -> None:
+    modules = {module_name(path): path for folder in PRODUCT for path in (ROOT / folder).rglob("*.py")}
+    graph = {
+        name: {to for to in imported_modules(path, modules) if to != name} for name, path in modules.items()
+    }
+    assert len(graph) > 250
+    # What nothing is imported by any more, or imports nothing any more, is in no circle.
+    while free := [name for name, to in graph.items() if not to & graph.keys()]:
+        for name in free:
+            del graph[name]
+    assert not graph
 
 
 def test_no_function_loads_what_only_a_document_needs() -> None:

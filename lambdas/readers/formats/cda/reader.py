@@ -6,7 +6,7 @@ What a section has as coded entries only is not shown: the narrative is what its
 from __future__ import annotations
 
 from carefile.core.documents.extraction import Reason
-from lambdas.readers.base import NotThisFormatError, Reader, Source
+from lambdas.readers.base import NotThisFormatError, Reader
 from lambdas.readers.draft import Draft
 from lambdas.readers.formats.cda.header import tell_header
 from lambdas.readers.formats.cda.values import told
@@ -14,6 +14,7 @@ from lambdas.readers.formats.text.plain_text import note_text_facts
 from lambdas.readers.formats.xml.narrative import blocks_of
 from lambdas.readers.formats.xml.tree import Element, XmlRefusedError, parse_xml
 from lambdas.readers.media_types import detect_markup
+from lambdas.readers.source import Source
 
 
 def _recognises(source: Source) -> bool:

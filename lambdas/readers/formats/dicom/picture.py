@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from carefile.core.documents.picture import Picture
-from lambdas.readers.base import Source
 from lambdas.readers.formats.dicom.values import texts
 from lambdas.readers.limits import MAX_DECODED, MAX_PICTURE_SIDE
 from lambdas.readers.pictures import picture_of
+from lambdas.readers.source import Source
 
 if TYPE_CHECKING:
     from PIL import Image

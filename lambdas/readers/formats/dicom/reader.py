@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from carefile.core.documents.extraction import PatientCandidate, Reason
 from carefile.core.documents.picture import Picture
-from lambdas.readers.base import NotThisFormatError, Reader, Source
+from lambdas.readers.base import NotThisFormatError, Reader
 from lambdas.readers.draft import Draft
 from lambdas.readers.formats.dicom.picture import ABOUT_PIXELS, picture_of_pixels, why_not_shown
 from lambdas.readers.formats.dicom.report import tell_report
 from lambdas.readers.formats.dicom.shape import is_data_set
 from lambdas.readers.formats.dicom.values import person, texts, texts_or_raise, told
 from lambdas.readers.hl7_values import joined, moment
+from lambdas.readers.source import Source
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset

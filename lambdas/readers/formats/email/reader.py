@@ -13,12 +13,13 @@ from email.message import EmailMessage
 from itertools import islice
 
 from carefile.core.documents.extraction import Heading, Reason, Table, TextBlock
-from lambdas.readers.base import Reader, Source
+from lambdas.readers.base import Reader
 from lambdas.readers.draft import FACTS, Draft
 from lambdas.readers.encoding import decode
 from lambdas.readers.formats.html.reader import tell_html
 from lambdas.readers.formats.text.plain_text import note_encoding
 from lambdas.readers.limits import MAX_EMAIL_BOUNDARIES, MAX_EMAIL_PARTS, MAX_TEXT_BYTES
+from lambdas.readers.source import Source
 
 _FIELD = re.compile(r"([!-9;-~]{1,60}):[ \t\r\n]")
 # The line by which a mailbox parts its messages.

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from itertools import chain
 
-from lambdas.readers.base import NotThisFormatError, Reader, Source
+from lambdas.readers.base import NotThisFormatError, Reader
 from lambdas.readers.draft import Draft
 from lambdas.readers.formats.fhir.labels import label_references
 from lambdas.readers.formats.fhir.resources import tell_attachment, tell_resource
@@ -19,6 +19,7 @@ from lambdas.readers.formats.json.patients import tell_patients
 from lambdas.readers.formats.json.reader import note_lines
 from lambdas.readers.formats.json.values import Object, Value, is_too_complex, parse, parse_lines
 from lambdas.readers.formats.text.plain_text import note_text_facts
+from lambdas.readers.source import Source
 
 _TYPE = re.compile(r"[A-Z][A-Za-z]{2,63}")
 _FACTS = (("type", "type"), ("timestamp", "created"), ("title", "title"), ("date", "created"))

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from itertools import islice
 
 from carefile.core.documents.extraction import PatientCandidate
-from lambdas.readers.base import NotThisFormatError, Reader, Source
+from lambdas.readers.base import NotThisFormatError, Reader
 from lambdas.readers.draft import RAW, Draft
 from lambdas.readers.formats.hl7v2.segments import RECORDS, VALUES, as_it_holds, coded, in_full, told
 from lambdas.readers.formats.hl7v2.syntax import START, Message, Segment, messages_of
 from lambdas.readers.formats.text.plain_text import note_text_facts
 from lambdas.readers.hl7_values import kind_of, moment, rank_of, ranked
 from lambdas.readers.limits import MAX_SEGMENTS, MAX_TEXT
+from lambdas.readers.source import Source
 
 _TEXTS = ("TX", "FT")
 _ATTACHMENTS = ("ED", "RP")

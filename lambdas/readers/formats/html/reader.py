@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from lambdas.readers.base import Reader, Source
+from lambdas.readers.base import Reader
 from lambdas.readers.draft import Draft
 from lambdas.readers.flow import Flow
 from lambdas.readers.formats.html.depth import end_of_what_is_parsed
@@ -17,6 +17,7 @@ from lambdas.readers.formats.html.tree import BLOCKS, NEVER, Walk, Words, attrib
 from lambdas.readers.formats.text.plain_text import note_text_facts
 from lambdas.readers.marks import marked
 from lambdas.readers.media_types import detect
+from lambdas.readers.source import Source
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser, LexborNode

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from carefile.core.documents.extraction import Reason
 from carefile.core.documents.picture import Picture
-from lambdas.readers.base import Reader, Source
+from lambdas.readers.base import Reader
 from lambdas.readers.draft import Draft
 from lambdas.readers.limits import MAX_DECODED, MAX_PAGES, MAX_PICTURE_SIDE
 from lambdas.readers.media_types import detect
 from lambdas.readers.pictures import picture_of
+from lambdas.readers.source import Source
 
 if TYPE_CHECKING:
     from PIL import Image

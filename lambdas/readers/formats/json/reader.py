@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from carefile.core.documents.extraction import Reason, clean
-from lambdas.readers.base import NotThisFormatError, Reader, Source
+from lambdas.readers.base import NotThisFormatError, Reader
 from lambdas.readers.draft import Draft
 from lambdas.readers.formats.json.facts import tell_facts
 from lambdas.readers.formats.json.glimpse import glimpse_patients
@@ -17,6 +17,7 @@ from lambdas.readers.formats.json.patients import tell_patients
 from lambdas.readers.formats.json.values import Lines, is_too_complex, parse, parse_lines
 from lambdas.readers.formats.text.plain_text import note_text_facts
 from lambdas.readers.media_types import detect_markup
+from lambdas.readers.source import Source
 
 _CLAIMS = ("json", "ndjson", "jsonl", "application/json", "application/x-ndjson", "application/jsonl")
 _BEGINNING = re.compile(r"(?:\{\s*[\"}]|\[\s*(?:[]\"\[{\d-]|true|false|null|NaN))")

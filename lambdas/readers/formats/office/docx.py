@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from lambdas.readers.base import Content, Reader, Source
+from lambdas.readers.base import Reader
 from lambdas.readers.draft import Draft
 from lambdas.readers.flow import Flow
 from lambdas.readers.formats.html.reader import tell_html
@@ -20,6 +20,7 @@ from lambdas.readers.formats.text.rtf import tell_rtf
 from lambdas.readers.limits import MAX_TEXT_BYTES
 from lambdas.readers.marks import Mark, Runs
 from lambdas.readers.media_types import detect
+from lambdas.readers.source import Content, Source
 from lambdas.readers.spans import Cell, laid_out
 
 if TYPE_CHECKING:

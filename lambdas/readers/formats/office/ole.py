@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from carefile.core.documents.extraction import Reason
-from lambdas.readers.base import NotThisFormatError, Reader, Source
+from lambdas.readers.base import NotThisFormatError, Reader
 from lambdas.readers.draft import Draft
+from lambdas.readers.source import Source
 
 _SIGNATURE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")  # the name of a stream in the container's directory

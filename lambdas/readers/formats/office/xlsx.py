@@ -14,7 +14,7 @@ from datetime import date, datetime, time, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from lambdas.readers.base import Reader, Source
+from lambdas.readers.base import Reader
 from lambdas.readers.draft import Draft
 from lambdas.readers.formats.office.number_format import (
     general,
@@ -26,6 +26,7 @@ from lambdas.readers.formats.office.xlsx_parts import SheetNotes, facts_of_sheet
 from lambdas.readers.formats.office.zip_safely import damaged, data_of, open_office
 from lambdas.readers.limits import MAX_CELLS, MAX_COLUMNS, MAX_SHEETS
 from lambdas.readers.media_types import detect
+from lambdas.readers.source import Source
 from lambdas.readers.table_patient import AsShown, TablePatients
 
 if TYPE_CHECKING:

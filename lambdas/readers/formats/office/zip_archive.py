@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from zipfile import ZipInfo
 
-from lambdas.readers.base import Reader, Source
+from lambdas.readers.base import Reader
 from lambdas.readers.draft import Draft
 from lambdas.readers.formats.office.zip_safely import open_zip
 from lambdas.readers.media_types import detect
+from lambdas.readers.source import Source
 
 _LISTED = {"zip", "docx", "xlsx"}  # the last two where their own readers found them to be none
 

@@ -11,9 +11,10 @@ import zipfile
 from typing import cast
 
 from carefile.core.documents.extraction import Reason
-from lambdas.readers.base import NotThisFormatError, Source
+from lambdas.readers.base import NotThisFormatError
 from lambdas.readers.draft import Draft
 from lambdas.readers.limits import MAX_PARTS, MAX_UNPACKED, MAX_UNPACKED_XML
+from lambdas.readers.source import Source
 
 _NO_MEMORY = 2  # XML_ERR_NO_MEMORY of libxml2
 # The names of ISO 29500's strict form, and those that the libraries know.

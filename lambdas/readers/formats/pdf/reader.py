@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from carefile.core.documents.extraction import Reason
 from carefile.core.documents.picture import Picture
-from lambdas.readers.base import NotThisFormatError, Reader, Source
+from lambdas.readers.base import NotThisFormatError, Reader
 from lambdas.readers.draft import FACTS, Draft
 from lambdas.readers.formats.pdf.fields import fields_of
 from lambdas.readers.formats.pdf.layout import page_text
 from lambdas.readers.limits import MAX_PAGES, MAX_PICTURE_SIDE
 from lambdas.readers.pictures import picture_of
+from lambdas.readers.source import Source
 from lambdas.readers.table_patient import tell_form
 
 if TYPE_CHECKING:

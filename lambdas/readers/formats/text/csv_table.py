@@ -16,10 +16,11 @@ from collections.abc import Iterator
 from itertools import islice
 
 from carefile.core.documents.extraction import clean
-from lambdas.readers.base import NotThisFormatError, Reader, Source
+from lambdas.readers.base import NotThisFormatError, Reader
 from lambdas.readers.draft import Draft
 from lambdas.readers.formats.text.plain_text import note_text_facts
 from lambdas.readers.media_types import detect
+from lambdas.readers.source import Source
 from lambdas.readers.table_patient import TablePatients
 
 _DELIMITERS = (",", ";", "\t", "|")

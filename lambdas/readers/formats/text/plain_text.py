@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from lambdas.readers.base import Reader, Source
+from lambdas.readers.base import Reader
 from lambdas.readers.draft import Draft
 from lambdas.readers.encoding import Decoded
 from lambdas.readers.limits import MAX_TEXT_BYTES
 from lambdas.readers.media_types import detect
+from lambdas.readers.source import Source
 
 
 def _recognises(source: Source) -> bool:

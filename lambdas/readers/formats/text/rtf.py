@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 
 from carefile.core.documents.extraction import Reason
-from lambdas.readers.base import Reader, Source
+from lambdas.readers.base import Reader
 from lambdas.readers.draft import Draft
 from lambdas.readers.formats.text.rtf_text import BODY, RtfReader, RtfText
 from lambdas.readers.limits import MAX_TEXT_BYTES
 from lambdas.readers.media_types import detect
+from lambdas.readers.source import Source
 
 _PAIR = re.compile("([\ud800-\udbff])([\udc00-\udfff])")  # as RTF writes a letter beyond the first 65,536
 _CELL_END = re.compile(r"   (?=\n|$)")

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from carefile.core.documents.extraction import Reason
-from lambdas.readers.base import Reader, Source
+from lambdas.readers.base import Reader
 from lambdas.readers.draft import Draft
 from lambdas.readers.formats.cda.header import tell_patients as tell_patients_of_cda
 from lambdas.readers.formats.fhir.reader import tell_fhir
@@ -20,6 +20,7 @@ from lambdas.readers.formats.text.plain_text import note_text_facts
 from lambdas.readers.formats.xml.tree import Element, XmlDocument, XmlRefusedError, as_markup, parse_xml
 from lambdas.readers.limits import MAX_PLACE
 from lambdas.readers.media_types import detect_markup
+from lambdas.readers.source import Source
 
 _FHIR = "http://hl7.org/fhir"
 _RESOURCE = re.compile(r"[A-Z][A-Za-z]{2,63}")
