@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from carefile.core.filing.layout import Layout, manifest_key, with_session_prefix
+from carefile.core.filing.layout import Layout, manifest_key
+from carefile.core.filing.names import SESSION_PREFIX, with_session_prefix
 from carefile.core.model import Patient
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def sessions_named(deployed: Connection, patient_id: str | None, session_id: str
     from carefile.cli.aws.entries import Entries
 
     layout, patient = deployed.layout, Patient(patient_id)
-    names = list(dict.fromkeys((with_session_prefix(session_id), f"session_{session_id}")))
+    names = list(dict.fromkeys((with_session_prefix(session_id), f"{SESSION_PREFIX}{session_id}")))
     stems = [stem for name in names for stem in layout.session_stems(patient, name)]
     prefixes = sorted(
         (

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from carefile.core.filing.tagging import status_of
-from carefile.core.model import Disposition, Source
+from carefile.core.messages.upload import NamedUpload
+from carefile.core.model import Disposition
 from lambdas.adapters.boundary import entry_point, logger
 from lambdas.adapters.measures import Metric, measure
 from lambdas.intake import wiring
@@ -21,13 +22,11 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     `uploaded_at`: of an intake that an upload started, when the version was uploaded that it filed. What a backfill, an
     assignment or a late submission files may have lain there for years, which says nothing of how fast intake is.
     """
-    asked, disposition = event["upload"], Disposition(event["disposition"])
-    source, status = Source(asked["bucket"], asked["key"]), status_of(disposition)
-    version_id = asked.get("version_id")
-    version = version_id or asked.get("version")
+    asked, disposition = NamedUpload.from_json(event["upload"]), Disposition(event["disposition"])
+    status, tagged = status_of(disposition), False
     # Without a version the upload was gone before it was ever seen: what is there now is another's.
-    submitted = asked.get("submitted", False)
-    tagged = marks.ended(source, version, version_id, status, submitted=submitted) if version else False
+    if asked.version:
+        tagged = marks.ended(asked.source, asked.version, asked.version_id, status, submitted=asked.submitted)
     _count(disposition, event.get("kind") or "none", event.get("patient") or {})
     if uploaded_at := event.get("uploaded_at"):
         measure({Metric.UPLOAD_TO_CATALOG: _milliseconds_since(uploaded_at)})

@@ -79,7 +79,7 @@ REASONS = frozenset(
     }
 )
 # The functions that log; where they are is a line's `location`.
-LOGGING = frozenset({"_record", "_taken", "handler", "normalise", "wrapped"})
+LOGGING = frozenset({"_record", "handler", "normalise", "wrapped"})
 MOST_COUNTED = 500  # a batch of the catalog's stream: what is no larger is no patient's number
 
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"

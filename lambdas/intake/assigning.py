@@ -18,7 +18,8 @@ from carefile.core.deciding.agent_sessions import prefixes_of
 from carefile.core.deciding.classification import classify, session_tree
 from carefile.core.deciding.rules import RuleTable
 from carefile.core.errors import AssignmentConflict, LeftBehind, RejectedAssignment
-from carefile.core.filing.layout import Layout, with_session_prefix
+from carefile.core.filing.layout import Layout
+from carefile.core.filing.names import SESSION_PREFIX, with_session_prefix
 from carefile.core.messages import events
 from carefile.core.messages.assignment_request import AssignmentRequest, Subject, parse
 from carefile.core.messages.events import owner_in
@@ -114,7 +115,7 @@ class Assigning:
         """The one trusted session of that id among those of the patients it is taken from, then of nobody, then of the
         patient it is given to. One that is not trusted stands in nobody's way. What begins with `session_` may be the
         id as the layout has it, or the manager's own."""
-        names = dict.fromkeys((with_session_prefix(session_id), f"session_{session_id}"))
+        names = dict.fromkeys((with_session_prefix(session_id), f"{SESSION_PREFIX}{session_id}"))
         places: list[list[str | None]] = [[*sorted(request.replacing)], [None], [request.patient_id]]
         doubtful = 0
         for patients in places:

@@ -4,26 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from carefile.core.model import Source
+from carefile.core.messages.upload import NamedUpload
 from lambdas.adapters.boundary import logger
-from lambdas.adapters.contracts import conform
 from lambdas.intake.convergence import Intake, Upload
+from lambdas.intake.results import result
 
 
 def normalise(intake: Intake, event: dict[str, Any]) -> dict[str, Any]:
     """Run the intake of `event["upload"]` for `event["execution"]`. Every event to be announced is checked here."""
-    asked = event["upload"]
-    source = Source(asked["bucket"], asked["key"])
-    upload = Upload(source, asked.get("version"), asked.get("version_id"), event["execution"])
-    outcome = intake.run(upload)
-    for item in outcome.events:
-        conform(item.type.schema, item.detail)
+    asked = NamedUpload.from_json(event["upload"])
+    outcome = intake.run(Upload(asked.source, asked.version, asked.version_id, event["execution"]))
+    found = result(outcome.disposition.value, outcome.events, outcome.classification)
     logger.info("normalised", disposition=outcome.disposition.value)
-    result: dict[str, Any] = {
-        "upload": asked,
-        "disposition": outcome.disposition.value,
-        "events": [item.to_json() for item in outcome.events],
-    }
-    if outcome.classification:
-        result["classification"] = conform("classification", outcome.classification.to_json())
-    return result
+    return {"upload": event["upload"], **found}

@@ -19,7 +19,7 @@ from carefile.core.deciding.identity import Identities, identities, identity
 from carefile.core.deciding.metadata import PATIENT_METADATA, metadata_text
 from carefile.core.deciding.rules import Match, Rule, RuleTable
 from carefile.core.documents.extraction import Extraction
-from carefile.core.filing.names import split_extension
+from carefile.core.filing.names import SESSION_PREFIX, split_extension, with_session_prefix
 from carefile.core.model import (
     Assignment,
     Classification,
@@ -236,12 +236,10 @@ def _session(key: str, match: Match, hints: Hints, stem: str, file_name: str) ->
     tree, sub_path = _tree(key, match)
     session_id = match.session or stem
     if match.of_snapshots:
-        session_id = f"session_{session_id}"
+        session_id = f"{SESSION_PREFIX}{session_id}"
     if hints.session_id and hints.session_id.strip():
         session_id = hints.session_id
-    if not session_id.startswith("session_"):
-        session_id = f"session_{session_id}"
-    return SessionPart(session_id, tree, sub_path or file_name)
+    return SessionPart(with_session_prefix(session_id), tree, sub_path or file_name)
 
 
 def _tree(key: str, match: Match) -> tuple[str, str]:

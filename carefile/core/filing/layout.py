@@ -17,12 +17,14 @@ from dataclasses import dataclass
 from carefile.core.filing.names import (
     MAX_KEY_BYTES,
     MAX_NAME_BYTES,
+    SESSION_PREFIX,
     cut_key,
     decode_patient_id,
     encode_name,
     encode_patient_id,
     encode_session_name,
     encode_sub_path,
+    with_session_prefix,
 )
 from carefile.core.model import Classification, Patient, SessionPart, Source, digest
 
@@ -99,7 +101,7 @@ class Layout:
         if not name.endswith(f"_{_SESSIONS}"):
             return Standing(folder, name, None, rest)
         session, _, sub_path = rest.partition("/")
-        if not session.startswith("session_") or not sub_path:
+        if not session.startswith(SESSION_PREFIX) or not sub_path:
             return None
         return Standing(f"{folder}{session}/", name.removesuffix(f"_{_SESSIONS}"), session, sub_path)
 
@@ -182,10 +184,6 @@ class Layout:
                 yield self.plain_folder(classification, source)
             owner = owner_of(classification, source)
             yield from self.earlier_session_folders(classification.patient, session.session_id, owner)
-
-
-def with_session_prefix(session_id: str) -> str:
-    return session_id if session_id.startswith("session_") else f"session_{session_id}"
 
 
 def owner_of(classification: Classification, source: Source) -> Owner:

@@ -24,6 +24,7 @@ _MARKED = re.compile(r"=h[0-9a-f]{32}\Z")
 _ESCAPED_SEGMENT = re.compile(r"=((?:3D)*)(2E|2E=2E|5Fmanifest\.json)")
 _ESCAPED_END = re.compile(r"=((?:3D)*)(h[0-9a-f]{32})\Z")
 _SEGMENTS = {".": "=2E", "..": "=2E=2E"}
+SESSION_PREFIX = "session_"
 
 
 def encode_name(name: str) -> str:
@@ -59,6 +60,11 @@ def encode_session_name(name: str, limit: int) -> str:
     if escaped == name and not _MARKED.search(name) and len(name.encode()) <= limit:
         return name
     return _marked(escaped, name, limit)
+
+
+def with_session_prefix(session_id: str) -> str:
+    """The name of a session's folder, as the Strands SDK begins it."""
+    return session_id if session_id.startswith(SESSION_PREFIX) else f"{SESSION_PREFIX}{session_id}"
 
 
 def encode_sub_path(path: str) -> str:
