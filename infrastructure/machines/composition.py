@@ -147,8 +147,8 @@ def longest(machine: Mapping[str, Any]) -> float:
 
 def _last_two_exchanged(states: Mapping[str, Any]) -> Json:
     """The states with the last one before the one that leads to it, which gets the input that the last one had."""
-    (last,) = (name for name, state in states.items() if state["Type"] == "Task" and state.get("End"))
-    (before,) = (name for name, state in states.items() if state.get("Next") == last)
+    following = {name: state.get("Next", "") for name, state in states.items()}
+    ((before, last),) = ((name, it) for name, it in following.items() if states.get(it, {}).get("End"))
     changed = {
         name: {**state, "Next": last} if state.get("Next") == before else state
         for name, state in states.items()

@@ -18,7 +18,7 @@ _PATH = re.compile(r"\$states((?:\.[A-Za-z_]\w*)+)(?: = '([^'\\]*)')?")
 
 
 class QueryEvaluationError(Exception):
-    """An expression that has no value. Step Functions fails the state with States.QueryEvaluationError."""
+    """An expression that has no value, or fails, as `$assert` does. Step Functions fails the state with States.QueryEvaluationError."""
 
 
 def evaluate(template: Any, states: dict[str, Any]) -> Any:
@@ -87,7 +87,10 @@ def directly(text: str, states: dict[str, Any]) -> Any:
 def _value(text: str, states: dict[str, Any]) -> Any:
     found = directly(text, states)
     if found is NotImplemented:
-        found = by_jsonata(text, states)
+        try:
+            found = by_jsonata(text, states)
+        except jsonata.jexception.JException as error:
+            raise QueryEvaluationError(text) from error
     if found is None:
         raise QueryEvaluationError(text)
     return found

@@ -131,6 +131,17 @@ def test_an_expression_without_a_value_fails_the_state() -> None:
     assert first.error == "States.QueryEvaluationError"
 
 
+def test_an_assertion_that_fails_fails_the_state_and_can_be_re_driven() -> None:
+    asserting = {
+        "FunctionName": "f",
+        "Payload": "{% ($assert($states.input.x > 1, 'too few'); $states.input) %}",
+    }
+    progress, first = started(changed(Arguments=asserting))
+    assert isinstance(first, Failed)
+    assert first.error == "States.QueryEvaluationError"
+    assert isinstance(progress.redrive(), Failed)
+
+
 def test_the_real_machine_retries_what_its_file_says_and_no_more() -> None:
     progress = Progress(
         real_machine(), {"Execution": {"Id": "arn", "StartTime": "now"}}, {"bucket": "b", "key": "k"}

@@ -13,12 +13,12 @@ Twin = Callable[[dict[str, Any]], Any]
 
 
 def _classified(member: str, otherwise: Any) -> Twin:
-    return lambda states: states["input"].get("classification", {member: otherwise})[member]
+    return lambda states: (states["input"].get("classification") or {}).get(member, otherwise)
 
 
 def _uploaded_at(states: dict[str, Any]) -> Any:
     data, source = states["input"], states["context"]["Execution"]["Input"].get("source")
-    if source is None or source.partition(".")[0] != "aws" or data["disposition"] != "cataloged":
+    if source not in ("aws.s3", "aws.guardduty") or data["disposition"] != "cataloged":
         return ""
     filed = [event for event in data["events"] if event["detail_type"] == "Object Cataloged"]
     return filed[0]["detail"]["source"].get("last_modified") if filed else None
@@ -29,6 +29,8 @@ def _tagged(states: dict[str, Any]) -> Any:
 
 
 def _entries(states: dict[str, Any]) -> Any:
+    if not states["input"].get("events"):
+        return NotImplemented
     return [
         {
             "EventBusName": "catalog-bus",
@@ -52,18 +54,19 @@ def _announced(states: dict[str, Any]) -> Any:
 
 
 TWINS: dict[str, Twin] = {
-    "{% $exists($states.input.classification) ? $states.input.classification.kind : 'none' %}": _classified(
+    "{% $exists($states.input.classification.kind) ? $states.input.classification.kind : 'none' %}": _classified(
         "kind", "none"
     ),
-    "{% $exists($states.input.classification) ? $states.input.classification.patient : {} %}": _classified(
+    "{% $exists($states.input.classification.patient) ? $states.input.classification.patient : {} %}": _classified(
         "patient", {}
     ),
-    "{% $substringBefore($states.context.Execution.Input.source, '.') = 'aws' and $states.input.disposition = "
+    "{% $states.context.Execution.Input.source in ['aws.s3', 'aws.guardduty'] and $states.input.disposition = "
     "'cataloged' ? $states.input.events[detail_type = 'Object Cataloged'][0].detail.source.last_modified : '' "
     "%}": _uploaded_at,
     "{% $merge([$states.input, {'tag': $states.result.Payload}]) %}": _tagged,
-    "{% [$map($states.input.events, function($event) { {'EventBusName': 'catalog-bus', 'Source': "
-    "'carefile.catalog', 'DetailType': $event.detail_type, 'Detail': $event.detail} })] %}": _entries,
+    "{% ($assert($count($states.input.events.detail_type) > 0, 'nothing-to-announce: there is no event'); "
+    "[$map($states.input.events, function($event) { {'EventBusName': 'catalog-bus', 'Source': 'carefile.catalog', "
+    "'DetailType': $event.detail_type, 'Detail': $event.detail} })]) %}": _entries,
     "{% $merge([$sift($states.input, function($value, $name) { $name != 'events' }), {'announced': "
     "[$states.input.events.{'detail_type': detail_type, 'event_id': detail.event_id}], 'location': "
     "$states.input.events[detail_type = 'Object Cataloged'][0].detail.location}]) %}": _announced,
