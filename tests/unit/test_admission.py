@@ -106,6 +106,13 @@ def test_an_empty_version_does_not_keep_out_the_event_of_a_full_one(world: World
     assert world.classify(created_event("x.txt", full))["upload"]["version_id"] == full
 
 
+def test_a_decision_about_another_version_is_not_shown_as_one_about_the_current_one(world: World) -> None:
+    first, second = world.upload("documents/P/x.txt", b"1"), world.upload("documents/P/x.txt", b"2")
+    for version, patient in ((first, "P"), (second, "Q")):
+        told = world.classify(submitted_event("documents/P/x.txt", {"patient_id": "Q"}, version_id=version))
+        assert told["classification"]["patient"] == {"status": "known", "id": patient}
+
+
 def test_the_null_version_is_no_version(world: World) -> None:
     version = world.upload("x.txt")
     for data in (created_event("x.txt", "null"), {"bucket": LANDING, "key": "x.txt", "version_id": "null"}):

@@ -81,6 +81,8 @@ def test_what_an_intake_filed_is_left_alone(world: World) -> None:
     for key in world.filed(prefix):
         adopted = adopt(world, key)
         assert adopted["disposition"] == "left"
+        manifest = key.endswith("/_manifest.json")
+        assert adopted["left"] == ("manifest" if manifest else "filed-by-an-intake")
         assert adopted["events"] == []
     assert {key: world.head(key)["VersionId"] for key in world.filed()} == before
 

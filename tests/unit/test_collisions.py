@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from time import monotonic
 
 import pytest
 
 from carefile.core.errors import FolderContended
-from carefile.core.filing.layout import Layout
+from carefile.core.filing.layout import Layout, Owner
 from carefile.core.model import Patient, Source
 from lambdas import adopt_object
 from tests.unit.world import LANDING, PROCESSED, World, cataloged, execution_arn, prefix_of
@@ -97,6 +98,22 @@ def test_when_every_name_is_taken_the_intake_says_so(world: World) -> None:
         world.s3.put_object(Bucket=PROCESSED, Key=f"{folder}_manifest.json", Body=b"{}")
     with pytest.raises(FolderContended, match=r"^folder-contended: "):
         world.file(source.key)
+
+
+def test_whose_a_folder_is_is_remembered_for_an_hour_and_then_looked_up_once_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = prefix_of(world.file("documents/P/lab.pdf"))
+    bucket, ours = world.intake.filing.processed, Owner(LANDING, "documents/P/lab.pdf", tree=False)
+    other = {"owner": {"id": "0" * 32}}
+    world.s3.put_object(Bucket=PROCESSED, Key=f"{folder}_manifest.json", Body=json.dumps(other).encode())
+    began, looked = monotonic(), []
+    monkeypatch.setattr(
+        world.s3, "get_object", lambda real=world.s3.get_object, **it: looked.append(it["Key"]) or real(**it)
+    )
+    for minutes, own, looks in ((1, True, 0), (59, True, 0), (61, False, 1), (62, False, 1), (122, False, 2)):
+        monkeypatch.setattr("lambdas.adapters.processed.monotonic", lambda at=began + 60 * minutes: at)
+        assert (bucket.owns(ours, folder), len(looked)) == (own, looks), minutes
 
 
 @pytest.mark.parametrize("word", ["unknown", "Unknown", "UNKNOWN"])

@@ -40,6 +40,11 @@ def test_what_cannot_be_read_is_filed_with_a_record_that_says_so(world: World) -
     assert world.json("processed/P1_film/extracted_data.json")["status"] == "not-read"
 
 
+def test_the_record_names_the_file_as_it_was_uploaded(world: World) -> None:
+    world.file(KEY)
+    assert world.json(FOLDER + "extracted_data.json")["document"]["name"] == "lab_report.txt"
+
+
 def test_every_object_of_the_folder_carries_the_five_tags(world: World) -> None:
     world.file(KEY)
     for key in world.filed():

@@ -50,6 +50,13 @@ def patient(*found: PatientCandidate, **how: object) -> str | UnknownReason | No
         ([named("A", "urn:oid:1.2"), named("A", "1.2", "/2")], "A"),
         ([named("A", "s"), named("unknown", "s", "/2")], NOBODY),  # a record of nobody beside one of A
         ([named("A", "s"), named("unknown", "t")], "A"),
+        ([named("A", "s"), named("unknown", "t"), named("unknown", "s", "/2")], NOBODY),
+        (
+            [named("A", "s"), named("A", "s", "/2"), named("unknown", "t")],
+            "A",
+        ),  # one that a record names suffices
+        ([named("A", "s"), named("unknown", "t", "/1/2")], "A"),  # nobody's number in a record within
+        ([named("A", "s", "/1/2"), named("unknown", "t")], "A"),  # or in one around
         ([named("n/a", "s")], NOBODY),
     ],
 )

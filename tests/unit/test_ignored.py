@@ -90,6 +90,14 @@ def test_a_table_without_the_list_ignores_nothing() -> None:
     assert not RuleTable.from_json(data).ignores(".DS_Store")
 
 
+@pytest.mark.parametrize("last", ["{file}", "{folder}/**/{file}", "documents/**/{file}", "**/{file:*.pdf}"])
+def test_a_table_that_some_key_falls_through_is_refused(last: str) -> None:
+    data = json.loads(FILE.read_text(encoding="utf-8"))
+    data["rules"] = [data["rules"][-1] | {"patterns": [last]}]
+    with pytest.raises(ValueError, match="no rule of the table matches the key"):
+        RuleTable.from_json(data)
+
+
 @pytest.mark.parametrize("body", [b"x", b""])
 def test_what_comes_in_all_the_same_ends_ignored_and_its_version_is_marked(world: World, body: bytes) -> None:
     key = "documents/P/._lab.pdf"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from carefile.core.errors import RejectedObject, StillChanging
+from carefile.core.model import Observation, Source
 from lambdas.intake.convergence import MAX_ROUNDS
 from tests.unit.world import (
     LANDING,
@@ -95,6 +96,7 @@ def test_an_upload_deleted_before_it_was_filed_is_withdrawn(world: World) -> Non
     result = world.run(created_event(KEY, version))
     assert (result["disposition"], types(result)) == ("withdrawn", ["Object Withdrawn"])
     assert "classification" not in result
+    assert result["events"][0]["detail"]["source"] == {"bucket": LANDING, "key": KEY, "version_id": version}
     assert world.filed() == []
     assert world.tags(KEY, LANDING, VersionId=version) == {"pipeline-status": "withdrawn"}
 
@@ -188,6 +190,26 @@ def test_an_upload_is_withdrawn_only_where_it_is_newer_than_what_is_filed(world:
     later = created_event(KEY, world.upload(KEY, b"4"))
     world.delete(KEY)
     assert world.run(later, "e3")["disposition"] == "withdrawn"
+
+
+def test_an_upload_that_another_round_began_to_file_is_not_withdrawn(world: World) -> None:
+    """That round read the ledger while the upload was the current version, and writes ahead just before the check."""
+    world.file(KEY, b"1")
+    late = created_event(KEY, world.upload(KEY, b"2"))
+    classified = world.classify(late, "e2")
+    ledger, source = world.intake.ledger, Source(LANDING, KEY)
+    seen, known = world.intake.landing.head(source), ledger.read(source)
+    assert isinstance(seen, Observation)
+    world.delete(KEY)
+
+    def begin(number: int) -> None:
+        if number == 1:
+            assert ledger.write_ahead(seen, "processed/P_x/", known)
+
+    meanwhile(world, ledger, "stop_others", begin)
+    result = world.normalise(classified, "e2")
+    assert (result["disposition"], types(result)) == ("cataloged", ["Object Cataloged"])
+    assert world.body(ORIGINAL) == b"2"
 
 
 @pytest.mark.parametrize("operation", ["CopyObject", "PutObject", "UpdateItem", "HeadObject"])

@@ -67,6 +67,15 @@ CARELESS: dict[str, Callable[[], object]] = {
     "a key that stays": lambda: (logger.append_keys(key=KEY), logger.info("tagged")),
     "a reason that is a name": lambda: logger.info("tagged", reason="maria-lopez"),
     "a reason that is an operation on nobody": lambda: logger.info("tagged", reason="MariaLopez from Juan"),
+    "a reason that is a known error on nobody's operation": lambda: logger.info(
+        "tagged", reason="AccessDenied from Juan"
+    ),
+    "a reason that is nobody's error on a known operation": lambda: logger.info(
+        "tagged", reason="MariaLopez from GetObject"
+    ),
+    "a reason with the free text of an error": lambda: logger.info(
+        "tagged", reason=f"AccessDenied from GetObject: {KEY}"
+    ),
     "an exception that there is not": lambda: logger.info("tagged", exception_name="MariaLopez4711"),
     "an error that there is not": lambda: logger.info("tagged", error="S3.MariaLopez"),
     "a number that is too large to be a count": lambda: logger.info("tagged", records=47110815),
@@ -140,6 +149,11 @@ def test_an_error_logs_its_class_its_reason_and_its_place(log: io.StringIO) -> N
     assert (rejected["error"], rejected["reason"]) == ("RejectedObject", "empty-object")
     assert defect["error"] == "InternalError"
     assert re.fullmatch(r"ValueError at lambdas/adapters/boundary\.py:\d+", defect["reason"])
+
+
+def test_an_error_of_aws_logs_its_code_and_its_operation(log: io.StringIO) -> None:
+    logger.error("failed", reason="AccessDenied from GetObject")
+    assert json.loads(log.getvalue())["reason"] == "AccessDenied from GetObject"
 
 
 def test_an_error_forgets_what_it_came_from() -> None:

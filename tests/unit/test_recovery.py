@@ -8,7 +8,7 @@ import pytest
 
 from carefile.core.filing import stamps
 from carefile.core.filing.layout import MANIFEST, Layout
-from carefile.core.model import Stamp
+from carefile.core.model import Source, Stamp
 from carefile.core.records.catalog import Entry
 from carefile.core.records.recovery import (
     Standing,
@@ -96,6 +96,32 @@ def test_a_stamp_that_does_not_fit_its_place_tells_nothing(change: Json) -> None
     standing = Standing("p", f"{folder}a.json", 5, "2026-11-20T10:00:00.000Z", Stamp(**stamp))
     assert entry_of_session_object(standing, folder, manifest) is None
     assert entry_of_session_object(standing, folder, {"state": "claimed", "owner": {"id": "x"}}) is None
+
+
+@pytest.mark.parametrize(
+    ("patient", "stamped", "told"),
+    [
+        ({}, None, "no-evidence"),
+        ({"reason": "conflict"}, None, "conflict"),
+        ({"reason": "no-evidence"}, "conflict", "conflict"),
+        ({"id": "P"}, "conflict", None),
+    ],
+)
+def test_why_nobody_is_known_is_told_by_the_object_before_its_session(
+    patient: Json, stamped: str | None, told: str | None
+) -> None:
+    source = Source("b", "sessions/session_1/a.json")
+    stamp = Stamp(source.source_id, "v1", 1, "e", "2026-11-20T10:00:00Z", stamped)
+    folder = "processed/unknown_medical_notes/session_1/"
+    manifest = {
+        "state": "session",
+        "owner": {"bucket": "b", "tree": "sessions/session_1/"},
+        "patient": patient,
+    }
+    standing = Standing("p", f"{folder}a.json", 5, "2026-11-20T10:00:00.000Z", stamp)
+    entry = entry_of_session_object(standing, folder, manifest)
+    assert entry is not None
+    assert (entry.patient, entry.reason) == (patient.get("id"), told)
 
 
 def test_a_claim_tells_of_no_document() -> None:

@@ -193,6 +193,31 @@ def test_what_was_filed_before_a_deletion_and_a_threat_stays(scanned_world: Worl
     assert world.body(f"{FOLDER}original.txt") == b"clean"
 
 
+def test_what_was_filed_before_a_deletion_and_a_threat_may_still_be_decided_about(
+    scanned_world: World,
+) -> None:
+    world = scanned_world
+    first = world.upload(KEY, b"clean")
+    world.run(scan_event(KEY, first))
+    world.delete(KEY)
+    threat = world.upload(KEY, b"threat")
+    with pytest.raises(ThreatFound):
+        world.classify(scan_event(KEY, threat, THREAT))
+    done = world.run(submitted_event(KEY, {"patient_id": "Bo"}), "e2")
+    assert cataloged(done)["patient"] == {"status": "known", "id": "Bo"}
+    assert world.body("processed/Bo_lab/original.txt") == b"clean"
+
+
+def test_a_threat_over_a_deletion_is_no_success_where_nothing_was_filed(scanned_world: World) -> None:
+    world = scanned_world
+    world.upload(KEY, b"never scanned")
+    world.delete(KEY)
+    threat = world.upload(KEY, b"threat")
+    for asked in (scan_event(KEY, threat, THREAT), submitted_event(KEY, {"patient_id": "Bo"})):
+        with pytest.raises(ThreatFound):
+            world.classify(asked)
+
+
 def test_an_upload_below_many_unscanned_ones_is_found_in_its_order(scanned_world: World) -> None:
     world = scanned_world
     world.upload(KEY, b"deleted")
