@@ -43,8 +43,8 @@ def test_every_error_that_the_machine_retries_has_advice() -> None:
 def test_every_advice_has_its_section_with_the_same_meaning(advice: Advice) -> None:
     section = SECTIONS[advice.name]
     assert section.strip().startswith(advice.means)
-    for part in ("**See it:**", "**Mend it:**", "**Then:**"):
-        assert part in section or (advice.name == "RejectedObject" and "mend it |" in section)
+    for part in ("**See it:**", "**Fix it:**", "**Then:**"):
+        assert part in section or (advice.name == "RejectedObject" and "fix it |" in section)
 
 
 @pytest.mark.parametrize("advice", ALL, ids=lambda advice: advice.name)
