@@ -10,7 +10,7 @@ from constructs import Construct
 
 from infrastructure.functions.function import FOLLOWS_A_STREAM, CarefileFunction, FunctionSettings
 from infrastructure.machines.pipeline import intake_environment
-from infrastructure.protection import permissions
+from infrastructure.protection import bucket_permissions, execution_permissions, permissions
 from infrastructure.storage.buckets import Storage
 from infrastructure.storage.catalog import Catalog
 
@@ -89,11 +89,11 @@ class RecordFailure(CarefileFunction):
                 "CATALOG_BUS": catalog_bus.event_bus_name,
             },
             statements=[
-                *permissions.read_objects(*storage.arrivals),
-                *permissions.write_object_tags(*storage.arrivals),
+                *bucket_permissions.read_objects(*storage.arrivals),
+                *bucket_permissions.write_object_tags(*storage.arrivals),
                 *permissions.update_items(catalog.ledger),
                 *permissions.put_events(catalog_bus),
-                *permissions.describe_executions(Stack.of(scope), pipeline_name, key),
+                *execution_permissions.describe_executions(Stack.of(scope), pipeline_name, key),
             ],
             failures=failures,
         )

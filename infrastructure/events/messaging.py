@@ -25,7 +25,7 @@ from constructs import Construct
 
 from infrastructure.events.leftovers import kept_out_of
 from infrastructure.functions.operations import ServiceRole
-from infrastructure.protection import permissions
+from infrastructure.protection import execution_permissions
 from infrastructure.protection.accepted import accept
 from infrastructure.protection.bus_policies import (
     CATALOG_SOURCE,
@@ -186,7 +186,7 @@ def start_executions(
         principal=iam.ServicePrincipal(
             "events.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
         ),
-        statements=permissions.start_executions(machine.state_machine_arn),
+        statements=execution_permissions.start_executions(machine.state_machine_arn),
     )
     for rule in rules:
         rule.add_target(

@@ -19,7 +19,7 @@ from infrastructure.functions.function import CarefileFunction, FunctionSettings
 from infrastructure.machines import definitions
 from infrastructure.machines.machine import Machine
 from infrastructure.machines.pipeline import TaskFunctions, intake_environment, substitutions
-from infrastructure.protection import permissions
+from infrastructure.protection import bucket_permissions, execution_permissions, permissions
 from infrastructure.protection.accepted import accept
 from infrastructure.protection.encryption import Keys
 from infrastructure.protection.permissions import Permission
@@ -70,8 +70,8 @@ class _ListingMap(Construct):
                 *statements,
                 *permissions.invoke(list(functions)),
                 *permissions.put_events(catalog_bus),
-                *permissions.write_results(storage.reports, results),
-                *permissions.run_children(Stack.of(self), name, labels),
+                *bucket_permissions.write_results(storage.reports, results),
+                *execution_permissions.run_children(Stack.of(self), name, labels),
             ],
             config=config,
             keys=keys,
@@ -112,9 +112,9 @@ class Backfill(_ListingMap):
                 "LandingBuckets": intake_environment(settings, storage)["LANDING_BUCKETS"],
             },
             statements=[
-                *permissions.list_objects(*storage.arrivals),
-                *permissions.read_inventories(*storage.inventories),
-                *permissions.count_children(Stack.of(scope), name, labels),
+                *bucket_permissions.list_objects(*storage.arrivals),
+                *bucket_permissions.read_inventories(*storage.inventories),
+                *execution_permissions.count_children(Stack.of(scope), name, labels),
             ],
             catalog_bus=catalog_bus,
         )
@@ -149,7 +149,7 @@ class Adoption(_ListingMap):
                 "PSEUDONYM_SECRET_ARN": catalog.pseudonym_secret.secret_arn,
             },
             statements=[
-                *permissions.adopt_in_layout(storage.processed, settings.config.session_prefix),
+                *bucket_permissions.adopt_in_layout(storage.processed, settings.config.session_prefix),
                 *permissions.update_items(catalog.ledger),
                 *permissions.read_secret(catalog.pseudonym_secret),
             ],
@@ -169,6 +169,6 @@ class Adoption(_ListingMap):
                 "RecordFailureArn": failure_recorder.function_arn,
                 "ProcessedBucketName": storage.processed.bucket_name,
             },
-            statements=permissions.list_layout(storage.processed, settings.config.session_prefix),
+            statements=bucket_permissions.list_layout(storage.processed, settings.config.session_prefix),
             catalog_bus=catalog_bus,
         )

@@ -15,7 +15,7 @@ from constructs import Construct
 from infrastructure.machines import definitions
 from infrastructure.machines.machine import Machine
 from infrastructure.machines.pipeline import TaskFunctions, substitutions
-from infrastructure.protection import permissions
+from infrastructure.protection import execution_permissions, permissions
 from infrastructure.protection.encryption import Keys
 from infrastructure.settings.config import ExecutionLogLevel, StageConfig
 
@@ -46,7 +46,7 @@ class ExpressLane(Construct):
             statements=[
                 *permissions.invoke(list(tasks.all)),
                 *permissions.put_events(catalog_bus),
-                *permissions.start_executions(pipeline.state_machine_arn),
+                *execution_permissions.start_executions(pipeline.state_machine_arn),
             ],
             config=config,
             keys=keys,

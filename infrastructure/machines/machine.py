@@ -10,7 +10,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from infrastructure.functions.operations import ServiceRole, log_group
-from infrastructure.protection import permissions
+from infrastructure.protection import execution_permissions, permissions
 from infrastructure.protection.accepted import accept
 from infrastructure.protection.encryption import Keys, as_it_is
 from infrastructure.settings.config import ExecutionLogLevel, StageConfig
@@ -54,8 +54,8 @@ class Machine:
             ),
             statements=[
                 *statements,
-                *permissions.encrypt_executions(Stack.of(scope), name, keys.records),
-                *permissions.deliver_logs(),
+                *execution_permissions.encrypt_executions(Stack.of(scope), name, keys.records),
+                *execution_permissions.deliver_logs(),
                 *permissions.trace(),
             ],
         )

@@ -14,7 +14,7 @@ from constructs import Construct
 
 from infrastructure.functions.function import CarefileFunction, FunctionSettings
 from infrastructure.machines.machine import Machine
-from infrastructure.protection import permissions
+from infrastructure.protection import bucket_permissions, permissions
 from infrastructure.protection.encryption import Keys
 from infrastructure.settings.config import PROJECT_ROOT
 from infrastructure.storage.buckets import Storage
@@ -43,7 +43,7 @@ class TaskFunctions(Construct):
         environment = intake_environment(settings, storage)
         with_ledger = {**environment, "LEDGER_TABLE": catalog.ledger.table_name}
         # Where the current version may not be filed, or the key is deleted, others are looked for.
-        versions = permissions.list_versions(*storage.arrivals)
+        versions = bucket_permissions.list_versions(*storage.arrivals)
         to_normalise = {
             **with_ledger,
             "PSEUDONYM_SECRET_ARN": catalog.pseudonym_secret.secret_arn,
@@ -60,8 +60,8 @@ class TaskFunctions(Construct):
             timeout=Duration.seconds(30),
             environment=with_ledger,
             statements=[
-                *permissions.read_objects(*storage.arrivals),
-                *permissions.write_object_tags(*storage.arrivals),
+                *bucket_permissions.read_objects(*storage.arrivals),
+                *bucket_permissions.write_object_tags(*storage.arrivals),
                 *permissions.update_items(catalog.ledger),
                 *versions,
             ],
@@ -79,9 +79,9 @@ class TaskFunctions(Construct):
                 timeout=Duration.minutes(15),
                 environment=to_normalise,
                 statements=[
-                    *permissions.read_objects(*storage.arrivals),
-                    *permissions.read_object_tags(*storage.arrivals),
-                    *permissions.write_layout(storage.processed, settings.config.session_prefix),
+                    *bucket_permissions.read_objects(*storage.arrivals),
+                    *bucket_permissions.read_object_tags(*storage.arrivals),
+                    *bucket_permissions.write_layout(storage.processed, settings.config.session_prefix),
                     *permissions.update_items(catalog.ledger),
                     *permissions.read_secret(catalog.pseudonym_secret),
                     *versions,
@@ -102,8 +102,8 @@ class TaskFunctions(Construct):
             timeout=Duration.seconds(30),
             environment=with_ledger,
             statements=[
-                *permissions.write_object_tags(*storage.arrivals),
-                *permissions.tell_absent(*storage.arrivals),
+                *bucket_permissions.write_object_tags(*storage.arrivals),
+                *bucket_permissions.distinguish_missing(*storage.arrivals),
                 *permissions.update_items(catalog.ledger),
             ],
         ).function

@@ -16,7 +16,7 @@ from infrastructure.functions.function import CarefileFunction, FunctionSettings
 from infrastructure.machines import definitions
 from infrastructure.machines.machine import Machine
 from infrastructure.machines.pipeline import TaskFunctions, intake_environment, substitutions
-from infrastructure.protection import permissions
+from infrastructure.protection import bucket_permissions, execution_permissions, permissions
 from infrastructure.protection.encryption import Keys
 from infrastructure.storage.buckets import Storage
 from infrastructure.storage.catalog import Catalog
@@ -60,8 +60,8 @@ class Reassignment(Construct):
                     "LEDGER_TABLE": catalog.ledger.table_name,
                 },
                 statements=[
-                    *permissions.list_versions(*storage.arrivals),
-                    *permissions.read_layout(storage.processed, config.session_prefix),
+                    *bucket_permissions.list_versions(*storage.arrivals),
+                    *bucket_permissions.read_layout(storage.processed, config.session_prefix),
                     *permissions.update_items(catalog.ledger),
                 ],
             ).function
@@ -77,7 +77,7 @@ class Reassignment(Construct):
             statements=[
                 *permissions.invoke([*tasks.all, *self.functions]),
                 *permissions.put_events(catalog_bus),
-                *permissions.run_children(Stack.of(self), name, [LABEL]),
+                *execution_permissions.run_children(Stack.of(self), name, [LABEL]),
             ],
             config=config,
             keys=keys,

@@ -10,7 +10,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infrastructure.functions.operations import ServiceRole
-from infrastructure.protection import permissions
+from infrastructure.protection import bucket_permissions
 
 Rule = s3.CfnBucket.ReplicationRuleProperty
 
@@ -36,8 +36,8 @@ class Replication(Construct):
                 "s3.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
             ),
             statements=[
-                *(it for bucket in buckets.values() for it in permissions.replicate_from(bucket)),
-                *permissions.replicate_to(list(replicas.values()), key_arn),
+                *(it for bucket in buckets.values() for it in bucket_permissions.replicate_from(bucket)),
+                *bucket_permissions.replicate_to(list(replicas.values()), key_arn),
             ],
             alone=True,
         )

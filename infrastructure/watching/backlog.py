@@ -8,7 +8,7 @@ from constructs import Construct
 
 from infrastructure.functions.function import MEASURES_AGAIN, CarefileFunction, FunctionSettings
 from infrastructure.machines.pipeline import ObjectPipeline
-from infrastructure.protection import permissions
+from infrastructure.protection import bucket_permissions, execution_permissions
 from infrastructure.storage.buckets import Storage
 
 
@@ -33,10 +33,10 @@ class MeasureBacklog(CarefileFunction):
             timeout=Duration.seconds(60),
             environment={"PIPELINE_ARN": pipeline.machine.state_machine_arn},
             statements=[
-                *permissions.list_executions(pipeline.machine.state_machine_arn),
-                *permissions.describe_executions(Stack.of(scope), pipeline.name, key),
-                *permissions.read_objects(*storage.arrivals),
-                *permissions.read_object_tags(*storage.arrivals),
+                *execution_permissions.list_executions(pipeline.machine.state_machine_arn),
+                *execution_permissions.describe_executions(Stack.of(scope), pipeline.name, key),
+                *bucket_permissions.read_objects(*storage.arrivals),
+                *bucket_permissions.read_object_tags(*storage.arrivals),
             ],
             needs_none=MEASURES_AGAIN,
         )

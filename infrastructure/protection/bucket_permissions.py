@@ -1,0 +1,258 @@
+"""What roles may do with the objects of buckets: explicit actions on one bucket, or on one prefix of it."""
+
+from __future__ import annotations
+
+from aws_cdk import Stack
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infrastructure.protection.permissions import Permission, Wide, allow, use_key, use_keys
+
+_EVERY_OBJECT = (
+    "An upload may have any key, so a role that takes uploads in names the bucket's objects as a whole: "
+    "this one bucket, these actions, nothing to write."
+)
+_MARK_ANY = (
+    "An upload may have any key, so a role that marks uploads names the bucket's objects as a whole: "
+    "their tags only, in this one bucket."
+)
+_LOOK_AT_ANY_MARK = (
+    "An upload may have any key, so a role that reads uploads' tags names the bucket's objects as a whole: "
+    "their tags only, in this one bucket, and nothing to write."
+)
+_LAYOUT = (
+    "The folder of a document follows from its patient and its name, which no policy can know: everything under "
+    "the layout's prefix in this one bucket, nothing outside of it, and no version can be deleted."
+)
+_RESULTS = (
+    "A Map Run writes its results under its own id, which is not known before it runs: everything under one prefix of "
+    "this one bucket."
+)
+_INVENTORIES = (
+    "S3 writes an inventory below folders of its own, with the bucket's name, a configuration's and the day's: reading "
+    "only, in this one bucket that the stage names for it."
+)
+_COPY = "S3 copies every object of the bucket, whatever its key, so its role names the bucket's objects as a whole."
+
+
+def read_objects(*buckets: s3.IBucket) -> list[Permission]:
+    """Read any version of any object of the buckets, and be told 404 rather than 403 of one that is absent."""
+    return [
+        *(
+            allow(
+                "ReadObjects",
+                ["s3:GetObject", "s3:GetObjectVersion"],
+                [bucket.arn_for_objects("*")],
+                wide=_of(bucket, "Read", _EVERY_OBJECT),
+            )
+            for bucket in buckets
+        ),
+        *distinguish_missing(*buckets),
+        *use_keys([bucket.encryption_key for bucket in buckets], "DecryptObjects", ["kms:Decrypt"], via="s3"),
+    ]
+
+
+def distinguish_missing(*buckets: s3.IBucket) -> list[Permission]:
+    """Be told 404 rather than 403 of an object that is absent: S3 asks for the right to list."""
+    return [allow("TellAbsentFromForbidden", ["s3:ListBucket"], [bucket.bucket_arn for bucket in buckets])]
+
+
+def list_objects(*buckets: s3.IBucket) -> list[Permission]:
+    return [allow("ListObjects", ["s3:ListBucket"], [bucket.bucket_arn for bucket in buckets])]
+
+
+def read_inventories(*buckets: s3.IBucket) -> list[Permission]:
+    """Read the inventories of other buckets that S3 writes into these."""
+    return [
+        *(
+            allow(
+                "ReadInventories",
+                ["s3:GetObject"],
+                [bucket.arn_for_objects("*")],
+                wide=_of(bucket, "ReadInventoriesOf", _INVENTORIES),
+            )
+            for bucket in buckets
+        ),
+        *use_keys(
+            [bucket.encryption_key for bucket in buckets], "DecryptInventories", ["kms:Decrypt"], via="s3"
+        ),
+    ]
+
+
+def read_object_tags(*buckets: s3.IBucket) -> list[Permission]:
+    actions = ["s3:GetObjectTagging", "s3:GetObjectVersionTagging"]
+    return [
+        allow(
+            "ReadTags",
+            actions,
+            [bucket.arn_for_objects("*")],
+            wide=_of(bucket, "ReadTagsOf", _LOOK_AT_ANY_MARK),
+        )
+        for bucket in buckets
+    ]
+
+
+def write_object_tags(*buckets: s3.IBucket) -> list[Permission]:
+    """Read and replace the tags of any version of any object of the buckets."""
+    actions = [
+        "s3:GetObjectTagging",
+        "s3:GetObjectVersionTagging",
+        "s3:PutObjectTagging",
+        "s3:PutObjectVersionTagging",
+    ]
+    return [
+        allow("WriteTags", actions, [bucket.arn_for_objects("*")], wide=_of(bucket, "WriteTagsOf", _MARK_ANY))
+        for bucket in buckets
+    ]
+
+
+def scan_uploads(scope: Construct, bucket: s3.IBucket, validation_object: str) -> list[Permission]:
+    """What AWS documents as the needs of GuardDuty Malware Protection for S3: hear of uploads by a rule of its own,
+    read and tag them, and write one object to see whether it may."""
+    rules = Stack.of(scope).format_arn(
+        service="events",
+        resource="rule",
+        resource_name="DO-NOT-DELETE-AmazonGuardDutyMalwareProtectionS3*",
+    )
+    own_rule = Wide(
+        "ManagedRuleOfMalwareProtection",
+        "GuardDuty names its rule itself: the rules that begin with its name, and to write only as long as they are "
+        "its own (events:ManagedBy).",
+    )
+    managed = {"StringLike": {"events:ManagedBy": "malware-protection-plan.guardduty.amazonaws.com"}}
+    change = ["events:DeleteRule", "events:PutRule", "events:PutTargets", "events:RemoveTargets"]
+    look = ["events:DescribeRule", "events:ListTargetsByRule"]
+    notify = ["s3:GetBucketNotification", "s3:PutBucketNotification"]
+    return [
+        *read_objects(bucket),
+        *write_object_tags(bucket),
+        allow("ChangeManagedRule", change, [rules], managed, wide=own_rule),
+        allow(
+            "SeeManagedRule",
+            look,
+            [rules],
+            wide=Wide("SeeManagedRuleOfMalwareProtection", own_rule.reason),
+        ),
+        allow("HearOfUploads", notify, [bucket.bucket_arn]),
+        allow("WriteValidationObject", ["s3:PutObject"], [bucket.arn_for_objects(validation_object)]),
+        *use_key(
+            bucket.encryption_key, "EncryptValidationObject", ["kms:Decrypt", "kms:GenerateDataKey"], via="s3"
+        ),
+    ]
+
+
+def write_results(bucket: s3.IBucket, prefix: str) -> list[Permission]:
+    """What the ResultWriter of a Distributed Map needs."""
+    actions = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"]
+    return [
+        allow(
+            "WriteResults",
+            actions,
+            [bucket.arn_for_objects(f"{prefix}*")],
+            wide=Wide(f"WriteResultsOf{prefix.strip('/').title()}", _RESULTS),
+        ),
+        *use_key(bucket.encryption_key, "EncryptResults", ["kms:Decrypt", "kms:GenerateDataKey"], via="s3"),
+    ]
+
+
+def write_layout(bucket: s3.IBucket, prefix: str) -> list[Permission]:
+    """Read, list, write and delete in the processed layout, and nowhere else. No version can be deleted."""
+    actions = [
+        "s3:AbortMultipartUpload",
+        "s3:DeleteObject",
+        "s3:GetObject",
+        "s3:PutObject",
+        "s3:PutObjectTagging",
+    ]
+    return [
+        allow(
+            "WriteLayout", actions, [bucket.arn_for_objects(f"{prefix}*")], wide=Wide("WriteLayout", _LAYOUT)
+        ),
+        _list_layout(bucket, prefix),
+        *use_key(bucket.encryption_key, "EncryptLayout", ["kms:Decrypt", "kms:GenerateDataKey"], via="s3"),
+    ]
+
+
+def adopt_in_layout(bucket: s3.IBucket, prefix: str) -> list[Permission]:
+    """Look at what stands in the layout, write tags and manifests there. Nothing can be deleted."""
+    actions = [
+        "s3:GetObject",
+        "s3:GetObjectTagging",
+        "s3:GetObjectVersionTagging",
+        "s3:PutObject",
+        "s3:PutObjectTagging",
+        "s3:PutObjectVersionTagging",
+    ]
+    objects = [bucket.arn_for_objects(f"{prefix}*")]
+    return [
+        allow("AdoptInLayout", actions, objects, wide=Wide("AdoptInLayout", _LAYOUT)),
+        _list_layout(bucket, prefix),
+        *use_key(bucket.encryption_key, "EncryptLayout", ["kms:Decrypt", "kms:GenerateDataKey"], via="s3"),
+    ]
+
+
+def list_layout(bucket: s3.IBucket, prefix: str) -> list[Permission]:
+    return [_list_layout(bucket, prefix)]
+
+
+def _list_layout(bucket: s3.IBucket, prefix: str) -> Permission:
+    # IfExists: reading an absent object asks for s3:ListBucket without a prefix, and without this S3 would
+    # answer 403 instead of 404. A listing names its prefix, so it stays inside the layout.
+    condition = {"StringLikeIfExists": {"s3:prefix": f"{prefix}*"}}
+    return allow("ListLayout", ["s3:ListBucket"], [bucket.bucket_arn], condition)
+
+
+def list_versions(*buckets: s3.IBucket) -> list[Permission]:
+    return [allow("ListVersions", ["s3:ListBucketVersions"], [bucket.bucket_arn for bucket in buckets])]
+
+
+def read_layout(bucket: s3.IBucket, prefix: str) -> list[Permission]:
+    """Read and list the processed layout, and nowhere else."""
+    return [
+        allow(
+            "ReadLayout",
+            ["s3:GetObject"],
+            [bucket.arn_for_objects(f"{prefix}*")],
+            wide=Wide("ReadLayout", _LAYOUT),
+        ),
+        _list_layout(bucket, prefix),
+        *use_key(bucket.encryption_key, "DecryptLayout", ["kms:Decrypt"], via="s3"),
+    ]
+
+
+def replicate_from(bucket: s3.IBucket) -> list[Permission]:
+    """Read every version, with its tags, of a bucket to be replicated."""
+    versions = [
+        "s3:GetObjectVersionAcl",
+        "s3:GetObjectVersionForReplication",
+        "s3:GetObjectVersionTagging",
+    ]
+    return [
+        allow(
+            f"Read{bucket.node.id}",
+            versions,
+            [bucket.arn_for_objects("*")],
+            wide=_of(bucket, "Replicate", _COPY),
+        ),
+        allow(
+            f"Know{bucket.node.id}",
+            ["s3:GetReplicationConfiguration", "s3:ListBucket"],
+            [bucket.bucket_arn],
+        ),
+        *use_key(bucket.encryption_key, f"Decrypt{bucket.node.id}", ["kms:Decrypt"], via="s3"),
+    ]
+
+
+def replicate_to(bucket_arns: list[str], key_arn: str) -> list[Permission]:
+    """Write copies, deletions and tags into buckets of another region, under the key there."""
+    actions = ["s3:ReplicateDelete", "s3:ReplicateObject", "s3:ReplicateTags"]
+    objects = [f"{arn}/*" for arn in bucket_arns]
+    elsewhere = {"StringLike": {"kms:ViaService": "s3.*.amazonaws.com"}}
+    return [
+        allow("WriteCopies", actions, objects, wide=Wide("WriteCopies", _COPY)),
+        allow("EncryptCopies", ["kms:Encrypt"], [key_arn], elsewhere),
+    ]
+
+
+def _of(bucket: s3.IBucket, what: str, reason: str) -> Wide:
+    return Wide(f"{what}{bucket.node.id}", reason)
