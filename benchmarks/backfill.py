@@ -33,9 +33,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 import tests.conftest  # noqa: F401 - the environment that the functions are imported in
-from benchmarks import bill, prices
+from benchmarks import bill
 from benchmarks.backfill_curve import Curve, curve
 from benchmarks.counting import count
+from infrastructure.watching import prices
 from local import deployment, processes
 from tests.embedded import EmbeddedAws, running
 

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from benchmarks import prices
+from benchmarks import assumptions
 from benchmarks.operations import Operations, Work
+from infrastructure.watching import prices
 
 WRITES = {"PutObject", "CopyObject", "PutObjectTagging", "DeleteObject", "ListObjectsV2"}
 READS = {"HeadObject", "GetObject", "GetObjectTagging"}
@@ -61,9 +62,10 @@ def duration_ms(work: Work) -> float:
     """What Lambda bills: the processor time that was measured, stretched to the function's share of a processor, and
     the latency of its calls."""
     waiting = sum(
-        count * prices.LATENCY_MS.get(name, prices.DYNAMODB_LATENCY_MS) for name, count in work.calls.items()
+        count * assumptions.LATENCY_MS.get(name, assumptions.DYNAMODB_LATENCY_MS)
+        for name, count in work.calls.items()
     )
-    return work.cpu_ms * max(1, prices.PROCESSOR_MB / work.memory_mb) + waiting
+    return work.cpu_ms * max(1, assumptions.PROCESSOR_MB / work.memory_mb) + waiting
 
 
 def lines(counted: Operations, lane: Lane, promoted: int = 0) -> Iterator[Line]:
@@ -91,7 +93,7 @@ def lines(counted: Operations, lane: Lane, promoted: int = 0) -> Iterator[Line]:
         "Lambda time", f"{seconds * 1000:.1f} MB s", seconds * prices.LAMBDA_GB_SECOND * prices.MILLION
     )
     own, lines_ = counted.of_works("log_bytes"), counted.of_works("log_events")
-    logged = (own + prices.LOG_EVENT_OVERHEAD * lines_) * prices.MILLION / prices.GB
+    logged = (own + assumptions.LOG_EVENT_OVERHEAD * lines_) * prices.MILLION / prices.GB
     yield Line("Logs", f"{own:.0f} B in {lines_:.2f} lines", logged * prices.LOG_GB)
     archived = (counted.event_bytes + ENVELOPE) * prices.MILLION / prices.GB
     yield Line(
@@ -99,7 +101,7 @@ def lines(counted: Operations, lane: Lane, promoted: int = 0) -> Iterator[Line]:
         f"{counted.event_bytes + ENVELOPE:,} B",
         archived * (prices.ARCHIVE_GB + prices.ARCHIVE_GB_MONTH),
     )
-    yield Line("Traces", f"{prices.TRACED:.0%} of them", prices.TRACED * prices.TRACE)
+    yield Line("Traces", f"{assumptions.TRACED:.0%} of them", assumptions.TRACED * prices.TRACE)
     yield Line("Tags", f"{counted.tags:.2f} a month", counted.tags * prices.TAG_MONTH * prices.MILLION, True)
 
 

@@ -21,11 +21,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 import tests.conftest  # noqa: F401 - the environment that the functions are imported in
-from benchmarks import prices
+from benchmarks import assumptions
 from benchmarks.bill import Lane, Line, lines, total
 from benchmarks.counting import OBJECTS, OBJECTS_A_BATCH, STATES, count
 from benchmarks.month import Month
 from benchmarks.operations import Operations
+from infrastructure.watching import prices
 
 RESULTS = Path(__file__).parent / "results"
 KINDS = ("session", "document")
@@ -137,15 +138,16 @@ def _compare(console: Console, counted: Bills, lanes: Sequence[Lane]) -> None:
         for kind in KINDS
     }
     for name, usd in sorted(
-        (prices.COMPARABLE | rows | {"the floor": prices.FLOOR}).items(), key=lambda row: -row[1]
+        (assumptions.COMPARABLE | rows | {"the floor": assumptions.FLOOR}).items(), key=lambda row: -row[1]
     ):
         style = "bold" if name.startswith("Carefile") else ""
-        table.add_row(name, f"{usd:.2f}", f"{usd / prices.FLOOR:.1f}", style=style)
+        table.add_row(name, f"{usd:.2f}", f"{usd / assumptions.FLOOR:.1f}", style=style)
     console.print(table)
     console.print(
-        f"Prices are in benchmarks/prices.py. Sessions are conversations of {OBJECTS} objects, {OBJECTS_A_BATCH} at a "
-        f"time. Lambda's time is the processor time measured here, the middle of {RUNS} runs, at each function's share "
-        "of a processor, and assumed latencies. The first month of tags is in it.",
+        "Prices are in infrastructure/watching/prices.py. A session is a conversation of "
+        f"{OBJECTS} objects that arrive {OBJECTS_A_BATCH} at a time. Lambda time is the processor time measured here "
+        f"(the median of {RUNS} runs), scaled to each function's share of a processor, plus assumed latencies. The "
+        "first month of tags is included.",
         style="dim",
     )
 

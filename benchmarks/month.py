@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from benchmarks import prices
 from benchmarks.bill import Lane, Line, lines
 from benchmarks.operations import Operations
+from infrastructure.watching import prices
 
 # Of a stage with default settings; tests/template counts them in the template.
 KEYS, SECRETS, DASHBOARDS = 2, 1, 1

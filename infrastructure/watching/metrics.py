@@ -17,18 +17,12 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 
 from infrastructure.functions.function import METRICS_NAMESPACE
+from infrastructure.watching import prices
 
 PERIOD = Duration.minutes(5)
 SUM, MAXIMUM = "Sum", "Maximum"
-# List prices in US dollars, us-east-1: what an object costs in states and functions. Requests come on top.
-STATE_TRANSITION = 0.000025
-TRANSITIONS = 5
-INVOCATION = 0.0000002
-GIGABYTE_SECOND = 0.0000133334
-EXPRESS_REQUEST = 0.000001
-EXPRESS_MILLISECOND = (
-    0.00001667 * 64 / 1024 / 1000
-)  # of the least memory that is billed, which these states need
+TRANSITIONS = 5  # of an object's execution
+_EXPRESS_MEMORY_GB = 64 / 1024  # the least that is billed, which these states need
 
 
 def ours(stage: str, name: str, statistic: str, *, label: str | None = None) -> cloudwatch.Metric:
@@ -189,15 +183,15 @@ def cost(
     backfill's objects there is no metric of the executions, which cost two dollars a million.
     """
     using: Using = {"started": of_machine(machine, "ExecutionsStarted")}
-    terms = [f"FILL(started, 0) * {TRANSITIONS * STATE_TRANSITION:.6f}"]
+    terms = [f"FILL(started, 0) * {TRANSITIONS * prices.STATE_TRANSITION / prices.MILLION:.6f}"]
     if express:
         using |= {
             "express": of_machine(express, "ExecutionsStarted"),
             "billed": of_machine(express, "ExpressExecutionBilledDuration"),
         }
         terms += [
-            f"FILL(express, 0) * {EXPRESS_REQUEST:.6f}",
-            f"FILL(billed, 0) * {EXPRESS_MILLISECOND:.12f}",
+            f"FILL(express, 0) * {prices.EXPRESS_REQUEST / prices.MILLION:.6f}",
+            f"FILL(billed, 0) * {prices.EXPRESS_GB_SECOND * _EXPRESS_MEMORY_GB / 1000:.12f}",
         ]
     for number, function in enumerate(functions):
         memory = _memory(function)
@@ -205,8 +199,9 @@ def cost(
             f"calls{number}": of_function(function, "Invocations"),
             f"millis{number}": of_function(function, "Duration"),
         }
-        price = GIGABYTE_SECOND * memory / 1024 / 1000
-        terms.append(f"FILL(calls{number}, 0) * {INVOCATION:.7f} + FILL(millis{number}, 0) * {price:.12f}")
+        call = prices.INVOCATION / prices.MILLION
+        millisecond = prices.LAMBDA_GB_SECOND * memory / 1024 / 1000
+        terms.append(f"FILL(calls{number}, 0) * {call:.7f} + FILL(millis{number}, 0) * {millisecond:.12f}")
     objects = f"SUM({_search(stage, 'Intakes', ('disposition', 'kind'))})"
     return _expression(f"1000 * ({' + '.join(terms)}) / {objects}", using, label="USD a thousand")
 

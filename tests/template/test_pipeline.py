@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.prices import TRACED
+from benchmarks.assumptions import TRACED
 from tests.template.conftest import Synthesise
 from tests.template.synthesis import Synthesised
 

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from benchmarks import bill, counting, prices
+from benchmarks import assumptions, bill, counting
 from benchmarks.bill import Lane
 from benchmarks.operations import Operations, Work
+from infrastructure.watching import prices
 
 OBJECTS = 3
 KINDS = ("session", "document")
@@ -199,5 +200,5 @@ def test_a_call_that_no_line_of_the_bill_knows_does_not_pass_unnoticed(
 def test_the_bill_of_what_does_nothing_but_copy_is_the_floor_and_the_services_around() -> None:
     work = Work("Copies", 256, Counter(CopyObject=1, HeadObject=1))
     found = usd(Operations("session", 1, ("One",), (work,), 100, 0, 1), Lane.EXPRESS_FIRST)
-    assert found["S3 writes"] + found["S3 reads"] + found["Events"] == pytest.approx(prices.FLOOR)
+    assert found["S3 writes"] + found["S3 reads"] + found["Events"] == pytest.approx(assumptions.FLOOR)
     assert found["Tags"] == found["DynamoDB writes"] == 0
