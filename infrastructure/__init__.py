@@ -1,5 +1,4 @@
-"""The CDK app: everything Carefile owns in an AWS account, as one stack a stage.
+"""The CDK app: everything Carefile owns in an AWS account, one stack per stage.
 
-Only the shape of the deployment lives here. What the functions do is in `lambdas/`, which this package
-reads as files to bundle and never imports.
+This package describes the deployment only. It bundles `lambdas/` as files and never imports it.
 """

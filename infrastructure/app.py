@@ -1,4 +1,4 @@
-"""The CDK app's entry point: `cdk deploy -c stage=prod`, or without the CDK's CLI
+"""The CDK app's entry point: `cdk deploy -c stage=prod`, or without the CDK CLI
 
     python -m infrastructure.app [-c stage=local] [-o cdk.out]
 
@@ -19,16 +19,16 @@ from typing import Any
 from infrastructure.functions.package import PackageError, build_package
 from infrastructure.settings.config import ConfigError, load_context, stage_config
 
-# The project supports Node 20; the CDK's notice of its end of life would drown what the app has to say.
+# The project supports Node 20; the CDK's end-of-life notice would drown the app's own messages.
 os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
 
 
 def synthesise(context: dict[str, Any], output: str) -> None:
-    """Write the cloud assembly of the stage that the context selects into a directory."""
+    """Write the cloud assembly of the selected stage to a directory."""
     config = stage_config(context)
     package = build_package(config)
 
-    # Only now: importing the CDK takes seconds, and a wrong setting should be told at once.
+    # Imported late: the CDK takes seconds to load, and a wrong setting should be reported at once.
     from aws_cdk import App
 
     from infrastructure.stack import CarefileStack
@@ -36,11 +36,11 @@ def synthesise(context: dict[str, Any], output: str) -> None:
     app = App(outdir=output, context=context, analytics_reporting=False)
     CarefileStack(app, config=config, package=package)
     app.synth()
-    _forget_old_packages(Path(output))
+    _remove_old_packages(Path(output))
 
 
-def _forget_old_packages(assembly: Path) -> None:
-    """Every change of the code brings a package of some megabytes; nothing else would ever remove it."""
+def _remove_old_packages(assembly: Path) -> None:
+    """Delete function packages that no manifest names: each code change adds megabytes that nothing else removes."""
     named = {
         file["source"]["path"]
         for manifest in assembly.glob("*.assets.json")
@@ -54,7 +54,7 @@ def _forget_old_packages(assembly: Path) -> None:
 def _pair(argument: str) -> tuple[str, str]:
     key, equals, value = argument.partition("=")
     if not equals:
-        raise ConfigError(f"-c {argument}: is no pair; allowed: KEY=VALUE, e.g. -c stage=dev")
+        raise ConfigError(f"-c {argument}: not a pair; allowed: KEY=VALUE, e.g. -c stage=dev")
     return key, value
 
 
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         context |= dict(map(_pair, options.context))
         synthesise(context, options.output)
     except (ConfigError, PackageError) as error:
-        print(f"carefile: {error}", file=sys.stderr)  # noqa: T201 - a command line's answer
+        print(f"carefile: {error}", file=sys.stderr)  # noqa: T201 - command-line output
         return 2
     return 0
 

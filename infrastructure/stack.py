@@ -1,4 +1,4 @@
-"""The stack `Carefile-<stage>`: it composes the constructs and names the outputs, no more."""
+"""The stack `Carefile-<stage>`: composes the constructs and names the outputs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from infrastructure.watching.tracing import sample_executions
 
 
 class CarefileStack(Stack):
-    """Everything of one stage. Its outputs are what users and neighbouring systems rely on."""
+    """All resources of one stage. Users and neighbouring systems rely on its outputs."""
 
     def __init__(
         self,
@@ -48,8 +48,8 @@ class CarefileStack(Stack):
         super().__init__(
             scope,
             config.stack_name,
-            description=f"Carefile ({config.stage}): files what arrives in the landing bucket",
-            # The rule would make the template read an SSM parameter, only to check the bootstrap's version.
+            description=f"Carefile ({config.stage}): files uploads from the landing bucket",
+            # The rule would make the template read an SSM parameter just to check the bootstrap version.
             synthesizer=DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
             termination_protection=config.retains,
         )
@@ -199,19 +199,19 @@ class CarefileStack(Stack):
                     Work(
                         name="Reassignments",
                         machine=reassignment.machine,
-                        says="A session or a document is not, or not wholly, at the patient it was assigned to.",
+                        summary="A session or a document was not fully moved to the patient it was assigned to.",
                         section="reassignments",
                     ),
                     Work(
                         name="Backfills",
                         machine=backfill.machine,
-                        says="A backfill ended with more failures than it was allowed, or found nothing.",
+                        summary="A backfill exceeded its tolerated failures or found no objects.",
                         section="statesexceedtoleratedfailurethreshold",
                     ),
                     Work(
                         name="Adoptions",
                         machine=adoption.machine,
-                        says="An adoption ended with more failures than it was allowed.",
+                        summary="An adoption exceeded its tolerated failures.",
                         section="statesexceedtoleratedfailurethreshold",
                     ),
                 ),
@@ -223,7 +223,7 @@ class CarefileStack(Stack):
             tables=(catalog.table, catalog.ledger),
         )
         if protection:
-            protection.tell(observability.topic, keys.operations, config.runbook_url)
+            protection.notify(observability.topic, keys.operations, config.runbook_url)
 
         for name, value in (
             ("LandingBucketName", storage.landing.bucket_name),

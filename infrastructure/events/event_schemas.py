@@ -1,7 +1,7 @@
-"""The events for those who consume or send them: a schema registry, and an archive of each bus to replay from.
+"""For consumers and senders of events: a schema registry, and an archive of each bus to replay from.
 
-The registry takes JSON Schema of draft 4 only, so the published schemas are converted: the same rules in older words. A
-word that has no older one is refused at synthesis, never dropped.
+The registry accepts JSON Schema draft 4 only, so the published schemas are converted. A keyword without an equivalent
+in draft 4 fails synthesis; it is never dropped.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from constructs import Construct
 from infrastructure.protection.bus_policies import CATALOG_SOURCE, INTAKE_SOURCE
 from infrastructure.settings.config import PROJECT_ROOT, StageConfig
 
-# Each event's source and detail-type, the file of its schema, and where in the file its detail stands.
+# Each event's source and detail-type, its schema file, and the definition in it that describes the detail.
 EVENTS: Mapping[tuple[str, str], tuple[str, str | None]] = {
     (CATALOG_SOURCE, "Object Cataloged"): ("object_cataloged", None),
     (CATALOG_SOURCE, "Object Retired"): ("object_retired", None),
@@ -46,7 +46,7 @@ _RENAMED = {"$defs": "definitions", "dependentRequired": "dependencies", "$id": 
 
 
 class EventSchemas(Construct):
-    """The registry `carefile-<stage>`, with a schema for every event that is emitted or accepted."""
+    """The registry `carefile-<stage>`, with a schema for every emitted or accepted event."""
 
     def __init__(self, scope: Construct, id: str, *, config: StageConfig) -> None:
         super().__init__(scope, id)
@@ -54,7 +54,7 @@ class EventSchemas(Construct):
             self,
             "Registry",
             registry_name=f"carefile-{config.stage}",
-            description="What Carefile announces on its catalog bus and takes on its intake bus",
+            description="Events that Carefile emits on its catalog bus and accepts on its intake bus",
         )
         for (source, detail_type), (name, definition) in EVENTS.items():
             title = detail_type.replace(" ", "")
@@ -70,7 +70,7 @@ class EventSchemas(Construct):
 
 
 class Archives(Construct):
-    """What came over each bus, kept under the records' key for as long as the stage says."""
+    """An archive of each bus, encrypted with the records key and kept as long as the stage configures."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class Archives(Construct):
                 self,
                 f"{name.title()}Archive",
                 archive_name=f"carefile-{config.stage}-{name}",
-                description=f"Everything that came over the {name} bus, to be replayed",
+                description=f"All events of the {name} bus, for replay",
                 source_arn=bus.event_bus_arn,
                 retention_days=config.event_archive_days,
                 kms_key_identifier=key.key_arn,
@@ -95,7 +95,7 @@ class Archives(Construct):
 
 
 def detail_schema(name: str, definition: str | None) -> dict[str, Any]:
-    """The schema of an event's detail, in draft 4."""
+    """Load the schema of an event's detail, converted to draft 4."""
     schema = json.loads((PROJECT_ROOT / "schemas" / f"{name}.v1.json").read_text(encoding="utf-8"))
     if definition:
         schema = {"$defs": schema["$defs"], **schema["$defs"][definition]}
@@ -103,7 +103,7 @@ def detail_schema(name: str, definition: str | None) -> dict[str, Any]:
 
 
 def envelope(source: str, detail_type: str, detail: Mapping[str, Any]) -> dict[str, Any]:
-    """The whole event as EventBridge delivers it."""
+    """Build the schema of the whole event as EventBridge delivers it."""
     inner = {key: value for key, value in detail.items() if key not in ("definitions", "id", "$schema")}
     text = {"type": "string"}
     return {
@@ -127,7 +127,7 @@ def envelope(source: str, detail_type: str, detail: Mapping[str, Any]) -> dict[s
 
 
 def draft_4(schema: Any) -> Any:
-    """A schema of draft 2020-12 in the words of draft 4. ValueError for a word that draft 4 has no equal of."""
+    """Convert a schema from draft 2020-12 to draft 4; ValueError for a keyword without an equivalent."""
     if not isinstance(schema, dict):
         return schema  # true or false, as additionalProperties may be
     converted: dict[str, Any] = {}
@@ -145,16 +145,16 @@ def draft_4(schema: Any) -> Any:
         elif word in ("items", "not", "additionalProperties"):
             converted[word] = draft_4(value)
         elif word == "required" and not value:
-            continue  # draft 4 allows no empty list, and it asks for nothing
+            continue  # draft 4 allows no empty list, which requires nothing anyway
         elif word in _SAME or word in _RENAMED:
             converted[_RENAMED.get(word, word)] = value
         else:
-            raise ValueError(f"JSON Schema draft 4 has no {word!r}, so the schema registry could not take it")
+            raise ValueError(f"JSON Schema draft 4 has no {word!r}, so the schema registry would reject it")
     if "$ref" in converted and len(converted) > 1:
-        # Draft 4 ignores whatever stands beside a reference.
+        # Draft 4 ignores siblings of a reference.
         beside = {
             word: value for word, value in converted.items() if word not in ("$ref", "description", "title")
         }
-        told = {word: converted[word] for word in ("description", "title") if word in converted}
-        return {**told, "allOf": [{"$ref": converted["$ref"]}, *([beside] if beside else [])]}
+        annotations = {word: converted[word] for word in ("description", "title") if word in converted}
+        return {**annotations, "allOf": [{"$ref": converted["$ref"]}, *([beside] if beside else [])]}
     return converted

@@ -1,4 +1,4 @@
-"""The functions that follow the pipeline: two keep the catalog, one records failures."""
+"""The functions that follow the pipeline: two maintain the catalog, one records failures."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class IndexCatalog(CarefileFunction):
 
 
 class IndexSessions(CarefileFunction):
-    """Follows the catalog's stream and keeps each session's entry; changes it cannot apply go to `failures`."""
+    """Follows the catalog's stream and maintains session entries; changes it cannot apply go to `failures`."""
 
     def __init__(
         self, scope: Construct, id: str, *, settings: FunctionSettings, catalog: Catalog, failures: sqs.IQueue

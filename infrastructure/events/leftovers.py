@@ -1,10 +1,10 @@
-"""What desktops and transfer tools leave behind, as far as an event pattern can say it: so it costs nothing.
+"""Keeps leftovers of desktops and transfer tools out by event pattern, where they cost nothing.
 
-The list is the rule table's `ignore`, of names; a pattern sees the whole key, and its `*` crosses slashes. So it says
-only what means the same: exact names, ends of names, and folders. The rest (`._*`: a folder may begin so) comes in, and
-ends as `ignored`. Invariant: no key is kept out that the functions would not ignore.
+The rule table's `ignore` lists names, but a pattern matches the whole key and its `*` crosses slashes. So only entries
+with the same meaning as a pattern are used: exact names, suffixes and folders. Others (`._*` could match a folder) are
+taken in and end as `ignored`. Invariant: no key is excluded that the functions would not ignore.
 
-EventBridge's wildcards know upper and lower case, so those in another case come in too.
+EventBridge wildcards are case-sensitive, so leftovers in another case are taken in too.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 
-def kept_out_of(rules_file: Path) -> list[str]:
-    """The wildcards of the keys that start nothing, by the rule table of a stage."""
+def excluded_keys(rules_file: Path) -> list[str]:
+    """List wildcards for the keys that a stage's rule table ignores."""
     names = json.loads(rules_file.read_text(encoding="utf-8")).get("ignore", ())
     return [wildcard for name in names for wildcard in _wildcards(name)]
 

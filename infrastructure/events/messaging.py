@@ -1,8 +1,7 @@
-"""Buses, rules and dead letters: how an event reaches the pipeline, and what leaves it.
+"""Buses, rules and dead letters: how events reach the pipeline and leave it.
 
-Invariants: no rule matches what the pipeline writes; no event is dropped without being kept somewhere.
-EventBridge tries a target for 24 hours and 185 times, then the event goes to the target's queue. A function
-that failed on an event it was given puts its own record into the same queue.
+Invariants: no rule matches what the pipeline writes; no event is lost silently. EventBridge retries a target 185 times
+over 24 hours, then sends the event to the target's queue. A function that fails on an event sends it to the same queue.
 """
 
 from __future__ import annotations
@@ -23,15 +22,15 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from infrastructure.events.leftovers import kept_out_of
+from infrastructure.events.leftovers import excluded_keys
 from infrastructure.functions.operations import ServiceRole
 from infrastructure.protection import execution_permissions
 from infrastructure.protection.accepted import accept
 from infrastructure.protection.bus_policies import (
     CATALOG_SOURCE,
     INTAKE_SOURCE,
-    state_who_announces,
-    state_who_submits,
+    restrict_announcements,
+    restrict_submissions,
 )
 from infrastructure.protection.encryption import removal_policy
 from infrastructure.protection.malware import VALIDATION_OBJECT
@@ -40,12 +39,12 @@ from infrastructure.settings.config import PROJECT_ROOT, StageConfig
 _MAX_EVENT_AGE = Duration.hours(24)
 _RETRY_ATTEMPTS = 185
 _STREAM_RETRIES = 8
-# An object's entry may become, or have been, one of a session's object.
+# An entry may become, or stop being, one of a session's objects.
 _IMAGES = ("NewImage", "OldImage")
 
 
 class Buses(Construct):
-    """`intake`: what asks for an intake. `catalog`: what the pipeline announces."""
+    """`intake` carries requests to the pipeline, `catalog` its announcements."""
 
     def __init__(self, scope: Construct, id: str, *, config: StageConfig, key: kms.IKey) -> None:
         super().__init__(scope, id)
@@ -53,22 +52,22 @@ class Buses(Construct):
             self,
             "IntakeBus",
             event_bus_name=f"carefile-{config.stage}-intake",
-            description="Object Submitted, Patient Identified: what a person or a system asks for",
+            description="Requests of people and systems: Object Submitted, Patient Identified",
             kms_key=key,
         )
         self.catalog = events.EventBus(
             self,
             "CatalogBus",
             event_bus_name=f"carefile-{config.stage}-catalog",
-            description="What the pipeline announces: objects cataloged, retired, withdrawn, failed",
+            description="Announcements of the pipeline: objects cataloged, retired, withdrawn, failed",
             kms_key=key,
         )
-        state_who_submits(self.intake, f"carefile-{config.stage}-intake", config.intake_publishers)
-        state_who_announces(self.catalog, f"carefile-{config.stage}-catalog", config.stack_name)
+        restrict_submissions(self.intake, f"carefile-{config.stage}-intake", config.intake_publishers)
+        restrict_announcements(self.catalog, f"carefile-{config.stage}-catalog", config.stack_name)
 
 
 class DeadLetters(Construct):
-    """A queue for each consumer of events, so that an operator sees at once what stands still."""
+    """One queue per consumer of events, so that an operator sees at once which one is stuck."""
 
     def __init__(self, scope: Construct, id: str, *, config: StageConfig, key: kms.IKey) -> None:
         super().__init__(scope, id)
@@ -95,18 +94,17 @@ class DeadLetters(Construct):
         accept(
             queue,
             ["AwsSolutions-SQS3"],
-            "This is a dead-letter queue itself, of EventBridge and Lambda. Nobody receives from it but an operator, "
-            "who deletes a message once it was taken, so nothing could be passed on to a second one.",
+            "This is itself a dead-letter queue of EventBridge and Lambda. Only an operator receives from it and "
+            "deletes each message once it is handled, so there is nothing to pass on to a second queue.",
         )
         return queue
 
 
 class IntakeRules(Construct):
-    """What starts an execution: an upload, or, where malware protection is waited for, any verdict about it; or
-    `Object Submitted`. The whole event is its input.
+    """The rules that start executions, with the whole event as input.
 
-    `express` takes the uploads in where there is that lane. A submission is somebody's decision, and always seen in the
-    console.
+    An execution starts on an upload (with malware scanning, on its verdict) or on `Object Submitted`. Uploads go to
+    `express` if the stage has that lane. A submission is a deliberate request and always visible in the console.
     """
 
     def __init__(
@@ -131,7 +129,7 @@ class IntakeRules(Construct):
         submission = events.Rule(
             self,
             "SubmissionRule",
-            description="Someone asked for the intake of an object",
+            description="The intake of an object was requested",
             event_bus=intake_bus,
             event_pattern=events.EventPattern(source=[INTAKE_SOURCE], detail_type=["Object Submitted"]),
         )
@@ -147,7 +145,7 @@ def _uploads(config: StageConfig, landing: s3.IBucket) -> events.EventPattern:
     return events.EventPattern(
         source=["aws.s3"],
         detail_type=["Object Created"],
-        detail={"bucket": {"name": [landing.bucket_name]}, "object": {"key": _keys_but(config)}},
+        detail={"bucket": {"name": [landing.bucket_name]}, "object": {"key": _keys_except(config)}},
     )
 
 
@@ -159,16 +157,16 @@ def _verdicts(config: StageConfig, landing: s3.IBucket) -> events.EventPattern:
         detail={
             "s3ObjectDetails": {
                 "bucketName": [landing.bucket_name],
-                "objectKey": _keys_but(config, VALIDATION_OBJECT),
+                "objectKey": _keys_except(config, VALIDATION_OBJECT),
             }
         },
     )
 
 
-def _keys_but(config: StageConfig, *others: str) -> list[object]:
-    """Neither what the pipeline files (the two buckets may be one) nor folder markers, nor leftovers of tools."""
-    kept_out = [f"{config.session_prefix}*", "*/", *others, *kept_out_of(PROJECT_ROOT / config.rules_file)]
-    return [{"anything-but": {"wildcard": kept_out}}]
+def _keys_except(config: StageConfig, *others: str) -> list[object]:
+    """Match all keys except filed objects (both buckets may be one), folder markers and leftovers of tools."""
+    excluded = [f"{config.session_prefix}*", "*/", *others, *excluded_keys(PROJECT_ROOT / config.rules_file)]
+    return [{"anything-but": {"wildcard": excluded}}]
 
 
 def start_executions(
@@ -179,7 +177,7 @@ def start_executions(
     rules: Sequence[events.Rule],
     role: str = "Role",
 ) -> None:
-    """Let these rules start executions of the machine, by one role, each with the whole event as its input."""
+    """Let these rules start executions of the machine with one role, the whole event as input."""
     allowed = ServiceRole(
         scope,
         role,
@@ -202,7 +200,7 @@ def start_executions(
 
 
 class AssignmentRule(Construct):
-    """What starts a reassignment: `Patient Identified`."""
+    """The rule that starts a reassignment on `Patient Identified`."""
 
     def __init__(
         self,
@@ -217,7 +215,7 @@ class AssignmentRule(Construct):
         rule = events.Rule(
             self,
             "AssignmentRule",
-            description="Someone found out whose a session or a document is",
+            description="The patient of a session or a document was identified",
             event_bus=intake_bus,
             event_pattern=events.EventPattern(source=[INTAKE_SOURCE], detail_type=["Patient Identified"]),
         )
@@ -225,7 +223,7 @@ class AssignmentRule(Construct):
 
 
 class CatalogRules(Construct):
-    """What follows an execution: the index of what was cataloged, and the record of what failed."""
+    """The rules that follow an execution: index cataloged objects, record failures."""
 
     def __init__(
         self,
@@ -264,9 +262,9 @@ class CatalogRules(Construct):
 
 
 class SessionFollower(Construct):
-    """What keeps the sessions' entries in line with the catalog: batches of the table's stream, retried until taken.
+    """Feeds batches of the catalog table's stream to the session indexer, retried until processed.
 
-    A session is written in bursts, so a short wait makes one change of many.
+    Sessions are written in bursts, so a short batching window merges many changes.
     """
 
     def __init__(
@@ -291,7 +289,7 @@ class SessionFollower(Construct):
             filters=[{"pattern": json.dumps({"dynamodb": {image: of_a_session}})} for image in _IMAGES],
             bisect_batch_on_error=True,
             report_batch_item_failures=True,
-            # The shard waits meanwhile. What can never be written is no failure, and all else fails for minutes.
+            # The shard is blocked meanwhile. Changes that can never be written do not fail; other errors pass soon.
             retry_attempts=_STREAM_RETRIES,
             on_failure=event_sources.SqsDlq(dead_letters),
         )

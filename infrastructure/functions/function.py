@@ -1,11 +1,11 @@
-"""A Carefile function: its own role, its own log group, tracing, and nothing else it may do.
+"""A Carefile function: its own least-privilege role, its own log group, and tracing.
 
-Tracing is the service's, without a tracing library in the function: importing one costs more than the function's whole
-work. A function traces what its caller does (`PassThrough`): the machine decides by the stage's sampling rule, while a
-function that decided itself (`Active`) would trace one request in every second whatever the rule says.
+Tracing is left to Lambda: importing a tracing library costs more than the function's whole work. A function follows its
+caller's decision (`PassThrough`), so the machine decides by the stage's sampling rule; with `Active` a function would
+trace one request a second whatever the rule says.
 
-Of a call that went well Lambda itself logs nothing, unless the stage logs at DEBUG: its three lines would be as long as
-all of ours, and durations are a metric.
+Lambda logs nothing about a successful call unless the stage logs at DEBUG: its three lines would double the log volume,
+and durations are available as a metric.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from infrastructure.functions.operations import ServiceRole, log_group
 from infrastructure.functions.package import FunctionPackage
 from infrastructure.protection import permissions
 from infrastructure.protection.accepted import accept, security_rules
-from infrastructure.protection.encryption import as_it_is
+from infrastructure.protection.encryption import import_key
 from infrastructure.protection.network import Network
 from infrastructure.settings.config import LogLevel, StageConfig
 
@@ -45,24 +45,24 @@ FOLLOWS_A_STREAM = (
     "asynchronous calls only; here a batch that fails for good goes to the mapping's own queue, which has an alarm."
 )
 MEASURES_AGAIN = (
-    "A schedule calls this function every five minutes, to measure something that is another thing five minutes later. "
-    "There is nothing to be kept of a call that failed; that nothing was measured is itself an alarm."
+    "A schedule calls this function every five minutes to take a measurement that is soon outdated. There is nothing "
+    "to keep of a failed call; missing measurements raise an alarm themselves."
 )
 _OUTSIDE_VPC = [*security_rules("LambdaInsideVPC"), "CKV_AWS_117"]
 _NO_NETWORK = (
-    "The stage has chosen so (setting vpc). The function listens to nobody and calls the public endpoints of AWS over "
-    "TLS, signed, under a role that reaches this stack's resources only."
+    "The stage has chosen so (setting vpc). The function accepts no connections and calls the public endpoints of AWS "
+    "over TLS, signed, under a role that reaches this stack's resources only."
 )
 _NO_CONCURRENCY = [*security_rules("LambdaConcurrency"), "CKV_AWS_115"]
 _ACCOUNTS_CONCURRENCY = (
-    "The stage has chosen so (setting reserved_concurrency), as many accounts have not enough to reserve. The "
-    "account's limit bounds the function, and who is refused is tried again by the machine or by EventBridge."
+    "The stage has chosen so (setting reserved_concurrency), as many accounts have too little to reserve. The "
+    "account's limit bounds the function, and the machine or EventBridge retries throttled calls."
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class FunctionSettings:
-    """What all functions of a stage share."""
+    """Settings shared by all functions of a stage."""
 
     config: StageConfig
     package: FunctionPackage
@@ -81,8 +81,8 @@ class FunctionSettings:
 class CarefileFunction(Construct):
     """One function of the package: `lambdas.<module>.handler`.
 
-    `failures`: for a function that events invoke; what it could not process, after two retries, goes there. Where there
-    is none, `needs_none` tells an auditor why.
+    `failures` is for a function invoked by events: what it cannot process after two retries goes there. Without one,
+    `needs_none` explains to an auditor why.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class CarefileFunction(Construct):
                 "STAGE": config.stage,
                 **environment,
             },
-            environment_encryption=as_it_is(self, settings.log_key),
+            environment_encryption=import_key(self, settings.log_key),
             role=role.fixed,
             log_group=logs_to,
             logging_format=lambda_.LoggingFormat.JSON,
@@ -155,7 +155,7 @@ class CarefileFunction(Construct):
 
 
 def _application_level(level: LogLevel) -> lambda_.ApplicationLogLevel:
-    """What Lambda lets through. Embedded metrics have no level and count as INFO, so that always is."""
+    """The application log level for Lambda: INFO at least, because embedded metrics count as INFO."""
     debugging = level is LogLevel.DEBUG
     return lambda_.ApplicationLogLevel.DEBUG if debugging else lambda_.ApplicationLogLevel.INFO
 

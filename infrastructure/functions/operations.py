@@ -1,4 +1,4 @@
-"""What every running part needs beside its work: a role of its own and a log group of its own."""
+"""What every function and machine needs: a role of its own and a log group of its own."""
 
 from __future__ import annotations
 
@@ -18,22 +18,24 @@ from infrastructure.settings.config import StageConfig
 
 
 def role_path(stack_name: str) -> str:
-    """Where the stack's roles are among the account's. Policies know them by it, and not by the beginning of their
-    names, which CloudFormation shortens and which another stage's may have too (`prod` and `prod-eu`)."""
+    """The IAM path of the stack's roles, by which policies match them.
+
+    A name prefix would not do: CloudFormation shortens names, and stages may share a prefix (`prod` and `prod-eu`).
+    """
     return f"/{stack_name}/"
 
 
 def roles_of(stack_name: str) -> str:
-    """The ARNs of all roles of a stack, as a pattern."""
+    """An ARN pattern that matches all roles of a stack."""
     return f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:role{role_path(stack_name)}*"
 
 
 class ServiceRole(Construct):
-    """A role an AWS service takes: a managed policy of its own, and the wide ones that it shares with others.
+    """A role that an AWS service assumes, with a managed policy of its own and shared wide ones.
 
-    `fixed` is what to hand to a construct: the CDK adds nothing to it. Whoever uses the role must wait for it to be
-    ready, or its first requests may be refused. `alone`: for a role that its resources name themselves, so that
-    nothing it refers to may be named before the role.
+    Pass `fixed` to constructs: the CDK cannot add statements to it. Resources that use the role must depend on its
+    policy (`must_be_ready_for`), or their first requests may be refused. Set `alone` for a role that the resources in
+    its policy refer to, so that shared policies cannot create a dependency cycle.
     """
 
     def __init__(
@@ -58,7 +60,7 @@ class ServiceRole(Construct):
         self.fixed = role.without_policy_updates()
 
     def must_be_ready_for(self, user: Construct) -> None:
-        """Have CloudFormation make the role's policy before its user. (The role itself comes first by reference.)"""
+        """Make CloudFormation create the role's policy before its user; the role itself comes first by reference."""
         resource = user.node.default_child
         assert isinstance(resource, CfnResource)  # noqa: S101 - narrows the type
         policy = self.policy.node.default_child
@@ -67,7 +69,7 @@ class ServiceRole(Construct):
 
 
 def _shared(scope: Construct, permission: Permission) -> iam.IManagedPolicy:
-    """The stack's one policy of a wide permission, so that it is read, and accepted, once."""
+    """Find or create the stack's one policy for a wide permission, so that it is reviewed once."""
     assert permission.wide  # noqa: S101 - narrows the type
     stack = Stack.of(scope)
     all_shared = stack.node.try_find_child("Permissions") or Construct(stack, "Permissions")
@@ -96,7 +98,7 @@ def _accept(policy: Construct, permission: Permission) -> None:
 def log_group(
     scope: Construct, id: str, *, config: StageConfig, key: kms.IKey, name: str | None = None
 ) -> logs.LogGroup:
-    """A log group under the key, with the stage's retention."""
+    """Create an encrypted log group with the stage's retention."""
     group = logs.LogGroup(
         scope, id, log_group_name=name, encryption_key=key, removal_policy=removal_policy(config)
     )

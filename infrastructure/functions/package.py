@@ -1,11 +1,11 @@
-"""The functions' package: one directory with the code, the schemas, the rules and their dependencies.
+"""The functions' package: one directory with the code, schemas, rules and dependencies.
 
-Built without Docker: the dependencies come as wheels for the platform the functions run on, whatever the
-machine that builds. The same inputs give the same files and the same fingerprint, on every machine.
+Built without Docker: dependencies are installed as wheels for the functions' platform, on any build machine. The same
+inputs give the same files and the same fingerprint on every machine.
 
     lambdas/**   carefile/core/**   schemas/*.json   rules/default.json   <dependencies of lambdas/requirements.lock>
 
-boto3 is not in it: the Lambda runtime brings it.
+boto3 is not included: the Lambda runtime provides it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pathlib import Path
 
 from infrastructure.settings.config import PROJECT_ROOT, FunctionPlatform, StageConfig
 
-# Raise it when the same inputs are to give other files.
+# Raise it when the same inputs should produce different files.
 _FORMAT = "2"
 _LAMBDA_PYTHON = "3.14"
 # The Python 3.14 runtime is Amazon Linux 2023, which has glibc 2.34.
@@ -31,9 +31,9 @@ _WHEELS = {
     FunctionPlatform.ARM64: "aarch64-manylinux_2_34",
     FunctionPlatform.X86_64: "x86_64-manylinux_2_34",
 }
-# The configured rule table always stands here, so that the functions need not be told.
+# The configured rule table is always packaged here, so that the functions need no setting for it.
 _RULES = Path("rules/default.json")
-# Code, and what result.html is made from.
+# Code, and the templates of result.html.
 _SOURCES = (
     "carefile/__init__.py",
     "carefile/core/**/*.py",
@@ -42,9 +42,8 @@ _SOURCES = (
     "lambdas/**/*.jinja",
     "schemas/*.json",
 )
-_NOT_READ = "stage.v1.json"  # is for whoever deploys; no function changes when it does
-# What wheels bring that no function reads: installer's records, console scripts, type stubs, bytecode of the
-# building machine.
+_NOT_READ = "stage.v1.json"  # for deployment only: a change to it must not change the functions
+# Parts of wheels that no function reads: installer records, console scripts, type stubs, the build machine's bytecode.
 _UNWANTED_DIRECTORIES = (
     "*.dist-info",
     "**/__pycache__",
@@ -52,19 +51,19 @@ _UNWANTED_DIRECTORIES = (
     "pydicom/data/*_files",
     "pydicom/data/palettes",
 )
-_ASKED_FOR = "pydicom-*.dist-info/METADATA"  # a library that looks up its own version when it is imported
+_REQUIRED = "pydicom-*.dist-info/METADATA"  # pydicom looks up its own version when it is imported
 _UNWANTED_FILES = ("*.pyc", "*.pyi", "py.typed", ".lock")
-# Old packages and dependency trees kept for a quick way back.
+# How many packages and dependency trees to keep, for a quick rollback.
 _KEPT = 4
 
 
 class PackageError(RuntimeError):
-    """The package cannot be built; the text is for the person who asked for it."""
+    """The package cannot be built; the message is for the user."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FunctionPackage:
-    """A built package: where it is, what it is, and what it runs on."""
+    """A built package: its location, its fingerprint, and the platform it runs on."""
 
     directory: Path
     fingerprint: str
@@ -75,7 +74,7 @@ class FunctionPackage:
 def build_package(
     config: StageConfig, *, project_root: Path = PROJECT_ROOT, build_directory: Path | None = None
 ) -> FunctionPackage:
-    """The package for this stage, from the build directory when its inputs have not changed."""
+    """Build the stage's package, or reuse the one in the build directory if its inputs are unchanged."""
     build = build_directory or project_root / ".build"
     target = _Target.of(config.function_platform)
     lock = project_root / "lambdas" / "requirements.lock"
@@ -95,8 +94,8 @@ def build_package(
                 destination = staging / relative
                 destination.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, destination)
-        _forget_old(package.parent)
-        _forget_old(dependencies.parent)
+        _remove_old(package.parent)
+        _remove_old(dependencies.parent)
     return FunctionPackage(
         directory=package,
         fingerprint=package_key,
@@ -107,11 +106,11 @@ def build_package(
 
 @dataclass(frozen=True, kw_only=True)
 class _Target:
-    """What the dependencies have to run on."""
+    """The platform that the dependencies must run on."""
 
     python_version: str
     architecture: str
-    wheels: str | None  # None: whatever fits the running interpreter
+    wheels: str | None  # None: wheels for the running interpreter
 
     @classmethod
     def of(cls, chosen: FunctionPlatform) -> _Target:
@@ -130,7 +129,7 @@ class _Target:
 
 
 def _sources(project_root: Path, rules_file: Path) -> Iterator[tuple[Path, Path]]:
-    """Path in the package and file in the project, in one order everywhere."""
+    """Pairs of package path and project file, in the same order on every machine."""
     for pattern in _SOURCES:
         for path in sorted(project_root.glob(pattern)):
             if path.name != _NOT_READ:
@@ -157,11 +156,11 @@ def _install(lock: Path, target: _Target, destination: Path) -> None:
     result = subprocess.run([*command, "-r", str(lock)], capture_output=True, text=True, check=False)
     if result.returncode:
         raise PackageError(f"the functions' dependencies could not be installed:\n{result.stderr.strip()}")
-    asked_for = {path: path.read_bytes() for path in destination.glob(_ASKED_FOR)}
+    required = {path: path.read_bytes() for path in destination.glob(_REQUIRED)}
     for pattern in _UNWANTED_DIRECTORIES:
         for path in list(destination.glob(pattern)):
             shutil.rmtree(path, ignore_errors=True)
-    for path, content in asked_for.items():
+    for path, content in required.items():
         path.parent.mkdir()
         path.write_bytes(content)
     for pattern in _UNWANTED_FILES:
@@ -170,9 +169,9 @@ def _install(lock: Path, target: _Target, destination: Path) -> None:
 
 
 class _staged:  # noqa: N801 - a context manager that reads as a verb
-    """A directory to fill that takes its final place whole or not at all.
+    """A staging directory that moves to its final place whole or not at all.
 
-    Two builds at once are harmless: the second finds the place taken and drops its own.
+    Concurrent builds are harmless: the second finds the place taken and drops its own copy.
     """
 
     def __init__(self, final: Path) -> None:
@@ -194,7 +193,7 @@ class _staged:  # noqa: N801 - a context manager that reads as a verb
         shutil.rmtree(self._staging, ignore_errors=True)
 
 
-def _forget_old(directory: Path) -> None:
+def _remove_old(directory: Path) -> None:
     packages = [path for path in directory.iterdir() if not path.name.startswith(".staging-")]
     packages.sort(key=lambda path: path.stat().st_mtime, reverse=True)
     for path in packages[_KEPT:]:

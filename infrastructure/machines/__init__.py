@@ -1,1 +1,1 @@
-"""The state machines: their definitions, what is composed of them, and the functions that they call."""
+"""The state machines: their definitions, how they are composed, and the functions they call."""

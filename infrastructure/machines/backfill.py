@@ -1,7 +1,7 @@
-"""Distributed Maps over what is there: the backfill, and the adoption of what others wrote into the layout.
+"""Distributed Maps over existing objects: the backfill, and the adoption of objects that others wrote into the layout.
 
-Their definitions are composed (`definitions.py`); only their `${…}` are filled in here. Each has a role of its own,
-which may list its buckets, run its children and write their results.
+Their definitions are composed in `definitions.py`; only the `${…}` placeholders are filled in here. Each has a role of
+its own that may list its buckets, run its children and write their results.
 """
 
 from __future__ import annotations
@@ -33,9 +33,11 @@ _EXPRESSIONS = (
 
 
 class _ListingMap(Construct):
-    """A machine that is one Distributed Map, whichever of its Map states that is. Its id names it; `labels` are the Map
-    states', and `results` the prefix in the reports bucket, as the definition says. `functions` are those that its
-    items run."""
+    """A machine that runs one Distributed Map, chosen among its Map states, and is named after its id.
+
+    `labels` are the labels of its Map states and `results` the prefix in the reports bucket, as in the definition.
+    `functions` are those that its items invoke.
+    """
 
     def __init__(
         self,
@@ -80,7 +82,7 @@ class _ListingMap(Construct):
 
 
 class Backfill(_ListingMap):
-    """Takes in what is there already: under a prefix, in an inventory, or on a list of keys."""
+    """Takes in existing objects: under a prefix, in an inventory, or on a list of keys."""
 
     def __init__(
         self,
@@ -121,7 +123,7 @@ class Backfill(_ListingMap):
 
 
 class Adoption(_ListingMap):
-    """Catalogs what others wrote into the layout, where it stands."""
+    """Catalogs, in place, objects that others wrote into the layout."""
 
     def __init__(
         self,
@@ -140,7 +142,7 @@ class Adoption(_ListingMap):
             "AdoptObject",
             settings=settings,
             module="adopt_object",
-            description="Catalogs an object of the layout that others wrote, where it stands",
+            description="Catalogs, in place, an object that others wrote into the layout",
             memory_mb=256,
             timeout=Duration.seconds(30),
             environment={

@@ -1,13 +1,12 @@
-"""Machines made of the pipeline's own states. Pure: definitions in, definitions out, nothing read and nothing written.
+"""Composes machines from the pipeline's states. Pure: definitions in, definitions out, no I/O.
 
-The pipeline's definition is the one source of truth for what happens to an object. Whatever takes objects in another
-way is composed of its states at synthesis and never holds a second copy of them, so a state that is added, renamed or
-retried in another way is so everywhere.
+The pipeline's definition is the single source of truth for what happens to an object. Other machines that take objects
+in are composed from its states at synthesis and never copy them, so a change to a state applies everywhere.
 
-Step Functions ends an Express execution after five minutes. So what becomes one is told to wait and to try for less
-long. For the items of a Map, which tells of those that failed, one attempt with all the waits of its longest retry
-fits, with some seconds left for the other states. For the high-volume lane, which promotes what fails, every try of
-every state fits, and the promotion too.
+Step Functions stops an Express execution after five minutes, so composed Express machines get shorter timeouts and
+waits. For the items of a Map, which reports failures, one attempt plus all waits of its longest retry fits, with some
+seconds left for the other states. For the high-volume lane, which promotes failures, every attempt of every state fits,
+and the promotion too.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ ATTEMPT_SECONDS = 180
 WAIT_SECONDS = 100
 LONGEST_DELAY_SECONDS = 10
 TRY_SECONDS = 45
-SHORT_TRY_SECONDS = 8  # of a state that has a minute at most
-SPARE_SECONDS = 20  # what Step Functions itself may take between the states
+SHORT_TRY_SECONDS = 8  # for a state with a timeout of a minute at most
+SPARE_SECONDS = 20  # for Step Functions' own time between states
 _OUT_OF_TIME = ("States.Timeout", "Sandbox.Timedout")
 
 
 class ExecutionType(StrEnum):
-    """What the child executions of a Distributed Map are. Express costs a request, Standard every transition."""
+    """The type of a Distributed Map's child executions. Express is billed per request, Standard per transition."""
 
     EXPRESS = "EXPRESS"
     STANDARD = "STANDARD"
@@ -45,19 +44,18 @@ def as_item_processor(
     then: str | None = None,
     on_failure: str | None = None,
 ) -> Json:
-    """The ItemProcessor of a Distributed Map that does to each item what the machine does to its input.
+    """Build the ItemProcessor of a Distributed Map that does to each item what the machine does to its input.
 
-    `around` is the ItemProcessor in another machine's file, with states of its own that stand before or after the
-    machine's. A state there that has the name of one of the machine's only keeps its place, and gives way to it.
-    `then` is the one that follows the machine's last state.
+    `around` is the ItemProcessor in another machine's file, with its own states before or after the machine's. A state
+    there with the name of one of the machine's is a placeholder and is replaced by it. `then` names the state that
+    follows the machine's last one.
 
-    `on_failure` is the state that an Express child goes to when a task of the machine has failed for good, or when it
-    came to a Fail state of the machine, with `{input, error}`: the child's input and what Step Functions says of the
-    error. It should lead to a Fail state, so that the item fails. A Standard child is re-driven where it failed, and
-    so has no Catch.
+    `on_failure` names the state that an Express child enters when a task fails after its retries or a Fail state is
+    reached. Its input is `{input, error}`: the child's input and the error output. It should lead to a Fail state, so
+    that the item fails. A Standard child is redriven where it failed, and so has no Catch.
     """
     if on_failure and execution_type is ExecutionType.STANDARD:
-        raise ValueError("a Standard execution that was caught could not be re-driven where it failed")
+        raise ValueError("a Standard execution with a Catch could not be redriven where it failed")
     states = copy.deepcopy(dict(definition["States"]))
     if execution_type is ExecutionType.EXPRESS:
         states = within_express(states)
@@ -74,13 +72,12 @@ def as_item_processor(
 
 
 def within_express(states: Mapping[str, Any]) -> Json:
-    """The states with timeouts and waits that fit into an Express execution."""
+    """Shorten timeouts and waits so that the states fit into an Express execution."""
     return {name: _shortened(state) for name, state in states.items()}
 
 
 def with_other_names(processor: Mapping[str, Any], suffix: str) -> Json:
-    """The ItemProcessor with a suffix to each state's name: no two states of a machine may have one name, wherever they
-    are."""
+    """Append a suffix to the name of each state: names must be unique across a whole machine."""
 
     def renamed(part: Any) -> Any:
         if isinstance(part, list):
@@ -95,9 +92,9 @@ def with_other_names(processor: Mapping[str, Any], suffix: str) -> Json:
 
 
 def with_item_processors(definition: Mapping[str, Any], processors: Mapping[str, Json]) -> Json:
-    """A machine's definition with an ItemProcessor in each of the Map states named.
+    """Put ItemProcessors into the named Map states of a machine.
 
-    In the file such a state has an ItemProcessor that keeps the place, so that the file is valid as it stands.
+    In the file such a state has a placeholder, so that the file itself is valid.
     """
     states = {
         name: {**state, "ItemProcessor": processors[name]} if name in processors else state
@@ -110,27 +107,27 @@ def with_item_processors(definition: Mapping[str, Any], processors: Mapping[str,
 
 
 def express_first(frame: Mapping[str, Any], definition: Mapping[str, Any]) -> Json:
-    """The machine of the high-volume lane: the frame, with the machine's states in the one branch of its Parallel.
+    """Compose the high-volume lane: the frame, with the machine's states in the one branch of its Parallel.
 
-    They are tried briefly, so that whatever happens in them the frame can still promote the object; and an object is
-    announced before it is marked, so that a mark is true also where not even the promotion could be done.
+    They get few, short attempts, so that the frame always has time to promote the object. An object is announced before
+    it is tagged, so that its tag is true even if the promotion fails too.
     """
-    briefly = {name: _tried_briefly(state) for name, state in definition["States"].items()}
-    branch = {"StartAt": definition["StartAt"], "States": _last_two_exchanged(briefly)}
+    briefly = {name: _with_short_attempts(state) for name, state in definition["States"].items()}
+    branch = {"StartAt": definition["StartAt"], "States": _swap_last_two(briefly)}
     states = {
         name: {**state, "Branches": [branch]} if state["Type"] == "Parallel" else state
         for name, state in frame["States"].items()
     }
     machine = {**frame, "States": states}
-    if (seconds := longest(machine)) > EXPRESS_SECONDS - SPARE_SECONDS:
+    if (seconds := longest_seconds(machine)) > EXPRESS_SECONDS - SPARE_SECONDS:
         raise ValueError(
-            f"an Express execution of these states could take {seconds:.0f} s; make their tries shorter"
+            f"an Express execution of these states could take {seconds:.0f} s; shorten their timeouts"
         )
     return machine
 
 
-def longest(machine: Mapping[str, Any]) -> float:
-    """The seconds that an execution may take, when every try of every state takes all its time and fails."""
+def longest_seconds(machine: Mapping[str, Any]) -> float:
+    """The longest an execution may take, in seconds: every attempt of every state times out."""
 
     def onward(state: Mapping[str, Any]) -> float:
         named = [state, *state.get("Choices", ()), *state.get("Catch", ()), {"Next": state.get("Default")}]
@@ -140,15 +137,23 @@ def longest(machine: Mapping[str, Any]) -> float:
         state = machine["States"][name]
         waits = [wait for retry in state.get("Retry", ()) for wait in delays(retry)]
         tries = (1 + len(waits)) * state.get("TimeoutSeconds", 0)
-        return tries + sum(waits) + max(map(longest, state.get("Branches", ())), default=0) + onward(state)
+        return (
+            tries
+            + sum(waits)
+            + max(map(longest_seconds, state.get("Branches", ())), default=0)
+            + onward(state)
+        )
 
     return way(machine["StartAt"])
 
 
-def _last_two_exchanged(states: Mapping[str, Any]) -> Json:
-    """The states with the last one before the one that leads to it, which gets the input that the last one had."""
-    following = {name: state.get("Next", "") for name, state in states.items()}
-    ((before, last),) = ((name, it) for name, it in following.items() if states.get(it, {}).get("End"))
+def _swap_last_two(states: Mapping[str, Any]) -> Json:
+    """Swap the last task with the one before it, and pass both the same input.
+
+    An end that calls nothing (a Pass) stays where it is.
+    """
+    (last,) = (name for name, state in states.items() if state.get("End") and state["Type"] == "Task")
+    (before,) = (name for name, state in states.items() if state.get("Next") == last)
     changed = {
         name: {**state, "Next": last} if state.get("Next") == before else state
         for name, state in states.items()
@@ -159,8 +164,8 @@ def _last_two_exchanged(states: Mapping[str, Any]) -> Json:
     return {**changed, last: {**first, "Output": "{% $states.input %}"}, before: then}
 
 
-def _tried_briefly(state: Mapping[str, Any]) -> Json:
-    """The state with two more tries where it has some; what was out of time once is not tried again."""
+def _with_short_attempts(state: Mapping[str, Any]) -> Json:
+    """Cap the state's timeout and limit its retries to two; a timeout is not retried."""
     brief = copy.deepcopy(dict(state))
     if own := brief.get("TimeoutSeconds"):
         brief["TimeoutSeconds"] = min(own, SHORT_TRY_SECONDS if own <= 60 else TRY_SECONDS)
@@ -169,7 +174,7 @@ def _tried_briefly(state: Mapping[str, Any]) -> Json:
         brief["Retry"] = [
             {
                 "ErrorEquals": [error for error in errors if error not in _OUT_OF_TIME],
-                "Comment": "A moment's trouble. What lasts longer is promoted.",
+                "Comment": "Transient errors only. Longer ones are promoted.",
                 "IntervalSeconds": 2,
                 "MaxAttempts": 2,
                 "BackoffRate": 2.0,
@@ -217,7 +222,7 @@ def _caught(state: Json, on_failure: str) -> Json:
     if state["Type"] != "Task":
         return state
     catch = {
-        "Comment": "Whatever is left after the retries; States.ALL leaves out these two.",
+        "Comment": "Any error that remains after the retries; States.ALL does not include these two.",
         "Output": _failed("{% $states.errorOutput %}"),
         "Next": on_failure,
     }

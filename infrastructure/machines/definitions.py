@@ -1,4 +1,4 @@
-"""The machines' definitions as they are deployed: their files, and what is composed of them, with `${…}` in it."""
+"""The machines' definitions as deployed: from their files, composed where needed, with `${…}` placeholders."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from infrastructure.settings.config import PROJECT_ROOT
 STATE_MACHINES = PROJECT_ROOT / "statemachines"
 
 
-def in_file(name: str) -> dict[str, Any]:
+def from_file(name: str) -> dict[str, Any]:
     definition: dict[str, Any] = json.loads((STATE_MACHINES / f"{name}.asl.json").read_text(encoding="utf-8"))
     return definition
 
 
 def reassign_patient() -> dict[str, Any]:
-    """The reassignment with the object pipeline's states in its objects' way, each of which can be re-driven."""
-    machine, state = in_file("reassign_patient"), "MoveObjects"
+    """The reassignment, whose objects go through the pipeline's states as redrivable executions."""
+    machine, state = from_file("reassign_patient"), "MoveObjects"
     processor = as_item_processor(
-        in_file("object_pipeline"),
+        from_file("object_pipeline"),
         execution_type=ExecutionType.STANDARD,
         around=machine["States"][state]["ItemProcessor"],
         then="KeepTheDisposition",
@@ -35,12 +35,14 @@ def reassign_patient() -> dict[str, Any]:
 
 
 def backfill() -> dict[str, Any]:
-    """The backfill with the object pipeline's states in its items' way. Its Maps differ in where the keys come from;
-    what else they are the first one says."""
-    machine = in_file("backfill")
+    """The backfill, whose items go through the pipeline's states.
+
+    Its Maps differ only in the source of the keys; everything else is taken from the first one.
+    """
+    machine = from_file("backfill")
     first = machine["States"]["TakeInEachObject"]
     processor = as_item_processor(
-        in_file("object_pipeline"),
+        from_file("object_pipeline"),
         around=first["ItemProcessor"],
         then="KeepTheResult",
         on_failure="RecordFailure",
@@ -54,15 +56,15 @@ def backfill() -> dict[str, Any]:
 
 
 def express_lane() -> dict[str, Any]:
-    """The high-volume lane: the object pipeline's states, tried briefly, and a promotion of what fails in them."""
-    return express_first(in_file("express_lane"), in_file("object_pipeline"))
+    """The high-volume lane: the pipeline's states with short attempts, and a promotion of failures."""
+    return express_first(from_file("express_lane"), from_file("object_pipeline"))
 
 
 def adoption() -> dict[str, Any]:
-    """The adoption with the pipeline's announcement in its items' way, and the backfill's end of what failed."""
-    machine, state = in_file("adoption"), "AdoptEachObject"
+    """The adoption, with the pipeline's announcement and the backfill's handling of failed items."""
+    machine, state = from_file("adoption"), "AdoptEachObject"
     announce, failure = "EmitCatalogEvent", ("RecordFailure", "ItemFailed")
-    pipeline, items = in_file("object_pipeline"), in_file("backfill")["States"]["TakeInEachObject"]
+    pipeline, items = from_file("object_pipeline"), from_file("backfill")["States"]["TakeInEachObject"]
     around = machine["States"][state]["ItemProcessor"]
     ends = {name: items["ItemProcessor"]["States"][name] for name in failure}
     processor = as_item_processor(

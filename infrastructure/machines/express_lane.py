@@ -1,7 +1,7 @@
-"""The high-volume lane: an Express machine that takes uploads in, and promotes to the pipeline what fails.
+"""The high-volume lane: an Express machine that takes uploads in and promotes failures to the pipeline.
 
-An Express execution sends no status-change event, can't be listed and can't be re-driven, so nothing may end in one
-but what went well. Its log tells of those that could not even promote their object, and of no other.
+An Express execution sends no status-change event and cannot be listed or redriven, so only successful intakes may end
+in one. Its log holds only the executions that could not even promote their object.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from infrastructure.settings.config import ExecutionLogLevel, StageConfig
 
 
 class ExpressLane(Construct):
-    """`machine`: what an upload starts."""
+    """`machine` is started by each upload."""
 
     def __init__(
         self,
@@ -51,6 +51,6 @@ class ExpressLane(Construct):
             config=config,
             keys=keys,
             kind=sfn.StateMachineType.EXPRESS,
-            # At ALL an execution would log ten kilobytes, which costs more than the execution.
+            # At ALL an execution logs ten kilobytes, which costs more than the execution itself.
             log_level=ExecutionLogLevel.ERROR,
         ).machine

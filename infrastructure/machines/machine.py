@@ -1,4 +1,4 @@
-"""A Carefile state machine: encrypted, traced, logged without data, with a role of its own."""
+"""A Carefile state machine: encrypted, traced, logged without execution data, with a role of its own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from constructs import Construct
 from infrastructure.functions.operations import ServiceRole, log_group
 from infrastructure.protection import execution_permissions, permissions
 from infrastructure.protection.accepted import accept
-from infrastructure.protection.encryption import Keys, as_it_is
+from infrastructure.protection.encryption import Keys, import_key
 from infrastructure.settings.config import ExecutionLogLevel, StageConfig
 
 _KEPT_BY_THE_SERVICE = (
@@ -28,7 +28,7 @@ _KEPT_ELSEWHERE = (
 
 
 class Machine:
-    """Puts the role, the log group and the machine of this name into a construct. The log never holds data."""
+    """Adds a machine with its role and log group to a construct. The log never holds execution data."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Machine:
         log_level: ExecutionLogLevel | None = None,
     ) -> None:
         level = log_level or config.execution_log_level
-        # Named, because its own key and role have to name it before it exists.
+        # Named explicitly, because its role refers to it before it exists.
         self.name = name
         role = ServiceRole(
             scope,
@@ -68,7 +68,7 @@ class Machine:
             definition_substitutions=dict(substitutions),
             role=role.fixed,
             encryption_configuration=sfn.CustomerManagedEncryptionConfiguration(
-                as_it_is(scope, keys.records)
+                import_key(scope, keys.records)
             ),
             logs=sfn.LogOptions(
                 destination=log_group(
@@ -76,8 +76,8 @@ class Machine:
                     "Logs",
                     config=config,
                     key=keys.operations,
-                    # Under this prefix the account's one log resource policy does not grow with every
-                    # machine. The stack's own id keeps a retained group out of a later stack's way.
+                    # This prefix keeps the account's log resource policy from growing with every machine. The
+                    # stack id keeps a retained group from blocking a later stack of the same name.
                     name=f"/aws/vendedlogs/states/{name}-{_stack_guid()}",
                 ),
                 level=sfn.LogLevel(level.value),

@@ -1,6 +1,6 @@
 """The object pipeline: its four functions and the state machine that runs them.
 
-The machine is `statemachines/object_pipeline.asl.json`, taken as it stands: only its `${…}` are filled in.
+The machine is `statemachines/object_pipeline.asl.json`, unchanged but for its `${…}` placeholders.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ DEFINITION = PROJECT_ROOT / "statemachines" / "object_pipeline.asl.json"
 
 
 def intake_environment(settings: FunctionSettings, storage: Storage) -> dict[str, str]:
-    """What every function of an intake is told of the buckets, and of what is to be waited for."""
+    """The environment that all functions of an intake share: the buckets, and whether to wait for a verdict."""
     return {
         **({"MALWARE_SCAN": "true"} if settings.config.malware_scan else {}),
         "LANDING_BUCKETS": ",".join(bucket.bucket_name for bucket in storage.arrivals),
@@ -34,7 +34,7 @@ def intake_environment(settings: FunctionSettings, storage: Storage) -> dict[str
 
 
 class TaskFunctions(Construct):
-    """One function for each Task state of the machine, named after it."""
+    """One function per Task state of the machine, named after it."""
 
     def __init__(
         self, scope: Construct, id: str, *, settings: FunctionSettings, storage: Storage, catalog: Catalog
@@ -42,7 +42,7 @@ class TaskFunctions(Construct):
         super().__init__(scope, id)
         environment = intake_environment(settings, storage)
         with_ledger = {**environment, "LEDGER_TABLE": catalog.ledger.table_name}
-        # Where the current version may not be filed, or the key is deleted, others are looked for.
+        # To look for other versions when the current one may not be filed or the key is deleted.
         versions = bucket_permissions.list_versions(*storage.arrivals)
         to_normalise = {
             **with_ledger,
@@ -55,7 +55,7 @@ class TaskFunctions(Construct):
             "ClassifyObject",
             settings=settings,
             module="classify_object",
-            description="Decides kind and patient of a landing object, with the evidence",
+            description="Decides the kind and the patient of a landing object, with the evidence",
             memory_mb=256,
             timeout=Duration.seconds(30),
             environment=with_ledger,
@@ -66,8 +66,8 @@ class TaskFunctions(Construct):
                 *versions,
             ],
         ).function
-        # Both may do the same: a later round of an intake may find that the object changed its kind. Half of the memory
-        # is for the process that reads a document (`lambdas/readers/limits.py`).
+        # Both have the same permissions: a later round may find that the object changed its kind. Half of the memory is
+        # for the process that reads a document (`lambdas/readers/limits.py`).
         self.normalise_document, self.normalise_session = (
             CarefileFunction(
                 self,
@@ -114,7 +114,7 @@ class TaskFunctions(Construct):
 
 
 class ObjectPipeline(Construct):
-    """The pipeline's own machine, where every execution is seen and can be re-driven."""
+    """The pipeline's own machine, where every execution is visible and can be redriven."""
 
     def __init__(
         self,
@@ -140,7 +140,7 @@ class ObjectPipeline(Construct):
 
 
 def substitutions(tasks: TaskFunctions, catalog_bus: events.IEventBus) -> dict[str, str]:
-    """What stands for the placeholders in the pipeline's states."""
+    """The values of the placeholders in the pipeline's states."""
     return {
         "ClassifyObjectArn": tasks.classify_object.function_arn,
         "NormaliseDocumentArn": tasks.normalise_document.function_arn,

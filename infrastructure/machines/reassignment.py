@@ -1,7 +1,7 @@
-"""The reassignment: three functions, and a machine whose objects go through the pipeline's own states.
+"""The reassignment: three functions, and a machine whose objects go through the pipeline's states.
 
-The definition is composed at synthesis of `statemachines/reassign_patient.asl.json` and the pipeline's. The three
-functions decide, list and look; what is moved is moved by the pipeline's functions.
+The definition is composed at synthesis from `statemachines/reassign_patient.asl.json` and the pipeline's. The three
+functions decide, list and verify; the pipeline's functions move the objects.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from infrastructure.protection.encryption import Keys
 from infrastructure.storage.buckets import Storage
 from infrastructure.storage.catalog import Catalog
 
-LABEL = "Objects"  # of the Map state, in the file
+LABEL = "Objects"  # of the Map state in the definition
 _FUNCTIONS = (
-    ("AssignPatient", "assign_patient", "Records whose a session or a document is"),
+    ("AssignPatient", "assign_patient", "Records the patient of a session or a document"),
     ("ListObjects", "list_objects", "Lists the landing objects of an assigned session"),
-    ("VerifyMove", "verify_move", "Sees that nothing of what was assigned stayed where it was"),
+    ("VerifyMove", "verify_move", "Verifies that no assigned object was left behind"),
 )
 
 

@@ -1,1 +1,1 @@
-"""Who may do what, under which key, from which network; and the findings that are accepted."""
+"""Permissions, resource policies, encryption, network, malware protection and accepted findings."""

@@ -1,7 +1,7 @@
-"""Findings of the rule packs that are accepted: each on one resource, with the reason that an auditor is told.
+"""Accepted findings of the rule packs: each on one resource, with a reason for the auditor.
 
-cdk-nag, checkov and cfn-lint are told here, and nowhere else. The resource's metadata in the template holds the same,
-so what is deployed says itself what was accepted on it.
+Findings of cdk-nag, checkov and cfn-lint are suppressed here and nowhere else. The resource's metadata in the template
+records the same, so the deployed stack documents what was accepted.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ LINTED = re.compile(r"[EWI]\d{4}")
 
 
 def accept(construct: IConstruct, rules: Sequence[str], reason: str) -> None:
-    """Accept findings of these rules on the one resource that the construct stands for.
+    """Accept findings of these rules on the one resource behind the construct.
 
-    `rules`: of cdk-nag as it reports them, of checkov as `CKV…`, of cfn-lint as `E1234`.
+    `rules` are names as each tool reports them: cdk-nag's in full, checkov's `CKV…`, cfn-lint's `E1234`.
     """
     resource = construct if isinstance(construct, CfnResource) else construct.node.default_child
     assert isinstance(resource, CfnResource)  # noqa: S101 - narrows the type
@@ -43,18 +43,18 @@ def accept(construct: IConstruct, rules: Sequence[str], reason: str) -> None:
 
 
 def security_rules(name: str) -> list[str]:
-    """A rule that HIPAA.Security and NIST 800-53 R5 share."""
+    """The names of a rule in HIPAA.Security and NIST 800-53 R5, which share it."""
     return [f"HIPAA.Security-{name}", f"NIST.800.53.R5-{name}"]
 
 
 def wildcards(stack: Stack, statement: iam.PolicyStatement) -> list[str]:
-    """The findings that cdk-nag makes of a statement's wildcards, under the names it gives them."""
+    """The names of cdk-nag's findings for a statement's wildcards."""
     resources = stack.resolve(statement.resources)
     return [f"AwsSolutions-IAM5[Resource::{_flat(it)}]" for it in resources]
 
 
 def _flat(value: Any) -> str:
-    """A resolved ARN as cdk-nag writes it: references in angle brackets."""
+    """Render a resolved ARN as cdk-nag does, with references in angle brackets."""
     if isinstance(value, str):
         return value
     ((function, argument),) = value.items()

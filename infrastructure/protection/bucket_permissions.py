@@ -1,4 +1,4 @@
-"""What roles may do with the objects of buckets: explicit actions on one bucket, or on one prefix of it."""
+"""Permissions on buckets and their objects, each on one bucket or one prefix of it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _COPY = "S3 copies every object of the bucket, whatever its key, so its role nam
 
 
 def read_objects(*buckets: s3.IBucket) -> list[Permission]:
-    """Read any version of any object of the buckets, and be told 404 rather than 403 of one that is absent."""
+    """Read any version of any object in the buckets, and get 404 rather than 403 for a missing one."""
     return [
         *(
             allow(
@@ -53,7 +53,7 @@ def read_objects(*buckets: s3.IBucket) -> list[Permission]:
 
 
 def distinguish_missing(*buckets: s3.IBucket) -> list[Permission]:
-    """Be told 404 rather than 403 of an object that is absent: S3 asks for the right to list."""
+    """Get 404 rather than 403 for a missing object, which S3 grants only with s3:ListBucket."""
     return [allow("TellAbsentFromForbidden", ["s3:ListBucket"], [bucket.bucket_arn for bucket in buckets])]
 
 
@@ -62,7 +62,7 @@ def list_objects(*buckets: s3.IBucket) -> list[Permission]:
 
 
 def read_inventories(*buckets: s3.IBucket) -> list[Permission]:
-    """Read the inventories of other buckets that S3 writes into these."""
+    """Read the inventories that S3 writes to these buckets."""
     return [
         *(
             allow(
@@ -93,7 +93,7 @@ def read_object_tags(*buckets: s3.IBucket) -> list[Permission]:
 
 
 def write_object_tags(*buckets: s3.IBucket) -> list[Permission]:
-    """Read and replace the tags of any version of any object of the buckets."""
+    """Read and replace the tags of any object version in the buckets."""
     actions = [
         "s3:GetObjectTagging",
         "s3:GetObjectVersionTagging",
@@ -107,8 +107,10 @@ def write_object_tags(*buckets: s3.IBucket) -> list[Permission]:
 
 
 def scan_uploads(scope: Construct, bucket: s3.IBucket, validation_object: str) -> list[Permission]:
-    """What AWS documents as the needs of GuardDuty Malware Protection for S3: hear of uploads by a rule of its own,
-    read and tag them, and write one object to see whether it may."""
+    """Let GuardDuty Malware Protection manage its rule, read and tag uploads, and write its validation object.
+
+    These are the permissions that AWS documents for it.
+    """
     rules = Stack.of(scope).format_arn(
         service="events",
         resource="rule",
@@ -142,7 +144,7 @@ def scan_uploads(scope: Construct, bucket: s3.IBucket, validation_object: str) -
 
 
 def write_results(bucket: s3.IBucket, prefix: str) -> list[Permission]:
-    """What the ResultWriter of a Distributed Map needs."""
+    """Let the ResultWriter of a Distributed Map write below a prefix."""
     actions = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"]
     return [
         allow(
@@ -156,7 +158,7 @@ def write_results(bucket: s3.IBucket, prefix: str) -> list[Permission]:
 
 
 def write_layout(bucket: s3.IBucket, prefix: str) -> list[Permission]:
-    """Read, list, write and delete in the processed layout, and nowhere else. No version can be deleted."""
+    """Read, list, write and delete in the processed layout only. Versions cannot be deleted."""
     actions = [
         "s3:AbortMultipartUpload",
         "s3:DeleteObject",
@@ -174,7 +176,7 @@ def write_layout(bucket: s3.IBucket, prefix: str) -> list[Permission]:
 
 
 def adopt_in_layout(bucket: s3.IBucket, prefix: str) -> list[Permission]:
-    """Look at what stands in the layout, write tags and manifests there. Nothing can be deleted."""
+    """Read objects in the layout and write tags and manifests there. Nothing can be deleted."""
     actions = [
         "s3:GetObject",
         "s3:GetObjectTagging",
@@ -196,8 +198,8 @@ def list_layout(bucket: s3.IBucket, prefix: str) -> list[Permission]:
 
 
 def _list_layout(bucket: s3.IBucket, prefix: str) -> Permission:
-    # IfExists: reading an absent object asks for s3:ListBucket without a prefix, and without this S3 would
-    # answer 403 instead of 404. A listing names its prefix, so it stays inside the layout.
+    # IfExists, because S3 checks s3:ListBucket without a prefix when an object is missing; otherwise it would answer
+    # 403 instead of 404. A listing names its prefix, so it stays inside the layout.
     condition = {"StringLikeIfExists": {"s3:prefix": f"{prefix}*"}}
     return allow("ListLayout", ["s3:ListBucket"], [bucket.bucket_arn], condition)
 
@@ -207,7 +209,7 @@ def list_versions(*buckets: s3.IBucket) -> list[Permission]:
 
 
 def read_layout(bucket: s3.IBucket, prefix: str) -> list[Permission]:
-    """Read and list the processed layout, and nowhere else."""
+    """Read and list the processed layout only."""
     return [
         allow(
             "ReadLayout",
@@ -221,7 +223,7 @@ def read_layout(bucket: s3.IBucket, prefix: str) -> list[Permission]:
 
 
 def replicate_from(bucket: s3.IBucket) -> list[Permission]:
-    """Read every version, with its tags, of a bucket to be replicated."""
+    """Read every version of a bucket, with its tags, for replication."""
     versions = [
         "s3:GetObjectVersionAcl",
         "s3:GetObjectVersionForReplication",
@@ -244,7 +246,7 @@ def replicate_from(bucket: s3.IBucket) -> list[Permission]:
 
 
 def replicate_to(bucket_arns: list[str], key_arn: str) -> list[Permission]:
-    """Write copies, deletions and tags into buckets of another region, under the key there."""
+    """Replicate objects, deletions and tags to buckets in another region, encrypted with its key."""
     actions = ["s3:ReplicateDelete", "s3:ReplicateObject", "s3:ReplicateTags"]
     objects = [f"{arn}/*" for arn in bucket_arns]
     elsewhere = {"StringLike": {"kms:ViaService": "s3.*.amazonaws.com"}}

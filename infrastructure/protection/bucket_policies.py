@@ -1,8 +1,7 @@
-"""What a bucket refuses whatever a role may do: another key than its own, strangers to the organisation, writers in the
-layout that nobody named, overwrites where a stage wants none, and, where uploads are scanned for malware, what holds a
-threat.
+"""What a bucket refuses regardless of a role's permissions: other keys, principals outside the organisation, unnamed
+writers in the layout, overwrites below write-once prefixes and, with malware scanning, access to threats.
 
-That nothing travels but by TLS 1.2 is the bucket's own setting.
+TLS 1.2 is enforced by the bucket's own setting.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _CUSTOMERS_KEY = "s3:x-amz-server-side-encryption-customer-algorithm"
 
 
 def refuse_other_keys(bucket: s3.Bucket, key: kms.IKey) -> None:
-    """An upload that says nothing of encryption gets the bucket's key; one that says something must say that."""
+    """Refuse uploads that ask for a key other than the bucket's. Those that ask for none get it by default."""
     objects = [bucket.arn_for_objects("*")]
     for sid, conditions in (
         (
@@ -60,11 +59,11 @@ def refuse_other_writers(
     *,
     takes_uploads: bool,
 ) -> None:
-    """Only the roles of these functions, and the others by their ARNs, may write under a prefix.
+    """Let only the roles of these functions, and the listed ARNs, write under a prefix.
 
-    A manifest, known by its tag, may be written by whom IAM lets: a claim cannot overlook it, and forgetting a patient
-    leaves one. Not so in a bucket that takes uploads: IAM lets uploaders in there, who choose their tags themselves.
-    The policy comes after the functions: they look for what others wrote before others may write.
+    Anyone IAM allows may write a manifest, recognised by its tag: a claim cannot overlook it, and forgetting a patient
+    leaves one. Except in a bucket that takes uploads, where IAM allows uploaders, who choose their own tags.
+    The policy is deployed after the functions, which must look for others' objects before others may write.
     """
     roles = [writer.role.role_arn for writer in writers if writer.role]
     conditions: dict[str, dict[str, Any]] = {"ArnNotEquals": {"aws:PrincipalArn": [*roles, *others]}}
@@ -85,10 +84,10 @@ def refuse_other_writers(
 
 
 def refuse_overwrites(bucket: s3.Bucket, prefixes: Sequence[str]) -> None:
-    """Below these prefixes an upload has to say `If-None-Match: *`, and S3 refuses it where there is an object.
+    """Require `If-None-Match: *` below these prefixes, so that S3 refuses to overwrite an object.
 
-    The requests of a multipart upload that create no object cannot say so, and are let through; its last one must.
-    CopyObject cannot say so at all: nothing is copied below these prefixes.
+    Requests of a multipart upload that create no object cannot carry the header and are allowed; the last one must.
+    CopyObject cannot carry it at all, so nothing can be copied below these prefixes.
     """
     bucket.add_to_resource_policy(
         iam.PolicyStatement(
@@ -106,8 +105,7 @@ def refuse_overwrites(bucket: s3.Bucket, prefixes: Sequence[str]) -> None:
 
 
 def refuse_strangers(bucket: s3.Bucket, organization_id: str) -> None:
-    """Principals of other organisations are refused; AWS services at work for this account are not principals of
-    any."""
+    """Refuse principals of other organisations. AWS services acting for this account belong to none and are allowed."""
     bucket.add_to_resource_policy(
         iam.PolicyStatement(
             sid="RefuseStrangers",
@@ -124,10 +122,9 @@ def refuse_strangers(bucket: s3.Bucket, organization_id: str) -> None:
 
 
 def quarantine(bucket: s3.Bucket, stack_name: str, readers: Sequence[str]) -> None:
-    """What is tagged as a threat stays where it is, and only the stack's own roles and the readers may open it. Nobody
-    else writes the verdict's tag, or changes the tags of a threat.
+    """Let only the stack's roles and the named readers open a tagged threat, and only the stack's roles tag verdicts.
 
-    Who copies an object may bring the tag along, so it opens nothing: no intake believes it
+    A copy may carry the tag along, so the tag grants nothing: no intake trusts it
     (`carefile/core/deciding/scanning.py`).
     """
     stack = roles_of(stack_name)

@@ -1,4 +1,4 @@
-"""Who may publish what on the buses, whatever their own policies say: stated in the buses' policies."""
+"""The buses' resource policies: who may publish what, regardless of identity policies."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from infrastructure.functions.operations import roles_of
 
 INTAKE_SOURCE = "carefile.intake"
 CATALOG_SOURCE = "carefile.catalog"
-# What the intake bus takes: every rule on it listens for one of these.
+# The detail types that the intake bus accepts; each rule on it matches one of them.
 INTAKE_TYPES = ("Object Submitted", "Patient Identified")
 Statement = dict[str, Any]
 
 
-def state_who_submits(bus: events.EventBus, name: str, publishers: Sequence[str]) -> None:
-    """The intake bus takes its own events only, and only from the publishers if any are named.
+def restrict_submissions(bus: events.EventBus, name: str, publishers: Sequence[str]) -> None:
+    """Accept only intake events on the bus, and only from the named publishers, if any.
 
-    Those of this account need a policy of their own beside; those of another are let in here.
+    Publishers of this account also need an identity policy; those of another account are granted access here.
     """
     here = [f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:root"]
     ours = {"StringEquals": {"events:source": INTAKE_SOURCE, "events:detail-type": list(INTAKE_TYPES)}}
@@ -38,17 +38,17 @@ def state_who_submits(bus: events.EventBus, name: str, publishers: Sequence[str]
         if accounts:
             conditions["StringNotEquals"] = {"aws:PrincipalAccount": accounts}
         statements.append(_refuse("RefuseOtherPublishers", conditions))
-    _state(bus, name, statements)
+    _attach(bus, name, statements)
 
 
-def state_who_announces(bus: events.EventBus, name: str, stack_name: str) -> None:
-    """The catalog bus takes the pipeline's own announcements, from roles of the stack alone."""
+def restrict_announcements(bus: events.EventBus, name: str, stack_name: str) -> None:
+    """Accept only the pipeline's announcements on the bus, and only from the stack's roles."""
     roles = roles_of(stack_name)
     statements = [
         _refuse("RefuseOtherSources", {"StringNotEquals": {"events:source": CATALOG_SOURCE}}),
         _refuse("RefuseOtherPublishers", {"ArnNotLike": {"aws:PrincipalArn": roles}}),
     ]
-    _state(bus, name, statements)
+    _attach(bus, name, statements)
 
 
 def _refuse(sid: str, conditions: dict[str, Any]) -> Statement:
@@ -65,10 +65,10 @@ def _statement(sid: str, effect: str, principal: Any, conditions: dict[str, Any]
     }
 
 
-def _state(bus: events.EventBus, name: str, statements: Sequence[Statement]) -> None:
+def _attach(bus: events.EventBus, name: str, statements: Sequence[Statement]) -> None:
     resource = bus.node.default_child
     assert isinstance(resource, events.CfnEventBus)  # noqa: S101 - narrows the type
-    # By its name, as a bus cannot refer to itself.
+    # Built from the name, because a bus cannot refer to itself.
     arn = Stack.of(bus).format_arn(service="events", resource="event-bus", resource_name=name)
     resource.policy = {
         "Version": "2012-10-17",

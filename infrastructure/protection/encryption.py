@@ -1,6 +1,6 @@
-"""The customer-managed keys: one for what names or describes a patient, one for what never may.
+"""The customer-managed keys: one for patient data, one for operational data that never contains any.
 
-Both rotate every year and follow the stage's removal policy.
+Both rotate yearly and follow the stage's removal policy.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from infrastructure.settings.config import StageConfig
 
 
 def removal_policy(config: StageConfig) -> RemovalPolicy:
-    """The stage's removal policy in the CDK's words."""
+    """The stage's removal policy as the CDK type."""
     return RemovalPolicy.RETAIN if config.retains else RemovalPolicy.DESTROY
 
 
-def as_it_is(scope: Construct, key: kms.IKey) -> kms.IKey:
-    """The key, for a construct that would otherwise add wide statements of its own to the key's policy."""
+def import_key(scope: Construct, key: kms.IKey) -> kms.IKey:
+    """Import the key, so that a construct cannot add wide statements to its policy."""
     return kms.Key.from_key_arn(scope, "RecordsKey", key.key_arn)
 
 
@@ -31,7 +31,7 @@ class Keys(Construct):
         self.records = self._key(config, "Records", "patient records, their events and their executions")
         self.operations = self._key(config, "Operations", "logs and alarms, which hold no patient data")
 
-        # EventBridge keeps what comes over the buses in archives, and puts what nobody takes into encrypted queues.
+        # EventBridge archives events and sends undeliverable ones to encrypted queues.
         self.records.add_to_resource_policy(
             iam.PolicyStatement(
                 sid="ArchivesAndDeadLettersOfEventBridge",
@@ -47,7 +47,7 @@ class Keys(Construct):
                 conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
             )
         )
-        # What Step Functions logs of an execution is under this key on its way to the log group.
+        # Step Functions encrypts execution logs with this key on their way to the log group.
         self.records.add_to_resource_policy(
             iam.PolicyStatement(
                 sid="LogDeliveryOfStepFunctions",

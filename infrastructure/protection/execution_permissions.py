@@ -19,7 +19,7 @@ def start_executions(machine_arn: str) -> list[Permission]:
 
 
 def run_children(scope: Stack, machine_name: str, labels: Sequence[str]) -> list[Permission]:
-    """What a machine needs to run the child executions of its own Distributed Maps, and to go on with them."""
+    """Run and redrive the child executions of a machine's own Distributed Maps."""
     children = [
         _states(scope, resource, f"{machine_name}/{label}:*")
         for label in labels
@@ -37,7 +37,7 @@ def run_children(scope: Stack, machine_name: str, labels: Sequence[str]) -> list
 
 
 def count_children(scope: Stack, machine_name: str, labels: Sequence[str]) -> list[Permission]:
-    """Ask the machine's own Map Runs how many items they had."""
+    """Read the item counts of the machine's own Map Runs."""
     return [
         allow(
             "CountChildren",
@@ -55,7 +55,7 @@ def _states(scope: Stack, resource: str, name: str) -> str:
 
 
 def describe_executions(scope: Stack, machine_name: str, key: kms.IKey) -> list[Permission]:
-    """Read status, input, error and cause of the machine's executions."""
+    """Read the status, input, error and cause of the machine's executions."""
     executions = scope.format_arn(
         service="states",
         resource="execution",
@@ -81,7 +81,7 @@ def list_executions(machine_arn: str) -> list[Permission]:
 
 
 def encrypt_executions(scope: Stack, machine_name: str, key: kms.IKey) -> list[Permission]:
-    """What the machine itself needs to keep its definition and history under the key, and its log."""
+    """Let the machine encrypt its definition, history and log with the key."""
     actions = ["kms:Decrypt", "kms:GenerateDataKey"]
     log_deliveries = scope.format_arn(service="logs", resource="*")
     logged = {"StringLike": {"kms:EncryptionContext:SourceArn": log_deliveries}}
@@ -98,12 +98,12 @@ def _of_machine(scope: Stack, machine_name: str) -> Conditions:
         resource_name=machine_name,
         arn_format=ArnFormat.COLON_RESOURCE_NAME,
     )
-    # The executions of a Distributed Map are those of the machine with the map's label behind its name.
+    # Child executions of a Distributed Map run under the machine's name followed by the map's label.
     return {"StringLike": {"kms:EncryptionContext:aws:states:stateMachineArn": [machine, f"{machine}/*"]}}
 
 
 def deliver_logs() -> list[Permission]:
-    """What a state machine with logging needs."""
+    """Let a state machine deliver its logs."""
     reason = (
         "Log deliveries are settings of the account and have no ARNs, so AWS takes no finer resource for these "
         "actions. Step Functions asks for them to send a machine's log to its log group."

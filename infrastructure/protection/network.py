@@ -1,5 +1,7 @@
-"""The functions' network, by configuration: private subnets without a way to the internet, and endpoints of exactly
-the services that the functions call. Every endpoint serves this account's principals only."""
+"""The functions' optional network: private subnets without internet access, and endpoints for the services they call.
+
+Every endpoint serves this account's principals only.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ _INTERFACES = {
 
 
 class Network(Construct):
-    """`placement`: what a function is told to be in it."""
+    """`placement` holds the arguments that put a function into the network."""
 
     def __init__(self, scope: Construct, id: str, *, config: StageConfig, key: kms.IKey) -> None:
         super().__init__(scope, id)

@@ -1,9 +1,9 @@
-"""What a role may do, as statements: explicit actions on explicit ARNs, one function for one need.
+"""Permissions of roles as statements: explicit actions on explicit ARNs, one function per need.
 
-No `grant_*` of the CDK is used for the functions: those allow more than is needed (`s3:GetObject*`,
-`kms:ReEncrypt*`), and what a function may do should be readable in one place.
+The CDK's `grant_*` methods are not used for functions: they allow more than needed (`s3:GetObject*`, `kms:ReEncrypt*`)
+and scatter what a function may do. A statement with a wildcard resource states why AWS allows nothing finer.
 
-A statement whose resource has a wildcard says here why AWS lets it be no finer.
+Buckets are in `bucket_permissions.py`, executions in `execution_permissions.py`.
 """
 
 from __future__ import annotations
@@ -26,8 +26,10 @@ Conditions = Mapping[str, Mapping[str, object]]
 
 @dataclass(frozen=True)
 class Wide:
-    """Why a statement's resource has a wildcard, and the name of the one policy in which roles share it. `also`: rules
-    that find the wildcard beside cdk-nag's."""
+    """Why a statement has a wildcard resource, and the name of the managed policy that roles share.
+
+    `also` lists rules of other tools that report the wildcard.
+    """
 
     name: str
     reason: str
@@ -64,35 +66,35 @@ def use_key(key: kms.IKey | None, sid: str, actions: list[str], *, via: str) -> 
 
 
 def use_keys(keys: Sequence[kms.IKey | None], sid: str, actions: list[str], *, via: str) -> list[Permission]:
-    """The keys, through one service only; nothing where that service's own keys are used."""
+    """Use keys through one service only; no statement where the service's own keys are used."""
     arns = [key.key_arn for key in keys if key]
     condition = {"StringEquals": {"kms:ViaService": f"{via}.{Aws.REGION}.amazonaws.com"}}
     return [allow(sid, actions, arns, condition)] if arns else []
 
 
 def update_items(table: dynamodb.ITable) -> list[Permission]:
-    """Read and change single items; never scan, never delete."""
+    """Read and update single items; no scan, no delete."""
     actions = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:UpdateItem"]
     return [allow("UpdateItems", actions, [table.table_arn]), *_use_table_key(table)]
 
 
 def write_items(table: dynamodb.ITable) -> list[Permission]:
-    """Write single items without reading them."""
+    """Write single items; no read."""
     actions = ["dynamodb:PutItem", "dynamodb:UpdateItem"]
     return [allow("WriteItems", actions, [table.table_arn]), *_use_table_key(table)]
 
 
 def replace_items(table: dynamodb.ITable) -> list[Permission]:
-    """Read, replace and delete single items; never scan."""
+    """Read, replace and delete single items; no scan."""
     actions = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"]
     return [allow("ReplaceItems", actions, [table.table_arn]), *_use_table_key(table)]
 
 
 def read_stream(table: dynamodb.Table) -> list[Permission]:
-    """Follow the changes of the table's items."""
+    """Read the table's change stream."""
     actions = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"]
     stream = table.table_stream_arn
-    assert stream is not None  # noqa: S101 - narrows the type: the table has one
+    assert stream is not None  # noqa: S101 - narrows the type
     return [
         allow("ReadStream", actions, [stream]),
         allow(
@@ -133,12 +135,12 @@ def invoke(functions: list[lambda_.IFunction]) -> list[Permission]:
 
 
 def decrypt_environment(key: kms.IKey) -> list[Permission]:
-    """What Lambda needs to hand a function its environment, which is under the key."""
+    """Let Lambda decrypt a function's environment variables."""
     return use_key(key, "DecryptEnvironment", ["kms:Decrypt"], via="lambda")
 
 
 def attach_to_network() -> list[Permission]:
-    """What Lambda needs to give a function a network interface."""
+    """Let Lambda attach a function to the VPC."""
     reason = (
         "Network interfaces have no ARNs before they are there, and describing them takes no resource, so Lambda asks "
         "for these actions on all of them. The functions' own network has no way to the internet."
@@ -167,7 +169,7 @@ def write_logs(group: logs.ILogGroup) -> list[Permission]:
 
 
 def trace() -> list[Permission]:
-    """What active tracing needs."""
+    """Send traces to X-Ray."""
     reason = (
         "Trace segments and sampling rules have no ARNs, so AWS takes no finer resource for these actions. They write "
         "and configure traces, which hold no data of a patient, and read none."

@@ -1,1 +1,1 @@
-"""A stage's settings: what they are, what is allowed, and where they are read from."""
+"""The settings of a stage: their types, their validation, and where they are read from."""

@@ -1,8 +1,8 @@
-"""A stage's settings: one frozen value, read from `cdk.json`, checked before anything is built.
+"""The settings of a stage: a frozen value, read from `cdk.json` and validated before anything is built.
 
-May live here: the settings, their defaults and the rules that join two of them; `schemas/stage.v1.json` describes each
-setting and says what it may be. No CDK, no AWS, no environment.
-Every refusal is a `ConfigError` whose text is one line: the key, what was found, what is allowed.
+This module holds the settings, their defaults and the rules between settings; `schemas/stage.v1.json` describes each
+setting and its allowed values. No CDK, no AWS, no environment.
+Every refusal is a `ConfigError` of one line: the key, what was found, what is allowed.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ _STAGE_NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
 
 
 class ConfigError(ValueError):
-    """The settings cannot be used; the text is one line for the person who wrote them."""
+    """The settings are invalid; the message is one line for their author."""
 
 
 class Removal(StrEnum):
-    """What becomes of buckets, tables, keys and logs when the stack is deleted."""
+    """What happens to buckets, tables, keys and logs when the stack is deleted."""
 
     RETAIN = "retain"
     DESTROY = "destroy"
 
 
 class FunctionPlatform(StrEnum):
-    """What the function package is built for: Lambda's processors, or the machine that synthesises."""
+    """The platform of the function package: a Lambda architecture, or the host that synthesises."""
 
     ARM64 = "arm64"
     X86_64 = "x86_64"
@@ -46,14 +46,14 @@ class FunctionPlatform(StrEnum):
 
 
 class Lane(StrEnum):
-    """What an upload starts: an execution of the object pipeline, or an Express one that promotes what fails."""
+    """What an upload starts: an execution of the object pipeline, or an Express one that promotes failures."""
 
     STANDARD = "standard"
     EXPRESS_FIRST = "express-first"
 
 
 class ExecutionLogLevel(StrEnum):
-    """Which steps of an execution Step Functions writes to its log group (never their data)."""
+    """Which steps of an execution Step Functions logs (never their data)."""
 
     ALL = "ALL"
     ERROR = "ERROR"
@@ -71,9 +71,9 @@ class LogLevel(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class StageConfig(ProtectionConfig, RetentionConfig):
-    """The settings of one stage, whose name names the stack, the buses and the state machines.
+    """The settings of one stage; its name is part of the names of the stack, the buses and the state machines.
 
-    The protective ones are in `protection.py`, those about keeping in `retention.py`.
+    Security options are in `protection.py`, retention in `retention.py`.
     """
 
     stage: str
@@ -106,20 +106,24 @@ class StageConfig(ProtectionConfig, RetentionConfig):
 
     @property
     def layout_reserved(self) -> bool:
-        """Whether the processed bucket can refuse other writers: it is the stack's own, and not on the embedded AWS,
-        where a policy cannot tell one role from another."""
+        """Whether the processed bucket can refuse other writers.
+
+        It must be the stack's own, and not on the embedded AWS, where a policy cannot distinguish roles.
+        """
         not_ours = self.processed_in_landing_bucket and self.landing_bucket is not None
         return not (not_ours or self.embedded)
 
     @property
     def layout_shared(self) -> bool:
-        """Whether others than the pipeline may write into the layout, or once might."""
+        """Whether others than the pipeline may write, or may have written, into the layout."""
         return not self.layout_reserved or self.layout_writers is not None
 
     @property
     def embedded(self) -> bool:
-        """For the embedded AWS, which knows no archives or schemas of events, saved queries, alarms on expressions, and
-        no GuardDuty."""
+        """Whether the stage is for the embedded AWS.
+
+        It has no event archives, schema registry, saved queries, alarms on expressions or GuardDuty.
+        """
         return self.function_platform is FunctionPlatform.HOST
 
     @property
@@ -128,9 +132,9 @@ class StageConfig(ProtectionConfig, RetentionConfig):
 
 
 def load_context(project_root: Path = PROJECT_ROOT) -> dict[str, Any]:
-    """The `context` of cdk.json: the stages and the CDK's feature flags.
+    """Load the `context` of cdk.json: the stages and the CDK's feature flags.
 
-    The CDK CLI hands it to the app; whoever synthesises without the CLI has to read it.
+    The CDK CLI passes it to the app; synthesis without the CLI has to load it.
     """
     path = project_root / "cdk.json"
     try:
@@ -146,10 +150,10 @@ def load_context(project_root: Path = PROJECT_ROOT) -> dict[str, Any]:
 
 
 def stage_config(context: Mapping[str, Any], *, project_root: Path = PROJECT_ROOT) -> StageConfig:
-    """The checked settings of the stage that the context selects (`-c stage=…`)."""
+    """Validate and return the settings of the selected stage (`-c stage=…`)."""
     stages = context.get("stages")
     if not isinstance(stages, Mapping) or not stages:
-        raise ConfigError('stages: must be an object with one entry a stage, e.g. {"dev": {}}')
+        raise ConfigError('stages: must be an object with one entry per stage, e.g. {"dev": {}}')
     stage = context.get("stage")
     if not isinstance(stage, str) or stage not in stages:
         raise ConfigError(f"stage: {stage!r} is not configured; allowed: {', '.join(sorted(stages))}")
@@ -185,7 +189,7 @@ _TYPED: Mapping[str, Callable[[Any], Any]] = {
     "execution_log_level": ExecutionLogLevel,
     "retention": lambda rules: tuple(Retention(**rule) for rule in rules),
 }
-# A setting that means nothing without another, and how that is said.
+# Settings that mean nothing without another, and the problem to report.
 _TOGETHER = (
     ("landing_bucket_key_arn", "landing_bucket", "has no bucket"),
     ("replica_bucket_prefix", "replica_key_arn", "is one of two settings"),
@@ -196,14 +200,14 @@ _TOGETHER = (
 
 
 def _refusal(settings: dict[str, Any], project_root: Path) -> str | None:
-    """The first mistake in a line: the key, what was found, what is allowed."""
+    """Describe the first mistake in one line: the key, what was found, what is allowed."""
     for error in _validator().iter_errors(settings):
         return _line(settings, error)
     for key, other, problem in _TOGETHER:
         if settings.get(key) and not settings.get(other):
             return f"{key}: {problem}; allowed: only together with {other}"
     if settings.get("malware_scan") and settings.get("source_buckets"):
-        # Their verdicts would start intakes, which nothing there may do by itself.
+        # Their verdicts would start intakes, but nothing in a source bucket may start one by itself.
         allowed = "not together with malware_scan; copy their objects to the landing bucket"
         return f"source_buckets: are not scanned; allowed: {allowed}"
     once, layout = (
@@ -211,15 +215,17 @@ def _refusal(settings: dict[str, Any], project_root: Path) -> str | None:
         settings.get("session_prefix", StageConfig.session_prefix),
     )
     if once and settings.get("landing_bucket"):
-        return f"write_once_prefixes: are not this stack's to protect; {_allowed('write_once_prefixes')}"
+        return f"write_once_prefixes: the bucket is not this stack's own; {_allowed('write_once_prefixes')}"
     if any(layout.startswith(prefix) or prefix.startswith(layout) for prefix in once):
-        return f"write_once_prefixes: hold the layout, which is rewritten; {_allowed('write_once_prefixes')}"
+        return (
+            f"write_once_prefixes: overlap the layout, which is rewritten; {_allowed('write_once_prefixes')}"
+        )
     if overlap(retention := settings.get("retention", [])):
         return f"retention: {retention!r} is not allowed; {_allowed('retention')}"
     file = settings.get("rules_file", StageConfig.rules_file)
     path = (project_root / file).resolve()
     if not path.is_relative_to(project_root.resolve()) or not path.is_file():
-        return f"rules_file: there is no file {file!r}; {_allowed('rules_file')}"
+        return f"rules_file: no such file {file!r}; {_allowed('rules_file')}"
     return None
 
 
@@ -227,7 +233,7 @@ def _line(settings: dict[str, Any], error: ValidationError) -> str:
     known = _schema()["properties"]
     if not error.absolute_path:
         unknown = next(key for key in settings if key not in known)
-        return f"{unknown}: is no setting; allowed: one of {', '.join(known)}"
+        return f"{unknown}: not a setting; allowed: one of {', '.join(known)}"
     key = str(error.absolute_path[0])
     found = repr(settings[key])
     names_a_bucket = "propertyNames" in error.absolute_schema_path
@@ -251,7 +257,7 @@ def _schema() -> dict[str, Any]:
 
 @cache
 def _validator() -> Any:
-    """Stricter than JSON Schema by two habits of Python: 1.0 is no integer, and `$` matches before a last newline."""
+    """A validator stricter than the default: 1.0 is not an integer, and patterns must match the whole string."""
 
     def pattern(_: Any, pattern: str, instance: Any, __: Any) -> Iterator[ValidationError]:
         if isinstance(instance, str) and not re.fullmatch(pattern, instance):

@@ -1,8 +1,6 @@
-"""The settings that make a stage safer and cost money or need something outside of it.
+"""Security options, which cost money or need something outside the stage.
 
-All are off unless a stage turns them on; `docs/security-options.md` says what each of them costs.
-
-May live here: the settings and their defaults. Like `config.py`, no CDK and no AWS.
+All are off by default; `docs/security-options.md` states what each costs. Like `config.py`: no CDK, no AWS.
 """
 
 from __future__ import annotations
@@ -12,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class ProtectionConfig:
-    """The protective settings of one stage; `schemas/stage.v1.json` describes each."""
+    """The security options of one stage; `schemas/stage.v1.json` describes each."""
 
     vpc: bool = False
     backup: bool = False

@@ -1,7 +1,4 @@
-"""The settings that say how long records are kept.
-
-May live here: the settings and their defaults. Like `config.py`, no CDK and no AWS.
-"""
+"""The settings for how long records are kept. Like `config.py`: no CDK, no AWS."""
 
 from __future__ import annotations
 
@@ -12,8 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Retention:
-    """How long filed objects of a kind and patient status are kept, and how long versions that were replaced, retired
-    or deleted. None: for ever."""
+    """How long filed objects of a kind and patient status, and their older versions, are kept. None: forever."""
 
     kind: str
     patient_status: str | None = None
@@ -23,7 +19,7 @@ class Retention:
 
 @dataclass(frozen=True, kw_only=True)
 class RetentionConfig:
-    """The settings of one stage about how long what is kept; `docs/retention.md` tells what they mean."""
+    """The retention settings of one stage; `docs/retention.md` explains them."""
 
     retention: tuple[Retention, ...] = ()
     object_lock: bool = False
@@ -31,7 +27,7 @@ class RetentionConfig:
 
 
 def overlap(rules: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether two rules mean the same kind and patient status; one without a status means both."""
+    """Whether two rules cover the same kind and patient status; a rule without a status covers both."""
     named = [
         (rule["kind"], status)
         for rule in rules

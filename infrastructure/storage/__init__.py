@@ -1,1 +1,1 @@
-"""Buckets and tables, how long they keep things, their copies and backups."""
+"""Buckets and tables, their retention, replication and backups."""

@@ -1,4 +1,4 @@
-"""AWS Backup of the tables, by configuration: a vault under the records' key, daily and monthly copies."""
+"""Optional AWS Backup of the tables: a vault encrypted with the records key, daily and monthly copies."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from infrastructure.protection.accepted import accept
-from infrastructure.protection.encryption import as_it_is, removal_policy
+from infrastructure.protection.encryption import import_key, removal_policy
 from infrastructure.settings.config import StageConfig
 
 _AWS_POLICY = "service-role/AWSBackupServiceRolePolicyForBackup"
 
 
 class TableBackups(Construct):
-    """A copy a night for 35 days, a copy a month for a year."""
+    """Nightly backups kept for 35 days, monthly ones for a year."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class TableBackups(Construct):
         vault = backup.BackupVault(
             self,
             "Vault",
-            encryption_key=as_it_is(self, key),
+            encryption_key=import_key(self, key),
             removal_policy=removal_policy(config),
         )
         plan = backup.BackupPlan(self, "Plan", backup_vault=vault)
@@ -57,8 +57,8 @@ class TableBackups(Construct):
         accept(
             role,
             [f"AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/{_AWS_POLICY}]"],
-            "AWS keeps this policy in step with what AWS Backup calls. The role is taken by that service alone, and "
-            "only for this account.",
+            "AWS keeps this policy in step with what AWS Backup calls. Only that service may assume the role, and only "
+            "for this account.",
         )
         plan.add_selection(
             "Tables",

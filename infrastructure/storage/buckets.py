@@ -1,6 +1,6 @@
-"""The buckets: where objects arrive, where the layout lives, what backfills report, and who read them (access logs).
+"""The buckets: uploads, the processed layout, backfill reports, and access logs.
 
-Invariants: versioned, under the right key, TLS only, nothing public. What was not filed never expires.
+Invariants: versioned, encrypted with the right key, TLS only, nothing public. Unfiled uploads never expire.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ _CHOSEN = (
     "The stage has chosen so (setting replica_bucket_prefix). S3 keeps every object in three data centres of the "
     "region. {}"
 )
-# Why a bucket may do without a copy in another region.
+# Why each bucket may do without a copy in another region.
 _NOT_REPLICATED = {
-    "landing": "No role of the stack can delete an upload, and it expires only once it was filed, as the layout "
-    "then holds the same bytes.",
-    "processed": "What is overwritten or deleted stays as an older version, which no role of the stack can delete; "
-    "none expires but by the stage's own setting retention.",
-    "reports": "A report tells what became of each object of a run, which the catalog and the layout tell as well. It "
-    "expires after 90 days, and the run can be made again.",
-    "access-logs": "The log tells who read what and expires as the other logs do. With it no record is lost, and the "
-    "data events of CloudTrail, where the account has them, tell the same.",
+    "landing": "No role of the stack can delete an upload. It expires only after it was filed, when the layout holds "
+    "the same bytes.",
+    "processed": "Overwritten or deleted objects stay as older versions, which no role of the stack can delete and "
+    "which expire only by the stage's own setting retention.",
+    "reports": "A report lists how each object of a run ended, which the catalog and the layout show as well. It "
+    "expires after 90 days, and the run can be repeated.",
+    "access-logs": "The log shows who read what and expires like the other logs. Losing it loses no record, and "
+    "CloudTrail data events, where the account has them, show the same.",
 }
-# The Tag state sets it on a landing version once its catalog event is certain to follow.
+# TagObject sets it on a landing version once its catalog event is certain to follow.
 _FILED_TAG = {"pipeline-status": "cataloged"}
 
 
 class Storage(Construct):
-    """`landing` and `processed`; one and the same bucket, or a bucket of someone else's, by configuration.
+    """The stage's buckets. `landing` and `processed` may be the same, and `landing` may be an existing one.
 
-    `arrivals` are the buckets that intake accepts: the landing bucket, and those whose objects a backfill may take in.
-    `inventories` are those that S3 writes inventories into. `reports` holds what backfills did to each object.
+    `arrivals` are the buckets that intake accepts: the landing bucket and the source buckets of backfills.
+    `inventories` are those that S3 writes inventories to. `reports` holds the results of backfills.
     """
 
     def __init__(self, scope: Construct, id: str, *, config: StageConfig, key: kms.IKey) -> None:
@@ -75,7 +75,7 @@ class Storage(Construct):
         self._protect()
 
     def _protect(self) -> None:
-        """What holds for each bucket that is the stack's own."""
+        """Apply the policies and replication of the stack's own buckets."""
         named = {
             "landing": self.landing,
             "processed": self.processed,
@@ -112,7 +112,7 @@ class Storage(Construct):
                 )
 
     def reserve_layout_for(self, writers: Sequence[lambda_.IFunction]) -> None:
-        """Nobody else writes into the layout, but whom the stage names, where that can be refused."""
+        """Refuse writers to the layout other than these functions and those the stage names, where possible."""
         if isinstance(self.processed, s3.Bucket) and self._config.layout_reserved:
             prefix, others = self._config.session_prefix, self._config.layout_writers or ()
             one_bucket = self.processed is self.landing
@@ -133,7 +133,7 @@ class Storage(Construct):
         if self._config.processed_in_landing_bucket:
             rules += self._kept()
         bucket = self._records("LandingBucket", rules)
-        # Not `event_bridge_enabled`: that deploys a function of the CDK's own to do what this property does.
+        # Not `event_bridge_enabled`, which deploys a CDK function to set this same property.
         resource = bucket.node.default_child
         assert isinstance(resource, s3.CfnBucket)  # noqa: S101 - narrows the type
         resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
@@ -163,7 +163,7 @@ class Storage(Construct):
         return list(lifecycle_rules(self._config, self._config.session_prefix))
 
     def _records(self, id: str, rules: list[s3.LifecycleRule]) -> s3.Bucket:
-        """A bucket of patients' records, which may be locked."""
+        """Create a bucket for patient records, with Object Lock if the stage wants it."""
         return self._bucket(id, rules, **object_lock(self._config))
 
     def _bucket(self, id: str, rules: list[s3.LifecycleRule], **more: Any) -> s3.Bucket:
@@ -191,7 +191,7 @@ class Storage(Construct):
                 self,
                 "AccessLogs",
                 versioned=True,
-                # S3 delivers access logs to buckets under its own key only.
+                # S3 delivers access logs only to buckets encrypted with its own key.
                 encryption=s3.BucketEncryption.S3_MANAGED,
                 enforce_ssl=True,
                 minimum_tls_version=1.2,
@@ -206,13 +206,13 @@ class Storage(Construct):
             accept(
                 self._access_logs,
                 security_rules("S3DefaultEncryptionKMS"),
-                "S3 delivers access logs only to buckets under its own key (SSE-S3), never under one of KMS. The logs "
-                "name keys, as CloudTrail does; what the objects hold is under the records' key.",
+                "S3 delivers access logs only to buckets encrypted with SSE-S3, never with a KMS key. The logs name "
+                "object keys, as CloudTrail does; the objects themselves are encrypted with the records key.",
             )
             accept(
                 self._access_logs,
                 ["CKV_AWS_18"],
-                "This bucket receives the access logs. Logging access to itself would write logs about logs for ever.",
+                "This bucket receives the access logs. Logging access to itself would create logs about logs forever.",
             )
         return self._access_logs
 

@@ -1,7 +1,6 @@
-"""What Carefile remembers: the catalog, the ledger of destinations, and the secret behind pseudonyms.
+"""Carefile's state: the catalog, the ledger of destinations, and the secret behind pseudonyms.
 
-The catalog can be made again from the processed bucket (`carefile catalog rebuild`); the ledger cannot, and neither
-can the secret.
+The catalog can be rebuilt from the processed bucket (`carefile catalog rebuild`); the ledger and the secret cannot.
 """
 
 from __future__ import annotations
@@ -12,31 +11,33 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from infrastructure.protection.accepted import accept, security_rules
-from infrastructure.protection.encryption import as_it_is, removal_policy
+from infrastructure.protection.encryption import import_key, removal_policy
 from infrastructure.settings.config import StageConfig
 
 PATIENT_INDEX = "by-patient"
-# What a list of a patient's documents and sessions shows. Every kilobyte more is paid at every change.
+# Attributes that a patient's listing shows. Each further kilobyte is paid for at every change.
 _LISTED = (
     "reason", "kind", "revision", "session_id", "landing_bucket", "landing_key", "landing_version", "modified",
     "bucket", "prefix", "key", "size", "objects", "messages", "agents", "first_activity", "last_activity",
     "execution", "cataloged_at",
 )  # fmt: skip
 
-# What else there is of a table that has no backup.
+# How each table can be recovered without a backup.
 _WITHOUT_BACKUP = {
     "CatalogTable": "It can be built again from the processed bucket alone (carefile catalog rebuild).",
-    "LedgerTable": "No role of the stack can delete an entry; what holds at present stands in the manifests too.",
+    "LedgerTable": "No role of the stack can delete an entry; the current state is also in the manifests.",
 }
 
 
 class Catalog(Construct):
-    """`table`: one item a source object, and one a session. `ledger`: every destination a source ever had.
-    `pseudonym_secret`."""
+    """The tables and the pseudonym secret.
+
+    `table` has one item per source object and one per session; `ledger` every destination a source ever had.
+    """
 
     def __init__(self, scope: Construct, id: str, *, config: StageConfig, key: kms.IKey) -> None:
         super().__init__(scope, id)
-        # The sessions' entries follow the entries of their objects by the stream.
+        # Session entries are derived from object entries through the stream.
         self.table = self._table(
             "CatalogTable", config, key, stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES
         )
@@ -48,12 +49,12 @@ class Catalog(Construct):
             non_key_attributes=list(_LISTED),
         )
         self.ledger = self._table("LedgerTable", config, key)
-        # Another value would give every patient another pseudonym in the tags, so it is never rotated.
+        # Never rotated: a new value would give every patient a second pseudonym in the tags.
         self.pseudonym_secret = secretsmanager.Secret(
             self,
             "PseudonymSecret",
             description=f"Carefile {config.stage}: the key of the pseudonyms in object tags",
-            encryption_key=as_it_is(self, key),
+            encryption_key=import_key(self, key),
             generate_secret_string=secretsmanager.SecretStringGenerator(
                 password_length=64, exclude_punctuation=True
             ),
@@ -62,8 +63,8 @@ class Catalog(Construct):
         accept(
             self.pseudonym_secret,
             ["AwsSolutions-SMG4", *security_rules("SecretsManagerRotationEnabled")],
-            "It is the key of the pseudonyms in object tags, no credential: it opens nothing. Another value would give "
-            "every patient a second pseudonym, and rules and reports by tag would see two patients.",
+            "It is the key of the pseudonyms in object tags, not a credential: it grants no access. A new value would "
+            "give every patient a second pseudonym, and rules and reports by tag would see two patients.",
         )
 
     def _table(

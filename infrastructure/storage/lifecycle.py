@@ -1,7 +1,7 @@
-"""The settings about keeping as S3 takes them: lifecycle rules of the layout, and Object Lock.
+"""Retention settings as S3 configuration: lifecycle rules of the layout, and Object Lock.
 
-Invariant: no rule ever touches a manifest. Its claim on a folder is what keeps two sources apart, so manifests have a
-tag `kind` of their own, and every rule asks for another one.
+Invariant: no rule ever matches a manifest. A manifest's claim on a folder keeps two sources apart, so manifests have
+their own value of the tag `kind`, and every rule requires another one.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from infrastructure.settings.retention import Retention, RetentionConfig
 
 
 def lifecycle_rules(config: RetentionConfig, prefix: str) -> Iterator[s3.LifecycleRule]:
-    """The rules of the bucket that the layout is in."""
+    """Yield the lifecycle rules of the bucket that holds the layout."""
     for retention in config.retention:
         yield _rule(retention, prefix)
     if config.retention:
-        # What expired leaves a delete marker, whose key may name a patient.
+        # Expired objects leave delete markers, whose keys may name a patient.
         yield s3.LifecycleRule(id="RemoveLoneDeleteMarkers", prefix=prefix, expired_object_delete_marker=True)
 
 
@@ -40,7 +40,7 @@ def _days(count: int | None) -> Duration | None:
 
 
 def object_lock(config: RetentionConfig) -> dict[str, Any]:
-    """What a bucket of records is made with."""
+    """The Object Lock arguments of a bucket of records."""
     if not config.object_lock:
         return {}
     if config.locked_days is None:

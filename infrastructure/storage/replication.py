@@ -1,4 +1,4 @@
-"""Copies of every object in another region, by configuration: S3's own replication, under one role."""
+"""Optional replication of every object to another region, by S3 itself with one role."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Rule = s3.CfnBucket.ReplicationRuleProperty
 
 
 class Replication(Construct):
-    """Every bucket of the mapping is copied to the bucket `<prefix>-<name>`, deletions included."""
+    """Replicates each bucket of the mapping to the bucket `<prefix>-<name>`, deletions included."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Replication(Construct):
             )
 
     def _rule(self, replica_arn: str, key_arn: str | None) -> Rule:
-        """Objects under a key of KMS are copied only when the rule says so, and under which key they then lie."""
+        """Build the rule; S3 copies KMS-encrypted objects only if it says so and names the replica's key."""
         encrypted = s3.CfnBucket.SourceSelectionCriteriaProperty(
             sse_kms_encrypted_objects=s3.CfnBucket.SseKmsEncryptedObjectsProperty(status="Enabled")
         )

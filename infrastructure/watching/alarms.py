@@ -1,7 +1,7 @@
-"""What wakes somebody: each alarm with a threshold that means something and the runbook's section that helps.
+"""The alarms, each with a meaningful threshold and the runbook section that helps.
 
-No alarm counts single failures of intakes: they wait for an operator, visible and re-drivable. What matters is how many
-of all fail, and for how long an upload has been waiting. A threat is the exception.
+No alarm counts single failed intakes, which wait for an operator, visible and redrivable. What matters is the share
+that fails, and how long an upload has been waiting. A threat is the exception.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from infrastructure.watching import metrics
 from infrastructure.watching.metrics import MAXIMUM, SUM
 
 FAILURE_PERCENT = 5
-FAILURES_LEAST = 20  # ended executions in five minutes, below which a ratio says nothing
+FAILURES_LEAST = 20  # finished executions in five minutes; with fewer a ratio means nothing
 SLOW_MINUTES = 15
 _AT_LEAST = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
 _BELOW = cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
@@ -28,11 +28,11 @@ _BELOW = cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
 
 @dataclass(frozen=True, kw_only=True)
 class AlarmSpec:
-    """One alarm. `section` is the heading's anchor in the runbook; `silence_alarms`: no data is a finding, too."""
+    """One alarm. `section` is an anchor in the runbook; with `silence_alarms`, missing data raises it too."""
 
     id: str
     metric: cloudwatch.IMetric
-    says: str
+    summary: str
     section: str
     threshold: float = 1
     periods: int = 1
@@ -42,17 +42,17 @@ class AlarmSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """A machine of which every execution was asked for by somebody, so that each one that fails is an alarm."""
+    """A machine whose executions are all started by request, so that each failure raises an alarm."""
 
     name: str
     machine: sfn.StateMachine
-    says: str
+    summary: str
     section: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Watched:
-    """What alarms and dashboard look at. `functions` are those of an intake."""
+    """What alarms and dashboard observe. `functions` are those of an intake."""
 
     machine: sfn.StateMachine
     express: sfn.StateMachine | None
@@ -63,11 +63,11 @@ class Watched:
 
 
 def alarms(config: StageConfig, watched: Watched) -> Iterator[AlarmSpec]:
-    """The alarms of a stage."""
+    """Yield the alarms of a stage."""
     yield AlarmSpec(
         id="FailureRatio",
         metric=metrics.failure_ratio(watched.machine, watched.express, least=FAILURES_LEAST),
-        says=f"{FAILURE_PERCENT} or more of 100 intakes fail.",
+        summary=f"At least {FAILURE_PERCENT}% of intakes fail.",
         section="many-intakes-fail",
         threshold=FAILURE_PERCENT,
         periods=2,
@@ -75,7 +75,7 @@ def alarms(config: StageConfig, watched: Watched) -> Iterator[AlarmSpec]:
     yield AlarmSpec(
         id="OldestUnfiled",
         metric=metrics.ours(config.stage, "OldestUnfiled", MAXIMUM),
-        says=f"An upload has not been filed for {config.unfiled_alarm_minutes} minutes, or nobody measures it.",
+        summary=f"An upload has been unfiled for {config.unfiled_alarm_minutes} minutes, or nothing is measured.",
         section="an-upload-waits-too-long",
         threshold=config.unfiled_alarm_minutes * 60,
         periods=3,
@@ -84,7 +84,7 @@ def alarms(config: StageConfig, watched: Watched) -> Iterator[AlarmSpec]:
     yield AlarmSpec(
         id="SlowIntakes",
         metric=metrics.ours(config.stage, "UploadToCatalog", "p95"),
-        says=f"Of 20 uploads one takes longer than {SLOW_MINUTES} minutes to the catalog.",
+        summary=f"At least 5% of uploads take longer than {SLOW_MINUTES} minutes to reach the catalog.",
         section="intakes-are-slow",
         threshold=SLOW_MINUTES * 60_000,
         periods=3,
@@ -92,14 +92,14 @@ def alarms(config: StageConfig, watched: Watched) -> Iterator[AlarmSpec]:
     yield AlarmSpec(
         id="SessionsRefused",
         metric=metrics.ours(config.stage, "SessionsRefused", SUM),
-        says="A session has more objects than its catalog entry can hold; its numbers stand still.",
+        summary="A session has more objects than its catalog entry can hold; its numbers are no longer updated.",
         section="a-session-is-too-large-for-its-entry",
     )
     if config.malware_scan:
         yield AlarmSpec(
             id="ThreatFound",
             metric=metrics.failures(config.stage, "ThreatFound"),
-            says="Malware protection found a threat in an upload; it is quarantined.",
+            summary="Malware protection found a threat in an upload and quarantined it.",
             section="threatfound",
         )
     if config.silence_alarm_hours:
@@ -109,7 +109,7 @@ def alarms(config: StageConfig, watched: Watched) -> Iterator[AlarmSpec]:
             metric=metrics.of_machine(entry, "ExecutionsStarted").with_(
                 period=Duration.hours(1), statistic=SUM
             ),
-            says=f"No upload arrived for {config.silence_alarm_hours} hours.",
+            summary=f"No upload arrived for {config.silence_alarm_hours} hours.",
             section="no-uploads-arrive",
             periods=config.silence_alarm_hours,
             comparison=_BELOW,
@@ -117,41 +117,41 @@ def alarms(config: StageConfig, watched: Watched) -> Iterator[AlarmSpec]:
         )
     if watched.express:
         for name in ("ExecutionsFailed", "ExecutionsTimedOut"):
-            # No event tells of an Express execution that failed, and nothing but its promotion may fail in one.
+            # A failed Express execution emits no event, and it fails only if its promotion does.
             yield AlarmSpec(
                 id=f"Express{name.removeprefix('Executions')}",
                 metric=metrics.of_machine(watched.express, name),
-                says="Uploads were neither filed nor promoted.",
+                summary="Uploads were neither filed nor promoted.",
                 section="uploads-that-were-neither-filed-nor-promoted",
             )
     for work in watched.works:
         yield AlarmSpec(
             id=f"{work.name}Failed",
-            metric=metrics.ended_badly(work.machine, work.name),
-            says=work.says,
+            metric=metrics.unsuccessful_executions(work.machine, work.name),
+            summary=work.summary,
             section=work.section,
         )
     for queue in watched.dead_letters:
         yield AlarmSpec(
             id=f"{queue.node.id}DeadLetters",
             metric=metrics.of_queue(queue, "ApproximateNumberOfMessagesVisible"),
-            says="Events that reached nobody wait in the queue.",
+            summary="Undeliverable events are waiting in the queue.",
             section="dead-letters",
         )
     for function in watched.event_functions:
         name = state_name(function)
-        # A single error is retried; what is left of it becomes a dead letter, which has its alarm.
+        # Single errors are retried; what remains becomes a dead letter, which has its own alarm.
         yield AlarmSpec(
             id=f"{name}Errors",
             metric=metrics.of_function(function, "Errors"),
-            says=f"{name} fails again and again.",
+            summary=f"{name} fails repeatedly.",
             section="a-function-fails-on-events",
             periods=3,
         )
 
 
 def state_name(function: lambda_.IFunction) -> str:
-    """The name of the state, or of the work, that the function stands for."""
+    """The name of the state or task that the function implements."""
     scope = function.node.scope
     assert scope is not None  # noqa: S101 - a function always stands in its CarefileFunction
     return scope.node.id

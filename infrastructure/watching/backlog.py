@@ -1,4 +1,4 @@
-"""The function that measures how old the oldest upload is that is not filed."""
+"""The function that measures the age of the oldest unfiled upload."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class MeasureBacklog(CarefileFunction):
             id,
             settings=settings,
             module="measure_backlog",
-            description="Measures how old the oldest upload is that is not filed",
+            description="Measures the age of the oldest unfiled upload",
             memory_mb=256,
             timeout=Duration.seconds(60),
             environment={"PIPELINE_ARN": pipeline.machine.state_machine_arn},

@@ -1,4 +1,4 @@
-"""The dashboard: from top to bottom, is anything wrong, what is coming in, what fails, how fast, and what limits it."""
+"""The dashboard, from top to bottom: alarms, traffic, failures, latency, and limits."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def dashboard(
     rules: Sequence[events.IRule],
     functions: Sequence[lambda_.IFunction],
 ) -> cloudwatch.Dashboard:
-    """The stage's dashboard, the last three hours of it."""
+    """Create the stage's dashboard, which shows the last three hours."""
     stage, machine, express = config.stage, watched.machine, watched.express
     board = cloudwatch.Dashboard(scope, "Dashboard", dashboard_name=f"Carefile-{stage}")
     latency = [metrics.ours(stage, "UploadToCatalog", each, label=each) for each in _PERCENTILES]
@@ -47,7 +47,7 @@ def dashboard(
     ]
     board.add_widgets(
         cloudwatch.TextWidget(
-            markdown=f"**Carefile {stage}** · red above? Its text names a section of {config.runbook_url}",
+            markdown=f"**Carefile {stage}** · A red alarm's description names a section of {config.runbook_url}",
             width=24,
             height=1,
         )
@@ -55,9 +55,9 @@ def dashboard(
     board.add_widgets(cloudwatch.AlarmStatusWidget(title="Alarms", alarms=list(alarms), width=24, height=3))
     board.add_widgets(
         _number("Intakes", [metrics.total(stage, "Intakes", _BY_KIND, label="intakes")]),
-        _number("Failed of 100", [metrics.failure_ratio(machine, express, least=1)]),
+        _number("Failed, percent", [metrics.failure_ratio(machine, express, least=1)]),
         _number("Oldest unfiled upload", [oldest]),
-        _number("Upload to catalog, 95 of 100 within", [latency[1]]),
+        _number("Upload to catalog, p95", [latency[1]]),
         _number("Dead letters", [*waiting]),
         _number(
             "Cost of 1,000 objects, states and functions",
@@ -67,7 +67,7 @@ def dashboard(
     board.add_widgets(
         _graph("Intakes by disposition and kind", [metrics.each(stage, "Intakes", _BY_KIND)], stacked=True),
         _graph(
-            "Of 100 intakes: nobody's, and those whose sources contradict each other",
+            "Percent of intakes with an unknown patient, or with conflicting sources",
             [
                 metrics.share(stage, "UnknownPatients", "Intakes", _BY_KIND, label="unknown"),
                 metrics.share(stage, "ConflictingPatients", "Intakes", _BY_KIND, label="conflict"),
@@ -81,21 +81,21 @@ def dashboard(
             [
                 *(metrics.of_machine(machine, name) for name in _ENDS),
                 *(metrics.of_machine(express, name) for name in _ENDS[:4] if express),
-                *(metrics.ended_badly(work.machine, work.name) for work in watched.works),
+                *(metrics.unsuccessful_executions(work.machine, work.name) for work in watched.works),
             ],
         ),
     )
     board.add_widgets(
         _graph("Upload to catalog, milliseconds", latency),
         _graph(
-            "Backlog: age of the oldest in seconds, intakes that run",
+            "Backlog: age of the oldest in seconds, running intakes",
             [oldest],
             right=[metrics.ours(stage, "RunningIntakes", MAXIMUM, label="running")],
         ),
     )
     board.add_widgets(
         _graph(
-            "Dead letters, and sessions whose entry can't be written",
+            "Dead letters, and sessions whose entry cannot be written",
             [*waiting, metrics.ours(stage, "SessionsRefused", SUM, label="sessions refused")],
         ),
         _graph(
@@ -121,13 +121,13 @@ def dashboard(
             ],
         ),
         _graph(
-            "Errors of functions (retried; what is left fails its execution)",
+            "Function errors (retried; the rest fail their execution)",
             [metrics.of_function(each, "Errors", label=state_name(each)) for each in functions],
         ),
     )
     board.add_widgets(
         _graph(
-            "Events that a rule could not deliver at once",
+            "Events that a rule could not deliver at the first attempt",
             [
                 metrics.of_rule(rule, name, label=f"{rule.node.id} {label}")
                 for rule in rules
@@ -141,11 +141,11 @@ def dashboard(
     )
     board.add_widgets(
         _graph(
-            "Functions: 95 of 100 calls within, milliseconds",
+            "Functions: p95 duration, milliseconds",
             [metrics.of_function(each, "Duration", "p95", label=state_name(each)) for each in functions],
         ),
         _graph(
-            "Functions running at once, the most",
+            "Functions: peak concurrency",
             [
                 metrics.of_function(each, "ConcurrentExecutions", MAXIMUM, label=state_name(each))
                 for each in functions
@@ -167,5 +167,5 @@ def _graph(
     )
 
 
-def _number(title: str, shown: Sequence[cloudwatch.IMetric]) -> cloudwatch.SingleValueWidget:
-    return cloudwatch.SingleValueWidget(title=title, metrics=list(shown), width=4, height=4)
+def _number(title: str, values: Sequence[cloudwatch.IMetric]) -> cloudwatch.SingleValueWidget:
+    return cloudwatch.SingleValueWidget(title=title, metrics=list(values), width=4, height=4)

@@ -1,6 +1,6 @@
-"""Saved queries of CloudWatch Logs Insights: the four questions that people ask of the logs.
+"""Saved queries for CloudWatch Logs Insights, one for each common question.
 
-A log line names no object. The way to one is the execution's name, which is the line's `correlation_id`.
+A log line names no object; its `correlation_id` is the name of the execution, which leads to one.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ filter ispresent(library) or ispresent(masked_fields) or message = "(masked)"
 
 
 def save_queries(scope: Construct, *, stage: str, groups: Sequence[logs.ILogGroup]) -> None:
-    """Save the queries over these log groups, in a folder of the stage's."""
+    """Save the queries over these log groups, in a folder for the stage."""
     for number, (name, query) in enumerate(QUERIES.items(), start=1):
         logs.CfnQueryDefinition(
             scope,

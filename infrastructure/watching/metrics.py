@@ -1,7 +1,7 @@
-"""The metrics that the alarms and the dashboard look at, each with exactly the dimensions it is emitted with.
+"""The metrics behind the alarms and the dashboard, each with exactly the dimensions it is emitted with.
 
-Ours are written by the functions (`lambdas/adapters/measures.py`), the others by AWS. A test holds both against what
-the functions really write and against AWS's own lists.
+The functions emit ours (`lambdas/adapters/measures.py`), AWS the others. Tests check ours against what the functions
+actually emit, and the others against AWS's own lists.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _EXPRESS_MEMORY_GB = 64 / 1024  # the least that is billed, which these states n
 
 
 def ours(stage: str, name: str, statistic: str, *, label: str | None = None) -> cloudwatch.Metric:
-    """A metric of ours that has the stage for its only dimension."""
+    """A metric of ours with the stage as its only dimension."""
     return cloudwatch.Metric(
         namespace=METRICS_NAMESPACE,
         metric_name=name,
@@ -38,7 +38,7 @@ def ours(stage: str, name: str, statistic: str, *, label: str | None = None) -> 
 
 
 def failures(stage: str, error: str) -> cloudwatch.Metric:
-    """How many executions failed with this error."""
+    """The number of executions that failed with this error."""
     return cloudwatch.Metric(
         namespace=METRICS_NAMESPACE,
         metric_name="Failures",
@@ -49,7 +49,7 @@ def failures(stage: str, error: str) -> cloudwatch.Metric:
 
 
 def each(stage: str, name: str, dimensions: Sequence[str]) -> cloudwatch.MathExpression:
-    """Every series of a metric of ours, one for each value of these dimensions."""
+    """All series of a metric of ours, one for each value of these dimensions."""
     return _expression(_search(stage, name, dimensions), {}, label="")
 
 
@@ -61,7 +61,7 @@ def total(stage: str, name: str, dimensions: Sequence[str], *, label: str) -> cl
 def share(
     stage: str, part: str, whole: str, dimensions: Sequence[str], *, label: str
 ) -> cloudwatch.MathExpression:
-    """One metric of ours in percent of another."""
+    """One metric of ours as a percentage of another."""
     sums = [f"SUM({_search(stage, name, dimensions)})" for name in (part, whole)]
     return _expression(f"100 * {sums[0]} / {sums[1]}", {}, label=label)
 
@@ -123,7 +123,7 @@ def of_rule(rule: events.IRule, name: str, *, label: str) -> cloudwatch.Metric:
     resource = rule.node.default_child
     assert isinstance(resource, events.CfnRule)  # noqa: S101 - narrows the type
     bus = resource.event_bus_name
-    # The name of a rule on a bus of ours is its bus's and its own to CloudFormation; its ARN ends in its own.
+    # For a rule on a custom bus, CloudFormation's name includes the bus; the ARN ends in the rule's own name.
     dimensions = {"RuleName": Fn.select(2 if bus else 1, Fn.split("/", rule.rule_arn))}
     return cloudwatch.Metric(
         namespace="AWS/Events",
@@ -136,39 +136,44 @@ def of_rule(rule: events.IRule, name: str, *, label: str) -> cloudwatch.Metric:
 
 
 Using = dict[str, cloudwatch.IMetric]
-_BADLY = ("Failed", "TimedOut", "Aborted")
+_UNSUCCESSFUL = ("Failed", "TimedOut", "Aborted")
 
 
-def _badly(machine: sfn.IStateMachine, prefix: str = "", ends: Sequence[str] = _BADLY) -> tuple[str, Using]:
-    """How many executions did not succeed, and the metrics that this is made of. AWS writes no zeros."""
+def _unsuccessful(
+    machine: sfn.IStateMachine, prefix: str = "", ends: Sequence[str] = _UNSUCCESSFUL
+) -> tuple[str, Using]:
+    """An expression for the executions that did not succeed, with its metrics. AWS emits no zeros, hence FILL."""
     using: Using = {f"{prefix}{end.lower()}": of_machine(machine, f"Executions{end}") for end in ends}
     return f"({' + '.join(f'FILL({each}, 0)' for each in using)})", using
 
 
-def ended_badly(machine: sfn.IStateMachine, name: str) -> cloudwatch.MathExpression:
+def unsuccessful_executions(machine: sfn.IStateMachine, name: str) -> cloudwatch.MathExpression:
     """The executions that did not succeed."""
-    badly, using = _badly(machine, name.lower())
-    return _expression(badly, using, label=f"{name} failed")
+    unsuccessful, using = _unsuccessful(machine, name.lower())
+    return _expression(unsuccessful, using, label=f"{name} failed")
 
 
 def failure_ratio(
     machine: sfn.IStateMachine, express: sfn.IStateMachine | None = None, *, least: int
 ) -> cloudwatch.MathExpression:
-    """The failed intakes in percent of the ended ones; nothing while fewer than `least` ended.
+    """Failed intakes as a percentage of finished ones; zero while fewer than `least` finished.
 
-    On the express lane an upload that goes well ends there and nowhere else. One that is promoted ends on both, so of
-    the two lanes the one that ended more says how many intakes there were: to add them would halve the ratio when all
-    fail.
+    A successful upload on the express lane ends there only; a promoted one ends on both lanes. So the lane with more
+    finished executions counts the intakes: adding both would halve the ratio when all fail.
     """
-    badly, using = _badly(machine)
-    ended = f"({badly} + FILL(succeeded, 0))"
+    unsuccessful, using = _unsuccessful(machine)
+    ended = f"({unsuccessful} + FILL(succeeded, 0))"
     using |= {"succeeded": of_machine(machine, "ExecutionsSucceeded")}
     if express:
-        lost, of_express = _badly(express, "express", _BADLY[:2])  # nobody can abort one
+        lost, of_express = _unsuccessful(
+            express, "express", _UNSUCCESSFUL[:2]
+        )  # an Express execution cannot be aborted
         there = f"({lost} + FILL(expresssucceeded, 0))"
         using |= of_express | {"expresssucceeded": of_machine(express, "ExecutionsSucceeded")}
-        badly, ended = f"({badly} + {lost})", f"IF({there} > {ended}, {there}, {ended})"
-    return _expression(f"IF({ended} >= {least}, 100 * {badly} / {ended}, 0)", using, label="failed of 100")
+        unsuccessful, ended = f"({unsuccessful} + {lost})", f"IF({there} > {ended}, {there}, {ended})"
+    return _expression(
+        f"IF({ended} >= {least}, 100 * {unsuccessful} / {ended}, 0)", using, label="failed, percent"
+    )
 
 
 def cost(
@@ -177,10 +182,10 @@ def cost(
     express: sfn.IStateMachine | None,
     functions: Sequence[lambda_.Function],
 ) -> cloudwatch.MathExpression:
-    """Dollars a thousand objects: the lanes' executions and the functions, at list price.
+    """US dollars per thousand objects: executions on both lanes and the functions, at list price.
 
-    The objects are the intakes that ended, on whatever way, as the functions are called for all of them. Of a
-    backfill's objects there is no metric of the executions, which cost two dollars a million.
+    Objects are all finished intakes, since the functions run for all of them. Executions of a backfill's items have no
+    metric; they cost two dollars a million and are left out.
     """
     using: Using = {"started": of_machine(machine, "ExecutionsStarted")}
     terms = [f"FILL(started, 0) * {TRANSITIONS * prices.STATE_TRANSITION / prices.MILLION:.6f}"]
@@ -203,13 +208,13 @@ def cost(
         millisecond = prices.LAMBDA_GB_SECOND * memory / 1024 / 1000
         terms.append(f"FILL(calls{number}, 0) * {call:.7f} + FILL(millis{number}, 0) * {millisecond:.12f}")
     objects = f"SUM({_search(stage, 'Intakes', ('disposition', 'kind'))})"
-    return _expression(f"1000 * ({' + '.join(terms)}) / {objects}", using, label="USD a thousand")
+    return _expression(f"1000 * ({' + '.join(terms)}) / {objects}", using, label="USD per thousand")
 
 
 def _memory(function: lambda_.Function) -> float:
     resource = function.node.default_child
     assert isinstance(resource, lambda_.CfnFunction)  # noqa: S101 - narrows the type
-    assert resource.memory_size is not None  # noqa: S101 - every function of ours says it
+    assert resource.memory_size is not None  # noqa: S101 - every function of ours sets it
     return resource.memory_size
 
 

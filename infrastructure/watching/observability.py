@@ -1,4 +1,4 @@
-"""What an operator looks at: alarms with a topic behind them, one dashboard, saved queries, and the backlog's measure.
+"""The operator's view: alarms with a topic, one dashboard, saved queries, and the schedule that measures the backlog.
 
 Nothing here names a patient: metrics are counts by disposition, kind and error.
 """
@@ -29,7 +29,7 @@ from infrastructure.watching.log_queries import save_queries
 
 
 class Observability(Construct):
-    """`topic` receives every alarm; the stage's address is subscribed to it, if there is one."""
+    """`topic` receives every alarm; the stage's e-mail address, if any, subscribes to it."""
 
     def __init__(
         self,
@@ -44,14 +44,14 @@ class Observability(Construct):
     ) -> None:
         super().__init__(scope, id)
         self._config = config
-        # Whatever the stack has of these, also what is added to it one day.
+        # Found in the stack, so that later additions are covered too.
         rules = [it for it in Stack.of(self).node.find_all() if isinstance(it, events.Rule)]
         functions = [it for it in Stack.of(self).node.find_all() if isinstance(it, lambda_.Function)]
         groups = [it for it in Stack.of(self).node.find_all() if isinstance(it, logs.LogGroup)]
         self.topic = sns.Topic(
             self, "Alarms", display_name=f"Carefile {config.stage} alarms", master_key=key, enforce_ssl=True
         )
-        # A topic with a policy of its own is no longer open to the account's alarms by default.
+        # A topic with a policy no longer accepts the account's alarms by default.
         self.topic.add_to_resource_policy(
             iam.PolicyStatement(
                 sid="AlarmsOfThisAccount",
@@ -66,16 +66,16 @@ class Observability(Construct):
         events.Rule(
             self,
             "MeasureBacklogRule",
-            description="Time to measure how far intake is behind",
+            description="Measures the intake backlog periodically",
             schedule=events.Schedule.rate(metrics.PERIOD),
-            # A measure that was missed is not made up for: the next one says more.
+            # A missed measurement is not retried: the next one is more current.
             targets=[targets.LambdaFunction(backlog, retry_attempts=0)],
         )
         dashboard(
             self,
             config=config,
             watched=watched,
-            alarms=[self._alarm(spec) for spec in alarms(config, watched) if self._is_known(spec)],
+            alarms=[self._alarm(spec) for spec in alarms(config, watched) if self._is_supported(spec)],
             tables=tables,
             rules=rules,
             functions=functions,
@@ -83,8 +83,8 @@ class Observability(Construct):
         if not config.embedded:
             save_queries(self, stage=config.stage, groups=groups)
 
-    def _is_known(self, spec: AlarmSpec) -> bool:
-        """The embedded AWS has no alarms on expressions."""
+    def _is_supported(self, spec: AlarmSpec) -> bool:
+        """Whether the stage can have the alarm: the embedded AWS has none on expressions."""
         return not (self._config.embedded and isinstance(spec.metric, cloudwatch.MathExpression))
 
     def _alarm(self, spec: AlarmSpec) -> cloudwatch.Alarm:
@@ -94,7 +94,7 @@ class Observability(Construct):
             spec.id,
             metric=spec.metric,
             alarm_description=(
-                f"Carefile {self._config.stage}: {spec.says} What to do: {self._config.runbook_url}#{spec.section}"
+                f"Carefile {self._config.stage}: {spec.summary} What to do: {self._config.runbook_url}#{spec.section}"
             ),
             threshold=spec.threshold,
             evaluation_periods=spec.periods,

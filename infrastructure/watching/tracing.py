@@ -1,7 +1,7 @@
-"""How many executions X-Ray follows: a rule of the stage's own, for its machines.
+"""The sampling rule for X-Ray traces of the stage's machines.
 
-Whoever begins a trace decides for all who come after it, and nearly always that is a machine. By AWS's default rule one
-execution in each second is traced and 5% of the others, and at less than one upload a second that is every one.
+The service that starts a trace decides for all that follow, and that is nearly always a machine. AWS's default rule
+traces one execution a second and 5% of the others: below one upload a second, all of them.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from infrastructure.settings.config import StageConfig
 
 
 def sample_executions(scope: Construct, *, config: StageConfig) -> None:
-    """Trace this share of the executions of the stage's machines, and none for certain."""
+    """Trace the configured share of the machines' executions, with no guaranteed minimum."""
     xray.CfnSamplingRule(
         scope,
         "TracedExecutions",
         sampling_rule=xray.CfnSamplingRule.SamplingRuleProperty(
             rule_name=f"carefile-{config.stage}",
             version=1,
-            priority=9000,  # before the default rule, and after what an account has of its own
+            priority=9000,  # before the default rule, after the account's own rules
             service_name=f"{config.stack_name}-*",
             service_type="*",
             resource_arn="*",

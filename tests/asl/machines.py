@@ -20,7 +20,7 @@ _FILLED = {
 
 def composed(name: str) -> Json:
     """The machine of that name: what `definitions` composes of it, or its file."""
-    compose = getattr(definitions, name, lambda: definitions.in_file(name))
+    compose = getattr(definitions, name, lambda: definitions.from_file(name))
     text = json.dumps(compose())
     for placeholder, value in _FILLED.items():
         text = text.replace(placeholder, value)

@@ -58,7 +58,7 @@ def test_an_item_goes_through_the_pipelines_own_states(execution_type: Execution
 
 def test_standard_children_are_the_pipeline_as_it_is() -> None:
     assert as_item_processor(DEFINITION, execution_type=ExecutionType.STANDARD)["States"] == STATES
-    with pytest.raises(ValueError, match="re-driven"):
+    with pytest.raises(ValueError, match="redriven"):
         as_item_processor(DEFINITION, execution_type=ExecutionType.STANDARD, on_failure="ItemFailed")
 
 

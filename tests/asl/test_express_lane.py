@@ -13,10 +13,10 @@ import pytest
 
 from carefile.core.messages.execution_names import PROMOTED, intake_name, is_express
 from infrastructure.machines import definitions
-from infrastructure.machines.composition import EXPRESS_SECONDS, express_first, longest
+from infrastructure.machines.composition import EXPRESS_SECONDS, express_first, longest_seconds
 from tests.asl.definition import DEFINITION, STATES, TASKS, evaluated
 
-FRAME, MACHINE = definitions.in_file("express_lane"), definitions.express_lane()
+FRAME, MACHINE = definitions.from_file("express_lane"), definitions.express_lane()
 EXPRESS = "arn:aws:states:eu-west-1:111122223333:express:Carefile-dev-ExpressLane:0f3c_9a:5a1e-77"
 
 
@@ -59,9 +59,9 @@ def test_composing_changes_neither_file() -> None:
 
 def test_every_try_of_every_state_and_the_promotion_fit_into_an_express_execution() -> None:
     assert MACHINE["TimeoutSeconds"] == EXPRESS_SECONDS
-    assert longest(MACHINE) <= EXPRESS_SECONDS - 20
+    assert longest_seconds(MACHINE) <= EXPRESS_SECONDS - 20
     # What it comes to by hand: Classify, Tag, Emit; Normalise; the promotion.
-    assert longest(MACHINE) == 3 * (3 * 8 + 6) + (3 * 45 + 6) + (5 * 5 + 1 + 2 + 4 + 8)
+    assert longest_seconds(MACHINE) == 3 * (3 * 8 + 6) + (3 * 45 + 6) + (5 * 5 + 1 + 2 + 4 + 8)
 
 
 def test_states_that_could_outlast_the_execution_are_refused() -> None:

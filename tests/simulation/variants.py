@@ -219,7 +219,7 @@ def order_of_uploads_told_by_their_seconds() -> Patches:
 
 def marked_before_it_is_announced() -> Patches:
     """On the express lane too, where nobody may be left to announce it."""
-    with patch.object(composition, "_last_two_exchanged", lambda states: states):
+    with patch.object(composition, "_swap_last_two", lambda states: states):
         machine = world.composed(definitions.express_lane())
     return [(world, "real_express_machine", lambda: machine)]
 

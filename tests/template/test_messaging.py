@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from infrastructure.events.leftovers import kept_out_of
+from infrastructure.events.leftovers import excluded_keys
 from tests.template.synthesis import Synthesised
 
 RULE = "AWS::Events::Rule"
-LEFTOVERS = kept_out_of(Path("rules/default.json"))
+LEFTOVERS = excluded_keys(Path("rules/default.json"))
 
 
 def pattern(stage: Synthesised, rule: str) -> dict[str, Any]:

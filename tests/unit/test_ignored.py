@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from carefile.core.deciding.rules import RuleTable
-from infrastructure.events.leftovers import kept_out_of
+from infrastructure.events.leftovers import excluded_keys
 from lambdas.adapters import contracts
 from tests.property.strategies import keys
 from tests.unit.world import LANDING, World, created_event, submitted_event
@@ -49,7 +49,7 @@ def wildcard(pattern: str) -> re.Pattern[str]:
     return re.compile(".*".join(re.escape(piece) for piece in pattern.split("*")), re.DOTALL)
 
 
-KEPT_OUT = [wildcard(pattern) for pattern in kept_out_of(FILE)]
+KEPT_OUT = [wildcard(pattern) for pattern in excluded_keys(FILE)]
 
 
 @pytest.mark.parametrize("name", LEFTOVERS)
@@ -81,7 +81,7 @@ def test_the_event_pattern_keeps_out_what_it_can_say() -> None:
         ".nfs000000000001",
     }
     # EventBridge, quotas: a pattern has 2,048 characters.
-    assert len(json.dumps(kept_out_of(FILE))) < 1000
+    assert len(json.dumps(excluded_keys(FILE))) < 1000
 
 
 def test_a_table_without_the_list_ignores_nothing() -> None:
