@@ -16,6 +16,7 @@ import shutil
 import tempfile
 import threading
 import zipfile
+from collections import ChainMap
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -34,6 +35,7 @@ def apply() -> None:
     put_the_version_into_s3_events()
     let_an_execution_be_started_twice()
     keep_the_tags_of_multipart_uploads()
+    tag_versions_of_deleted_objects()
     share_the_processors_among_invocations()
     unpack_each_package_once()
     save_one_file_at_a_time()
@@ -151,6 +153,39 @@ def keep_the_tags_of_multipart_uploads() -> None:
 
     s3._create_multipart_upload = create_with_tags
     s3._complete_multipart_upload = complete_with_tags
+
+
+def tag_versions_of_deleted_objects() -> None:
+    """GetObjectTagging and PutObjectTagging of a version work when its object has been deleted since.
+
+    What is filed outlives its upload, and may still be assigned to a patient.
+    """
+    asked: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextVar("asked", default=None)
+    ensure = s3._ensure_bucket
+
+    def ensure_with_what_is_asked(name: str) -> Any:
+        bucket, version = ensure(name), asked.get()
+        if bucket is None or version is None:
+            return bucket
+        return {**bucket, "objects": ChainMap(version, bucket["objects"])}
+
+    def of_any_version(operation: Any) -> Any:
+        def answer(bucket: str, key: str, *args: Any, **kwargs: Any) -> Any:
+            query = next((it for it in (*args, *kwargs.values()) if isinstance(it, dict)), {})
+            versions = s3._object_versions.get((bucket, key), [])
+            wanted = s3._qp(query, "versionId", "")
+            found = [it for it in versions if it["version_id"] == wanted and not it.get("is_delete_marker")]
+            token = asked.set({key: found[0]} if found else None)
+            try:
+                return operation(bucket, key, *args, **kwargs)
+            finally:
+                asked.reset(token)
+
+        return answer
+
+    s3._ensure_bucket = ensure_with_what_is_asked
+    s3._get_object_tagging = of_any_version(s3._get_object_tagging)
+    s3._put_object_tagging = of_any_version(s3._put_object_tagging)
 
 
 def share_the_processors_among_invocations() -> None:

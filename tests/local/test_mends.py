@@ -142,6 +142,28 @@ def test_canary_the_tags_of_a_multipart_upload_are_lost_without_the_mend(unmende
     assert tags_of_a_multipart_upload(unmended_aws) == {}
 
 
+def tags_of_a_version_that_was_deleted_since(aws: EmbeddedAws) -> list[dict[str, str]]:
+    """The tags it was uploaded with, and those it was given after its object was deleted."""
+    s3, where = aws.client("s3"), {"Bucket": stubs.bucket(aws), "Key": "gone.txt"}
+    version = s3.put_object(**where, Body=b"x", Tagging="team=heart")["VersionId"]
+    s3.delete_object(**where)
+    found = [s3.get_object_tagging(**where, VersionId=version)["TagSet"]]
+    s3.put_object_tagging(**where, VersionId=version, Tagging={"TagSet": [{"Key": "a", "Value": "b"}]})
+    found.append(s3.get_object_tagging(**where, VersionId=version)["TagSet"])
+    with pytest.raises(ClientError, match=r"NoSuchKey|MethodNotAllowed"):
+        s3.get_object_tagging(**where)
+    return [{tag["Key"]: tag["Value"] for tag in tags} for tags in found]
+
+
+def test_a_version_has_its_tags_after_its_object_was_deleted(bare_aws: EmbeddedAws) -> None:
+    assert tags_of_a_version_that_was_deleted_since(bare_aws) == [{"team": "heart"}, {"a": "b"}]
+
+
+def test_canary_a_version_s_tags_go_with_its_object_without_the_mend(unmended_aws: EmbeddedAws) -> None:
+    with pytest.raises(ClientError, match="NoSuchKey"):
+        tags_of_a_version_that_was_deleted_since(unmended_aws)
+
+
 NAMES_ITSELF = """
 import os, time
 

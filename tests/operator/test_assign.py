@@ -81,6 +81,17 @@ def test_what_cannot_be_assigned_is_refused_in_one_line(
     assert ran.out == ""
 
 
+def test_a_document_whose_upload_was_deleted_is_assigned(
+    carefile: Carefile, file: File, deployed_aws: EmbeddedAws
+) -> None:
+    (put,) = carefile("put", file("assign-deleted.txt"), "--wait", "--json").rows
+    deployed_aws.client("s3").delete_object(Bucket=deployed_aws.outputs["LandingBucketName"], Key=put["key"])
+    moved = carefile("assign", "--key", put["key"], "--patient", "Ana_7", "--yes")
+    assert moved.code == 0, moved.err
+    assert "Moved. 1 taken in again" in moved.err
+    eventually(lambda: carefile("catalog", put["key"], "--json").rows[0]["patient"] == "Ana_7")
+
+
 def test_the_same_command_goes_on_with_what_had_failed(
     carefile: Carefile, file: File, deployed_aws: EmbeddedAws
 ) -> None:
