@@ -13,11 +13,18 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from carefile.core.deciding.scanning import Scan, Verdict
-from carefile.core.errors import AssignmentConflict, LedgerFull, StorageThrottled
+from carefile.core.errors import (
+    AssignmentConflict,
+    LedgerFull,
+    RejectedAssignment,
+    RejectedObject,
+    StorageThrottled,
+)
 from carefile.core.filing.layout import Owner
 from carefile.core.filing.tagging import PipelineStatus
 from carefile.core.model import Hints, Observation, Source
 from carefile.core.records.ledger import (
+    FORGOTTEN_AT,
     KEY,
     LedgerEntry,
     assignment_in,
@@ -33,6 +40,12 @@ if TYPE_CHECKING:
 
 _CONTENDED = {"S": "contended"}
 _BATCH = 100  # DynamoDB, BatchGetItem: up to 100 items
+
+
+def _unless_forgotten(*conditions: str) -> str:
+    """Any of these conditions, for what was decided after the patient of the item was forgotten, if that ever was."""
+    later = (f"attribute_not_exists({FORGOTTEN_AT})", f"{FORGOTTEN_AT} < :at")
+    return " OR ".join(f"{condition} AND {free}" for condition in conditions for free in later)
 
 
 class Ledger:
@@ -90,27 +103,37 @@ class Ledger:
     def decide(self, source: Source, version: str, hints: Hints, at: str) -> None:
         """Record a decision about one version, taken at a moment (ISO 8601). The latest one holds, not the last to
         arrive."""
-        self._update(
+        recorded = self._update(
             source.source_id,
             "SET #hints = :hints, #decided = :at",
             {":hints": {"S": json.dumps(hints.to_json(), sort_keys=True)}, ":at": {"S": at}},
-            ConditionExpression="attribute_not_exists(#decided) OR #decided <= :at",
+            ConditionExpression=_unless_forgotten("attribute_not_exists(#decided)", "#decided <= :at"),
             ExpressionAttributeNames={"#hints": hints_name(version), "#decided": decided_name(version)},
         )
+        if recorded is None and self._forgotten_since(source.source_id, at):
+            raise RejectedObject(
+                "forgotten-since: the decision is older than the order to forget this object's patient; decide anew"
+            )
 
     def assign(self, session: Owner, patient_id: str, replacing: frozenset[str], at: str) -> None:
         """Record that a session is a patient's, decided at a moment (ISO 8601). AssignmentConflict where it is assigned
         to another one, unless it is taken from that one, and the decision about him is no later one."""
         update = "SET assigned = :patient, assigned_at = :at"
-        condition = "attribute_not_exists(assigned) OR assigned = :patient"
+        conditions = ["attribute_not_exists(assigned)", "assigned = :patient"]
         values: dict[str, Any] = {":patient": {"S": patient_id}, ":at": {"S": at}}
         if replacing:
             update += " ADD replaced :replaced"
             values[":replaced"] = {"SS": sorted(replacing)}
         for number, patient in enumerate(sorted(replacing)):
-            condition += f" OR assigned = :from{number} AND assigned_at <= :at"
+            conditions.append(f"assigned = :from{number} AND assigned_at <= :at")
             values[f":from{number}"] = {"S": patient}
+        condition = _unless_forgotten(*conditions)
         if self._update(session.owner_id, update, values, ConditionExpression=condition) is None:
+            if self._forgotten_since(session.owner_id, at):
+                raise RejectedAssignment(
+                    "forgotten-since: the decision is older than the order to forget the patient of this session; "
+                    "decide anew"
+                )
             raise AssignmentConflict(
                 "assigned-otherwise: the session is assigned to another patient already, or was by a later decision; "
                 "look at it, and name the patient it is to be taken from"
@@ -166,6 +189,9 @@ class Ledger:
     def verdict(self, source: Source, version: str) -> Verdict | None:
         found = self._get(version_key(source.source_id, version)).get("verdict")
         return Verdict(found["S"]) if found else None
+
+    def _forgotten_since(self, key: str, at: str) -> bool:
+        return self._get(key).get(FORGOTTEN_AT, {"S": ""})["S"] >= at
 
     def _get(self, key: str) -> dict[str, Any]:
         found = self._dynamodb.get_item(TableName=self._table, Key={KEY: {"S": key}}, ConsistentRead=True)

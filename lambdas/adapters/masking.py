@@ -56,6 +56,7 @@ REASONS = frozenset(
         "filed-otherwise",
         "folder-contended",
         "folder-marker",
+        "forgotten-since",
         "ledger-full",
         "left-behind",
         "malformed-input",

@@ -20,6 +20,8 @@ from carefile.cli.problem import Problem
 from carefile.cli.rule_table import rules_of
 from carefile.cli.shown.view import View
 from carefile.core.deciding.rules import RuleTable
+from carefile.core.errors import RejectedAssignment, RejectedObject
+from carefile.core.filing.layout import Owner
 from carefile.core.model import Observation, Source
 from carefile.core.records.session_entries import Place
 from lambdas.adapters.landing import Landing
@@ -27,7 +29,15 @@ from lambdas.adapters.ledger import Ledger
 from lambdas.adapters.settings import ROOT
 from tests.unit.test_adoption import adopt
 from tests.unit.test_index_sessions import Stream, index
-from tests.unit.world import LANDING, PROCESSED, World, created_event, submitted_event
+from tests.unit.world import (
+    LANDING,
+    PROCESSED,
+    World,
+    cataloged,
+    created_event,
+    prefix_of,
+    submitted_event,
+)
 
 NOW, DAY = timedelta(0), timedelta(days=1)
 Run = Callable[..., tuple[Traces, Any]]
@@ -58,8 +68,14 @@ def everything(world: World) -> str:
                 ]
                 told.append(body.read().decode("utf-8", "replace"))
     for table in ("catalog", "ledger"):
-        told += [repr(item) for item in world.dynamodb.scan(TableName=table)["Items"]]
+        told += [repr(item) for item in standing(world, table)]
     return "\n".join(told)
+
+
+def standing(world: World, table: str) -> list[dict[str, Any]]:
+    """The items of a table, but for tombstones: these are digests, and a moment."""
+    items = world.dynamodb.scan(TableName=table)["Items"]
+    return [item for item in items if not item.keys() <= {"source_id", "revision", "forgotten_at"}]
 
 
 def bytes_of(world: World, patient: str) -> dict[str, bytes]:
@@ -84,12 +100,12 @@ def test_nothing_of_the_patient_is_left_and_everything_of_others(world: World, f
         file_all_of(world, patient)
     world.file("nobody.txt")
     before = {patient: bytes_of(world, f"{patient}_") for patient in others if patient != "Ana"}
-    catalog = len(world.catalog())
+    catalog = len(standing(world, "catalog"))
     _, done = forget("Ana_7")
     assert (done.held, done.left) == ([], [])
     assert done.landing_versions == 7
     assert done.catalog_entries == 4
-    assert len(world.catalog()) == catalog - 5
+    assert len(standing(world, "catalog")) == catalog - 5
     assert {patient: bytes_of(world, f"{patient}_") for patient in before} == before
     for patient in others:
         assert world.s3.list_object_versions(Bucket=LANDING, Prefix=f"documents/{patient}/")["Versions"]
@@ -125,6 +141,109 @@ def test_what_was_assigned_to_the_patient_is_gone_also_where_it_was_filed_before
     forget("Ana_7", rest=NOW)
     forget("Ana_7", rest=NOW)
     assert "scan" not in everything(world)
+
+
+def test_what_was_assigned_twice_is_the_second_one_s_alone(
+    world: World, forget: Run, connection: Connection
+) -> None:
+    """The copies below the first one's name are of the second one's bytes."""
+    world.file("scan.txt", b"ben's")
+    for number, patient in enumerate(("Ana_7", "Ben_8"), 2):
+        world.run(submitted_event("scan.txt", {"patient_id": patient}), f"e{number}")
+    world.file("documents/Ana_7/knee.txt", b"ana's")
+    tally = Forgetter(connection, "Ben_8", rest=NOW).tally(
+        Finder(connection, "Ben_8", rules_of(connection)).find()
+    )
+    traces, done = forget("Ben_8", rest=NOW)
+    assert traces.undecided == {}
+    assert tally == done
+    assert (done.landing_versions, done.catalog_entries, done.ledger_items) == (1, 1, 2)
+    left = everything(world)
+    assert "scan" not in left
+    assert "Ben_8" not in left
+    assert world.body("processed/Ana_7_knee/original.txt") == b"ana's"
+    assert world.run(created_event("scan.txt"), "e9")["disposition"] == "withdrawn"
+
+
+def test_of_a_key_that_several_had_each_has_the_versions_that_were_theirs_last(
+    world: World, forget: Run
+) -> None:
+    versions = {}
+    for name, patient in (("e1", "Ana_7"), ("e2", "Ben_8"), ("e3", "Cid_9")):
+        versions[patient] = world.upload("scan.txt", patient.encode(), Metadata={"patient-id": patient})
+        world.run(created_event("scan.txt", versions[patient]), name)
+        world.run(submitted_event("scan.txt", {"patient_id": patient}), f"{name}-again")
+    traces, _ = forget("Ben_8", rest=NOW)
+    assert list(traces.undecided.values()) == ["was filed as the patient's once and is another patient's now"]
+    assert forget("Ben_8", rest=NOW)[0].undecided == {}
+    found = world.s3.list_object_versions(Bucket=LANDING, Prefix="scan.txt")["Versions"]
+    assert {one["VersionId"] for one in found} == {versions["Ana_7"], versions["Cid_9"]}
+    assert "Ben_8" not in everything(world)
+    forget("Cid_9", rest=NOW)
+    assert [one["VersionId"] for one in world.s3.list_object_versions(Bucket=LANDING)["Versions"]] == [
+        versions["Ana_7"]
+    ]
+    assert "Cid_9" not in everything(world)
+    result = world.run(created_event("scan.txt"), "e9")
+    assert prefix_of(result) == "processed/Ana_7_scan/"
+    forget("Ana_7", rest=NOW)
+    assert everything(world) == ""
+
+
+def test_a_session_that_was_taken_from_the_patient_does_not_say_so_any_more(
+    world: World, forget: Run
+) -> None:
+    world.file("sessions/Ana_7/session_1/session.json", b"{}")
+    stream = Stream(world)
+    owner = Owner(LANDING, "sessions/Ana_7/session_1/", tree=True)
+    Ledger(world.dynamodb, "ledger").assign(owner, "Ben_8", frozenset({"Ana_7"}), "2026-11-20T10:00:00.000Z")
+    world.run(created_event("sessions/Ana_7/session_1/session.json"), "e2")
+    index(stream.records())
+    forget("Ana_7", rest=NOW)
+    assert "Ana_7" not in everything(world).replace("sessions/Ana_7/", "")
+    forget("Ben_8", rest=NOW)
+    index(stream.records())
+    assert everything(world) == ""
+
+
+class TestReplay:
+    """What was announced, asked for or decided before comes again, as out of an archive or a dead-letter queue."""
+
+    def test_an_announcement_is_not_indexed_and_a_new_upload_is(self, world: World, forget: Run) -> None:
+        filed = world.file("documents/Ana_7/knee.txt", b"one")
+        forget("Ana_7", rest=NOW)
+        assert world.index(cataloged(filed)) is False
+        assert everything(world) == ""
+        world.wire()
+        world.file("documents/Ana_7/knee.txt", b"two", name="e2")
+        assert [item["landing_key"]["S"] for item in standing(world, "catalog")] == [
+            "documents/Ana_7/knee.txt"
+        ]
+
+    def test_a_decision_is_refused_and_a_later_one_is_not(self, world: World, forget: Run) -> None:
+        world.file("scan.txt", b"ana's")
+        decision = submitted_event("scan.txt", {"patient_id": "Ana_7"}) | {"time": "2026-11-20T10:00:00Z"}
+        world.run(decision, "e2")
+        forget("Ana_7", rest=NOW)
+        world.wire()
+        world.file("scan.txt", b"ben's", name="e3")
+        with pytest.raises(RejectedObject, match=r"^forgotten-since: "):
+            world.run(decision, "e4")
+        assert "Ana_7" not in everything(world)
+        later = submitted_event("scan.txt", {"patient_id": "Ben_8"})
+        world.classify(later, started="2100-01-01T00:00:00Z")
+        assert prefix_of(world.run(created_event("scan.txt"), "e5")) == "processed/Ben_8_scan/"
+
+    def test_an_assignment_is_refused(self, world: World, forget: Run) -> None:
+        world.file("sessions/session_1/session.json", b"{}")
+        owner, ledger = Owner(LANDING, "sessions/session_1/", tree=True), Ledger(world.dynamodb, "ledger")
+        ledger.assign(owner, "Ana_7", frozenset(), "2026-11-20T10:00:00.000Z")
+        world.run(created_event("sessions/session_1/session.json"), "e2")
+        forget("Ana_7", rest=NOW)
+        with pytest.raises(RejectedAssignment, match=r"^forgotten-since: "):
+            ledger.assign(owner, "Ana_7", frozenset(), "2026-11-20T10:00:00.000Z")
+        assert everything(world) == ""
+        ledger.assign(owner, "Ben_8", frozenset(), "2100-01-01T00:00:00.000Z")
 
 
 def test_what_was_taken_from_the_patient_stays_with_the_other_one(world: World, forget: Run) -> None:
@@ -246,7 +365,9 @@ class TestLocked:
         _, done = forget("Ana_7", rest=NOW)
         assert done.held == [Source(LANDING, "documents/Ana_7/held.txt")]
         assert "processed/Ana_7_held/original.txt" in world.filed()
-        assert [entry["landing_key"]["S"] for entry in world.catalog()] == ["documents/Ana_7/held.txt"]
+        assert [entry["landing_key"]["S"] for entry in standing(world, "catalog")] == [
+            "documents/Ana_7/held.txt"
+        ]
         assert "free" not in everything(world).replace("processed/Ana_7_free/_manifest.json", "")
 
 
@@ -305,9 +426,9 @@ class TestInPlace:
             assert done.catalog_entries == (1 if run == 1 else 0)
             assert world.filed() == [f"{self.SESSION}_manifest.json", self.M1]
             index(stream.records())
-        (entry,) = [one for one in world.catalog() if "kind" in one]
+        (entry,) = [one for one in standing(world, "catalog") if "kind" in one]
         assert entry["key"]["S"] == self.M1
-        (session,) = [one for one in world.catalog() if "kind" not in one]
+        (session,) = [one for one in standing(world, "catalog") if "kind" not in one]
         assert (session["objects"]["N"], session["patient_ref_key"]["S"]) == ("1", "UNKNOWN")
         tally = Forgetter(connection, "P_1", rest=DAY).tally(traces)
         assert (tally.layout_versions, tally.catalog_entries, tally.session_entries) == (0, 0, 0)
@@ -353,9 +474,9 @@ class TestInPlace:
         assert stops > 30
         forget("P_1", rest=NOW)
         assert world.filed() == [f"{self.SESSION}_manifest.json", self.M1]
-        (entry,) = [one for one in world.catalog() if "kind" in one]
+        (entry,) = [one for one in standing(world, "catalog") if "kind" in one]
         assert entry["key"]["S"] == self.M1
-        (session,) = [one for one in world.catalog() if "prefix" in one and "kind" not in one]
+        (session,) = [one for one in standing(world, "catalog") if "prefix" in one and "kind" not in one]
         assert session["objects"]["N"] == "1"
 
     def test_a_folder_of_several_documents_loses_only_the_patients(self, world: World, forget: Run) -> None:
@@ -369,7 +490,7 @@ class TestInPlace:
             "processed/P_1_lab/c.pdf",
         ]
         assert [source.key for source in traces.undecided] == ["processed/P_1_lab/c.pdf"]
-        assert {one["landing_key"]["S"][-5:] for one in world.catalog()} == {"b.pdf", "c.pdf"}
+        assert {one["landing_key"]["S"][-5:] for one in standing(world, "catalog")} == {"b.pdf", "c.pdf"}
 
     @pytest.mark.parametrize(
         ("key", "metadata", "becomes"),
@@ -447,7 +568,7 @@ class TestInPlace:
         _, done = forget("P_1", rest=NOW)
         assert done.held == [Source(PROCESSED, self.M0)]
         assert world.filed() == [f"{self.SESSION}_manifest.json", self.M0]
-        assert [one["key"]["S"] for one in world.catalog() if "kind" in one] == [self.M0]
+        assert [one["key"]["S"] for one in standing(world, "catalog") if "kind" in one] == [self.M0]
 
 
 class TestADeploymentOfItsOwn:
@@ -598,4 +719,4 @@ def test_no_item_of_a_version_is_left_where_the_landing_bucket_s_versioning_is_s
         Ledger(world.dynamodb, "ledger").note_contention(seen.source, seen.version)
     assert len(world.dynamodb.scan(TableName="ledger")["Items"]) == 3
     forget("Ana_7")
-    assert world.dynamodb.scan(TableName="ledger")["Items"] == []
+    assert standing(world, "ledger") == []

@@ -8,7 +8,15 @@ from typing import Any
 
 from carefile.cli.aws.connection import Connection
 from carefile.core.model import Kind
-from carefile.core.records.catalog import INDEX_KEYS, KEY, PATIENT_INDEX, Entry, Item, patient_ref_key
+from carefile.core.records.catalog import (
+    INDEX_KEYS,
+    KEY,
+    PATIENT_INDEX,
+    Entry,
+    Item,
+    is_tombstone,
+    patient_ref_key,
+)
 from carefile.core.records.session_entries import Place, SessionSummary, entry_at, is_session_key
 
 __all__ = ["Entries", "Entry", "SessionSummary", "record_of"]
@@ -37,7 +45,8 @@ class Entries:
             asked: Any = {self._table: {"Keys": batch, "ConsistentRead": True}}
             while asked:
                 found = self._client.batch_get_item(RequestItems=asked)
-                items |= {item[KEY]["S"]: item for item in found["Responses"].get(self._table, ())}
+                there = (item for item in found["Responses"].get(self._table, ()) if not is_tombstone(item))
+                items |= {item[KEY]["S"]: item for item in there}
                 asked = found.get("UnprocessedKeys")
         return items
 
@@ -87,12 +96,12 @@ class Entries:
     def pages(self) -> Iterator[list[Item]]:
         """Every item, of sources and of sessions, in no order."""
         for page in self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True):
-            yield page["Items"]
+            yield [item for item in page["Items"] if not is_tombstone(item)]
 
     def _get(self, key: str) -> dict[str, Any] | None:
         found = self._client.get_item(TableName=self._table, Key={KEY: {"S": key}}, ConsistentRead=True)
         item: dict[str, Any] | None = found.get("Item")
-        return item
+        return None if item is None or is_tombstone(item) else item
 
 
 def _has_no_message(item: Item) -> bool:

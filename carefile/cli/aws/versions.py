@@ -13,6 +13,7 @@ from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.objects import is_gone
 from carefile.core.filing.layout import manifest_key
 from carefile.core.filing.stamps import stamp_in
+from carefile.core.messages.events import owner_in
 from carefile.core.messages.head import moment, version_name
 from carefile.core.model import Source, Stamp
 
@@ -60,6 +61,11 @@ class Versions:
         """Every manifest of the folder of which there is still a version, the newest first."""
         versions = [one for one in self.at(manifest_key(folder)) if not one.is_marker]
         return [found for one in versions if (found := self._manifest(one))]
+
+    def owner(self, manifest: Version) -> str | None:
+        """The owner that a version of a folder's manifest names."""
+        found = self._manifest(manifest)
+        return owner_in(found) if found else None
 
     def stamp(self, version: Version) -> Stamp | None:
         head = self.head(version)

@@ -62,7 +62,6 @@ def forget(
     if yes:
         with view.busy("Deleting …"):
             done = forgetter.forget(traces)
-            done.bytes = before.bytes
         with view.busy("Looking again …"):
             left = Finder(connection, patient, rules).find(included)
             after = forgetter.tally(left)
@@ -90,9 +89,7 @@ def _source(connection: Connection, text: str) -> Source:
 
 
 def _anything(tally: Tally) -> bool:
-    return bool(
-        tally.landing_versions or tally.layout_versions or tally.catalog_entries or tally.session_entries
-    )
+    return any(_counts(tally).values())
 
 
 def _plan(view: View, traces: Traces, tally: Tally) -> None:

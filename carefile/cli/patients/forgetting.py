@@ -12,28 +12,27 @@ the patient's for sure is never deleted.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.entries import Entries
-from carefile.cli.aws.ledger_places import LedgerPlaces
 from carefile.cli.aws.objects import head
 from carefile.cli.aws.versions import Version, Versions
+from carefile.cli.patients.remembered import Remembered, conditionally
 from carefile.cli.patients.traces import FORGOTTEN, Trace, Traces, subject_of
 from carefile.cli.problem import Problem
 from carefile.core.deciding.rules import RuleTable
-from carefile.core.filing.layout import manifest_key
+from carefile.core.filing.layout import Layout, manifest_key
 from carefile.core.filing.tagging import encoded, layout_tags, manifest_tags
-from carefile.core.messages.events import bare_claim
+from carefile.core.messages.events import bare_claim, iso_8601
 from carefile.core.model import Kind, Patient, Source
-from carefile.core.records.catalog import KEY, Item, patient_ref_key
-from carefile.core.records.ledger import version_key
+from carefile.core.records.catalog import KEY, Item, patient_ref_key, tombstone
 from carefile.core.records.session_entries import Place, entry_at
 
 _AT_ONCE = 1000  # S3, DeleteObjects
@@ -68,21 +67,23 @@ class Forgetter:
         self._versions, self._entries = Versions(connection), Entries(connection)
         self._patient = patient
         self._rest, self._bypass = rest, bypass
-        self._ledger, self._places = connection.output("LedgerTableName"), LedgerPlaces(connection)
+        self._ledger, self._remembered = connection.output("LedgerTableName"), Remembered(connection, patient)
         self._s3, self._dynamodb = connection.client("s3"), connection.client("dynamodb")
         self._locks = {
             bucket: self._has_lock(bucket) for bucket in {*connection.accepted_buckets, connection.processed}
         }
 
     def tally(self, traces: Traces) -> Tally:
-        """What there is, without touching it."""
+        """What there is, without touching it: what `forget` would count."""
         tally = Tally(held=self._held(traces))
         for trace in self._free(traces, tally):
-            landed = [one for one in self._landed(trace) if one.name not in trace.kept]
-            tally.landing_versions += len(landed)
-            tally.bytes += sum(one.size for one in landed)
-            tally.catalog_entries += self._exists(self._connection.catalog_table, trace.source.source_id)
-            tally.ledger_items += self._exists(self._ledger, trace.source.source_id)
+            versions = self._landed(trace)
+            going = self._going(trace, versions)
+            tally.landing_versions += len(going)
+            tally.bytes += sum(one.size for one in going)
+            tally.catalog_entries += trace.mine and self._entries.get(trace.source.source_id) is not None
+            tally.ledger_items += sum(map(self._remembered.holds, self._remembered.keys(trace, versions)))
+        tally.ledger_items += sum(map(self._remembered.holds, self._trees(traces, tally)))
         for version in self._in_layout(traces, tally):
             tally.layout_versions += 1
             tally.bytes += version.size
@@ -95,21 +96,29 @@ class Forgetter:
         """Do it. Whatever stops this, the same again goes on where it was."""
         tally = Tally(held=self._held(traces))
         free = list(self._free(traces, tally))
+        at, revisions = iso_8601(datetime.now(UTC)), dict[str, int]()
         for trace in free:
-            versions = self._landed(trace)
-            going = [one for one in versions if one.name not in trace.kept]
-            tally.landing_versions += self._delete(going, tally)
-            tally.ledger_items += self._forget_in_ledger(trace, versions)
-        for owner in () if tally.held else traces.trees.values():
-            tally.ledger_items += self._delete_item(self._ledger, owner.owner_id)
+            versions, source_id = self._landed(trace), trace.source.source_id
+            keys = self._remembered.keys(trace, versions)
+            tally.landing_versions += self._delete(self._going(trace, versions), tally)
+            tally.ledger_items += sum(
+                self._delete_item(self._ledger, key) for key in keys if key != source_id
+            )
+            if trace.whole:
+                known, revisions[source_id] = self._remembered.entomb(source_id, at)
+                tally.ledger_items += known
+        for owner_id in self._trees(traces, tally):
+            tally.ledger_items += self._remembered.entomb(owner_id, at)[0]
         for trace in traces.traces.values():
-            if not trace.mine or trace.theirs:
-                self._take_out_of_ledger(trace)
-        for folder in sorted(self._free_folders(traces, tally)):
-            self._claim_barely(folder)
-        tally.layout_versions += self._delete(self._in_layout(traces, tally), tally)
+            if not trace.whole:
+                revisions[trace.source.source_id] = self._remembered.take_out(trace, at)
+        self._remembered.take_back(traces.taken)
+        made = {self._claim_barely(folder) for folder in sorted(self._free_folders(traces, tally))}
+        tally.layout_versions += self._delete(self._in_layout(traces, tally), tally, made)
         for trace in free:
-            tally.catalog_entries += self._delete_entry(trace.source.source_id)
+            if trace.mine:
+                source_id = trace.source.source_id
+                tally.catalog_entries += self._forget_entry(source_id, revisions[source_id], at)
         for place in self._session_places(traces, tally):
             tally.session_entries += self._forget_session(place, traces)
         tally.claims_left = len(self._claims(traces))
@@ -119,23 +128,63 @@ class Forgetter:
 
     def _landed(self, trace: Trace) -> list[Version]:
         """The versions of a landing object. What is its own source, in the layout, is deleted with the layout."""
-        source = trace.source
-        own = source.bucket == self._connection.processed and self._connection.layout.holds(source.key)
-        return [] if own else self._versions.landed(source)
+        return [] if self._is_in_place(trace) else self._versions.landed(trace.source)
+
+    def _going(self, trace: Trace, versions: list[Version]) -> list[Version]:
+        """Of a landing object's versions, the patient's, and delete markers where they hide nothing that stays."""
+        return [one for one in versions if (trace.whole if one.is_marker else trace.goes(one.name))]
 
     def _in_layout(self, traces: Traces, tally: Tally) -> Iterator[Version]:
-        """Every version in the patient's folders and at the other places of the sources, but for what has to stay: of
-        what is undecided, every one."""
+        """Every version in the patient's folders, but for what has to stay and for what is undecided; and what of the
+        patient's sources is at other places."""
         keep = self._claims(traces)
         undecided = {source.key for source in traces.undecided if source.bucket == self._connection.processed}
-        places = self._free_folders(traces, tally)
-        for trace in self._free(traces, tally):
-            places |= {place for place in trace.places if not any(place.startswith(it) for it in places)}
+        folders = self._free_folders(traces, tally)
+        for folder in sorted(folders):
+            for version in self._versions.at(folder):
+                if version.version_id not in keep and version.key not in undecided:
+                    yield version
+        places = {
+            trace.source.key if self._is_in_place(trace) else layout_folder(self._connection.layout, place)
+            for trace in self._free(traces, tally)
+            for place in (trace.places | trace.theirs)
+        }
         for place in sorted(places):
-            if not self._is_held(traces, place, tally):
-                for version in self._versions.at(place):
-                    if version.version_id not in keep and version.key not in undecided:
-                        yield version
+            if not any(map(place.startswith, folders)) and not self._is_held(traces, place, tally):
+                yield from self._elsewhere(traces, place)
+
+    def _elsewhere(self, traces: Traces, place: str) -> Iterator[Version]:
+        """What the patient's sources have in a folder that is not the patient's; with the last of it their claim."""
+        owners = {trace.source.source_id for trace in traces.mine if trace.whole}
+        owners |= {owner.owner_id for owner in traces.trees.values()}
+        claims: list[Version] = []
+        left = False
+        for key, group in groupby(self._versions.at(place), lambda one: one.key):
+            versions = list(group)
+            going = [one for one in versions if not one.is_marker and self._goes(traces, one)]
+            rest = [one for one in versions if not one.is_marker and one not in going]
+            yield from going
+            if not rest:
+                yield from (one for one in versions if one.is_marker)
+            elif key == manifest_key(place) and all(self._versions.owner(one) in owners for one in rest):
+                claims += [one for one in versions if one not in going]
+            else:
+                left = True
+        if not left:
+            yield from claims
+
+    def _goes(self, traces: Traces, version: Version) -> bool:
+        stamp = self._versions.stamp(version)
+        if stamp is None:
+            itself = traces.traces.get(Source(version.bucket, version.key).source_id)
+            return itself is not None and itself.mine
+        trace = traces.traces.get(stamp.source_id)
+        return trace is not None and trace.goes(stamp.version)
+
+    def _is_in_place(self, trace: Trace) -> bool:
+        return trace.source.bucket == self._connection.processed and self._connection.layout.holds(
+            trace.source.key
+        )
 
     def _free_folders(self, traces: Traces, tally: Tally) -> set[str]:
         """The folders of the patient in which nothing is locked."""
@@ -148,13 +197,13 @@ class Forgetter:
             for source_id, trace in traces.traces.items()
         )
 
-    def _delete(self, versions: Iterable[Version], tally: Tally) -> int:
+    def _delete(self, versions: Iterable[Version], tally: Tally, made: Container[str | None] = ()) -> int:
+        """How many were deleted, but for those that were `made` here."""
         count, source = 0, iter(versions)
         while batch := list(islice(source, _AT_ONCE)):
             for bucket in {one.bucket for one in batch}:
-                objects = [
-                    {"Key": one.key, "VersionId": one.version_id} for one in batch if one.bucket == bucket
-                ]
+                there = [one for one in batch if one.bucket == bucket]
+                objects = [{"Key": one.key, "VersionId": one.version_id} for one in there]
                 bypass = (
                     {"BypassGovernanceRetention": True} if self._bypass and self._locks.get(bucket) else {}
                 )
@@ -162,8 +211,14 @@ class Forgetter:
                     Bucket=bucket, Delete={"Objects": objects, "Quiet": True}, **bypass
                 )
                 errors = {(item["Key"], item.get("VersionId", "null")) for item in done.get("Errors", ())}
-                tally.left += [one for one in batch if (one.key, one.version_id) in errors]
-                count += len(objects) - len(errors)
+                tally.left += [one for one in there if (one.key, one.version_id) in errors]
+                gone = [
+                    one
+                    for one in there
+                    if (one.key, one.version_id) not in errors and one.version_id not in made
+                ]
+                tally.bytes += sum(one.size for one in gone)
+                count += len(gone)
         return count
 
     def _claims(self, traces: Traces) -> set[str]:
@@ -178,15 +233,16 @@ class Forgetter:
     def _rested(self, since: datetime) -> bool:
         return datetime.now(UTC) - since >= self._rest
 
-    def _claim_barely(self, folder: str) -> None:
-        """Leave of a folder's manifest nothing but whose it is, as a digest. Where that is so already, leave it."""
+    def _claim_barely(self, folder: str) -> str | None:
+        """Leave of a folder's manifest nothing but whose it is, as a digest; the version that says so. Where that is so
+        already, leave it."""
         found = self._head(manifest_key(folder))
         if found is None or found.get("Metadata", {}).get(FORGOTTEN):
-            return
+            return None
         manifest = next((one for one in self._versions.manifests(folder) if "owner" in one), None)
         if manifest is None:
-            return
-        self._s3.put_object(
+            return None
+        done = self._s3.put_object(
             Bucket=self._connection.processed,
             Key=manifest_key(folder),
             Body=json.dumps(bare_claim(manifest["owner"]["id"]), sort_keys=True).encode(),
@@ -194,6 +250,7 @@ class Forgetter:
             Metadata={FORGOTTEN: subject_of(self._patient)},
             Tagging=encoded(manifest_tags(layout_tags(Kind.DOCUMENT, Patient(), b""))),
         )
+        return str(done.get("VersionId", "null"))
 
     def _head(self, key: str) -> dict[str, Any] | None:
         return head(self._connection, self._connection.processed, key)
@@ -213,11 +270,11 @@ class Forgetter:
         """The sources of which a version may not be deleted."""
         if not any(self._locks.values()):
             return []
-        return [trace.source for trace in traces.mine if any(map(self._is_locked, self._all_of(trace)))]
+        return [trace.source for trace in traces.going if any(map(self._is_locked, self._all_of(trace)))]
 
     def _all_of(self, trace: Trace) -> Iterator[Version]:
         yield from self._versions.landed(trace.source)
-        for place in trace.places:
+        for place in trace.places | trace.theirs:
             yield from self._versions.at(place)
 
     def _is_locked(self, version: Version) -> bool:
@@ -232,7 +289,11 @@ class Forgetter:
 
     def _free(self, traces: Traces, tally: Tally) -> Iterator[Trace]:
         held = {source.source_id for source in tally.held}
-        return (trace for trace in traces.mine if trace.source.source_id not in held)
+        return (trace for trace in traces.going if trace.source.source_id not in held)
+
+    def _trees(self, traces: Traces, tally: Tally) -> list[str]:
+        """The ledger's items of the patient's sessions."""
+        return [] if tally.held else [tree.owner_id for tree in traces.trees.values()]
 
     # Tables
 
@@ -267,7 +328,7 @@ class Forgetter:
         known, item = changed
         if item is None:
             return self._delete_item(self._connection.catalog_table, place.key)
-        return self._conditionally(
+        return conditionally(
             self._dynamodb.put_item,
             TableName=self._connection.catalog_table,
             Item=item,
@@ -275,65 +336,29 @@ class Forgetter:
             ExpressionAttributeValues={":known": known["seen"]},
         )
 
-    def _forget_in_ledger(self, trace: Trace, versions: list[Version]) -> int:
-        """The source's item, unless another patient's places are in it, and those of its versions."""
-        table, source_id = self._ledger, trace.source.source_id
-        names = {one.name for one in versions if not one.is_marker} | self._overwritten(trace, versions)
-        keys = [version_key(source_id, name) for name in sorted(names)]
-        deleted = sum(self._delete_item(table, key) for key in keys)
-        if trace.theirs:
-            return deleted
-        # The source's own item last: it leads to those with the places that were taken out of it.
-        items = [*self._places.keys(trace.source)]
-        return deleted + sum(self._delete_item(table, key) for key in reversed(items))
-
-    def _overwritten(self, trace: Trace, versions: list[Version]) -> set[str]:
-        """Versions that were overwritten while the bucket kept none, by the stamps of what was filed of them."""
-        if all(one.version_id != "null" for one in versions):
-            return set()
-        filed = (one for place in trace.places for one in self._versions.at(place) if not one.is_marker)
-        return {stamp.version for one in filed if (stamp := self._versions.stamp(one))}
-
-    def _take_out_of_ledger(self, trace: Trace) -> None:
-        """Of a source that is not the patient's alone: the places under the patient's name."""
-        for key in self._places.keys(trace.source) if trace.places else ():
-            self._conditionally(
-                self._dynamodb.update_item,
-                TableName=self._ledger,
-                Key={KEY: {"S": key}},
-                UpdateExpression="DELETE destinations :places",
-                ConditionExpression="attribute_exists(destinations)",
-                ExpressionAttributeValues={":places": {"SS": sorted(trace.places)}},
-            )
-
-    def _delete_entry(self, source_id: str) -> bool:
-        """The catalog's entry, unless it became another patient's meanwhile."""
+    def _forget_entry(self, source_id: str, revision: int, at: str) -> bool:
+        """Put a tombstone in the place of the catalog's entry, unless it became another patient's meanwhile. Whether
+        there was an entry."""
+        there = self._entries.get(source_id) is not None
         whose = {":patient": {"S": patient_ref_key(self._patient)}, ":nobody": {"S": patient_ref_key(None)}}
-        return self._conditionally(
-            self._dynamodb.delete_item,
+        done = conditionally(
+            self._dynamodb.put_item,
             TableName=self._connection.catalog_table,
-            Key={KEY: {"S": source_id}},
-            ConditionExpression="patient_ref_key = :patient OR patient_ref_key = :nobody",
+            Item=tombstone(source_id, revision, at),
+            ConditionExpression="attribute_not_exists(patient_ref_key) OR patient_ref_key = :patient "
+            "OR patient_ref_key = :nobody",
             ExpressionAttributeValues=whose,
         )
-
-    def _conditionally(self, request: Any, **arguments: Any) -> bool:
-        """False where the condition did not hold."""
-        try:
-            request(**arguments)
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
-                return False
-            raise
-        return True
-
-    def _exists(self, table: str, key: str) -> bool:
-        found = self._dynamodb.get_item(TableName=table, Key={KEY: {"S": key}}, ConsistentRead=True)
-        return "Item" in found
+        return there and done
 
     def _delete_item(self, table: str, key: str) -> bool:
         done = self._dynamodb.delete_item(TableName=table, Key={KEY: {"S": key}}, ReturnValues="ALL_OLD")
         return bool(done.get("Attributes"))
+
+
+def layout_folder(layout: Layout, place: str) -> str:
+    """The folder of a place that the ledger knows: of a session's object, the session's."""
+    return layout.session_folder_of(place) or place
 
 
 def refuse_placeholder(patient: str, rules: RuleTable) -> None:

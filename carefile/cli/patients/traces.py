@@ -40,32 +40,55 @@ FORGOTTEN = "carefile-forgotten"
 class Trace:
     """A landing object. `mine`: it is the patient's now. `stands`: something of it is filed under the patient's name
     and not deleted. `places` are where it is or was filed, folders or keys; `theirs` those of them that belong to other
-    patients, `kept` its versions that were filed there."""
+    patients, `named` those that name this one. `holders`: whose each of its versions was last, where there were several
+    patients."""
 
     source: Source
     mine: bool = False
     stands: bool = False
     places: set[str] = field(default_factory=set)
     theirs: set[str] = field(default_factory=set)
-    kept: set[str] = field(default_factory=set)
+    named: set[str] = field(default_factory=set)
+    holders: dict[str, str] = field(default_factory=dict)
+    patient: str = ""
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of it is the patient's: no version of it was another's last."""
+        return self.mine and set(self.holders.values()) <= {self.patient}
+
+    def goes(self, version: str) -> bool:
+        """Whether a version is the patient's: all of the patient's own source that nobody else had last; of another's,
+        what the patient had last."""
+        holder = self.holders.get(version)
+        return holder == self.patient or (self.mine and holder is None)
 
 
 @dataclass(slots=True)
 class Traces:
     """`folders`: of the layout, those that are the patient's as a whole, but for what is undecided in them; `sessions`
-    those of sessions under the patient's name. `trees`: where the sessions come from. `undecided`: of objects that name
-    the patient and are not theirs for sure, why. `absent`: what was to be included, and is not there."""
+    those of sessions under the patient's name. `trees`: where the sessions come from; `taken`: the owners of those that
+    were assigned to somebody else. `undecided`: of objects that name the patient and are not theirs for sure, why.
+    `absent`: what was to be included, and is not there."""
 
     traces: dict[str, Trace] = field(default_factory=dict)
     folders: set[str] = field(default_factory=set)
     sessions: set[str] = field(default_factory=set)
     trees: dict[str, Owner] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
     undecided: dict[Source, str] = field(default_factory=dict)
     absent: list[Source] = field(default_factory=list)
 
     @property
     def mine(self) -> list[Trace]:
         return [trace for trace in self.traces.values() if trace.mine]
+
+    @property
+    def going(self) -> list[Trace]:
+        """Those of which a version is the patient's."""
+        return [
+            trace for trace in self.traces.values() if trace.mine or trace.patient in trace.holders.values()
+        ]
 
 
 def subject_of(patient: str) -> str:
@@ -208,7 +231,7 @@ class Finder:
         trace.stands |= stands
 
     def _trace(self, source: Source) -> Trace:
-        return self._found.traces.setdefault(source.source_id, Trace(source))
+        return self._found.traces.setdefault(source.source_id, Trace(source, patient=self._patient))
 
     # The catalog and the landing bucket
 
@@ -253,7 +276,7 @@ class Finder:
             sources = [Source(tree.bucket, key) for key in self._below(tree)]
             entries = self._entries.get_many([source.source_id for source in sources])
             if any(entry.patient not in (None, self._patient) for entry in entries.values()):
-                del self._found.trees[folder]
+                self._found.taken.add(self._found.trees.pop(folder).owner_id)
                 continue
             for source in sources:
                 if source.source_id in self._found.traces:
@@ -293,15 +316,34 @@ class Finder:
         self._found.undecided.setdefault(source, why)
 
     def _other_places(self) -> None:
-        """By the ledger, where else the patient's sources were filed. What another known patient had there stays."""
-        for trace in self._found.mine:
-            for place in self._ledger_places.ever(trace.source) - trace.places:
-                folder = self._connection.layout.session_folder_of(place) or place
-                whose = {patient_in(one) for one in self._versions.manifests(folder)} - {None, self._patient}
-                (trace.theirs if whose else trace.places).add(place)
-            for place in trace.theirs:
-                stamps = [self._versions.stamp(one) for one in self._versions.at(place) if not one.is_marker]
-                trace.kept |= {stamp.version for stamp in stamps if stamp}
+        """By the ledger, where else the sources were filed, and, where another known patient had any of it, whose each
+        version was last: by the revision of what was filed."""
+        name = self._connection.layout.session_prefix(Patient(self._patient)).removesuffix("medical_notes/")
+        for trace in self._found.traces.values():
+            whose = {place: self._patients_at(place) for place in self._ledger_places.ever(trace.source)}
+            others = {place for place in whose if set(whose[place].values()) - {self._patient}}
+            trace.named = {place for place in whose if place.startswith(name)} - others
+            trace.theirs |= others - trace.places
+            trace.places |= whose.keys() - others
+            if trace.theirs or not trace.mine:
+                self._hold(trace, whose)
+
+    def _patients_at(self, place: str) -> dict[int | None, str]:
+        """Under which known patient what stands or stood at a place was filed, by revision; None: by any other one."""
+        manifests = self._versions.manifests(self._connection.layout.session_folder_of(place) or place)
+        named = [(manifest.get("revision"), patient_in(manifest)) for manifest in reversed(manifests)]
+        return {key: patient for revision, patient in named if patient for key in (revision, None)}
+
+    def _hold(self, trace: Trace, whose: dict[str, dict[int | None, str]]) -> None:
+        latest: dict[str, int] = {}
+        for place, patients in whose.items():
+            for version in self._versions.at(place) if patients else ():
+                stamp = None if version.is_marker else self._versions.stamp(version)
+                if stamp is None or stamp.source_id != trace.source.source_id:
+                    continue
+                if stamp.revision >= latest.get(stamp.version, 0):
+                    latest[stamp.version] = stamp.revision
+                    trace.holders[stamp.version] = patients.get(stamp.revision, patients[None])
 
     # What a person has to decide
 

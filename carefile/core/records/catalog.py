@@ -19,6 +19,7 @@ Item = dict[str, Any]
 PATIENT_INDEX = "by-patient"
 INDEX_KEYS = ("patient_ref_key", "listed_at")
 KEY = "source_id"
+_FORGOTTEN_AT = "forgotten_at"
 
 _UNKNOWN = "UNKNOWN"
 _PATIENT = "PATIENT#"
@@ -118,6 +119,16 @@ class Entry:
             execution=text_in(item, "execution") or "",
             cataloged_at=text_in(item, "cataloged_at") or "",
         )
+
+
+def tombstone(source_id: str, revision: int, at: str) -> Item:
+    """What stands in the place of a forgotten patient's entry: it names nobody, and what was announced before is of a
+    lower revision and is not indexed any more."""
+    return {KEY: {"S": source_id}, "revision": {"N": str(revision)}, _FORGOTTEN_AT: {"S": at}}
+
+
+def is_tombstone(item: Mapping[str, Any]) -> bool:
+    return _FORGOTTEN_AT in item
 
 
 def patient_ref_key(patient: str | None) -> str:

@@ -9,6 +9,9 @@ version. Places that were taken out to make room are in items of their own, `<so
 Item of a session that was assigned to a patient, under the id of its source tree: `assigned` (the patient),
 `assigned_at` and `replaced` (string set, patients it was taken from). It holds for every object of the tree.
 
+Either item, once its patient was forgotten: `forgotten_at`. What was decided about it before that moment is refused,
+and revisions go on from the one that it had. While it holds nothing else it is a tombstone, which names nobody.
+
 Item of a version, `<source_id>#<digest>`: the `status` that the Tag state wrote since others wrote the version's tag,
 and the `verdict` of malware protection with the moment it was `scanned`.
 """
@@ -23,6 +26,7 @@ from typing import Any
 from carefile.core.model import Assignment, Hints, digest
 
 KEY = "source_id"
+FORGOTTEN_AT = "forgotten_at"
 _HINTS, _DECIDED = "hints", "decided"
 # Each round looks at every place that a key ever had, and an item of DynamoDB holds 400 KB.
 MAX_PLACES, MAX_PLACES_BYTES = 100, 100_000
@@ -67,6 +71,21 @@ def hints_name(version: str) -> str:
 def decided_name(version: str) -> str:
     """The attribute with when that was decided."""
     return f"{_DECIDED}#{digest('version', version)}"
+
+
+def is_tombstone(item: Item) -> bool:
+    """Whether all that an item says is that its patient was forgotten."""
+    return FORGOTTEN_AT in item and item.keys() <= {KEY, FORGOTTEN_AT, "revision"}
+
+
+def decisions_naming(item: Item, patient_id: str) -> list[str]:
+    """The attributes with decisions that name a patient, and with their moments."""
+    named = [
+        name.removeprefix(f"{_HINTS}#")
+        for name, value in item.items()
+        if name.startswith(f"{_HINTS}#") and Hints.from_json(json.loads(value["S"])).patient_id == patient_id
+    ]
+    return [f"{kind}#{name}" for name in named for kind in (_HINTS, _DECIDED)]
 
 
 def may_be_kept(places: frozenset[str]) -> bool:
