@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from carefile.core.deciding.scanning import with_verdict
-from carefile.core.filing.tagging import STATUS_TAG, PipelineStatus, Tags, with_status
+from carefile.core.filing.tagging import STATUS_TAG, PipelineStatus, Tags, with_status, without_layout_tags
 from carefile.core.model import Observation, Source
 from lambdas.adapters.landing import Landing
 from lambdas.adapters.ledger import Ledger
@@ -70,14 +70,16 @@ class Marks:
         self.mend(source, version, version_id)
 
     def drop_inherited(self, source: Source, version: str, version_id: str | None) -> None:
-        """Take off the status that a copied object brought along: S3's CopyObject copies tags too, and a lifecycle
-        rule would believe it. A status that was noted is the version's own."""
+        """Take off what a copied object brought along: S3's CopyObject copies tags too, and a lifecycle rule would
+        believe the status, or the patient's tags of a copy out of the layout. A status that was noted is the version's
+        own."""
         self.ledger.note_contention(source, version)
         noted = self.ledger.noted_status(source, version)
 
         def without_inherited(tags: Tags) -> Tags:
             kept = noted and tags.get(STATUS_TAG) == noted
-            return {key: value for key, value in tags.items() if kept or key != STATUS_TAG}
+            own = without_layout_tags(tags)
+            return {key: value for key, value in own.items() if kept or key != STATUS_TAG}
 
         self._rewrite(source, version, version_id, without_inherited)
         self.mend(source, version, version_id)

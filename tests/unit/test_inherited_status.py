@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lambdas.adapters.executions import Execution
-from tests.unit.world import LANDING, World, created_event
+from tests.unit.world import LANDING, PROCESSED, World, created_event, prefix_of
 
 KEY = "documents/Ana/moved.txt"
 
@@ -82,3 +82,32 @@ def test_the_event_of_a_filed_upload_that_comes_again_takes_no_status_away(world
     assert world.tags(KEY, LANDING) == {"scan": "clean", "pipeline-status": "cataloged"}
     world.record_failure(Execution("FAILED", event, {}, "StorageDenied", "{}", None))
     assert world.tags(KEY, LANDING) == {"scan": "clean", "pipeline-status": "cataloged"}
+
+
+def test_a_copy_out_of_the_layout_brings_no_tag_of_another_patient_s(world: World) -> None:
+    """Neither to the landing object nor to what is filed of it, also where the uploader's own tags come along."""
+    world.file("documents/Ana/filed.txt", Tagging="scan=clean")
+    original = "processed/Ana_filed/original.txt"
+    ana = world.tags(original)["patient-ref"]
+    key = "documents/Ben/filed.txt"
+    done = world.s3.copy_object(Bucket=LANDING, Key=key, CopySource=f"{PROCESSED}/{original}")
+    assert world.tags(key, LANDING)["patient-ref"] == ana
+    event = created_event(key, done["VersionId"])
+    event["detail"]["reason"] = "CopyObject"
+
+    assert prefix_of(world.run(event, "e2")) == "processed/Ben_filed/"
+
+    assert world.tags(key, LANDING) == {"scan": "clean", "pipeline-status": "cataloged"}
+    assert ana not in world.tags("processed/Ben_filed/original.txt").values()
+
+
+def test_a_tag_of_the_uploader_s_own_that_is_named_like_one_of_the_layout_s_stays(world: World) -> None:
+    done = world.s3.put_object(Bucket=LANDING, Key=KEY, Body=b"x", Tagging="kind=letter&data-type=text")
+    event = created_event(KEY, done["VersionId"])
+    event["detail"]["reason"] = "CopyObject"
+    world.run(event)
+    assert world.tags(KEY, LANDING) == {
+        "kind": "letter",
+        "data-type": "text",
+        "pipeline-status": "cataloged",
+    }

@@ -20,6 +20,8 @@ STATUS_TAG = "pipeline-status"
 ADOPTED_TAG = "adopted"
 VERDICT_TAG = "GuardDutyMalwareScanStatus"  # written by GuardDuty Malware Protection for S3
 _OF_LANDING = frozenset({STATUS_TAG, VERDICT_TAG})
+_OF_LAYOUT = frozenset({"kind", "data-type", "patient-status", "patient-ref", "layout-version", ADOPTED_TAG})
+_ONLY_IN_LAYOUT = frozenset({"kind", "patient-status", "patient-ref"})
 Tags = Mapping[str, str]
 
 
@@ -74,10 +76,18 @@ def adopted_revision(tags: Tags, version: str) -> int | None:
     return int(revision)
 
 
+def without_layout_tags(tags: Tags) -> dict[str, str]:
+    """The tags without those that a copy out of the layout brought along: they may be another patient's. An uploader's
+    own tag, though it is named like one of them, stays."""
+    copied = tags.keys() >= _ONLY_IN_LAYOUT
+    return {key: value for key, value in tags.items() if not (copied and key in _OF_LAYOUT)}
+
+
 def with_uploaders_tags(ours: Tags, theirs: Tags) -> dict[str, str]:
     """Ours, and of the uploader's as many as fit, in the order of their keys. What is said of the landing object, its
     status and a malware scanner's verdict, stays there."""
-    extra = sorted((key, value) for key, value in theirs.items() if key not in {*ours, *_OF_LANDING})
+    kept = without_layout_tags(theirs)
+    extra = sorted((key, value) for key, value in kept.items() if key not in {*ours, *_OF_LANDING})
     return dict(ours) | dict(extra[: MAX_TAGS - len(ours)])
 
 
