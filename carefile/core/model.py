@@ -119,7 +119,8 @@ class Observation:
     """One version of a landing object, as HEAD shows it.
 
     `version` identifies the version for comparison; `version_id` is S3's own id, or None in a bucket without
-    versioning, where `version` is made of ETag and modification time instead.
+    versioning, where `version` is made of ETag and modification time instead. `archived`: it has to be restored before
+    it can be read.
     """
 
     source: Source
@@ -132,6 +133,7 @@ class Observation:
     metadata: tuple[tuple[str, str], ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
     tag_count: int = 0
+    archived: bool = False
 
     def to_json(self) -> dict[str, object]:
         data: dict[str, object] = {

@@ -45,6 +45,8 @@ DENIED = frozenset(
         "SignatureDoesNotMatch",
     }
 )
+# The object is in an archive, as GetObject and CopyObject say. The status is 403, though nobody lacks a permission.
+ARCHIVED = frozenset({"InvalidObjectState", "ObjectNotInActiveTierError"})
 # The request cannot be granted as it is.
 REFUSED = frozenset(
     {
@@ -64,7 +66,6 @@ REFUSED = frozenset(
         "InternalServiceError",
         "InvalidArgument",
         "InvalidArn",
-        "InvalidObjectState",
         "InvalidParameterException",
         "InvalidPart",
         "InvalidRange",

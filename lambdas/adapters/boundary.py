@@ -23,7 +23,8 @@ from carefile.core.errors import (
     StorageFailed,
     StorageThrottled,
 )
-from lambdas.adapters.aws_errors import DENIED, TRANSIENT
+from lambdas.adapters.aws_errors import ARCHIVED, DENIED, TRANSIENT
+from lambdas.adapters.landing import archived
 from lambdas.adapters.masking import MaskingFormatter, mask_libraries
 from lambdas.adapters.settings import ROOT
 
@@ -71,6 +72,8 @@ def translated(error: Exception) -> CarefileError:
         code = str(error.response.get("Error", {}).get("Code", "unknown"))
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         text = f"{code} from {error.operation_name}"
+        if code in ARCHIVED:
+            return archived()
         if code in TRANSIENT or status >= 500 or status == 429:
             return StorageThrottled(
                 f"{text}: the service was busy or failing, and stayed so through all retries"

@@ -27,6 +27,12 @@ def is_gone(error: ClientError) -> bool:
     return str(error.response.get("Error", {}).get("Code")) in _GONE
 
 
+def archived() -> RejectedObject:
+    return RejectedObject(
+        "archived-object: the object is in an archive of S3, which hands out no byte of it; restore it, then redrive"
+    )
+
+
 def etag_condition(observed: Observation) -> str:
     """The ETag as a condition takes it: in its quotation marks (RFC 9110)."""
     return f'"{observed.etag}"'

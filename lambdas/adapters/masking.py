@@ -48,6 +48,7 @@ REASONS = frozenset(
         "ambiguous-bucket",
         "ambiguous-session",
         "untrusted-session",
+        "archived-object",
         "assigned-otherwise",
         "bucket-not-allowed",
         "contract-broken",

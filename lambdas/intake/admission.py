@@ -18,7 +18,7 @@ from carefile.core.messages import events
 from carefile.core.messages.intake_request import IntakeRequest, Shape, decided_at, parse, shape_of
 from carefile.core.model import Classification, Deleted, Observation
 from lambdas.adapters.contracts import accept_input
-from lambdas.adapters.landing import Landing
+from lambdas.adapters.landing import Landing, archived
 from lambdas.adapters.ledger import Ledger
 from lambdas.intake.marks import Marks
 from lambdas.intake.uploads import Uploads
@@ -82,6 +82,9 @@ class Admission:
         if observed is None:
             return Admitted(request, None, classify(request.source.key, (), self.rules, request.hints))
         require_text(observed.metadata)
+        # What an intake has begun with may be filed already, and then nobody has to read it again.
+        if observed.archived and self.ledger.read(observed.source).version != observed.version:
+            raise archived()
         hints = request.hints if version == observed.version else None
         return Admitted(request, observed, classify(request.source.key, observed.metadata, self.rules, hints))
 

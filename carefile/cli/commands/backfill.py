@@ -14,7 +14,7 @@ from carefile.cli.aws.inventory import inventory_at
 from carefile.cli.aws.listing import Item, Place, items, must_be_accepted, must_be_there, place_in
 from carefile.cli.aws.map_runs import Asked, MapRuns, of_backfill, refuse_half_finished
 from carefile.cli.exits import Exit
-from carefile.cli.moving.forecast import Forecaster, Would
+from carefile.cli.moving.forecast import ARCHIVED, Forecaster, Would
 from carefile.cli.problem import Problem
 from carefile.cli.rule_table import rules_of
 from carefile.cli.shown.map_run_view import shown_to_the_end
@@ -134,10 +134,10 @@ def _begun(view: View, runs: MapRuns, asked: dict[str, Any], *, follow: bool) ->
 def _foreseen(connection: Connection, view: View, where: Place, found: Iterator[Item]) -> Exit:
     forecaster = Forecaster(connection, where.bucket, rules_of(connection))
     would, kinds, patients = Counter[str](), Counter[str](), Counter[str]()
-    collisions = size = 0
+    collisions = archived = size = 0
 
     def forecasts() -> Iterator[dict[str, Any]]:
-        nonlocal collisions, size
+        nonlocal archived, collisions, size
         for forecast in forecaster.of(found):
             would[forecast.would.value] += 1
             if forecast.kind:
@@ -145,6 +145,7 @@ def _foreseen(connection: Connection, view: View, where: Place, found: Iterator[
                 patients["known" if forecast.patient else forecast.reason or "unknown"] += 1
                 size += forecast.size
             collisions += forecast.collides
+            archived += forecast.why == ARCHIVED
             yield forecast.to_json()
 
     view.stream(_FORECASTS, forecasts(), below=_below, nothing="There is nothing.")
@@ -155,6 +156,8 @@ def _foreseen(connection: Connection, view: View, where: Place, found: Iterator[
             f"[bold]{would[Would.MOVE]} are filed elsewhere than the rules say now:[/bold] taken in, they move there. "
             "What is not uploaded again, taken in or assigned stays."
         )
+    if archived:
+        view.note(f"{archived} are in an archive of S3 and cannot be read: restore them first.")
     if collisions:
         view.note(f"{collisions} objects meet a folder of another source, so theirs gets a suffix.")
     if kinds["document"] and patients["no-evidence"]:

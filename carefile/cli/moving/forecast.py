@@ -27,8 +27,10 @@ from carefile.core.deciding.rules import RuleTable
 from carefile.core.errors import RejectedObject
 from carefile.core.filing.layout import manifest_key, owner_of
 from carefile.core.messages.events import owner_in
+from carefile.core.messages.head import is_archived
 from carefile.core.model import Classification, Source
 
+ARCHIVED = "it is archived: restore it first"
 _THREADS = 24
 _BATCH = 480
 
@@ -133,10 +135,13 @@ class Forecaster:
         if entry:
             same = entry.landing_version == version if version not in (None, "null") else True
             would = Would.STAY if same else Would.AGAIN
-            if self._filed.stays(found, self._source(item), entry):
+            readable = would is Would.STAY or not is_archived(head)
+            if readable and self._filed.stays(found, self._source(item), entry):
                 return self._told(
                     item, found, would, entry.prefix, entry.patient, entry.reason, collides=False
                 )
+        if is_archived(head):
+            return Forecast(item.key, item.size, Would.FAIL, why=ARCHIVED)
         folder, collides = self._folder(found, self._source(item))
         reason = found.patient.reason.value if found.patient.reason else None
         would = Would.MOVE if entry else Would.FILE

@@ -10,6 +10,9 @@ from carefile.core.model import Observation, Source
 _UNVERSIONED = "null"
 # What S3 stores for an upload that names no type.
 _NO_TYPE = "binary/octet-stream"
+# The classes of which S3 hands out nothing but what was restored; Intelligent-Tiering tells its archives apart.
+_ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+_RESTORED = 'ongoing-request="false"'
 # The system metadata that a copy carries along.
 _HEADERS = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage")
 
@@ -30,7 +33,15 @@ def observed(source: Source, head: Mapping[str, Any]) -> Observation:
         metadata=tuple(sorted(head.get("Metadata", {}).items())),
         headers=tuple((name, str(head[name])) for name in _HEADERS if head.get(name)),
         tag_count=int(tag_count),
+        archived=is_archived(head),
     )
+
+
+def is_archived(head: Mapping[str, Any]) -> bool:
+    """Whether S3 hands out no byte of it before it is restored."""
+    if head.get("ArchiveStatus"):
+        return True
+    return head.get("StorageClass") in _ARCHIVES and _RESTORED not in head.get("Restore", "")
 
 
 def version_name(version_id: str | None, etag: str, modified: str) -> str:
