@@ -18,7 +18,7 @@ _PATH = re.compile(r"\$states((?:\.[A-Za-z_]\w*)+)(?: = '([^'\\]*)')?")
 
 
 class QueryEvaluationError(Exception):
-    """An expression that has no value, or fails, as `$assert` does. Step Functions fails the state with States.QueryEvaluationError."""
+    """An expression that has no value, or fails, as `$assert` does: States.QueryEvaluationError in Step Functions."""
 
 
 def evaluate(template: Any, states: dict[str, Any]) -> Any:
