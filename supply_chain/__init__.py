@@ -1,1 +1,1 @@
-"""What Carefile is made of beside its own code: what is locked, under which licence, and what is known against it."""
+"""Third-party packages: what is locked, under which licence, with which known vulnerabilities."""

@@ -1,7 +1,7 @@
-"""Known vulnerabilities of what is locked: `make audit`. It asks PyPI's and npm's databases, so it needs a network.
+"""`make audit`: reports known vulnerabilities of locked packages. It queries PyPI and npm, so it needs a network.
 
-Invariant: what could not be looked up is never told as free of vulnerabilities. Both tools end well when their database
-knows nothing of a package or does not answer, so their words are read and not their exit codes.
+Invariant: a package that could not be looked up is never reported as free of vulnerabilities. Both tools exit with 0
+when their database is unreachable or does not know a package, so their output is parsed instead of the exit code.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PATIENCE = 300  # seconds for one lock
 
 @dataclass(frozen=True, slots=True)
 class Audited:
-    """What became of one lock: advisories against its packages, and how many packages nobody could say anything of."""
+    """The result for one lock: advisories against its packages, and how many could not be looked up."""
 
     lock: Lock
     advisories: Sequence[str]
@@ -36,7 +36,8 @@ class Audited:
         return f"{self.lock.file}: {len(self.advisories)} known vulnerabilities in {self.packages} packages"
 
 
-def audited(lock: Lock) -> Audited:
+def audit(lock: Lock) -> Audited:
+    """Audit the packages of one lock."""
     packages = len(read(lock))
     npm = lock.path.suffix == ".json"
     options = ["--require-hashes", "--disable-pip", "--progress-spinner", "off", "--format", "json"]
@@ -68,36 +69,39 @@ def of_npm(lock: Lock, answer: dict[str, Any], packages: int) -> Audited:
     return Audited(lock, found, 0, packages)
 
 
-def told(all_audited: Sequence[Audited]) -> Iterator[str]:
-    for one in all_audited:
+def report(results: Sequence[Audited]) -> Iterator[str]:
+    """Yield the lines of the report: one per lock, followed by its advisories."""
+    for one in results:
         yield one.line
         yield from (f"  {advisory}" for advisory in one.advisories)
 
 
-def verdict(all_audited: Sequence[Audited]) -> str | None:
-    """Why the audit fails, if it does."""
-    if any(one.advisories for one in all_audited):
-        return "there are known vulnerabilities: take newer versions into the locks"
-    if any(one.unknown for one in all_audited):
+def verdict(results: Sequence[Audited]) -> str | None:
+    """Explain why the audit fails, if it does."""
+    if any(one.advisories for one in results):
+        return "there are known vulnerabilities\n  to do: lock newer versions"
+    if any(one.unknown for one in results):
         return (
-            "the audit is not complete: the databases of PyPI and npm could not be asked\n"
-            "  to do: run it where both can be reached over the network"
+            "the audit is incomplete: the databases of PyPI or npm could not be queried\n"
+            "  to do: run it where both are reachable over the network"
         )
     return None
 
 
 def libraries(deployed: Lock) -> Iterator[str]:
-    """What is built into the wheels that are deployed: the databases of PyPI and npm know none of it by its version, so
-    it is named for a person to look up, and never told as free of vulnerabilities."""
+    """List the native libraries inside the deployed wheels, for a person to look up.
+
+    The databases of PyPI and npm do not know their versions, so they are never reported as free of vulnerabilities.
+    """
     found = native.of(deployed)
     by_hand = [one for one in found if not one.purl.startswith("pkg:cargo/")]
     crates = len(found) - len(by_hand)
-    yield f"{deployed.file}: NOT AUDITED, {len(by_hand)} libraries and {crates} crates of Rust inside of its wheels"
-    yield from (f"  {one.name} {one.version}, inside of {one.inside}" for one in by_hand)
+    yield f"{deployed.file}: NOT AUDITED, {len(by_hand)} libraries and {crates} Rust crates inside its wheels"
+    yield from (f"  {one.name} {one.version}, inside {one.inside}" for one in by_hand)
 
 
 if __name__ == "__main__":
-    results = [audited(lock) for lock in LOCKS.values()]
-    print("\n".join((*told(results), *libraries(LOCKS["functions"]))))
+    results = [audit(lock) for lock in LOCKS.values()]
+    print("\n".join((*report(results), *libraries(LOCKS["functions"]))))
     if why := verdict(results):
         sys.exit(f"carefile: {why}")

@@ -1,7 +1,7 @@
-"""The licence of every package that is locked: `python -m supply_chain.licences` writes `docs/licences.md`.
+"""Lists the licence of every locked package: `python -m supply_chain.licences` writes `docs/licences.md`.
 
-A licence is what a package's own metadata says, as an SPDX expression. What is not installed on this machine (other
-systems' packages, other Pythons' versions) keeps the line that it has in the document.
+A licence comes from the package's own metadata, as an SPDX expression. Packages that are not installed on this machine
+(for other systems or Python versions) keep their line in the document.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from importlib import metadata
 from supply_chain.locks import LOCKS, ROOT, Lock, normal, read
 
 DOCUMENT = ROOT / "docs" / "licences.md"
-# Whoever passes the software on has to keep a notice, and nothing else.
+# Redistribution requires nothing but keeping a notice.
 PERMISSIVE = frozenset(
     {
         *{
@@ -33,9 +33,9 @@ PERMISSIVE = frozenset(
         *{"LicenseRef-PDFium-Third-Party", "LicenseRef-Public-Domain"},
     }
 )
-# Used on a developer's machine and never passed on or deployed: a changed file of theirs would have to be published.
+# For tools that are never redistributed or deployed: a modified file of theirs would have to be published.
 TOOLS_ONLY = frozenset({"MPL-2.0"})
-# What a package's metadata leaves open, looked up in its own licence files.
+# Where metadata is ambiguous: looked up in the package's own licence files.
 SETTLED: Mapping[str, str] = {
     # Its one file under the GPL is for Emacs, and not in what is installed.
     "docutils": "LicenseRef-Public-Domain AND BSD-2-Clause AND PSF-2.0",
@@ -43,7 +43,7 @@ SETTLED: Mapping[str, str] = {
     # wheel holds them all.
     "pypdfium2": "BSD-3-Clause AND Apache-2.0 AND LicenseRef-PDFium-Third-Party",
 }
-# What no machine of one system and one Python has installed.
+# Packages for other systems or Python versions, which no single machine has installed.
 _ELSEWHERE: Mapping[str, str] = {
     "httpx2-jsfetch": "BSD-3-Clause",
     "networkx": "BSD-3-Clause",
@@ -61,7 +61,7 @@ _CLASSIFIERS = {
     "Python Software Foundation License": "PSF-2.0",
 }
 _NO_LICENCE = frozenset({"DFSG approved", "Freely Distributable", "OSI Approved"})
-# The words that authors use for a licence instead of SPDX's.
+# Common names of licences that are not SPDX identifiers.
 _WORDS = {
     "apache 2.0": "Apache-2.0",
     "apache license 2.0": "Apache-2.0",
@@ -89,7 +89,7 @@ class Licensed:
 
 
 def installed(lock: Lock) -> dict[tuple[str, str], str]:
-    """The licences of the packages that are installed from a lock, by name and version; empty where none are."""
+    """Licences of the packages installed from a lock, by name and version."""
     if lock.path.suffix == ".json":
         packages = json.loads(lock.path.read_text(encoding="utf-8"))["packages"]
         found = ((at.rpartition("node_modules/")[2], it) for at, it in packages.items() if at)
@@ -99,34 +99,36 @@ def installed(lock: Lock) -> dict[tuple[str, str], str]:
     return {(normal(it.metadata["Name"]), it.version): licence(it.metadata) for it in distributions}
 
 
-def licence(told: metadata.PackageMetadata) -> str:
-    """A package's licence as SPDX writes it, or its own words where they are nothing that SPDX has."""
-    name, expression = normal(told["Name"]), _first(told, "License-Expression")
+def licence(package: metadata.PackageMetadata) -> str:
+    """A package's licence as an SPDX expression, or its own words if SPDX has none."""
+    name, expression = normal(package["Name"]), _first(package, "License-Expression")
     if name in SETTLED:
         return SETTLED[name]
     if expression:
         return expression
-    classified = [it.rpartition(" :: ")[2] for it in told.get_all("Classifier") or () if "License ::" in it]
-    # What is in no table stays as it is, and is then in no list of what is allowed either.
+    classified = [
+        it.rpartition(" :: ")[2] for it in package.get_all("Classifier") or () if "License ::" in it
+    ]
+    # An unknown name stays as it is, and is then not on the list of allowed licences either.
     names = sorted({_CLASSIFIERS.get(it, it) for it in classified if it not in _NO_LICENCE})
-    words = _first(told, "License").strip()
-    # One classifier stands for all licences of the BSD, so the field may know more.
+    words = _first(package, "License").strip()
+    # One classifier stands for all BSD licences, so the License field may be more precise.
     exact = _WORDS.get(words.lower())
     return exact or " OR ".join(names) or words.partition("\n")[0] or "unknown"
 
 
-def _first(told: metadata.PackageMetadata, field: str) -> str:
-    return str((told.get_all(field) or [""])[0])
+def _first(package: metadata.PackageMetadata, field: str) -> str:
+    return str((package.get_all(field) or [""])[0])
 
 
 def listed(text: str) -> dict[tuple[str, str], str]:
-    """The licences that a document tells, by name and version."""
+    """Parse the licences that a document lists, by name and version."""
     rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", text, re.MULTILINE)
-    return {(name, version): told for name, version, told in rows if name not in ("package", "---")}
+    return {(name, version): text for name, version, text in rows if name not in ("package", "---")}
 
 
 def of(lock: Lock, before: Mapping[tuple[str, str], str]) -> Iterator[Licensed]:
-    """Every package of a lock with its licence, `before` for what is not installed here."""
+    """Yield every package of a lock with its licence; `before` supplies those not installed here."""
     here = installed(lock)
     for one in sorted(read(lock), key=lambda it: (it.name, it.version)):
         key = (one.name, one.version)
@@ -141,7 +143,7 @@ def parts(expression: str) -> set[str]:
 
 
 def document(before: str) -> str:
-    """The document as it should be. `before` is the one that is there."""
+    """Render the document. `before` is its current text."""
     known = listed(before)
     text = (
         "# Licences\n\n"

@@ -1,4 +1,4 @@
-"""The locks: every package that Carefile installs anywhere, in one version, with the hashes that its files may have."""
+"""The lock files: every package that Carefile installs, pinned to a version and the hashes of its files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Pinned:
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """A lock file, what its packages are for, and the virtual environment that they are installed in."""
+    """A lock file, its purpose, and the virtual environment its packages are installed in."""
 
     file: str
     purpose: str
@@ -51,12 +51,12 @@ LOCKS: Mapping[str, Lock] = {
 
 
 def normal(name: str) -> str:
-    """A Python package's one name, however it is written."""
+    """Normalise the name of a Python package."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def read(lock: Lock) -> list[Pinned]:
-    """What a lock holds. Of one package it may have several versions, for different Pythons."""
+    """Read the packages of a lock; one may have several versions, for different Pythons."""
     text = lock.path.read_text(encoding="utf-8")
     return of_npm(text) if lock.path.suffix == ".json" else of_requirements(text)
 

@@ -1,7 +1,7 @@
-"""Native libraries inside wheels: what no lock names, and a bill of materials has to name all the same.
+"""Finds native libraries inside wheels, which no lock lists but a bill of materials must.
 
-A wheel says itself what was built into it: in bills of its own (PEP 770), in headers that it ships, or in a file of
-versions. What says nothing of its binaries is named too, as not known: it is never passed over.
+A wheel may declare what was built into it: in its own SBOMs (PEP 770), in headers it ships, or in a version file. A
+wheel with binaries that declares nothing is listed as not known, never skipped.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ UNKNOWN = "not known"
 
 @dataclass(frozen=True, slots=True, order=True)
 class Native:
-    """A library and the package that brought it; `version` may be `UNKNOWN`."""
+    """A library and the package that contains it; `version` may be `UNKNOWN`."""
 
     inside: str
     name: str
@@ -34,7 +34,7 @@ class Native:
     purl: str = ""
 
     def component(self) -> dict[str, Any]:
-        """It as a component of CycloneDX."""
+        """Render it as a CycloneDX component."""
         return {
             "type": "library",
             "name": self.name,
@@ -44,7 +44,7 @@ class Native:
 
 
 def of(lock: Lock) -> list[Native]:
-    """The native libraries of what is installed of a lock."""
+    """List the native libraries in the installed packages of a lock."""
     wanted = {one.name for one in read(lock)}
     found: set[Native] = set()
     folders = [str(it) for it in (ROOT / lock.venv).glob("lib/python3*/site-packages")] if lock.venv else []
@@ -56,10 +56,10 @@ def of(lock: Lock) -> list[Native]:
 
 def inside(distribution: metadata.Distribution) -> Iterator[Native]:
     name, files = normal(distribution.name), [str(file) for file in distribution.files or ()]
-    told = [*_by_bills(distribution, name, files), *_by_headers(distribution, name, files)]
-    told += _by_pdfium(distribution, name, files)
-    yield from told
-    if not told and any(_BINARY.search(file) for file in files):
+    found = [*_by_bills(distribution, name, files), *_by_headers(distribution, name, files)]
+    found += _by_pdfium(distribution, name, files)
+    yield from found
+    if not found and any(_BINARY.search(file) for file in files):
         yield Native(name, f"binaries of {name}", UNKNOWN)
 
 

@@ -1,7 +1,7 @@
-"""Bills of materials in CycloneDX, one for each lock: `make sbom` writes them to `.build/sbom/`.
+"""`make sbom`: writes a CycloneDX bill of materials for each lock to `.build/sbom/`.
 
-They are made by the tools of CycloneDX and of npm, then held against the locks: a bill that is not the lock, package by
-package and hash by hash, is refused. What is built into the wheels is added to it (supply_chain/native.py).
+The tools of CycloneDX and npm make them. Each is then compared with its lock and refused if any package or hash
+differs. Native libraries inside the wheels are added (supply_chain/native.py).
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ CYCLONEDX = ROOT / ".venv-supply-chain" / "bin" / "cyclonedx-py"
 
 
 class WrongBill(Exception):
-    """A bill of materials that does not say what its lock says."""
+    """A bill of materials that does not match its lock."""
 
 
-def made(lock: Lock) -> dict[str, Any]:
-    """The bill of a lock."""
+def generate(lock: Lock) -> dict[str, Any]:
+    """Generate the bill of a lock."""
     if lock.path.suffix == ".json":
         command = ["npm", "sbom", "--sbom-format", "cyclonedx", "--package-lock-only"]
     else:
@@ -42,15 +42,15 @@ def made(lock: Lock) -> dict[str, Any]:
     return bill
 
 
-def hold_against(bill: Mapping[str, Any], locked: Iterable[Pinned]) -> None:
-    """Refuse a bill that is not the lock: each package once, in its version, with its hashes."""
-    told, known = Counter(map(_told, bill["components"])), Counter(locked)
-    if differing := {one.label for one in (told - known) + (known - told)}:
+def check(bill: Mapping[str, Any], locked: Iterable[Pinned]) -> None:
+    """Refuse a bill that differs from its lock in any package, version or hash."""
+    listed, known = Counter(map(_pinned, bill["components"])), Counter(locked)
+    if differing := {one.label for one in (listed - known) + (known - listed)}:
         raise WrongBill(f"it differs from the lock in {', '.join(sorted(differing))}")
 
 
-def _told(component: Mapping[str, Any]) -> Pinned:
-    """A component as a package of a lock. npm writes the hashes at the component, CycloneDX at its distribution."""
+def _pinned(component: Mapping[str, Any]) -> Pinned:
+    """Convert a component to a locked package; npm puts hashes at the component, CycloneDX at its distribution."""
     holders = [component, *component.get("externalReferences", ())]
     hashes = {
         f"{it['alg'].replace('-', '').lower()}:{it['content'].lower()}"
@@ -65,9 +65,9 @@ def _told(component: Mapping[str, Any]) -> Pinned:
 def write(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, lock in LOCKS.items():
-        bill, locked = made(lock), read(lock)
+        bill, locked = generate(lock), read(lock)
         try:
-            hold_against(bill, locked)
+            check(bill, locked)
         except WrongBill as wrong:
             raise WrongBill(f"{lock.file}: {wrong}") from None
         libraries = native.of(lock)
@@ -77,7 +77,7 @@ def write(folder: Path) -> None:
         hashes = sum(len(one.hashes) for one in locked)
         print(
             f"{path.relative_to(ROOT)}: {len(locked)} packages, {hashes} hashes, as in {lock.file}; "
-            f"{len(libraries)} libraries inside of them"
+            f"{len(libraries)} libraries inside them"
         )
 
 

@@ -74,10 +74,10 @@ def test_a_lock_is_read_with_its_hashes() -> None:
 
 
 def test_a_bill_of_materials_that_is_the_lock_is_taken() -> None:
-    sbom.hold_against(BILL, of_requirements(LOCKED))
+    sbom.check(BILL, of_requirements(LOCKED))
     npm = {"name": "aws-cdk", "purl": "pkg:npm/aws-cdk@2", "version": "2"}
     hashed = npm | {"hashes": [{"alg": "SHA-512", "content": "0102"}], "externalReferences": []}
-    sbom.hold_against({"components": [hashed]}, [Pinned("aws-cdk", "2", frozenset({"sha512:0102"}))])
+    sbom.check({"components": [hashed]}, [Pinned("aws-cdk", "2", frozenset({"sha512:0102"}))])
 
 
 def _without(bill: dict[str, Any]) -> None:
@@ -105,7 +105,7 @@ def test_a_bill_of_materials_that_is_not_the_lock_is_refused(change: Any) -> Non
     bill = copy.deepcopy(BILL)
     change(bill)
     with pytest.raises(sbom.WrongBill, match="differs from the lock in"):
-        sbom.hold_against(bill, of_requirements(LOCKED))
+        sbom.check(bill, of_requirements(LOCKED))
 
 
 def test_the_licences_are_told_as_they_are() -> None:
@@ -177,14 +177,14 @@ def test_a_package_that_could_not_be_looked_up_is_not_called_harmless() -> None:
     one = audit.of_pip(LOCK, answer, 2)
     assert (one.unknown, one.advisories) == (1, [])
     assert "NOT AUDITED, 1 of 2" in one.line
-    assert "not complete" in str(audit.verdict([one]))
+    assert "incomplete" in str(audit.verdict([one]))
     nothing = audit.of_npm(LOCKS["npm"], {"message": "405 Method Not Allowed", "statusCode": 405}, 1)
     assert "NOT AUDITED" in nothing.line
 
 
 def test_a_tool_that_does_not_answer_has_audited_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audit, "PIP_AUDIT", ROOT / "there" / "is" / "none")
-    one = audit.audited(LOCK)
+    one = audit.audit(LOCK)
     assert one.unknown == one.packages > 0
 
 
@@ -192,7 +192,7 @@ def test_a_known_vulnerability_fails_the_audit_and_is_named() -> None:
     known = {"id": "PYSEC-2026-1", "aliases": ["CVE-2026-1"]}
     found = audit.of_pip(LOCK, {"dependencies": [{"name": "a", "version": "1", "vulns": [known]}]}, 1)
     of_npm_found = audit.of_npm(LOCKS["npm"], {"vulnerabilities": {"tar": {"severity": "high"}}}, 1)
-    told = "\n".join(audit.told([found, of_npm_found]))
+    told = "\n".join(audit.report([found, of_npm_found]))
     assert "a 1: PYSEC-2026-1, CVE-2026-1" in told
     assert "tar: high" in told
     assert "known vulnerabilities" in str(audit.verdict([found]))
@@ -225,8 +225,8 @@ def test_the_bill_has_them_beside_the_lock_s_own(
 ) -> None:
     monkeypatch.setattr(sbom, "LOCKS", {"functions": LOCKS["functions"]})
     monkeypatch.setattr(sbom, "ROOT", tmp_path)
-    monkeypatch.setattr(sbom, "made", lambda lock: {"components": []})
-    monkeypatch.setattr(sbom, "hold_against", lambda bill, locked: None)
+    monkeypatch.setattr(sbom, "generate", lambda lock: {"components": []})
+    monkeypatch.setattr(sbom, "check", lambda bill, locked: None)
     sbom.write(tmp_path)
     components = json.loads((tmp_path / "functions.cdx.json").read_text())["components"]
     (libxml2,) = (it for it in components if it["name"] == "libxml2")
