@@ -1,9 +1,9 @@
-# Every command installs what it needs first, once. `make` alone lists them.
+# Every target installs what it needs on first use. `make` alone lists them.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .PHONY: help setup up down status demo test simulate prove proof hunt names storm faults cost bench backfill sbom audit lint deploy clean clean-all
 
-# The first of these that is new enough; or say `make setup PYTHON=/path/to/python`.
+# The first of these that is new enough; override with `make setup PYTHON=/path/to/python`.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 STAGE ?= dev
@@ -12,13 +12,13 @@ SEED ?= 1
 # How many tests run at once.
 WORKERS ?= auto
 PY := .venv/bin/python
-# What N is for a command when nobody says it.
+# The default of N for a target.
 n = $(if $(filter file,$(origin N)),$(1),$(N))
-# A link across file systems is no news to anybody.
+# Silences uv's warning about links across file systems.
 export UV_LINK_MODE := copy
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-help: ## list these commands
+help: ## list these targets
 	@echo "Carefile: files a clinic's uploads."; echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST); echo
 	@echo "  Settings: STAGE=$(STAGE) for deploy; CAREFILE_PORT, CAREFILE_CONSOLE_PORT and CAREFILE_HOME for the"
@@ -27,17 +27,17 @@ help: ## list these commands
 setup: .venv/.ready .venv-local/.ready ## install everything (no AWS account, no Docker)
 	@$(PY) -m local check
 
-demo: setup ## watch real files go through the real state machine, on this machine
+demo: setup ## send sample files through the real state machine on this machine
 	@$(PY) -m local demo
 
-up: setup ## start the embedded AWS with the pipeline deployed to it, and leave it running
+up: setup ## start the embedded AWS, deploy the pipeline to it, and leave it running
 	@$(PY) -m local up
 
-status: setup ## say where it is and what is in it
+status: setup ## print the addresses and stack outputs of the embedded AWS
 	@$(PY) -m local status
 
-down: ## stop it; what it holds is kept
-	@if [ -e .venv/.ready ]; then $(PY) -m local down; else echo "Nothing runs."; fi
+down: ## stop the embedded AWS; its data is kept
+	@if [ -e .venv/.ready ]; then $(PY) -m local down; else echo "Nothing is running."; fi
 
 test: setup node_modules/.ready .venv-checkov/.ready ## run all tests
 	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
@@ -45,41 +45,41 @@ test: setup node_modules/.ready .venv-checkov/.ready ## run all tests
 simulate: setup ## run N schedules of uploads, crashes and races (N=100000, SEED=1)
 	@$(PY) -m tests.simulation --schedules $(N) --seed $(SEED) $(ARGS)
 
-prove: setup ## the same with seeds that nobody has seen, and the properties with fresh examples (N=10000)
+prove: setup ## run schedules with fresh seeds, and property tests with fresh examples (N=10000)
 	@$(PY) -m tests.simulation --fresh --schedules $(call n,10000) --scanned $$(( $(call n,10000) / 5 )) $(ARGS)
 	@CAREFILE_EXAMPLES=500 $(PY) -m pytest -m hypothesis tests/property tests/readers tests/unit
 
-proof: setup ## how many schedules were run of the code as it is (make prove ARGS=--record adds to them)
+proof: setup ## report how many schedules the current code has passed (make prove ARGS=--record adds to them)
 	@$(PY) -m tests.simulation --proof
 
-hunt: setup ## how soon schedules find each broken variant: the median of N hunts (N=9)
+hunt: setup ## measure how soon schedules find each broken variant: the median of N hunts (N=9)
 	@$(PY) -m tests.simulation --hunt $(call n,9)
 
-names: setup ## hold the rules to their promises, N names each (N=20000)
+names: setup ## run the property tests with N examples each (N=20000)
 	@CAREFILE_EXAMPLES=$(call n,20000) $(PY) -m pytest tests/property
 
-storm: setup ## file N uploads at once on the embedded AWS (N=1000)
+storm: setup ## file N simultaneous uploads on the embedded AWS (N=1000)
 	@CAREFILE_STORM=$(call n,1000) $(PY) -m pytest tests/end_to_end/test_many.py
 
-faults: setup ## file N uploads while AWS fails and through a crash (N=200)
+faults: setup ## file N uploads during AWS errors and a crash (N=200)
 	@CAREFILE_FAULTS=$(call n,200) $(PY) -m pytest tests/faults
 
-cost: setup node_modules/.ready ## the bill by kind and lane, from counted operations (ARGS='--objects-per-month 1e6 --size 20kB')
+cost: setup node_modules/.ready ## compute the bill by kind and lane from counted operations (ARGS='--objects-per-month 1e6 --size 20kB')
 	@$(PY) -m benchmarks.cost $(ARGS)
 
-bench: setup node_modules/.ready ## how fast it is on the embedded AWS, in some minutes (ARGS='--most 5000')
+bench: setup node_modules/.ready ## measure speed on the embedded AWS; takes some minutes (ARGS='--most 5000')
 	@$(PY) -m benchmarks.bench $(ARGS)
 
-backfill: setup node_modules/.ready ## take N objects in that are there already, and see that it grows in a straight line (N=5000)
+backfill: setup node_modules/.ready ## backfill N existing objects and check that time scales linearly (N=5000)
 	@$(PY) -m benchmarks.backfill --most $(call n,5000)
 
-sbom: setup .venv-supply-chain/.ready ## bills of materials in CycloneDX, one a lock, into .build/sbom
+sbom: setup .venv-supply-chain/.ready ## write a CycloneDX bill of materials per lock to .build/sbom
 	@$(PY) -m supply_chain.sbom
 
-audit: setup .venv-supply-chain/.ready ## known vulnerabilities of what is locked (needs a network)
+audit: setup .venv-supply-chain/.ready ## report known vulnerabilities of locked packages (needs a network)
 	@$(PY) -m supply_chain.audit
 
-bench-readers: setup ## what reading costs, format by format, at worst too, in some minutes
+bench-readers: setup ## measure the cost of reading each format, worst cases included; takes some minutes
 	@$(PY) -m benchmarks.readers $(ARGS)
 
 lint: setup ## check style, types, schemas and the direction of dependencies
@@ -92,10 +92,10 @@ lint: setup ## check style, types, schemas and the direction of dependencies
 deploy: setup node_modules/.ready ## deploy to AWS with your credentials (STAGE=dev)
 	@node_modules/.bin/cdk deploy --context stage=$(STAGE) $(ARGS)
 
-clean: down ## stop it and forget what it holds and what was built
+clean: down ## stop the embedded AWS, delete its data and everything built
 	@rm -rf .local .build cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
-clean-all: clean ## also remove what the set-up installed
+clean-all: clean ## also remove everything that setup installed
 	@rm -rf .venv .venv-local .venv-checkov .venv-supply-chain node_modules
 
 .venv/.ready: requirements.lock
@@ -123,25 +123,25 @@ clean-all: clean ## also remove what the set-up installed
 
 .venv-supply-chain/.ready: supply_chain/requirements.lock .venv/.ready
 	@$(call new_venv,.venv-supply-chain)
-	@echo "Installing what tells bills of materials and audits …"
+	@echo "Installing the tools for bills of materials and audits …"
 	@$(PY) -m uv pip sync --quiet --require-hashes --python .venv-supply-chain/bin/python $<
 	@touch $@
 
 node_modules/.ready: package-lock.json
-	@echo "Installing what comes from npm: the CDK's command line, and JSONata for the tests …"
-	@command -v npm >/dev/null || { echo "carefile: npm is missing; it brings the CDK's command line and JSONata" >&2; \
+	@echo "Installing npm packages: the CDK command line, and JSONata for the tests …"
+	@command -v npm >/dev/null || { echo "carefile: npm is missing; it installs the CDK command line and JSONata" >&2; \
 		echo "  to do: install Node.js 20 or newer with npm" >&2; exit 1; }
 	@npm ci --silent --no-audit --no-fund
 	@touch $@
 
-# A venv whose Python has gone (moved or uninstalled) is made anew.
+# Recreates a venv whose Python was moved or uninstalled.
 define new_venv
-	test -n "$(PYTHON)" || { echo "carefile: Python 3.11 or newer is needed, and no python3 here is" >&2; \
+	test -n "$(PYTHON)" || { echo "carefile: no Python 3.11 or newer was found" >&2; \
 		echo "  to do: install one, or name it: make setup PYTHON=/path/to/python3.12" >&2; exit 1; }; \
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "carefile: $(PYTHON) is older than Python 3.11" >&2; \
 		echo "  to do: name a newer one: make setup PYTHON=/path/to/python3.12" >&2; exit 1; }; \
 	$(1)/bin/python -c '' 2>/dev/null || { rm -rf $(1) && $(PYTHON) -m venv $(1); } || { \
-		echo "carefile: $(PYTHON) cannot make a virtual environment" >&2; \
+		echo "carefile: $(PYTHON) cannot create a virtual environment" >&2; \
 		echo "  to do: install its venv module (on Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
 endef

@@ -1,9 +1,9 @@
-"""An assistant that keeps its conversation in the landing bucket, and a reader that loads it from where it was filed.
+"""An assistant that stores its conversation in the landing bucket, and a reader that loads it once filed.
 
     python examples/assistant.py talk --session visit-1 [--patient Juan_Perez_123] [--snapshots]
     python examples/assistant.py read --session visit-1 [--patient Juan_Perez_123] [--snapshots]
 
-Built on the Strands Agents SDK. `talk` lets the SDK's own S3SessionManager write the session to `sessions/…` of the
+Built on the Strands Agents SDK. `talk` lets the SDK's own S3SessionManager write the session to `sessions/…` in the
 landing bucket, as an assistant in production would, and Carefile files each object as it arrives. `read`, another
 process, restores the agent from the processed layout, through the same manager with the prefix and the id that
 `carefile.where` names. With `--snapshots` that is a SnapshotSessionManager, at both ends. The model is a script: it
@@ -44,10 +44,10 @@ REPLIED = (
 
 
 class Script(Model):
-    """A model that says its lines, whatever it hears: the number of answers it was given is its place in the script."""
+    """A model that replies from a script, whatever it is asked; the number of user messages is its place in it."""
 
     def update_config(self, **model_config: Any) -> None:
-        """There is nothing to configure."""
+        """Ignore: there is nothing to configure."""
 
     def get_config(self) -> dict[str, Any]:
         return {}
@@ -83,7 +83,7 @@ def assistant(deployed: Connection, session: str, bucket: str, prefix: str, *, s
 
 def store(deployed: Connection, bucket: str, prefix: str) -> S3Storage:
     if deployed.endpoint:
-        os.environ["AWS_ENDPOINT_URL"] = deployed.endpoint  # S3Storage takes it from nowhere else
+        os.environ["AWS_ENDPOINT_URL"] = deployed.endpoint  # the only way to configure it for S3Storage
     return S3Storage(bucket, prefix=prefix, boto_session=deployed.session)
 
 
@@ -103,19 +103,19 @@ def read(deployed: Connection, session: str, patient: str | None, *, snapshots: 
     needed = [f"session_{id}/session.json", f"session_{id}/agents/agent_{AGENT}/agent.json"]
     if snapshots:
         needed = [f"session/{id}/scopes/agent/{AGENT}/snapshots/snapshot_latest.json"]
-    # A session manager would begin a session that is not there, and nobody but Carefile writes to the layout.
+    # A session manager would create a missing session, but only Carefile may write to the layout.
     try:
         for name in needed:
             deployed.client("s3").head_object(Bucket=deployed.processed, Key=f"{prefix}/{name}")
     except ClientError:
         raise Problem(
-            f"no session {session} is filed under {prefix}", "`carefile catalog` shows what is"
+            f"no session {session} is filed under {prefix}", "`carefile catalog` lists what is"
         ) from None
     return assistant(deployed, id, deployed.processed, prefix, snapshots=snapshots)
 
 
 def lines(agent: Agent) -> Iterable[str]:
-    """The conversation as text: who said what."""
+    """Render the conversation as lines of text."""
     for message in agent.messages:
         for block in message["content"]:
             yield f"{message['role']}: {block.get('text', '')}"
@@ -123,11 +123,9 @@ def lines(agent: Agent) -> Iterable[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="An assistant whose conversation Carefile files.")
-    parser.add_argument(
-        "what", choices=("talk", "read"), help="hold the conversation, or load it from where it was filed"
-    )
+    parser.add_argument("what", choices=("talk", "read"), help="hold the conversation, or load the filed one")
     parser.add_argument("--session", required=True, help="the session's id")
-    parser.add_argument("--patient", help="whose it is; nobody known without")
+    parser.add_argument("--patient", help="the patient; unknown if left out")
     parser.add_argument("--snapshots", action="store_true", help="keep snapshots instead of messages")
     asked = parser.parse_args()
     hold = talk if asked.what == "talk" else read

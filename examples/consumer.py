@@ -1,12 +1,11 @@
-"""A consumer of Carefile's events: it keeps a list of what is filed where, right under any order and any repetition.
+"""A consumer of Carefile's events that keeps a list of filed objects, correct under any order and repetition.
 
-Feed it the events of the catalog bus, from a queue or a function that a rule of yours sends them to:
+Feed it events of the catalog bus, from a queue or a function that your own rule targets:
 
     python examples/consumer.py < events.jsonl
 
-prints the list after one event a line. Three rules make it right: what was seen is dropped, by event id and revision;
-of two events about one source the one with the higher revision is the newer truth; so a place that no newer revision
-names is gone.
+reads one event per line and prints the list. Three rules make it correct: repeated events are dropped by event id and
+revision; of two events about one source, the higher revision wins; so a location that no newer revision names is gone.
 """
 
 from __future__ import annotations
@@ -22,26 +21,26 @@ from carefile.events import ObjectCataloged, UnknownEventError, announcement
 
 @dataclass
 class FiledObjects:
-    """By source, the newest that is known of it."""
+    """The newest known event of each source."""
 
     newest: dict[str, ObjectCataloged] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
 
     def take(self, event: Mapping[str, Any]) -> bool:
-        """Take in an event. False when it changed nothing: it was seen before, or is not newer than what is known."""
-        kind, detail = said = announcement(event)
+        """Apply an event; False if it changed nothing because it was seen before or is not newer."""
+        kind, detail = announced = announcement(event)
         fact = f"{kind} {detail['event_id']} {detail.get('revision', '')}"
         if fact in self.seen:
             return False
         self.seen.add(fact)
-        if said[0] == "Object Cataloged":
-            return self._cataloged(said[1])
-        if said[0] == "Object Failed":
-            self.failed[said[1]["execution"]] = said[1]["error"]
-        # Retired: the place it was at is left behind by the event `Object Cataloged` of the same revision.
-        # Withdrawn: it was never filed, so there is nothing to forget.
-        return said[0] == "Object Failed"
+        if announced[0] == "Object Cataloged":
+            return self._cataloged(announced[1])
+        if announced[0] == "Object Failed":
+            self.failed[announced[1]["execution"]] = announced[1]["error"]
+        # Retired: `Object Cataloged` of the same revision replaces the old location.
+        # Withdrawn: it was never filed, so there is nothing to remove.
+        return announced[0] == "Object Failed"
 
     def _cataloged(self, detail: ObjectCataloged) -> bool:
         source = detail["source_id"]
@@ -53,7 +52,7 @@ class FiledObjects:
         return True
 
     def of(self, patient_id: str | None) -> Iterator[str]:
-        """The prefixes filed under a patient, or under nobody."""
+        """Yield the prefixes filed under a patient, or under nobody."""
         for detail in self.newest.values():
             patient = detail["patient"]
             if (patient["id"] if patient["status"] == "known" else None) == patient_id:
@@ -66,7 +65,7 @@ def main() -> None:
         try:
             filed.take(json.loads(line))
         except UnknownEventError as error:
-            sys.stderr.write(f"left out: {error}\n")
+            sys.stderr.write(f"skipped: {error}\n")
     for detail in filed.newest.values():
         owner = detail["patient"]["id"] if detail["patient"]["status"] == "known" else "unknown"
         sys.stdout.write(f"{owner}\t{detail['kind']}\t{detail['location']['prefix']}\n")

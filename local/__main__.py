@@ -11,12 +11,12 @@ from local.problem import Problem
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m local", description="Carefile on this machine")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("check", help="say what is missing on this machine, if anything")
-    commands.add_parser("up", help="start the embedded AWS, deploy the pipeline, say where it is")
-    commands.add_parser("deploy", help="deploy again, also when nothing changed")
-    commands.add_parser("status", help="say where it is and what is in it")
-    commands.add_parser("demo", help="send the samples through it and show what becomes of them")
-    commands.add_parser("down", help="stop it; what it holds is kept")
+    commands.add_parser("check", help="report what is missing on this machine")
+    commands.add_parser("up", help="start the embedded AWS, deploy the pipeline, print its addresses")
+    commands.add_parser("deploy", help="deploy again, even if nothing changed")
+    commands.add_parser("status", help="print addresses and stack outputs")
+    commands.add_parser("demo", help="send the samples through the pipeline and show the results")
+    commands.add_parser("down", help="stop the embedded AWS; its data is kept")
     arguments = parser.parse_args()
     try:
         return _run(arguments.command)

@@ -1,4 +1,4 @@
-"""What must be there before anything is started; each failing check says one thing and what to do."""
+"""Checks of the requirements before anything starts; each failure names one problem and its remedy."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from local.problem import Problem
 
 
 def python() -> None:
-    if sys.version_info < (3, 11):  # noqa: UP036 - run by whatever Python a person has
+    if sys.version_info < (3, 11):  # noqa: UP036 - may run on any Python
         found = ".".join(map(str, sys.version_info[:2]))
         raise Problem(
-            f"this is Python {found}, and 3.11 or newer is needed",
+            f"Python {found} is too old: 3.11 or newer is needed",
             "install it, then: make setup PYTHON=python3.11",
         )
 
 
 def node() -> None:
-    """The CDK library runs on Node."""
+    """Check for Node.js, on which the CDK library runs."""
     command = shutil.which("node")
     if command is None:
         raise Problem(
@@ -33,7 +33,7 @@ def node() -> None:
     major = re.match(r"v(\d+)", version)
     if major is None or int(major[1]) < 20:
         raise Problem(
-            f"this is Node.js {version.strip()}, and 20 or newer is needed", "install a newer Node.js"
+            f"Node.js {version.strip()} is too old: 20 or newer is needed", "install a newer Node.js"
         )
 
 

@@ -1,4 +1,4 @@
-"""What each command of `python -m local` does."""
+"""The commands of `python -m local`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from local.settings import Settings
 
 
 def up(settings: Settings, *, force: bool = False) -> int:
-    """Start what does not run, deploy what changed, print where everything is."""
-    with processes.only_one(settings):
+    """Start what is not running, deploy what changed, print the addresses."""
+    with processes.exclusive(settings):
         _bring_up(settings, force=force)
     return status(settings)
 
@@ -21,17 +21,17 @@ def deploy(settings: Settings) -> int:
 def status(settings: Settings) -> int:
     running = processes.find(settings)
     if running is None:
-        raise Problem("it does not run", "start it with `make up`")
+        raise Problem("the embedded AWS is not running", "start it with `make up`")
     outputs = deployment.stack_outputs(settings)
     if outputs is None:
-        raise Problem("it runs, but the pipeline is not deployed", "run `make up`")
-    print(report.block(settings, running, outputs))
+        raise Problem("the embedded AWS is running, but the pipeline is not deployed", "run `make up`")
+    print(report.render(settings, running, outputs))
     return 0
 
 
 def demo(settings: Settings) -> int:
-    """Bring it up and send the samples through it; nobody stops it meanwhile."""
-    with processes.only_one(settings):
+    """Start everything and send the samples through, holding the lock so that nobody stops it."""
+    with processes.exclusive(settings):
         running = _bring_up(settings)
         from local.demo import run as demo
 
@@ -39,16 +39,16 @@ def demo(settings: Settings) -> int:
 
 
 def down(settings: Settings) -> int:
-    with processes.only_one(settings):
+    with processes.exclusive(settings):
         stopped = processes.stop(settings)
-    print("Stopped; what it holds is kept." if stopped else "Nothing runs.")
+    print("Stopped; its data is kept." if stopped else "Nothing is running.")
     return 0
 
 
 def _bring_up(settings: Settings, *, force: bool = False) -> processes.Running:
     checks.node()
     if processes.find(settings) is None and settings.run_file.exists():
-        print("The last run did not end properly; starting it again from what it had saved.")
+        print("The last run did not shut down cleanly; restarting from its saved state.")
     print("Starting the embedded AWS …", flush=True)
     running = processes.start(settings)
     print("Deploying the pipeline …", flush=True)

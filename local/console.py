@@ -1,6 +1,6 @@
-"""The local console's own process: stackport, run by .venv-local's Python.
+"""The process of the local console: stackport, run with the Python of .venv-local.
 
-Its own command listens on every network interface, so the application is served from here instead.
+Stackport's own command listens on every network interface, so the application is served from here instead.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Deploying the pipeline to the embedded AWS: the very template and packages that AWS would get.
+"""Deploys the pipeline to the embedded AWS: the same template and packages that AWS would get.
 
-`synthesise` runs the CDK app for the stage `local`; `deploy` publishes the assets its manifest names and
-hands the template to CloudFormation. No CDK command line and no bootstrap stack are involved.
+`synthesise` runs the CDK app for the stage `local`; `deploy` publishes the assets in its manifest and passes the
+template to CloudFormation. Neither the CDK CLI nor a bootstrap stack is needed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from botocore.exceptions import ClientError, WaiterError
 from local.problem import Problem
 from local.settings import ACCOUNT, REGION, REPOSITORY, Settings
 
-# What the template and the packages are made of.
+# The sources of the template and the packages.
 SOURCES = (
     "carefile/__init__.py",
     "carefile/core",
@@ -37,13 +37,13 @@ SOURCES = (
     "requirements.lock",
 )
 SYNTH_SECONDS = 300
-# Whoever says so is root in the embedded AWS.
+# These credentials are root in the embedded AWS.
 _ROOT = ("test", "test", None)
 _PATIENCE = {"Delay": 1, "MaxAttempts": 120}
 
 
 def client(settings: Settings, service: str, credentials: tuple[str, str, str | None] = _ROOT) -> Any:
-    """A boto3 client that can only reach this embedded AWS, whatever the shell's environment says."""
+    """Create a boto3 client that reaches only this embedded AWS, regardless of the environment."""
     key_id, secret, token = credentials
     return boto3.session.Session().client(
         service,
@@ -56,14 +56,14 @@ def client(settings: Settings, service: str, credentials: tuple[str, str, str | 
             s3={"addressing_style": "path"},
             inject_host_prefix=False,
             retries={"max_attempts": 2},
-            # As many as the benchmark uploads at once.
+            # The benchmark's highest number of parallel uploads.
             max_pool_connections=32,
         ),
     )
 
 
 def bring_up_to_date(settings: Settings, *, force: bool = False) -> bool:
-    """Synthesise and deploy if the sources or the stack call for it; True when something was deployed."""
+    """Synthesise and deploy if the sources changed or the stack is missing; True if something was deployed."""
     digest = source_digest()
     if not force and _deployed_digest(settings) == digest and stack_outputs(settings) is not None:
         return False
@@ -82,14 +82,14 @@ def source_digest(root: Path = REPOSITORY) -> str:
 
 
 def synthesise(settings: Settings) -> Path:
-    """Run the CDK app for the stage and give the cloud assembly's folder."""
+    """Run the CDK app for the stage and return the folder of the cloud assembly."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))}
     env |= {"CDK_DEFAULT_ACCOUNT": ACCOUNT, "CDK_DEFAULT_REGION": REGION}
     arguments = ["-c", f"stage={settings.stage}", "-o", settings.cloud_assembly]
     log = settings.logs / "synth.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as output:
-        # This Python has the project's packages, whatever `python` the app command in cdk.json would find.
+        # This Python has the project's packages; the app command in cdk.json might find another one.
         done = subprocess.run(
             [sys.executable, "-m", "infrastructure.app", *arguments],
             cwd=REPOSITORY,
@@ -116,7 +116,7 @@ def deploy(settings: Settings, assembly: Path) -> None:
 
 
 def stack_outputs(settings: Settings) -> dict[str, str] | None:
-    """The stack's outputs, or None while there is no stack that works."""
+    """The stack's outputs, or None if no working stack is deployed."""
     try:
         stack = client(settings, "cloudformation").describe_stacks(StackName=settings.stack_name)["Stacks"][0]
     except ClientError:
@@ -156,14 +156,14 @@ def _stack_files(assembly: Path) -> tuple[Path, Path]:
 
 
 def _publish(settings: Settings, manifest_path: Path, template_path: Path) -> str:
-    """Upload every file asset where the manifest says; gives the template's own URL."""
+    """Upload every file asset as the manifest says and return the template's URL."""
     s3 = client(settings, "s3")
     template_url = ""
     for asset in json.loads(manifest_path.read_text())["files"].values():
         source = manifest_path.parent / asset["source"]["path"]
         for destination in asset["destinations"].values():
             bucket, key = _resolve(destination["bucketName"]), _resolve(destination["objectKey"])
-            s3.create_bucket(Bucket=bucket)  # in us-east-1 creating one's own bucket again is no error
+            s3.create_bucket(Bucket=bucket)  # in us-east-1, recreating one's own bucket is not an error
             body = _zipped(source) if asset["source"]["packaging"] == "zip" else source.read_bytes()
             s3.put_object(Bucket=bucket, Key=key, Body=body)
             if source == template_path:
@@ -188,7 +188,7 @@ def _zipped(folder: Path) -> bytes:
 
 
 def _satisfy_bootstrap_check(settings: Settings, template: dict[str, Any]) -> None:
-    """Templates ask SSM which bootstrap stack an account has; here the assets were published without one."""
+    """Provide the SSM parameter by which templates check the bootstrap version; no bootstrap stack exists here."""
     parameter = template.get("Parameters", {}).get("BootstrapVersion")
     if parameter:
         client(settings, "ssm").put_parameter(
@@ -207,7 +207,7 @@ def _apply_stack(settings: Settings, template_url: str) -> None:
         status = cloudformation.describe_stacks(StackName=settings.stack_name)["Stacks"][0]["StackStatus"]
     except ClientError:
         status = None
-    if status == "ROLLBACK_COMPLETE":  # its creation failed: nothing is in it, and it cannot be updated
+    if status == "ROLLBACK_COMPLETE":  # its creation failed, so it is empty and cannot be updated
         cloudformation.delete_stack(StackName=settings.stack_name)
         cloudformation.get_waiter("stack_delete_complete").wait(
             StackName=settings.stack_name, WaiterConfig=_PATIENCE
@@ -222,12 +222,12 @@ def _apply_stack(settings: Settings, template_url: str) -> None:
     except ClientError as error:
         if "No updates are to be performed" not in str(error):
             raise Problem(
-                f"CloudFormation refused the template: {error}", "mend infrastructure/, then `make up`"
+                f"CloudFormation refused the template: {error}", "fix infrastructure/, then `make up`"
             ) from None
     except WaiterError:
         raise Problem(
             f"the stack could not be deployed: {_first_failure(cloudformation, settings.stack_name)}",
-            "mend infrastructure/, then `make up`; `make clean` starts from nothing",
+            "fix infrastructure/, then `make up`; `make clean` starts from nothing",
         ) from None
 
 
@@ -235,6 +235,6 @@ def _first_failure(cloudformation: Any, stack_name: str) -> str:
     events = cloudformation.describe_stack_events(StackName=stack_name)["StackEvents"]
     failed = [e for e in events if e["ResourceStatus"].endswith("FAILED") and e.get("ResourceStatusReason")]
     if not failed:
-        return "CloudFormation gives no reason"
+        return "CloudFormation gave no reason"
     first = min(failed, key=lambda e: e["Timestamp"])
     return f"{first['LogicalResourceId']} ({first.get('ResourceType')}): {first['ResourceStatusReason']}"

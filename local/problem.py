@@ -1,4 +1,4 @@
-"""A failure that a person can act on: what is wrong, and what to do about it, each on one line."""
+"""An error that the user can act on: what is wrong and how to fix it, one line each."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Starting and stopping the two background processes: the embedded AWS and its console.
+"""Starts and stops the two background processes: the embedded AWS and its console.
 
-Promises: one starter at a time (a lock); only processes this home started are ever signalled, which is
-checked by their command line, as a pid from before a reboot may be anybody's by now.
+Invariants: one command at a time (a lock); only processes started from this home are ever signalled. Their command
+lines are checked, because after a reboot a recorded pid may belong to another program.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from local.settings import HOST, REGION, REPOSITORY, Settings
 
 PYTHON = REPOSITORY / ".venv-local" / "bin" / "python"
 MODULES = {"aws": "local.embedded.server", "console": "local.console"}
-# Saving the state is what takes time on the way down.
+# Saving the state takes most of the shutdown.
 STOP_SECONDS = 60
 START_SECONDS = 60
 
 
 @dataclass(frozen=True)
 class Running:
-    """What `up` started; kept in the run file until `down`."""
+    """The processes that `up` started; kept in the run file until `down`."""
 
     aws_pid: int
     port: int
@@ -42,21 +42,22 @@ class Running:
 
 
 @contextmanager
-def only_one(settings: Settings) -> Iterator[None]:
+def exclusive(settings: Settings) -> Iterator[None]:
+    """Hold this home's lock, or refuse if another command holds it."""
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     with settings.lock_file.open("w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Problem(
-                "another `make up`, `make down` or `make demo` is at work here",
+                "another `make up`, `make down` or `make demo` is running here",
                 "wait for it to end, then try again",
             ) from None
         yield
 
 
 def find(settings: Settings) -> Running | None:
-    """What runs from this home now; a run file left by a crash or a reboot counts as nothing."""
+    """Find what is running from this home; a stale run file, left by a crash or a reboot, is ignored."""
     try:
         running = Running(**json.loads(settings.run_file.read_text()))
     except (OSError, ValueError, TypeError):
@@ -69,13 +70,13 @@ def find(settings: Settings) -> Running | None:
 
 
 def start(settings: Settings) -> Running:
-    """Start what is not running yet and wait until it answers."""
+    """Start what is not running and wait until it responds."""
     running = find(settings)
     if running is None:
         _must_be_free(settings.port, "CAREFILE_PORT")
         _stop_leftover_console(settings)
         shutil.rmtree(settings.scratch, ignore_errors=True)
-        # After a crash its workers may still be writing there.
+        # After a crash, orphaned workers may still be writing there, which is why errors are ignored.
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (settings.state, settings.scratch, settings.logs, settings.console):
             _private(folder)
@@ -85,8 +86,8 @@ def start(settings: Settings) -> Running:
         _wait(f"{settings.endpoint}/_ministack/ready", aws, settings.logs / "aws.log")
     elif running.port != settings.port:
         raise Problem(
-            f"it already runs on port {running.port}, not {settings.port}",
-            "run `make down` first, or give CAREFILE_PORT and CAREFILE_HOME together for a second one",
+            f"it is already running on port {running.port}, not {settings.port}",
+            "run `make down` first, or set both CAREFILE_PORT and CAREFILE_HOME for a second one",
         )
     if settings.console_port and running.console_pid is None:
         _must_be_free(settings.console_port, "CAREFILE_CONSOLE_PORT")
@@ -98,12 +99,12 @@ def start(settings: Settings) -> Running:
 
 
 def save(running: Running) -> None:
-    """Have the embedded AWS write its state to disk now, so that a crash loses nothing deployed."""
+    """Make the embedded AWS save its state now, so that a crash does not lose the deployment."""
     os.kill(running.aws_pid, signal.SIGUSR1)
 
 
 def stop(settings: Settings) -> bool:
-    """Stop what this home started; False when nothing ran."""
+    """Stop the processes of this home; False if none were running."""
     running = find(settings)
     if running is None:
         _stop_leftover_console(settings)
@@ -115,21 +116,21 @@ def stop(settings: Settings) -> bool:
     settings.run_file.unlink(missing_ok=True)
     if not graceful:
         raise Problem(
-            f"the embedded AWS did not stop within {STOP_SECONDS} s and was ended; its last changes may be lost",
-            f"see {settings.logs / 'aws.log'}; `make clean` starts from nothing",
+            f"the embedded AWS did not stop within {STOP_SECONDS} s and was killed; its last changes may be lost",
+            f"see {settings.logs / 'aws.log'}; `make clean` resets everything",
         )
     return True
 
 
 def _private(folder: Path) -> None:
-    """Make the folder its owner's alone: records and their names are in it."""
+    """Create a folder that only its owner can read: it holds records and their names."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
 
 
 def _spawn(settings: Settings, role: str) -> subprocess.Popen[bytes]:
-    # A small environment of its own: what is set in the caller's shell (an AWS_PROFILE, an AWS_ENDPOINT_URL)
-    # would otherwise reach the functions, which inherit it.
+    # A minimal environment: the functions inherit it, and the caller's AWS_PROFILE or AWS_ENDPOINT_URL must not
+    # reach them.
     inherited = ("PATH", "HOME", "LANG", "LC_ALL", "SYSTEMROOT")
     env = {name: os.environ[name] for name in inherited if name in os.environ}
     env |= {
@@ -139,7 +140,7 @@ def _spawn(settings: Settings, role: str) -> subprocess.Popen[bytes]:
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
-        # A console or a function must never find a person's real credentials.
+        # A console or a function must never find the user's real credentials.
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     }
@@ -152,14 +153,13 @@ def _spawn(settings: Settings, role: str) -> subprocess.Popen[bytes]:
             "STATE_DIR": str(settings.state / "services"),
             "S3_PERSIST": "1",
             "S3_DATA_DIR": str(settings.state / "s3"),
-            # Invocations wait for their turn (see local/embedded/mends.py), so none is refused for being one too many.
+            # Invocations queue instead (see local/embedded/mends.py), so none is throttled.
             "LAMBDA_ACCOUNT_CONCURRENCY": "0",
-            # Listeners for services the pipeline has no use for.
+            # The pipeline does not use these listeners.
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
         }
-        # Chosen by tests: no waiting between retries, the emulator as it comes, every request held against the
-        # policies of its caller.
+        # For tests: no waiting between retries, an unpatched emulator, IAM policies enforced on every request.
         chosen = ("SFN_WAIT_SCALE", "CAREFILE_UNMENDED", "AUTH")
         env |= {name: os.environ[name] for name in chosen if name in os.environ}
     else:
@@ -200,14 +200,14 @@ def _command_line(pid: int) -> str:
     except OSError:
         if Path("/proc/self").exists():
             return ""
-    shown = subprocess.run(
+    listed = subprocess.run(
         ["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
     )
-    return shown.stdout
+    return listed.stdout
 
 
 def _end(pid: int, home: Path, seconds: float) -> bool:
-    """Ask it to end and wait; True when it did so by itself."""
+    """Terminate a process and wait; False if it had to be killed."""
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -215,20 +215,20 @@ def _end(pid: int, home: Path, seconds: float) -> bool:
         if not _is_ours(pid, home):
             return True
         time.sleep(0.05)
-    # It leads a session of its own, so this ends its function workers too and nothing else.
+    # It leads its own session, so this also kills its function workers, and nothing else.
     os.killpg(pid, signal.SIGKILL)
     _reap(pid)
     return False
 
 
 def _reap(pid: int) -> None:
-    """Collect it when this very process started it (tests do), or it would linger as a zombie."""
+    """Reap the process if it is a child of this one (as in tests), so that no zombie remains."""
     with suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
 
 
 def _stop_leftover_console(settings: Settings) -> None:
-    """The console of an embedded AWS that was killed still holds its port."""
+    """Stop a console whose embedded AWS was killed: it still holds its port."""
     try:
         pid = json.loads(settings.run_file.read_text()).get("console_pid")
     except (OSError, ValueError):
@@ -264,4 +264,4 @@ def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     process.kill()
     process.wait()
     last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["nothing"]
-    raise Problem(f"it did not start; its last word was: {last[0]}", f"the whole log is {log}")
+    raise Problem(f"it did not start; its last log line: {last[0]}", f"see the whole log in {log}")

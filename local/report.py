@@ -1,4 +1,4 @@
-"""What `up` and `status` print: where it is, what is in it, and what to type next."""
+"""The output of `up` and `status`: addresses, stack outputs, and commands to try."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from local.processes import Running
 from local.settings import REPOSITORY, Settings
 
 
-def block(settings: Settings, running: Running, outputs: dict[str, str]) -> str:
-    lines = ["", f"Carefile runs on this machine (home: {_short(settings)})", ""]
+def render(settings: Settings, running: Running, outputs: dict[str, str]) -> str:
+    lines = ["", f"Carefile is running on this machine (home: {_short(settings)})", ""]
     lines.append(f"  AWS endpoint   {settings.endpoint}")
     if running.console_pid is not None:
         lines.append(f"  Console        {console_link(settings, outputs)}")
@@ -21,7 +21,7 @@ def block(settings: Settings, running: Running, outputs: dict[str, str]) -> str:
     lines.append(f"    export {exports}")
     landing = outputs.get("LandingBucketName", "LANDING_BUCKET")
     lines.append(f"    {_aws()} s3 cp README.md s3://{landing}/documents/Juan_Perez_123/")
-    lines += ["", "  Stop it        make down    (what it holds is kept for the next `make up`)", ""]
+    lines += ["", "  Stop it        make down    (its data is kept for the next `make up`)", ""]
     return "\n".join(lines)
 
 
@@ -33,7 +33,7 @@ def console_link(settings: Settings, outputs: dict[str, str]) -> str:
 
 
 def _aws() -> str:
-    """The AWS command line that the set-up installs; nobody needs one of their own."""
+    """The AWS command line that `make setup` installs, if it is there."""
     return ".venv/bin/aws" if (REPOSITORY / ".venv" / "bin" / "aws").exists() else "aws"
 
 

@@ -1,7 +1,6 @@
-"""Where one embedded AWS keeps its things and on which ports it answers.
+"""The home directory and the ports of one embedded AWS.
 
-Everything comes from two choices, a home directory and a port, so that several can run side by side
-(a user's and a test's) without ever meeting.
+Everything derives from these, so several can run side by side (a user's and a test's) without interfering.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environ: dict[str, str] | None = None) -> Settings:
-        """Read CAREFILE_HOME, CAREFILE_PORT and CAREFILE_CONSOLE_PORT (0: run without the console)."""
+        """Read CAREFILE_HOME, CAREFILE_PORT and CAREFILE_CONSOLE_PORT (0: no console)."""
         env = os.environ if environ is None else environ
         return cls(
             home=(REPOSITORY / env.get("CAREFILE_HOME", ".local")).resolve(),
@@ -80,12 +79,12 @@ class Settings:
 
     @property
     def scratch(self) -> Path:
-        """Unpacked functions and the like: emptied at every start."""
+        """Temporary files such as unpacked functions; emptied at every start."""
         return self.home / "tmp"
 
     @property
     def credentials(self) -> dict[str, str]:
-        """What an AWS client needs in its environment to talk to this AWS and to no other."""
+        """Environment variables that direct an AWS client to this AWS only."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": "test",
@@ -97,5 +96,5 @@ class Settings:
 def _port(env: dict[str, str] | os._Environ[str], name: str, default: int) -> int:
     text = env.get(name, str(default))
     if not text.isdigit() or int(text) > 65535:
-        raise Problem(f"{name} is {text!r}, which is no port number", f"set it like {name}={default}")
+        raise Problem(f"{name} is {text!r}, not a port number", f"set it like {name}={default}")
     return int(text)

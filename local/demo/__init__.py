@@ -1,1 +1,1 @@
-"""`make demo`: the samples go through the real state machine, and everything that comes of it is shown."""
+"""`make demo`: sends the samples through the real state machine and shows the results."""

@@ -1,7 +1,7 @@
-"""Uploading files and following each to the end of the execution that it started.
+"""Uploads files and follows the execution that each one starts.
 
-Only what any user of the pipeline can see is used: an execution belongs to an upload when its input names
-the upload's key and version.
+Uses only what any user of the pipeline can see: an execution belongs to an upload if its input names the upload's key
+and version.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from local import deployment
 from local.problem import Problem
 from local.settings import Settings
 
-# A few at a time: enough to keep the machine busy, and few enough that a duration is no waiting time.
+# Enough to keep the machine busy, few enough that durations do not include waiting.
 AT_ONCE = 4
 LOOK_EVERY_SECONDS = 0.2
-# For one upload, from the moment it is in the landing bucket.
+# Per upload, from its arrival in the landing bucket.
 PATIENCE_SECONDS = 120
 EVENT_SECONDS = 20
 
 
 @dataclass(frozen=True)
 class Upload:
-    """One file to upload. `expect` names the error it must fail with; None when it must be cataloged."""
+    """A file to upload. `expect` names the error it must fail with; None if it must be cataloged."""
 
     path: Path
     key: str
@@ -47,7 +47,7 @@ class Upload:
 
 @dataclass(frozen=True)
 class Running:
-    """An upload whose execution has not ended; without an ARN it has not even been seen to start."""
+    """An upload whose execution has not ended; without an ARN, it has not been seen yet."""
 
     upload: Upload
     version_id: str
@@ -58,7 +58,7 @@ class Running:
 
 @dataclass(frozen=True)
 class Ended:
-    """How the execution of an upload ended, in Step Functions' words."""
+    """An upload whose execution has ended, as Step Functions describes it."""
 
     upload: Upload
     version_id: str
@@ -82,7 +82,7 @@ class Ended:
 
     @property
     def reason(self) -> str | None:
-        """Why it failed, in the pipeline's own words."""
+        """The pipeline's reason for the failure, if any."""
         cause = self.execution.get("cause")
         if not cause:
             return self.execution.get("error")
@@ -106,17 +106,17 @@ class Pipeline:
         self._events = deployment.client(settings, "events")
         self._sqs = deployment.client(settings, "sqs")
         self._outputs = outputs
-        # Which execution is about which version of which key, as far as executions were looked at.
+        # The execution of each (key, version), among the executions described so far.
         self._execution_of: dict[tuple[str, str], str] = {}
         self._looked_at: set[str] = set()
 
     def holds(self, key: str) -> bool:
-        """Whether the landing bucket has an object of exactly this key."""
+        """Whether the landing bucket has an object with exactly this key."""
         found = self._s3.list_objects_v2(Bucket=self._outputs["LandingBucketName"], Prefix=key, MaxKeys=1)
         return any(item["Key"] == key for item in found.get("Contents", []))
 
     def take_in(self, uploads: Sequence[Upload]) -> Iterator[tuple[list[Running], list[Ended]]]:
-        """Upload a few at a time; what runs and what has ended, again and again until everything has."""
+        """Upload a few at a time and yield the running and ended ones until all have ended."""
         waiting, running, ended = deque(uploads), [], []
         while waiting or running:
             while waiting and len(running) < AT_ONCE:
@@ -129,7 +129,7 @@ class Pipeline:
 
     @contextmanager
     def listening(self, key: str) -> Iterator[CatalogEvents]:
-        """Hear what the catalog bus says about one landing key; the queue and its rule are gone afterwards."""
+        """Receive catalog events about one landing key through a temporary queue and rule."""
         bus = self._outputs["CatalogBusName"]
         name = f"{bus}-demo"
         url = self._sqs.create_queue(QueueName=name)["QueueUrl"]
@@ -152,7 +152,7 @@ class Pipeline:
             self._sqs.delete_queue(QueueUrl=url)
 
     def filed_under(self, prefix: str) -> list[str]:
-        """The keys in the processed bucket under a prefix."""
+        """List the keys under a prefix of the processed bucket."""
         pages = self._s3.get_paginator("list_objects_v2").paginate(
             Bucket=self._outputs["ProcessedBucketName"], Prefix=prefix
         )
@@ -175,7 +175,7 @@ class Pipeline:
         return Running(upload, put["VersionId"], time.monotonic())
 
     def _with_executions(self, running: list[Running]) -> list[Running]:
-        """Learn what each new execution is about, as long as there is an upload whose own is not known."""
+        """Match new executions to uploads while any upload has none yet."""
         if any(one.execution_arn is None for one in running):
             machine = self._outputs["PipelineStateMachineArn"]
             newest = self._step_functions.list_executions(stateMachineArn=machine, maxResults=100)[
@@ -204,14 +204,14 @@ class Pipeline:
 
 
 class CatalogEvents:
-    """What was heard on the catalog bus."""
+    """Events received from the catalog bus."""
 
     def __init__(self, sqs: Any, queue_url: str) -> None:
         self._sqs = sqs
         self._queue_url = queue_url
 
     def about(self, version_id: str) -> dict[str, Any]:
-        """The event about a version of the landing object, once it has come."""
+        """Wait for the event about a version of the landing object."""
         deadline = time.monotonic() + EVENT_SECONDS
         while time.monotonic() < deadline:
             heard = self._sqs.receive_message(QueueUrl=self._queue_url, WaitTimeSeconds=1)
@@ -221,13 +221,13 @@ class CatalogEvents:
                 if event["detail"]["source"]["version_id"] == version_id:
                     return event
         raise Problem(
-            f"no catalog event was heard within {EVENT_SECONDS} s",
-            "look at the rules of the catalog bus, then try again",
+            f"no catalog event arrived within {EVENT_SECONDS} s",
+            "check the rules of the catalog bus, then try again",
         )
 
 
 def _uploaded(request: Any) -> tuple[str, str]:
-    """The key and the version that an S3 event in an execution's input names; empty for any other input."""
+    """The key and version that an S3 event in an execution's input names; empty for other inputs."""
     detail = request.get("detail") if isinstance(request, dict) else None
     uploaded = (detail.get("object") if isinstance(detail, dict) else None) or {}
     return uploaded.get("key", ""), uploaded.get("version-id", "")

@@ -1,4 +1,4 @@
-"""How the demo shows what it sees: calmly, in a terminal of 80 columns or more, and in a log file as well."""
+"""Renders the demo's output for a terminal of 80 columns or more, and for a log file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rich.tree import Tree
 
 from local.demo.intakes import AT_ONCE, Ended, Running
 
-LOG_WIDTH = 100  # where there is no terminal whose width counts
+LOG_WIDTH = 100  # without a terminal
 LOG_EVERY = 10
 WIDEST = 120
 KIND, PATIENT, DISPOSITION, DURATION = 8, 17, 16, 8
@@ -37,7 +37,7 @@ def heading(out: Console, text: str) -> None:
 
 
 def shortened(text: str, width: int) -> str:
-    """Cut in the middle: a key tells most by its beginning and its end."""
+    """Shorten in the middle: the beginning and the end of a key matter most."""
     if len(text) <= width:
         return text
     tail = (width - 1) * 3 // 4
@@ -45,12 +45,12 @@ def shortened(text: str, width: int) -> str:
 
 
 class Progress:
-    """While uploads run: a bar and where each of them is. In a log: a line now and then."""
+    """Progress of the uploads: a bar and the state of each; in a log, an occasional line."""
 
     def __init__(self, out: Console, total: int) -> None:
         self._out = out
         self._total = total
-        self._told = 0
+        self._logged = 0
         self._live = Live(console=out, refresh_per_second=8, transient=True) if out.is_terminal else None
 
     def __enter__(self) -> Progress:
@@ -62,11 +62,11 @@ class Progress:
         if self._live:
             self._live.stop()
 
-    def show(self, running: Sequence[Running], ended: Sequence[Ended]) -> None:
+    def update(self, running: Sequence[Running], ended: Sequence[Ended]) -> None:
         if self._live:
             self._live.update(self._picture(running, len(ended)))
-        elif len(ended) - self._told >= LOG_EVERY or len(ended) == self._total > self._told:
-            self._told = len(ended)
+        elif len(ended) - self._logged >= LOG_EVERY or len(ended) == self._total > self._logged:
+            self._logged = len(ended)
             self._out.print(f"  {len(ended)} of {self._total} have ended")
 
     def _picture(self, running: Sequence[Running], ended: int) -> RenderableType:
@@ -77,12 +77,12 @@ class Progress:
         for one in running:
             key = Text(shortened(one.upload.key, width), style="dim")
             where.add_row("", Text(f"{one.state:<25}", style="cyan"), key)
-        # Always of one height, so that nothing jumps about.
+        # Constant height, so that the display does not jump.
         return Group(bar, where, *(Text() for _ in range(AT_ONCE - len(running))))
 
 
 def results(out: Console, ended: Iterable[Ended]) -> Table:
-    """One row an object; the objects of one session's folder share a row."""
+    """One row per object; objects in the same session folder share a row."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     fixed = (("kind", KIND), ("patient", PATIENT), ("disposition", DISPOSITION))
     name_width = min(out.width, WIDEST) - 2 - (KIND + PATIENT + DISPOSITION + DURATION) - 4 * 2
@@ -96,7 +96,7 @@ def results(out: Console, ended: Iterable[Ended]) -> Table:
 
 
 def tree(folders: dict[str, list[str]], root: str, others: int) -> Tree:
-    """The folders under the root with their files, one line a folder."""
+    """The folders under the root with their files, one line per folder."""
     top = Tree(Text(root, style="bold"), guide_style="dim")
     for folder in sorted(folders):
         _grow(top, folder.removeprefix(root), [key.removeprefix(folder) for key in folders[folder]])
@@ -106,7 +106,7 @@ def tree(folders: dict[str, list[str]], root: str, others: int) -> Tree:
 
 
 def event(out: Console, body: dict[str, Any]) -> None:
-    """Every character of it: a long line goes on in the next."""
+    """Print the whole event; long lines wrap."""
     for line in JSON(json.dumps(body, ensure_ascii=False)).text.split():
         out.print(Text("  ") + line, soft_wrap=True)
 
@@ -159,7 +159,7 @@ def _disposition(group: list[Ended]) -> Text:
 
 
 def _grow(parent: Tree, name: str, files: list[str]) -> None:
-    """Add a folder; one that holds nothing but one other folder shares its line."""
+    """Add a folder; one that contains only another folder shares its line."""
     here = sorted((file for file in files if "/" not in file), key=_as_read)
     below: dict[str, list[str]] = {}
     for file in files:
@@ -178,7 +178,7 @@ def _grow(parent: Tree, name: str, files: list[str]) -> None:
 
 
 def _as_read(name: str) -> tuple[bool, bool, str]:
-    """The original first and the manifest last."""
+    """Sort key: the original first, the manifest last."""
     return name == "_manifest.json", not name.startswith("original."), name
 
 

@@ -194,7 +194,7 @@ def test_the_example_runs_as_its_first_lines_say(
     consumer.main()
     done = capsys.readouterr()
     assert "processed/" in done.out
-    assert done.err == "left out: no event of carefile.catalog that this package knows\n"
+    assert done.err == "skipped: no event of carefile.catalog that this package knows\n"
 
 
 def test_an_event_of_another_major_version_is_refused_and_a_minor_one_taken() -> None:

@@ -146,12 +146,12 @@ def test_an_old_node_is_named(tmp_path: Path) -> None:
     node.write_text("#!/bin/sh\necho v18.19.0\n")
     node.chmod(0o755)
     done = run("check", settings_for(tmp_path), PATH=f"{tmp_path}:/usr/bin:/bin")
-    assert done.stderr.startswith("carefile: this is Node.js v18.19.0, and 20 or newer is needed")
+    assert done.stderr.startswith("carefile: Node.js v18.19.0 is too old: 20 or newer is needed")
 
 
 def test_an_old_python_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "version_info", (3, 9, 2))
-    with pytest.raises(Problem, match=r"this is Python 3\.9, and 3\.11 or newer is needed"):
+    with pytest.raises(Problem, match=r"Python 3\.9 is too old: 3\.11 or newer is needed"):
         checks.python()
 
 
@@ -164,14 +164,14 @@ def test_a_missing_set_up_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
 def test_a_port_that_is_no_number_is_named(tmp_path: Path) -> None:
     done = run("status", settings_for(tmp_path), CAREFILE_PORT="http")
-    assert done.stderr.startswith("carefile: CAREFILE_PORT is 'http', which is no port number")
+    assert done.stderr.startswith("carefile: CAREFILE_PORT is 'http', not a port number")
 
 
 def test_status_says_when_nothing_runs(tmp_path: Path) -> None:
     done = run("status", settings_for(tmp_path))
     assert (done.returncode, done.stderr) == (
         1,
-        "carefile: it does not run\n  to do: start it with `make up`\n",
+        "carefile: the embedded AWS is not running\n  to do: start it with `make up`\n",
     )
 
 
@@ -181,7 +181,7 @@ def test_a_second_starter_is_told_to_wait(tmp_path: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = run("up", settings)
     assert done.returncode == 1
-    assert "is at work here" in done.stderr
+    assert "is running here" in done.stderr
 
 
 def test_a_stale_run_file_never_stops_somebody_elses_process(tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ def test_a_stale_run_file_never_stops_somebody_elses_process(tmp_path: Path) -> 
             json.dumps({"aws_pid": stranger.pid, "port": 1, "console_pid": stranger.pid, "console_port": 2})
         )
         done = run("down", settings)
-        assert (done.returncode, done.stdout) == (0, "Nothing runs.\n")
+        assert (done.returncode, done.stdout) == (0, "Nothing is running.\n")
         assert stranger.poll() is None
         assert not settings.run_file.exists()
     finally:
