@@ -1,4 +1,1 @@
-"""What Carefile costs and how fast it is, measured. Nothing here is deployed, and no test depends on a time.
-
-May live here: price tables, counting, measuring, and how the results are told.
-"""
+"""Measures what Carefile costs and how fast it is. Nothing here is deployed, and no test depends on timing."""

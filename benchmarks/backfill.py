@@ -1,12 +1,11 @@
-"""`make backfill N=5000`: a backfill for real, on this machine's embedded AWS with the deployed template.
+"""`make backfill N=5000`: runs a real backfill on the embedded AWS with the deployed template.
 
     python -m benchmarks.backfill [--most 5000]
 
-Sessions' objects and documents, four to one, are put where no rule hears of them. Then `carefile backfill` takes in
-prefixes of 100 objects to --most, each of objects of its own, and at last the largest one again, which has to end in
-duplicates only and to copy nothing. Seconds and processor time have to grow with the objects and no faster: exit code 1
-where they do not, and where anything ended otherwise than it should. The bill of a million is of counted operations, as
-`make cost` makes it.
+Session objects and documents, four to one, are uploaded with notifications off. Then `carefile backfill` takes in
+prefixes of 100 up to --most objects, and finally the largest one again, which must yield only duplicates and copy
+nothing. Elapsed and processor time must scale linearly: the exit code is 1 if they do not, or if any object ended
+unexpectedly. The bill of a million objects comes from counted operations, as in `make cost`.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ from tests.embedded import EmbeddedAws, running
 
 RESULTS = Path(__file__).parent / "results"
 STEPS = (100, 500, 1000, 2500, 5000)
-# Of a patient: one conversation and some documents.
+# Per patient: one conversation and some documents.
 OBJECTS_A_PATIENT, OF_THEM_DOCUMENTS = 30, 6
 BODY = b'{"text": "' + b"x" * 1987 + b'"}'
 WARM = "Warm"
@@ -51,8 +50,11 @@ POLL_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Run:
-    """One backfill. Seconds are the Map Run's own; processor seconds those of the embedded AWS and its functions;
-    `copies` are the versions that the layout has got."""
+    """One backfill.
+
+    `seconds` is the Map Run's duration, `cpu_seconds` that of the embedded AWS and its functions, `copies` the number
+    of versions added to the layout.
+    """
 
     objects: int
     seconds: float
@@ -69,7 +71,7 @@ class Run:
 
 
 def keys(name: str, count: int) -> Iterator[str]:
-    """So many keys under the prefix `{name}_`: patients with a session and some documents each."""
+    """Yield `count` keys under the prefix `{name}_`: patients with a session and some documents each."""
     for number in range(count):
         patient, place = divmod(number, OBJECTS_A_PATIENT)
         if place < OF_THEM_DOCUMENTS:
@@ -79,7 +81,7 @@ def keys(name: str, count: int) -> Iterator[str]:
 
 
 def steps(most: int) -> tuple[int, ...]:
-    """The sizes up to `most`, which is the last one; two at least, for a curve."""
+    """The sizes up to and including `most`; at least two, to fit a curve."""
     smaller = tuple(step for step in STEPS if step < most)
     return (*(smaller or (max(1, most // 4),)), most)
 
@@ -92,39 +94,39 @@ class Bench:
         self._processed = aws.outputs["ProcessedBucketName"]
 
     def put(self, name: str, count: int) -> None:
-        """Objects that were there before the pipeline: nothing hears of them."""
+        """Upload objects that no rule sees, as if they predated the pipeline."""
         task = self._progress.add_task(f"putting {count} objects", total=count)
 
         def one(key: str) -> None:
             self._s3.put_object(Bucket=self._landing, Key=key, Body=BODY)
             self._progress.advance(task)
 
-        with self._nobody_listening(), ThreadPoolExecutor(4) as pool:
+        with self._notifications_off(), ThreadPoolExecutor(4) as pool:
             list(pool.map(one, keys(name, count)))
         self._progress.remove_task(task)
 
     @contextmanager
-    def _nobody_listening(self) -> Iterator[None]:
+    def _notifications_off(self) -> Iterator[None]:
         silent: dict[str, Any] = {}
         set_to = self._s3.put_bucket_notification_configuration
-        told = self._s3.get_bucket_notification_configuration(Bucket=self._landing)
+        before = self._s3.get_bucket_notification_configuration(Bucket=self._landing)
         set_to(Bucket=self._landing, NotificationConfiguration=silent)
         try:
             yield
         finally:
-            kept = {"EventBridgeConfiguration": told.get("EventBridgeConfiguration", {})}
+            kept = {"EventBridgeConfiguration": before.get("EventBridgeConfiguration", {})}
             set_to(Bucket=self._landing, NotificationConfiguration=kept)
 
     def backfill(self, name: str, count: int, label: str) -> Run:
-        """Take in what is under the prefix, with the command, as an operator does."""
+        """Backfill the prefix with the command, as an operator does."""
         before, cpu = self._versions(), _processes(self._pid).cpu_seconds
         task = self._progress.add_task(label, total=count)
-        with tempfile.TemporaryFile() as said:
+        with tempfile.TemporaryFile() as output:
             command = [sys.executable, "-P", "-m", "carefile", "backfill", f"s3://{self._landing}/{name}_"]
             settings = self._aws.settings
             environment = os.environ | settings.credentials | {"CAREFILE_STACK": settings.stack_name}
             process = subprocess.Popen(
-                command, env=environment, stdout=said, stderr=said, stdin=subprocess.DEVNULL
+                command, env=environment, stdout=output, stderr=output, stdin=subprocess.DEVNULL
             )
             aws_mb = command_mb = 0
             while process.poll() is None:
@@ -132,10 +134,10 @@ class Bench:
                 command_mb = max(command_mb, _processes(process.pid).memory_mb)
                 self._progress.update(task, completed=self._done())
                 time.sleep(POLL_SECONDS)
-            said.seek(0)
-            told = said.read().decode(errors="replace")
+            output.seek(0)
+            printed = output.read().decode(errors="replace")
         if process.returncode not in (0, 1) or not self._latest():
-            raise RuntimeError(told)
+            raise RuntimeError(printed)
         cpu = _processes(self._pid).cpu_seconds - cpu
         self._progress.update(task, completed=count)
         run = self._steps.describe_execution(executionArn=self._latest()["executionArn"])
@@ -172,7 +174,7 @@ class Bench:
         return int(counts["succeeded"] + counts["failed"])
 
     def _ended(self, execution: str) -> dict[str, int]:
-        """How each object ended, by the lines that the run wrote."""
+        """Count the objects by disposition, from the results that the run wrote."""
         (run,) = self._steps.list_map_runs(executionArn=execution)["mapRuns"]
         bucket, counts = self._aws.outputs["ReportsBucketName"], Counter[str]()
         folder = f"backfill/{run['mapRunArn'].rpartition(':')[2]}/"
@@ -180,8 +182,8 @@ class Bench:
             if not item["Key"].endswith(".jsonl"):
                 continue
             for line in self._s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].iter_lines():
-                told = json.loads(line)
-                counts[json.loads(told.get("Output") or "{}").get("disposition", told["Status"])] += 1
+                result = json.loads(line)
+                counts[json.loads(result.get("Output") or "{}").get("disposition", result["Status"])] += 1
         return dict(counts)
 
     def _versions(self) -> int:
@@ -191,19 +193,19 @@ class Bench:
 
 @dataclass(frozen=True)
 class Processes:
-    """A process and its children: the embedded AWS and its functions' workers."""
+    """Resource use of a process and its children: the embedded AWS and its function workers."""
 
     memory_mb: int
     cpu_seconds: float
 
 
 def _processes(pid: int) -> Processes:
-    """`memory_mb` is the process's own; the functions of the embedded AWS have machines of theirs on AWS."""
-    shown = subprocess.run(
+    """Measure a process; memory excludes the function workers, which on AWS run elsewhere."""
+    listed = subprocess.run(
         ["ps", "-A", "-o", "pid=,ppid=,rss=,time="], capture_output=True, text=True, check=True
     )
     memory, cpu = 0, 0.0
-    for line in shown.stdout.splitlines():
+    for line in listed.stdout.splitlines():
         its_pid, parent, resident, used = line.split()
         if int(its_pid) == pid:
             memory = int(resident) // 1024
@@ -213,7 +215,7 @@ def _processes(pid: int) -> Processes:
 
 
 def _ticks(pid: int) -> float | None:
-    """A process's seconds of processor time by hundredths, where the system tells them."""
+    """A process's processor time in hundredths of a second, where the system reports it."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -222,7 +224,7 @@ def _ticks(pid: int) -> float | None:
 
 
 def _seconds(text: str) -> float:
-    """`ps` writes [[days-]hours:]minutes:seconds."""
+    """Parse a duration of `ps`: [[days-]hours:]minutes:seconds."""
     days, _, clock = text.rpartition("-")
     total = 0.0
     for part in clock.split(":"):
@@ -244,12 +246,12 @@ class Result:
         return curve([run.objects for run in self.runs], [run.cpu_seconds for run in self.runs])
 
     def faults(self) -> Iterator[str]:
-        """What is not as it should be, in words."""
+        """Describe what went wrong, if anything."""
         for run in self.runs:
             if run.dispositions != {"cataloged": run.objects}:
-                yield f"of {run.objects} objects not all were cataloged: {run.dispositions}"
+                yield f"not all of {run.objects} objects were cataloged: {run.dispositions}"
         if self.again.dispositions != {"duplicate": self.again.objects}:
-            yield f"of {self.again.objects} objects not all were duplicates: {self.again.dispositions}"
+            yield f"not all of {self.again.objects} objects were duplicates: {self.again.dispositions}"
         if self.again.copies:
             yield f"the second run wrote {self.again.copies} objects into the layout"
         for what, found in (("time", self.by_time), ("processor time", self.by_cpu)):
@@ -259,7 +261,7 @@ class Result:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="make backfill", description="A backfill for real, on the embedded AWS."
+        prog="make backfill", description="Run a real backfill on the embedded AWS."
     )
     parser.add_argument("--most", type=int, default=5000, help="objects of the largest run (5000)")
     options = parser.parse_args(arguments)
@@ -271,7 +273,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         running(Path(home), SFN_WAIT_SCALE="1") as aws,
     ):
         deployment.bring_up_to_date(aws.settings)
-        result = measured(aws, steps(options.most), progress)
+        result = measure(aws, steps(options.most), progress)
     RESULTS.mkdir(exist_ok=True)
     million = {
         f"{kind}, {ended}": bill.total(
@@ -282,9 +284,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }
     written = _to_json(result) | {"prices": prices.AS_OF, "usd_per_million": million}
     (RESULTS / "backfill.json").write_text(json.dumps(written, indent=2))
-    tell(console, result)
-    told = "; ".join(f"{what}: {usd:.2f}" for what, usd in million.items())
-    console.print(f"US dollars a million objects, prices of {prices.AS_OF}: {told}.")
+    report(console, result)
+    bill_of_a_million = "; ".join(f"{what}: {usd:.2f}" for what, usd in million.items())
+    console.print(f"US dollars per million objects, prices of {prices.AS_OF}: {bill_of_a_million}.")
     console.print(f"Written: {RESULTS.name}/backfill.json.", style="dim")
     faults = [*result.faults()]
     for fault in faults:
@@ -292,8 +294,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if faults else 0
 
 
-def measured(aws: EmbeddedAws, sizes: Sequence[int], progress: Progress) -> Result:
-    """A backfill of each size, and the largest once more. The functions are started before."""
+def measure(aws: EmbeddedAws, sizes: Sequence[int], progress: Progress) -> Result:
+    """Backfill each size, then the largest again, after warming the functions up."""
     bench, runs = Bench(aws, progress), list[Run]()
     bench.put(WARM, 2 * OBJECTS_A_PATIENT)
     bench.backfill(WARM, 2 * OBJECTS_A_PATIENT, "starting the functions")
@@ -324,7 +326,7 @@ def _memory_gb() -> float:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
 
 
-def tell(console: Console, result: Result) -> None:
+def report(console: Console, result: Result) -> None:
     console.print(
         f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} processors, {_memory_gb():.0f} GB, "
         f"load {os.getloadavg()[0]:.1f}, "
@@ -335,7 +337,7 @@ def tell(console: Console, result: Result) -> None:
         "objects",
         "seconds",
         "objects/s",
-        "CPU ms an object",
+        "CPU ms per object",
         "embedded AWS, MB",
         "command, MB",
         "ended",

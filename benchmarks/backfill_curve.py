@@ -1,4 +1,4 @@
-"""Whether what was measured grows with the number of objects and no faster. Pure."""
+"""Checks that measurements scale linearly with the number of objects. Pure."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# Seconds grow as objects to this power. Work that is done once makes it a little less than 1; noise either.
+# Time grows as objects to this power. Fixed costs push it slightly below 1, noise either way.
 LEAST, MOST = 0.85, 1.10
 
 
 @dataclass(frozen=True)
 class Curve:
-    """`exponent` of growth; `a_second` and `constant` of the straight line through the points, and how much of them
-    it explains."""
+    """The exponent of growth, and the fitted line: objects per second, fixed seconds, and explained variance."""
 
     exponent: float
     a_second: float
@@ -26,14 +25,14 @@ class Curve:
 
 
 def curve(objects: Sequence[int], seconds: Sequence[float]) -> Curve:
-    """The curve through two points at least."""
+    """Fit a curve to at least two points."""
     slope, constant, explained = _line(objects, seconds)
     exponent, _, _ = _line([math.log(n) for n in objects], [math.log(s) for s in seconds])
     return Curve(exponent, 1 / slope if slope > 0 else math.inf, constant, explained)
 
 
 def _line(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float, float]:
-    """Least squares: slope, value at zero, and the share of the variance that the line explains."""
+    """Least squares: slope, intercept, and explained variance."""
     mean_x, mean_y = sum(xs) / len(xs), sum(ys) / len(ys)
     spread = sum((x - mean_x) ** 2 for x in xs)
     slope = sum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys, strict=True)) / spread

@@ -1,10 +1,10 @@
-"""`make bench`: how fast it is, on this machine's embedded AWS with the deployed template.
+"""`make bench`: measures speed on the embedded AWS with the deployed template.
 
     python -m benchmarks.bench [--uploads 64] [--most 600] [--rounds 9]
 
-Upload to catalog entry and objects a second at 1, 8 and 32 parallel uploads, on both lanes; how time and memory grow
-with the number of objects; processor time and calls of each function; import times beside the floor; the size of the
-package. What is compared is compared in one run: the milliseconds are this machine's, the ratios are Carefile's.
+Measures upload-to-catalog latency and objects per second at 1, 8 and 32 parallel uploads on both lanes; how time and
+memory grow with the number of objects; processor time and calls of each function; import times against the floor; and
+the package size. Comparisons come from one run: milliseconds depend on the machine, ratios on Carefile.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ WARM_UP = 16  # of each kind on each lane
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="make bench", description="How fast Carefile is, on the embedded AWS."
+        prog="make bench", description="Measure Carefile's speed on the embedded AWS."
     )
     parser.add_argument(
         "--uploads",
@@ -76,12 +76,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "bench.json").write_text(json.dumps(result, indent=2))
     plots.write(result, RESULTS)
-    _tell(console, result)
+    _report(console, result)
     return 0
 
 
 def _enough(text: str) -> int:
-    """With fewer there would not be 32 in flight for long enough to be told from fewer."""
+    """Parse the number of uploads; with fewer, 32 in flight could not be sustained."""
     if int(text) < 2 * max(PARALLEL):
         raise argparse.ArgumentTypeError(f"must be at least {2 * max(PARALLEL)}")
     return int(text)
@@ -118,7 +118,7 @@ def _result(
     }
 
 
-def _tell(console: Console, result: dict[str, Any]) -> None:
+def _report(console: Console, result: dict[str, Any]) -> None:
     machine = result["machine"]
     console.print(
         f"{result['date']}; {machine['processors']} processors ({machine['architecture']}), {machine['memory_gb']} GB, "
@@ -128,7 +128,7 @@ def _tell(console: Console, result: dict[str, Any]) -> None:
     )
     _table(
         console,
-        "From upload to catalog entry, looked for fifty times a second",
+        "From upload to catalog entry, polled fifty times a second",
         ("lane", "", "at once", "uploads", "p50 s", "p95 s", "p99 s", "objects/s"),
         [
             (
@@ -140,8 +140,8 @@ def _tell(console: Console, result: dict[str, Any]) -> None:
     )
     _table(
         console,
-        f"Growing: sessions' objects on the lane standard, {GROWING_AT_ONCE} at once",
-        ("objects in all", "objects/s", "embedded AWS, MB"),
+        f"Growth: session objects on the lane standard, {GROWING_AT_ONCE} at once",
+        ("total objects", "objects/s", "embedded AWS, MB"),
         [
             (
                 f"{row['objects']:,.0f}",
@@ -153,21 +153,21 @@ def _tell(console: Console, result: dict[str, Any]) -> None:
     )
     _table(
         console,
-        f"Import with clients built, times the floor (boto3 and an S3 client); aim {MOST}",
+        f"Import with clients built, times the floor (boto3 and an S3 client); target {MOST}",
         ("function", "ratio", "CPU ms here", ""),
         [
             (
                 row["name"],
                 f"{row['ratio']:.2f}",
                 f"{row['ms']:.0f}",
-                "above the aim" if row["ratio"] > MOST else "",
+                "above the target" if row["ratio"] > MOST else "",
             )
             for row in result["imports"]
         ],
     )
     _table(
         console,
-        "One object's work",
+        "Work per object",
         ("", "function", "CPU ms", "AWS calls", "log bytes"),
         [
             (kind, row["function"], f"{row['cpu_ms']:.1f}", f"{row['calls']:.2f}", f"{row['log_bytes']:.0f}")

@@ -1,4 +1,4 @@
-"""The bill for what was counted, line by line, in dollars a million objects. Pure."""
+"""Computes the bill of counted operations, line by line, in US dollars per million objects. Pure."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from infrastructure.watching import prices
 WRITES = {"PutObject", "CopyObject", "PutObjectTagging", "DeleteObject", "ListObjectsV2"}
 READS = {"HeadObject", "GetObject", "GetObjectTagging"}
 ENVELOPE = 500  # bytes that EventBridge adds to an event's detail
-STATE_MS = 15  # what a state of an Express execution takes beside its function
+STATE_MS = 15  # overhead of a state in an Express execution, besides its function
 
 
-# What a Map Run writes of each item that succeeded, beside its input and output.
+# The line that a Map Run writes for each successful item.
 _RESULT = {
     "ExecutionArn": "arn:aws:states:us-east-1:111122223333:express:Carefile-prod-Backfill/Objects:"
     "8f5f2c1e-0c2b-4d8b-9d8e-0b1f2a3c4d5e:8f5f2c1e-0c2b-4d8b-9d8e-0b1f2a3c4d5e",
@@ -35,7 +35,7 @@ _RESULT = {
     "StopDate": "2026-11-24T10:00:00.400Z",
 }
 RESULTS_MONTHS = 3  # they expire after 90 days
-RESULTS_PART = 5 * 2**20  # the least that a part of a multipart upload may have
+RESULTS_PART = 5 * 2**20  # the minimum part size of a multipart upload
 KEYS_A_LISTING = 1000
 AROUND_AN_ITEM = 2  # the backfill's own states: PassOverWhatIsNoUpload, KeepTheResult
 
@@ -50,7 +50,7 @@ class Lane(StrEnum):
 
 @dataclass(frozen=True)
 class Line:
-    """One service's part of the bill. `monthly` comes again every month that the objects stay."""
+    """One line of the bill. A `monthly` one recurs as long as the objects are kept."""
 
     name: str
     quantity: str
@@ -59,8 +59,8 @@ class Line:
 
 
 def duration_ms(work: Work) -> float:
-    """What Lambda bills: the processor time that was measured, stretched to the function's share of a processor, and
-    the latency of its calls."""
+    """The duration that Lambda bills: measured processor time, scaled to the function's share of a processor, plus the
+    latency of its calls."""
     waiting = sum(
         count * assumptions.LATENCY_MS.get(name, assumptions.DYNAMODB_LATENCY_MS)
         for name, count in work.calls.items()
@@ -69,7 +69,7 @@ def duration_ms(work: Work) -> float:
 
 
 def lines(counted: Operations, lane: Lane, promoted: int = 0) -> Iterator[Line]:
-    """The bill of one million such objects, counted on that lane."""
+    """Yield the bill of a million such objects on that lane."""
     calls = counted.calls
     writes = sum(count for name, count in calls.items() if name in WRITES)
     reads = sum(count for name, count in calls.items() if name in READS)
@@ -106,12 +106,12 @@ def lines(counted: Operations, lane: Lane, promoted: int = 0) -> Iterator[Line]:
 
 
 def total(counted: Operations, lane: Lane, promoted: int = 0) -> float:
-    """All of it, the first month of tags included."""
+    """The total, including the first month of tags."""
     return sum(line.usd for line in lines(counted, lane, promoted))
 
 
 def executions(counted: Operations, lane: Lane, promoted: int = 0) -> Iterator[Line]:
-    """`promoted`: of the states, how many are those of the Standard execution that the object was promoted to."""
+    """Yield the lines for executions; `promoted` is the number of states run by a promoted Standard execution."""
     standard = len(counted.states) if lane is Lane.STANDARD else promoted
     if standard:
         yield Line("Transitions", f"{standard}", standard * prices.STATE_TRANSITION)

@@ -1,4 +1,4 @@
-"""`make cost`: the bill of a million objects by kind and lane, from operations counted here and now; and of a month.
+"""`make cost`: computes the bill of a million objects by kind and lane, or of a month, from counted operations.
 
 python -m benchmarks.cost
 python -m benchmarks.cost --objects-per-month 1e6 --session-share 0.8 --size 20kB [--lane express-first]
@@ -30,13 +30,13 @@ from infrastructure.watching import prices
 
 RESULTS = Path(__file__).parent / "results"
 KINDS = ("session", "document")
-RUNS = 3  # processor time differs from run to run
+RUNS = 3  # because processor time varies
 _SIZES = {"": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 
 
 @dataclass(frozen=True)
 class Counted:
-    """The run whose total is the middle one of several, and by how much the others differ from it at most."""
+    """The median run by total, and the largest deviation of the others."""
 
     operations: Operations
     spread: float
@@ -54,12 +54,14 @@ Bills = Mapping[tuple[str, Lane], Counted]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="make cost", description="What Carefile costs, from counted operations."
+        prog="make cost", description="Compute what Carefile costs, from counted operations."
     )
-    parser.add_argument("--objects-per-month", type=_count, help="then the bill is a month's, like 1e6")
-    parser.add_argument("--session-share", type=_share, default=0.8, help="of the objects, 0 to 1 (0.8)")
-    parser.add_argument("--size", type=_size, default=2_000, help="of an object, like 20kB (2kB)")
-    parser.add_argument("--months", type=_count, default=1, help="how long objects have been kept (1)")
+    parser.add_argument("--objects-per-month", type=_count, help="bill a month of so many objects, like 1e6")
+    parser.add_argument(
+        "--session-share", type=_share, default=0.8, help="share of session objects, 0 to 1 (0.8)"
+    )
+    parser.add_argument("--size", type=_size, default=2_000, help="size of an object, like 20kB (2kB)")
+    parser.add_argument("--months", type=_count, default=1, help="months for which objects are kept (1)")
     parser.add_argument("--lane", type=Lane, choices=list(Lane), help="only this one")
     options = parser.parse_args(arguments)
     console = Console(width=100)
@@ -80,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         spreads = {lane: counted[kind, lane].spread for lane in lanes}
         _table(console, f"A million {kind}s, in US dollars", found, spreads)
     if Lane.EXPRESS_FIRST in lanes:
-        _tell_of_promotions(console, counted)
+        _report_promotions(console, counted)
     _compare(console, counted, lanes)
     _write(counted)
     return 0
@@ -98,8 +100,8 @@ def _table(
 ) -> None:
     table = Table(title=title, title_justify="left", show_footer=True, header_style="bold")
     names = list(dict.fromkeys(line.name for _, each in found for line in each))
-    table.add_column("", footer="all of it")
-    table.add_column("an object" if spreads else "", footer="")
+    table.add_column("", footer="total")
+    table.add_column("per object" if spreads else "", footer="")
     for lane, each in found:
         around = f" ± {spreads[lane]:.2f}" if spreads else ""
         total_ = f"{sum(line.usd for line in each):,.2f}{around}"
@@ -111,24 +113,26 @@ def _table(
     console.print(table)
 
 
-def _tell_of_promotions(console: Console, counted: Bills) -> None:
-    """What one object in a hundred more costs when it is promoted."""
-    told = []
+def _report_promotions(console: Console, counted: Bills) -> None:
+    """Report the extra cost of each percent of promoted uploads."""
+    extra = []
     for kind in KINDS:
         promoted = count(kind, lane=Lane.EXPRESS_FIRST, promoted=True)
         whole = total(promoted, Lane.EXPRESS_FIRST, STATES)
-        told.append(
+        extra.append(
             f"{(whole - total(counted[kind, Lane.EXPRESS_FIRST].operations, Lane.EXPRESS_FIRST)) / 100:.2f}"
         )
     console.print(
         f"For each percent of the uploads that is promoted on the lane express-first, a million sessions cost "
-        f"{told[0]} more and a million documents {told[1]}.",
+        f"{extra[0]} more and a million documents {extra[1]}.",
         style="dim",
     )
 
 
 def _compare(console: Console, counted: Bills, lanes: Sequence[Lane]) -> None:
-    table = Table(title="Beside others, a million small objects", title_justify="left", header_style="bold")
+    table = Table(
+        title="Compared with others, per million small objects", title_justify="left", header_style="bold"
+    )
     table.add_column("")
     table.add_column("USD", justify="right")
     table.add_column("times the floor", justify="right")
@@ -161,8 +165,8 @@ def _write(counted: Bills) -> None:
         }
         for (kind, lane), found in counted.items()
     }
-    told = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "prices": prices.AS_OF, "usd_per_million": data}
-    (RESULTS / "cost.json").write_text(json.dumps(told, indent=2, ensure_ascii=False))
+    written = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "prices": prices.AS_OF, "usd_per_million": data}
+    (RESULTS / "cost.json").write_text(json.dumps(written, indent=2, ensure_ascii=False))
 
 
 def _title(month: Month) -> str:
@@ -191,7 +195,7 @@ def _share(text: str) -> float:
 def _size(text: str) -> int:
     found = re.fullmatch(r"([0-9.]+) ?([kmg]i?b)?", text.lower().strip())
     if not found:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size; say it like 20kB")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size; write it like 20kB")
     return int(_above_zero(float(found[1]) * _SIZES[found[2] or ""]))
 
 

@@ -1,8 +1,7 @@
-"""Counts what one object makes AWS do: the real handlers, along the real machine's file, on an AWS in this process.
+"""Counts the AWS operations of one object: real handlers, run along the real definition, on an in-process AWS.
 
-Calls are counted by hooks on the functions' own clients, units by the sizes of the items that went over the wire, log
-bytes at the stream. Processor time is the handlers' own, with botocore's signing and parsing and without the work of
-the simulated services.
+Hooks on the functions' clients count calls, item sizes on the wire give capacity units, and the log stream gives log
+bytes. Processor time is the handlers' own, including botocore's signing and parsing but not the simulated services.
 """
 
 from __future__ import annotations
@@ -40,13 +39,13 @@ MEMORY_MB = {
     "IndexCatalog": 256,
     "IndexSessions": 256,
 }
-# A conversation of so many objects, and so many of them in one batch of the catalog's stream.
+# Objects per conversation, and how many of them share a batch of the catalog's stream.
 OBJECTS, OBJECTS_A_BATCH = 30, 3
 KEYS = {
     "session": "sessions/Ana_Ruiz/session_20241028_{group}/agents/agent_intake/messages/message_{number}.json",
     "document": "documents/Ana_Ruiz/letter_{group}_{number}.txt",
 }
-# As AWS names executions that an event starts: the length of an ARN is in items, events and logs.
+# Named as AWS names executions started by events: the ARN's length counts in items, events and logs.
 _STATES = "arn:aws:states:us-east-1:123456789012"
 _ID = "0c2b-4d8b-9d8e-0b1f2a3c4d5e"
 EXECUTIONS = {
@@ -55,20 +54,20 @@ EXECUTIONS = {
     Lane.EXPRESS_FIRST: f"{_STATES}:express:Carefile-prod-ExpressLane:{{number:08x}}-{_ID}:{{number:08x}}-{_ID}",
 }
 PROMOTED = f"{_STATES}:execution:Carefile-prod-ObjectPipeline:promoted-{{number:08x}}-{_ID}"
-# An item of a backfill goes through the same states; what is around them is in bill.py.
+# A backfill item goes through the same states; bill.py adds those around them.
 MACHINES = {
     Lane.STANDARD: DEFINITION,
     Lane.EXPRESS_FIRST: definitions.express_lane(),
     Lane.BACKFILL: DEFINITION,
 }
-STATES = 5  # that an object goes through; a test counts them
-# On Lambda every line of ours tells it.
+STATES = 5  # per object; a test counts them
+# On Lambda every log line of ours includes it.
 _TRACE_ID = "Root=1-67123456-0123456789abcdef01234567;Parent=0123456789abcdef;Sampled=0"
 
 
 @dataclass
 class Meter:
-    """What the clients and the log of this process were used for since it was last taken."""
+    """Counts calls, capacity units and log lines of this process since the last run."""
 
     calls: Counter[str] = field(default_factory=Counter)
     read_units: int = 0
@@ -92,13 +91,13 @@ class Meter:
             self._wrote(parsed.get("Attributes", {}))
 
     def _wrote(self, item: dict[str, Any], *, replaced: bool = False) -> None:
-        """An item that is in the index too is written there, whole; one whose place there changes is also deleted."""
+        """Count a write; an indexed item is written to the index too, and deleted there if its key changes."""
         units = _units(item, 1024)
         self.write_units += units + (units * (1 + replaced) if "listed_at" in item else 0)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
-        """Hooks on the functions' clients, on their log, and around the services' own work."""
+        """Hook into the functions' clients and log, and exclude the simulated services' own work."""
         clients = (aws.s3(), aws.dynamodb())
         real = BotocoreStubber.__call__
 
@@ -111,10 +110,10 @@ class Meter:
 
         before = logger.registered_handler.setStream(self.lines)  # type: ignore[attr-defined]
         with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(self.lines):
-            # Off Lambda the root logger repeats every line, masked; on Lambda Powertools keeps it from that.
+            # Off Lambda the root logger repeats every line, masked; on Lambda Powertools prevents that.
             patch.setattr(logging.getLogger(), "handlers", [])
             patch.setenv("_X_AMZN_TRACE_ID", _TRACE_ID)
-            # A time of as many digits as it has there: log bytes are to be the same in every run.
+            # A fixed number of digits, so that log bytes are the same in every run.
             patch.setattr(tag_object, "_milliseconds_since", lambda _: 1234)
             patch.setattr(BotocoreStubber, "__call__", timed)
             for client in clients:
@@ -129,7 +128,7 @@ class Meter:
                 logger.registered_handler.setStream(before)  # type: ignore[attr-defined]
 
     def run(self, function: str, handler: Any, event: dict[str, Any]) -> tuple[Any, Work]:
-        """Invoke a function as Lambda does, with JSON in and out."""
+        """Invoke a function as Lambda does, with JSON in and out, and measure it."""
         self.calls, self.read_units, self.write_units, self.stubbed = Counter(), 0, 0, 0
         self.lines.seek(0)
         self.lines.truncate()
@@ -159,10 +158,10 @@ def count(
     promoted: bool = False,
     there_already: bool = False,
 ) -> Operations:
-    """One object of a kind, on the average of OBJECTS: the first one of a session pays for its folder.
+    """Count the operations of one object, averaged over OBJECTS: the first of a session pays for its folder.
 
-    `promoted`: of the express lane, each fails at its Tag state, and is taken in again by the object pipeline.
-    `there_already`: objects that a backfill comes upon and that are filed.
+    `promoted`: each fails at TagObject on the express lane, and the object pipeline takes it in again.
+    `there_already`: a backfill finds them filed already.
     """
     with mock_aws(), pytest.MonkeyPatch.context() as patch:
         patch.setenv("LAYOUT_SHARED", "false")  # as by a stage's default
@@ -175,7 +174,7 @@ def count(
             if there_already:
                 for number, upload in enumerate(uploads):
                     way.of_one(upload, OBJECTS + number)
-                before = _tags(world)  # what a backfill comes upon is tagged and stored already, and paid for
+                before = _tags(world)  # these are tagged, stored and paid for already
                 detail = [upload["detail"] for upload in uploads]
                 uploads = [{"bucket": it["bucket"]["name"], "key": it["object"]["key"]} for it in detail]
             works, known = [], world.catalog()
@@ -198,7 +197,7 @@ def count(
 
 
 def per_function(kind: str) -> list[dict[str, Any]]:
-    """What each function does for one object, on the average."""
+    """Average work of each function per object."""
     works = count(kind).works
     return [
         {
@@ -212,19 +211,19 @@ def per_function(kind: str) -> list[dict[str, Any]]:
 
 
 def _uploaded(world: World, kind: str, size: int, group: str, number: int) -> dict[str, Any]:
-    """Upload an object; the event that tells of it."""
+    """Upload an object and return its event."""
     key = KEYS[kind].format(group=group, number=number)
     body = json.dumps({"text": "x" * (size - 13)}).encode()
     return created_event(key, world.upload(key, body))
 
 
 class _Fails(Exception):
-    """A function that was tried for the last time."""
+    """A function failed its last attempt."""
 
 
 @dataclass(frozen=True)
 class _Way:
-    """The way of an object through a lane's machine."""
+    """Runs objects through a lane's machine."""
 
     world: World
     meter: Meter
@@ -232,7 +231,7 @@ class _Way:
     promoted: bool
 
     def of_one(self, data: dict[str, Any], number: int) -> tuple[tuple[str, ...], list[Work], dict[str, Any]]:
-        """The executions over this input: their states, what the functions did, and the catalog event."""
+        """Run the executions for this input; return their states, the functions' work, and the catalog event."""
         works: list[Work] = []
         again: list[Any] = []
         failing = {"${TagObjectArn}"} if self.promoted else set()
@@ -261,7 +260,7 @@ class _Way:
 
 
 def _tags(world: World) -> int:
-    """Of every version of every object: S3 keeps them, and bills them, as long as the version is there."""
+    """Count the tags on all object versions: S3 bills them as long as the version exists."""
     found = 0
     for bucket in (LANDING, PROCESSED):
         for page in world.s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
@@ -271,7 +270,7 @@ def _tags(world: World) -> int:
 
 
 def _batch(world: World, meter: Meter, known: list[dict[str, Any]]) -> list[Work]:
-    """What is new in the catalog, as the table's stream brings it; where nothing is, it brings nothing."""
+    """Feed new catalog entries to IndexSessions, as the table's stream would."""
     items = [item for item in world.catalog() if "kind" in item]
     new = [item for item in items if item not in known]
     known[:] = items
@@ -280,12 +279,12 @@ def _batch(world: World, meter: Meter, known: list[dict[str, Any]]) -> list[Work
 
 
 def _units(item: dict[str, Any], unit: int) -> int:
-    """DynamoDB's capacity units of an item in its own form; every item is one at least."""
+    """DynamoDB capacity units of an item, at least one."""
     return max(1, math.ceil(sum(len(name.encode()) + _bytes(value) for name, value in item.items()) / unit))
 
 
 def _bytes(value: dict[str, Any]) -> int:
-    """By DynamoDB's rules: text and binaries as they are, a number half its digits, three bytes around a collection."""
+    """Size by DynamoDB's rules: text and binary as is, half a byte per digit, three bytes per collection."""
     ((kind, inner),) = value.items()
     if kind == "S":
         return len(inner.encode())

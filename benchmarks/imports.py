@@ -1,4 +1,4 @@
-"""How long a function takes until it can take its first event, beside the floor: boto3 with one client."""
+"""Measures import times of the functions against the floor: boto3 with one client."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from infrastructure.settings.config import PROJECT_ROOT, load_context, stage_con
 from tests.conftest import FUNCTION_ENVIRONMENT
 
 FLOOR = "import boto3; boto3.client('s3')"
-# Modules of the package's top that hold a handler.
+# Top-level modules that define a handler.
 FUNCTIONS = sorted(
     path.stem for path in (PROJECT_ROOT / "lambdas").glob("*.py") if "\ndef handler(" in path.read_text()
 )
-MOST = 1.25  # times the floor: what was aimed at
+MOST = 1.25  # times the floor: the target
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Imported:
 
 
 def times(rounds: int, progress: Progress) -> list[Imported]:
-    """Fresh processes in turn, so that what else the machine does hits all alike; medians of the ratios."""
+    """Import in fresh processes, interleaved so that other load affects all alike; return medians."""
     programs = {"floor": FLOOR} | {name: f"import lambdas.{name}" for name in FUNCTIONS}
     programs["normalise_document, and reads its first text"] = (
         "import lambdas.normalise_document; from lambdas.readers import Content, read; "
@@ -56,7 +56,7 @@ def times(rounds: int, progress: Progress) -> list[Imported]:
 
 
 def _milliseconds(program: str) -> float:
-    """Processor time of the import alone, which other work on the machine disturbs less than the clock."""
+    """Processor time of the import, which other load disturbs less than elapsed time."""
     measured = f"import time; t = time.process_time(); {program}; print((time.process_time() - t) * 1000)"
     environment = {"PATH": os.environ["PATH"], "AWS_DEFAULT_REGION": "us-east-1", **FUNCTION_ENVIRONMENT}
     done = subprocess.run(
@@ -72,7 +72,7 @@ def _milliseconds(program: str) -> float:
 
 
 def package_sizes() -> dict[str, int]:
-    """Of the package for this machine as `make up` deploys it: zipped, and as Lambda unpacks it."""
+    """Zipped and unpacked size of the package for this machine, as `make up` deploys it."""
     from local.deployment import _zipped  # the same archive that goes to the embedded AWS
 
     package = build_package(stage_config(load_context() | {"stage": "local"})).directory

@@ -1,4 +1,4 @@
-"""A month's bill: what is uploaded in it, what is kept of it, and what is there whether anything is uploaded or not."""
+"""Computes a month's bill: uploads, storage, and fixed costs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from benchmarks.bill import Lane, Line, lines
 from benchmarks.operations import Operations
 from infrastructure.watching import prices
 
-# Of a stage with default settings; tests/template counts them in the template.
+# For a stage with default settings; tests/template counts them in the template.
 KEYS, SECRETS, DASHBOARDS = 2, 1, 1
 ALARM_METRICS = {Lane.STANDARD: 23, Lane.EXPRESS_FIRST: 28, Lane.BACKFILL: 23}
-METRICS = 12  # series that a clinic's uploads make: four dispositions of two kinds, and those without a kind
-ACCESS_LOG_BYTES = 600  # what S3 writes of one request into the bucket of access logs
+METRICS = 12  # time series of a typical clinic: four dispositions of two kinds, and those without a kind
+ACCESS_LOG_BYTES = 600  # per request, in the bucket of access logs
 
 
 @dataclass(frozen=True)

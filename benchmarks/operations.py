@@ -1,4 +1,4 @@
-"""What one object makes AWS do, as counted. Pure values; `counting.py` fills them from real executions."""
+"""The counted AWS operations of one object. Pure values; `counting.py` fills them from real executions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Work:
-    """What one function did: its calls, DynamoDB's units, log bytes and events, and its own processor time."""
+    """The work of one function: calls, DynamoDB units, log bytes and events, processor time."""
 
     function: str
     memory_mb: int
@@ -23,8 +23,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Operations:
-    """One object's whole way. `states` are those that its executions entered, in their order; `tags` stand on all
-    versions that it leaves, also those that are overwritten."""
+    """The operations of one object. `states` are in order; `tags` counts all versions, overwritten ones too."""
 
     kind: str
     size: int
@@ -43,5 +42,5 @@ class Operations:
         return dict(total)
 
     def of_works(self, name: str) -> float:
-        """The sum of one of the works' figures, each with its share in one object."""
+        """Sum one attribute over the functions, weighted by their share in one object."""
         return sum(getattr(work, name) * work.per_object for work in self.works)

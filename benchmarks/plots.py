@@ -1,4 +1,4 @@
-"""Plots as SVG, drawn here: a drawing library would be the largest thing that the set-up installs."""
+"""Draws plots as SVG without a library, which would be the largest package of the setup."""
 
 from __future__ import annotations
 

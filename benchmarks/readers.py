@@ -1,9 +1,8 @@
-"""What reading costs: milliseconds and peak memory for a small, a large and the worst example of each format, in fresh
-processes.
+"""Measures the time and peak memory of reading a small, a large and the worst example of each format.
 
-`python -m benchmarks.readers [FILE]` prints a table, and writes it to FILE as JSON. Time is from the call to the record
-and its page, the start of a reader's own process included. Memory is the peaks of the function's process, with all that
-the function loads, and of the reader's own together: what a function of 512 MB has to bear at most.
+`python -m benchmarks.readers [FILE]` prints a table and writes it to FILE as JSON. Each run is a fresh process.
+Time runs from the call to the record and its page, including the start of the reader's process. Memory is the sum of
+the peaks of the function's process, fully loaded, and of the reader's: the most that a 512 MB function must bear.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from tests.readers.bombs import BOMBS, binary_bombs
 from tests.readers.test_images import image_of
 
 _TRIES = 3
-_BOMB = 8 * 1024 * 1024  # bytes of a text made to be dear
+_BOMB = 8 * 1024 * 1024  # bytes of a text made to be expensive
 _CHILD = """
 import json, resource, sys, time
 import boto3
@@ -45,13 +44,13 @@ found = extraction.reason or extraction.status.value
 print(json.dumps([extraction.document.format, found, spent * 1000, peak / 1024]))
 """
 _CHANCE = random.Random(1)  # noqa: S311 - a fixed sequence
-_WORDS = " ".join(str(_CHANCE.randrange(10**9)) for _ in range(100_000))  # some megabyte
+_WORDS = " ".join(str(_CHANCE.randrange(10**9)) for _ in range(100_000))  # about a megabyte
 _ROWS = "".join(f"2026-10-{day % 28 + 1:02},Hb,{day / 7:.1f}\n" for day in range(50_000))
 _TABLE = "".join(f"<tr><td>{day}<td>Hb<td>{day / 7:.1f}" for day in range(20_000))
 
 
 def examples() -> dict[str, Callable[[], tuple[bytes, bytes]]]:
-    """A small and a large one of each format."""
+    """A small and a large example of each format."""
     return {
         "text": lambda: (b"Dear Ana,\nthank you.\n", (_WORDS * 8).encode()),
         "csv": lambda: (b"a,b,c\n1,2,3\n4,5,6\n", ("day,test,value\n" + _ROWS).encode()),
@@ -141,13 +140,13 @@ def _fhir_xml(count: int) -> bytes:
 
 
 def _worst() -> Iterator[tuple[str, bytes]]:
-    """Everything that was made to be dear, by format."""
+    """Yield all files made to be expensive, by format."""
     yield from ((name.partition("-")[0], make(_BOMB)) for name, make in BOMBS.items())
     yield from binary_bombs().items()
 
 
 def measure(data: bytes, name: str = "x", tries: int = _TRIES) -> dict[str, Any]:
-    """The median of a few tries."""
+    """Read the data a few times and return the median."""
     done = sorted(_read_in_a_process(data, name) for _ in range(tries))
     milliseconds, megabytes, format_, found = done[tries // 2]
     facts = {"format": format_, "found": found, "bytes": len(data)}
@@ -155,7 +154,7 @@ def measure(data: bytes, name: str = "x", tries: int = _TRIES) -> dict[str, Any]
 
 
 def _read_in_a_process(data: bytes, name: str) -> tuple[float, float, str, str]:
-    # Through a shell: the peak of a process that starts another would otherwise count as the other's.
+    # Through a shell: otherwise the parent's peak memory would count as the child's.
     command = ["sh", "-c", '"$@"; exit $?', "sh", sys.executable, "-c", _CHILD, name]
     done = subprocess.run(command, input=data, capture_output=True, check=True, timeout=180)
     format_, found, milliseconds, megabytes = json.loads(done.stdout)
@@ -163,7 +162,7 @@ def _read_in_a_process(data: bytes, name: str) -> tuple[float, float, str, str]:
 
 
 def worst() -> dict[str, dict[str, Any]]:
-    """For each format the most time and the most memory that any text or file made for that took."""
+    """Measure the most time and memory that any expensive file of each format takes."""
     most: dict[str, dict[str, Any]] = {}
     for format_, data in _worst():
         result = measure(data, f"x.{format_}", tries=1)

@@ -1,4 +1,4 @@
-"""Uploads to the deployed pipeline, and how long each takes until the catalog shows it."""
+"""Uploads to the deployed pipeline and measures how long each takes to appear in the catalog."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ GROWING_AT_ONCE = 8
 
 @dataclass(frozen=True)
 class Latency:
-    """Seconds from the end of an upload until its entry is in the catalog, and objects a second over the whole run."""
+    """Seconds from upload to catalog entry, and objects per second over the whole run."""
 
     lane: str
     kind: str
@@ -43,7 +43,7 @@ class Latency:
 
 
 class Catalog:
-    """Looks into the catalog's table for everything that is waited for, fifty times a second, in one request."""
+    """Polls the catalog table for all awaited entries, fifty times a second in one request."""
 
     def __init__(self, aws: EmbeddedAws) -> None:
         self._dynamodb = deployment.client(aws.settings, "dynamodb")
@@ -63,7 +63,7 @@ class Catalog:
             thread.join()
 
     def shows(self, source_id: str) -> float:
-        """The moment at which the catalog was first seen to have an entry of this source."""
+        """Wait for the source's entry; return the moment at which it was first seen."""
         with self._changed:
             seen = self._waiting[source_id] = Future()
         return seen.result(PATIENCE)
@@ -94,12 +94,10 @@ class Traffic:
         self._progress = progress
         self._landing = aws.outputs["LandingBucketName"]
         self._catalog = Catalog(aws)
-        self._s3 = deployment.client(
-            aws.settings, "s3"
-        )  # threads may share one, and making it takes its time
+        self._s3 = deployment.client(aws.settings, "s3")  # shared by threads, as creating one is slow
 
     def warm_up(self, uploads: int) -> None:
-        """Start the functions, and let them fill their caches; nothing of it is counted."""
+        """Start the functions and fill their caches; not counted."""
         for kind in KEYS:
             self._through(kind, uploads, at_once=4, doing=f"{self._lane}: warming up")
 
@@ -111,14 +109,14 @@ class Traffic:
         return Latency(self._lane, kind, at_once, uploads, *shares, rate)
 
     def grow(self, objects: int, so_far: int) -> dict[str, float]:
-        """So many sessions' objects more."""
+        """Upload so many more session objects."""
         began = time.monotonic()
         self._through("session", objects, GROWING_AT_ONCE, f"growing to {so_far + objects:,} objects")
         seconds = time.monotonic() - began
         return {"objects": so_far + objects, "rate": objects / seconds, "memory_mb": self.memory()}
 
     def memory(self) -> int:
-        """What the embedded AWS's own process holds, in MB."""
+        """Memory of the embedded AWS's own process, in MB."""
         running = processes.find(self._aws.settings)
         assert running is not None  # noqa: S101 - it was started here
         shown = subprocess.run(
@@ -142,7 +140,7 @@ class Traffic:
 
 
 def growth_steps(most: int) -> list[int]:
-    """A hundred, then as many again and again, until there are so many in all."""
+    """Step sizes: a hundred, then doubling the total each time, up to `most`."""
     steps, done = [min(100, most)], min(100, most)
     while done < most:
         steps.append(min(done, most - done))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from rich.progress import Progress
 
-from benchmarks.backfill import measured
+from benchmarks.backfill import measure
 from tests.end_to_end.conftest import Pipeline
 
 
@@ -17,7 +17,7 @@ def test_a_hundred_objects_that_are_there_are_filed_once_and_a_second_run_copies
     pipeline: Pipeline, say: Callable[[str], None]
 ) -> None:
     with Progress(disable=True) as progress:
-        result = measured(pipeline.aws, (20, 100), progress)
+        result = measure(pipeline.aws, (20, 100), progress)
     # How it grows is measured where nothing else runs.
     assert [fault for fault in result.faults() if not fault.startswith("NOT LINEAR")] == []
     assert result.again.dispositions == {"duplicate": 100}
