@@ -37,15 +37,15 @@ def policy(errors: list[str], interval: int, attempts: int, longest: int | None 
 
 # Each with the comment that operators read beside it.
 UPLOAD_BUSY = policy(["StillChanging", "FolderContended", "NotScanned", "StorageThrottled"], 2, 6) | {
-    "Comment": "The neighbours are busy, or the object is still being changed or scanned: wait longer each time."
+    "Comment": "The folder is contended, or the object is still being changed or scanned: back off."
 }
 MOVE_BUSY = policy(["StillChanging", "FolderContended", "StorageThrottled"], 2, 6) | {
-    "Comment": "The neighbours are busy: wait longer each time."
+    "Comment": "The folder is contended: back off."
 }
 WAIT_FOR_A_TURN = policy([TURN], 1, 60) | {
-    "Comment": "More uploads at once than the account runs functions: wait for a turn, half an hour if it must be."
+    "Comment": "More simultaneous uploads than the account's concurrency allows: wait, up to half an hour."
 }
-LAMBDA_FAILED = policy(LAMBDA, 1, 5) | {"Comment": "Lambda itself failed, crashed or was out of time."}
+LAMBDA_FAILED = policy(LAMBDA, 1, 5) | {"Comment": "Lambda itself failed, crashed or timed out."}
 
 # What every function of a machine is retried by.
 USUAL = {
