@@ -1,8 +1,8 @@
-"""Carefile as a library: `core`, the rules; `events`, types for consumers; `cli`, the operator's command; and
+"""The Carefile library: the rules in `core`, event types for consumers in `events`, the operator's command in `cli`.
 
-    where(patient_id, session_id=None)     the prefix that holds a patient's sessions
+    where(patient_id, session_id=None)     returns the prefix that holds a patient's sessions
 
-Importing it, or one of its parts, loads no other part.
+Importing the package, or one part of it, loads no other part.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where a patient's sessions are, and by which id each loads, for whoever reads them: an assistant, a script."""
+"""Locate a patient's sessions, and the id that each loads by, for their readers: an assistant, a script."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def where(
     prefix: str = "processed/",
     deployed: Connection | None = None,
 ) -> Answer:
-    """The place of a patient's sessions (of nobody known: None), in the form of the catalog event.
+    """Locate a patient's sessions (None: the unknown patient's), in the form of the catalog event.
 
-    With a session, `session_info.load_by` says for each of the SDK's session managers under which prefix and by which
-    id it loads. Without `deployed` nobody is asked, and the answer is where the session is as long as no other source
-    tree of the same id took that folder first. With `deployed` (a `carefile.cli.aws.connection.connect()`) the catalog
-    is asked; a Problem where several sessions of different origin have the id.
+    With a session, `session_info.load_by` gives the prefix and the id that each of the SDK's session managers loads it
+    by. Without `deployed` the answer is computed, and correct unless another source tree with the same id claimed that
+    folder first. With `deployed` (from `carefile.cli.aws.connection.connect()`) the catalog is queried, and a Problem
+    is raised if sessions of several source trees have the id.
     """
     if deployed is not None and session_id is not None:
         from carefile.cli.problem import Problem
@@ -37,8 +37,8 @@ def where(
         found = list(sessions_named(deployed, patient_id, session_id))
         if len(found) > 1:
             raise Problem(
-                f"{len(found)} sessions of different origin have that id",
-                "`carefile where --session` shows them",
+                f"{len(found)} source trees have a session with that id",
+                "list them with `carefile where --session`",
             )
         if found:
             return found[0].answer
@@ -52,9 +52,9 @@ def where(
 
 
 def sessions_named(deployed: Connection, patient_id: str | None, session_id: str) -> Iterator[_Session]:
-    """The sessions of this id that a patient has (nobody known: None), by the catalog; the plain folder first.
+    """Look up a patient's sessions with this id in the catalog (None: the unknown patient's); plain folder first.
 
-    What begins with `session_` may be the id as the layout has it, or a manager's own.
+    An id that starts with `session_` may be the layout's form of it or a session manager's own.
     """
     from carefile.cli.aws.entries import Entries
 
@@ -76,7 +76,7 @@ def sessions_named(deployed: Connection, patient_id: str | None, session_id: str
 
 @dataclass(frozen=True, slots=True)
 class _Session:
-    """A session's folder, and the id that its writer gave it."""
+    """A session's folder, and the id its writer gave it."""
 
     of_patient: Answer
     folder: str
@@ -90,7 +90,7 @@ class _Session:
             "session_id": name,
             "load_by": {
                 "S3SessionManager": {"prefix": sessions, "session_id": name.removeprefix("session_")},
-                # The SDK's S3Storage makes two slashes of a prefix that ends in one.
+                # The SDK's S3Storage doubles a slash at the end of the prefix.
                 "SnapshotSessionManager": {"prefix": self.folder.rstrip("/"), "session_id": self.id},
             },
         }
@@ -108,7 +108,7 @@ def _of_patient(layout: Layout, patient_id: str | None) -> Answer:
 
 
 def _session_in(deployed: Connection, folder: str) -> str:
-    """The session that a folder was claimed for, with its id as it was written."""
+    """The id of the session that claimed the folder, as it was written."""
     client = deployed.client("s3")
     try:
         found = json.loads(

@@ -1,4 +1,4 @@
-"""The details of Carefile's events as types. Made of the schemas: python carefile/events/generate.py"""
+"""Types for the details of Carefile's events. Generated from the schemas by carefile/events/generate.py."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""Writes `details.py` from the published schemas:  python carefile/events/generate.py
+"""Generate `details.py` from the published schemas:  python carefile/events/generate.py
 
-An object becomes a TypedDict, a choice of words a Literal, alternatives a union. A test fails when the file is not what
-this makes of the schemas.
+An object becomes a TypedDict, an enum a Literal, alternatives a union. A test fails if the file is out of date.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 SCHEMAS = HERE.parents[1] / "schemas"
-# The file of each event's schema, and where in it the event's detail stands.
+# Each event's schema file, and the definition of the event's detail in it.
 DETAILS = {
     "ObjectCataloged": ("object_cataloged", None),
     "ObjectRetired": ("object_retired", None),
@@ -24,7 +23,7 @@ DETAILS = {
     "PatientIdentified": ("patient_identified", "request"),
 }
 _PLAIN = {"string": "str", "integer": "int", "boolean": "bool", "number": "float", "null": "None"}
-_HEAD = '''"""The details of Carefile's events as types. Made of the schemas: python carefile/events/generate.py"""
+_HEAD = '''"""Types for the details of Carefile's events. Generated from the schemas by carefile/events/generate.py."""
 
 from __future__ import annotations
 
@@ -37,7 +36,7 @@ class _Module:
         self.classes: dict[str, str] = {}
 
     def add(self, name: str, schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
-        """The type of a schema; classes it needs are added on the way."""
+        """Return a schema's type, adding the classes that it needs."""
         if "$ref" in schema:
             return self.add(name, definitions[schema["$ref"].rpartition("/")[2]], definitions)
         if "const" in schema or "enum" in schema:
@@ -61,10 +60,10 @@ class _Module:
         for member, part in schema["properties"].items():
             kind = self.add(name + member.title().replace("_", ""), part, definitions)
             members.append((member, kind if member in required else f"NotRequired[{kind}]"))
-        said = schema.get("description") or schema.get("title")
+        description = schema.get("description") or schema.get("title")
         if all(member.isidentifier() and member != "from" for member, _ in members):
             lines = [f"class {name}(TypedDict):"]
-            lines += [*_docstring(said), ""] if said else []
+            lines += [*_docstring(description), ""] if description else []
             lines += [f"    {member}: {kind}" for member, kind in members]
         else:
             pairs = [f'        "{member}": {kind!r},' for member, kind in members]
@@ -73,8 +72,8 @@ class _Module:
         return name
 
 
-def _docstring(said: str) -> list[str]:
-    return textwrap.wrap(f'"""{said}"""', 100, initial_indent="    ", subsequent_indent="    ")
+def _docstring(text: str) -> list[str]:
+    return textwrap.wrap(f'"""{text}"""', 100, initial_indent="    ", subsequent_indent="    ")
 
 
 def _literal(word: object) -> str:
@@ -82,7 +81,7 @@ def _literal(word: object) -> str:
 
 
 def _suffix(part: Mapping[str, Any], number: int) -> str:
-    """An alternative is called by the word that tells it apart, if there is one."""
+    """Name an alternative after the constant that distinguishes it, or else by its number."""
     words = [value["const"] for value in part.get("properties", {}).values() if "const" in value]
     return str(words[0]).title() if words else str(number)
 

@@ -45,7 +45,7 @@ def test_of_two_trees_each_has_an_id_to_load_by(world: World, connection: Connec
         b"sessions/Ana_7",
         b"medical-notes/patients/Ana_7",
     ]
-    with pytest.raises(Problem, match="2 sessions of different origin"):
+    with pytest.raises(Problem, match="2 source trees have a session"):
         carefile.where("Ana_7", MAIL, deployed=connection)
 
 
