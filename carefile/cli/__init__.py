@@ -1,4 +1,4 @@
-"""`carefile`, the operator's command: one module a command in `commands/`, and rooms for what commands share.
+"""`carefile`, the operator's command: one module per command in `commands/`, shared code in the other packages.
 
-Of the functions' code it imports the rules (`carefile.core`) and nothing else.
+It shares the rules (`carefile.core`) with the Lambda functions.
 """

@@ -1,4 +1,4 @@
-"""The command line `carefile`: its commands in the order in which an operator needs them."""
+"""The `carefile` command line. Commands appear in the help in the order in which an operator needs them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from carefile.cli.operation import operation
 
 
 class _TwoWords(TyperGroup):
-    """Knows commands of two words beside those of one: `catalog rebuild` and `catalog`."""
+    """Resolves two-word commands next to one-word ones: `catalog rebuild` and `catalog`."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         words = " ".join(args[:2])
@@ -38,14 +38,15 @@ class _TwoWords(TyperGroup):
 app = typer.Typer(
     name="carefile",
     cls=_TwoWords,
-    help="See what the pipeline did, put things right, and know where everything is.",
+    help="Operate a Carefile deployment.",
     no_args_is_help=True,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
-    epilog="Works on the stack that --stack, --profile or --region name, on the embedded AWS of this machine while "
-    "it runs, and otherwise on AWS. Exit codes: 0 done, 1 something is not well, 2 could not do it, 130 stopped.",
+    epilog="Connects to the stack selected by --stack, --profile or --region; otherwise to the embedded AWS if it is "
+    "running on this machine, or else to AWS. "
+    "Exit codes: 0 success, 1 problems found, 2 could not run, 130 interrupted.",
 )
 
 app.command("put")(operation(put))
@@ -69,7 +70,7 @@ app.command("doctor")(operation(doctor))
 
 @app.callback()
 def _carefile() -> None:
-    """Makes typer take the first word for a command, also while there is only one."""
+    """Make typer treat the first word as a command even if only one is registered."""
 
 
 def main() -> None:

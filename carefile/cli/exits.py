@@ -6,8 +6,8 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """`DONE`: all is well. `FOUND`: the command did its work and something is not well (an intake failed, a message
-    could not be sent, an object is missing). `UNUSABLE`: the command could not do its work. `INTERRUPTED`: Ctrl-C."""
+    """`DONE`: success. `FOUND`: the command ran and found or left a problem (a failed intake, a message that could not
+    be sent, a missing object). `UNUSABLE`: the command could not run. `INTERRUPTED`: Ctrl-C."""
 
     DONE = 0
     FOUND = 1

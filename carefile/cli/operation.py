@@ -1,8 +1,8 @@
-"""What all commands share: the options that say where they work, `--json`, and how they end.
+"""What all commands share: connection options, `--json`, error reporting and exit codes.
 
-A command is a function `(connection, view, **options) -> Exit`. `@operation` gives it the shared options, connects,
-and turns whatever stops it into one line on stderr and an exit code. Ctrl-C leaves nothing half done: every command
-does its work in steps that are whole, and goes on where it was when it is given again.
+A command is a function `(connection, view, **options) -> Exit`. `@operation` adds the shared options, connects, and
+turns any error into a message on stderr and an exit code. Ctrl-C leaves nothing half done: every command works in
+atomic steps and resumes when it is run again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from carefile.cli.aws.connection import connect
 from carefile.cli.exits import Exit
-from carefile.cli.problem import Problem, told
+from carefile.cli.problem import Problem, problem_for
 from carefile.cli.shown.view import View, plain
 
 Command = Callable[..., Exit]
@@ -27,19 +27,18 @@ _SHARED = {
     "stack": Annotated[
         str | None,
         typer.Option(
-            help="The CloudFormation stack, like Carefile-prod (or CAREFILE_STACK).", rich_help_panel="Where"
+            help="The CloudFormation stack, e.g. Carefile-prod (env: CAREFILE_STACK).",
+            rich_help_panel="Connection",
         ),
     ],
-    "profile": Annotated[str | None, typer.Option(help="The AWS profile.", rich_help_panel="Where")],
-    "region": Annotated[str | None, typer.Option(help="The AWS region.", rich_help_panel="Where")],
-    "as_json": Annotated[
-        bool, typer.Option("--json", help="Print JSON instead: one object a line for a table.")
-    ],
+    "profile": Annotated[str | None, typer.Option(help="The AWS profile.", rich_help_panel="Connection")],
+    "region": Annotated[str | None, typer.Option(help="The AWS region.", rich_help_panel="Connection")],
+    "as_json": Annotated[bool, typer.Option("--json", help="Output JSON; tables as one object per line.")],
 }
 
 
 def operation(command: Command) -> Callable[..., None]:
-    """Make a command of a function: see the top of this file."""
+    """Turn a function into a command: add the shared options, connect, report errors."""
 
     @functools.wraps(command)
     def wrapped(
@@ -51,15 +50,15 @@ def operation(command: Command) -> Callable[..., None]:
             view.note(f"[dim]{plain(connection.where)}[/dim]")
             code = command(connection, view, **options)
         except KeyboardInterrupt:
-            view.warn("\nStopped. The same command goes on where this one was.")
+            view.warn("\nInterrupted. Run the same command again to resume.")
             code = Exit.INTERRUPTED
         except (Problem, ClientError, BotoCoreError) as error:
-            problem = error if isinstance(error, Problem) else told(error)
+            problem = error if isinstance(error, Problem) else problem_for(error)
             view.warn(f"[red]carefile:[/red] {plain(problem.what)}")
             if problem.to_do:
                 view.warn(f"  to do: {plain(problem.to_do)}")
             code = problem.code
-        except BrokenPipeError:  # the reader (head, less) has seen enough
+        except BrokenPipeError:  # the reader (head, less) has closed the pipe
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = Exit.DONE
         raise typer.Exit(int(code))
@@ -69,7 +68,7 @@ def operation(command: Command) -> Callable[..., None]:
 
 
 def _announce(wrapped: Any, command: Command) -> None:
-    """Let typer see the command's own options and the shared ones."""
+    """Expose the command's own options and the shared ones to typer."""
     signature = inspect.signature(command, eval_str=True)
     own = list(signature.parameters.values())[2:]
     shared = [

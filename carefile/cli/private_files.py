@@ -1,4 +1,4 @@
-"""Files that may name patients: they are their owner's alone, and are there whole or not at all."""
+"""Write files that may name patients: readable by their owner only, and complete or not there at all."""
 
 from __future__ import annotations
 
@@ -15,22 +15,24 @@ _MODE = 0o600
 
 
 def opened(path: Path, *, append: bool = False) -> TextIO:
-    """The file opened for writing, anew or at its end."""
+    """Open a file for writing or appending."""
     how = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC)
     file = open(  # noqa: SIM115 - the caller closes it
         path, "a" if append else "w", encoding="utf-8", opener=lambda name, _: os.open(name, how, _MODE)
     )
-    os.fchmod(file.fileno(), _MODE)  # a file that was there keeps the mode it was made with
+    os.fchmod(file.fileno(), _MODE)  # an existing file keeps the mode it was created with
     return file
 
 
 @contextmanager
 def alone(file: TextIO) -> Iterator[None]:
-    """Stop where another process writes this file; a process that was killed writes it no more."""
+    """Hold an exclusive lock on the file; the kernel releases it if the process is killed."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise Problem(f"another command is at work in {Path(file.name).parent}", "wait for its end") from None
+        raise Problem(
+            f"another command is writing to {Path(file.name).parent}", "wait until it has finished"
+        ) from None
     yield
 
 

@@ -1,4 +1,4 @@
-"""What stops a command: one line that says what is wrong, and what to do about it."""
+"""Errors that end a command: what is wrong, and what to do about it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _EXPIRED = frozenset(
 
 
 class Problem(Exception):
-    """Ends a command. Both texts are for the person at the terminal."""
+    """Ends a command. Both texts are shown to the operator."""
 
     def __init__(self, what: str, to_do: str = "", code: Exit = Exit.UNUSABLE) -> None:
         super().__init__(what)
@@ -22,27 +22,31 @@ class Problem(Exception):
         self.code = code
 
 
-def told(error: Exception) -> Problem:
-    """A failure of AWS or of the way to it, in words."""
+def problem_for(error: Exception) -> Problem:
+    """Translate an error from AWS, or in reaching it, into a Problem."""
     if isinstance(error, NoCredentialsError):
         return Problem(
-            "there are no AWS credentials here, and no embedded AWS runs on this machine",
-            "sign in (aws sso login, or set AWS_PROFILE), or start the embedded one with `make up`",
+            "no AWS credentials found, and no embedded AWS is running on this machine",
+            "sign in (aws sso login, or set AWS_PROFILE), or start the embedded AWS with `make up`",
         )
     if isinstance(error, NoRegionError):
-        return Problem("no AWS region is chosen", "give --region, or set AWS_REGION")
+        return Problem("no AWS region selected", "use --region, or set AWS_REGION")
     if isinstance(error, ClientError):
-        code, asked = str(error.response.get("Error", {}).get("Code", "unknown")), error.operation_name
+        code = str(error.response.get("Error", {}).get("Code", "unknown"))
+        operation = error.operation_name
         if code in _DENIED:
             return Problem(
-                f"AWS refused {asked}: these credentials may not do that",
-                "docs/operating.md lists the permissions of each command",
+                f"AWS denied {operation}: these credentials lack the permission",
+                "docs/operating.md lists the permissions that each command needs",
             )
         if code in _EXPIRED:
             return Problem(
-                "the AWS credentials are no longer valid", "sign in again, for example aws sso login"
+                "the AWS credentials are invalid or have expired", "sign in again, e.g. with aws sso login"
             )
-        return Problem(f"AWS refused {asked}: {error.response.get('Error', {}).get('Message', code)}")
+        return Problem(
+            f"AWS rejected {operation}: {error.response.get('Error', {}).get('Message', code)}",
+            f"look up the error code {code} of {operation} in the AWS documentation",
+        )
     if isinstance(error, BotoCoreError):
-        return Problem(f"AWS could not be reached: {error}", "check the network, the region and the profile")
+        return Problem(f"cannot reach AWS: {error}", "check the network, the region and the profile")
     raise error

@@ -1,4 +1,4 @@
-"""The rule table of a deployment, read from this checkout: the file that its stage names in cdk.json."""
+"""Load a deployment's rule table from this checkout: the file that its stage names in cdk.json."""
 
 from __future__ import annotations
 
@@ -22,6 +22,6 @@ def rules_of(connection: Connection) -> RuleTable:
         return RuleTable.from_json(json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError) as error:
         raise Problem(
-            f"the rules of the stage {stage} can't be read from {file.name}: {error}",
-            "run this from a whole checkout of Carefile",
+            f"cannot read the rules of stage {stage} from {file.name}: {error}",
+            "run this from a complete checkout of Carefile",
         ) from None

@@ -44,10 +44,10 @@ def test_with_yes_it_moves_and_says_so_and_again_there_is_nothing_to_move(
     folder = unknown("assign-move")
     moved = carefile("assign", "--document", folder, "--patient", "Ana_7", "--yes")
     assert moved.code == 0, moved.err
-    assert "Moved. 1 taken in again" in moved.err
+    assert "Moved. 1 object filed again" in moved.err
     eventually(lambda: carefile("catalog", "assign-move.txt", "--json").rows[0]["patient"] == "Ana_7")
     again = carefile("assign", "--key", "assign-move.txt", "--patient", "Ana_7", "--yes")
-    assert (again.code, "Nothing was to be moved." in again.err) == (0, True)
+    assert (again.code, "Nothing to move." in again.err) == (0, True)
     other = carefile("assign", "--key", "assign-move.txt", "--patient", "Ben_8", "--yes")
     assert other.code == 2
     assert "name the patient it is to be taken from" in other.err
@@ -62,8 +62,8 @@ def test_with_yes_it_moves_and_says_so_and_again_there_is_nothing_to_move(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--session", "x", "--key", "y", "--patient", "A"), "give one of --session, --document and --key"),
-        (("--patient", "A"), "give one of --session, --document and --key"),
+        (("--session", "x", "--key", "y", "--patient", "A"), "use one of --session, --document and --key"),
+        (("--patient", "A"), "use one of --session, --document and --key"),
         (("--session", "none-such", "--patient", "A"), "no session of that id is filed"),
         (("--session", "x", "--patient", "unknown"), "the patient id stands for nobody"),
         (

@@ -118,11 +118,11 @@ def test_what_failed_within_the_tolerance_is_told_and_does_not_look_well(
     ran = carefile("backfill", f"s3://{landing}/{all_failed}", "--tolerate", "50")
     assert "ended FAILED" in ran.err
     assert ran.code == 1
-    listed = carefile("backfill", "--run", ran.err.partition("Begun as ")[2].partition(".")[0])
+    listed = carefile("backfill", "--run", ran.err.partition("Started as ")[2].partition(".")[0])
     assert all_failed in listed.out
     arn = deployed_arn(ran.err, listed.err)
     preview = carefile("redrive", arn)
-    assert "1 of its objects were not taken in" in preview.err
+    assert "1 of its objects were not ingested" in preview.err
     put(all_failed, b"mended")
     assert carefile("redrive", arn, "--yes").code == 0
 
@@ -144,7 +144,7 @@ def test_just_what_failed_is_taken_in_once_its_cause_is_mended(
     foreseen = carefile("backfill", "--failed-of", name, "--dry-run", "--json")
     assert [(row["key"], row["would"]) for row in foreseen.rows] == [(odd, "file")]
     refused = carefile("backfill", "--failed-of", name)
-    assert (refused.code, "was at this place before and ended FAILED" in refused.err) == (2, True)
+    assert (refused.code, "an earlier run for this place ended FAILED" in refused.err) == (2, True)
     ran = carefile("backfill", "--redrive", name_in(still.err))
     assert ran.code == 0, ran.err
     assert "1 cataloged" in ran.err
@@ -219,9 +219,9 @@ def test_what_an_inventory_lists_is_taken_in_under_its_own_keys(
 @pytest.mark.parametrize(
     ("members", "said"),
     [
-        ({"sourceBucket": "somebody-elses"}, "takes nothing in from the bucket somebody-elses"),
-        ({"fileFormat": "Parquet"}, "Step Functions reads CSV only"),
-        ({"files": None}, "is no manifest of an S3 inventory"),
+        ({"sourceBucket": "somebody-elses"}, "does not ingest from the bucket somebody-elses"),
+        ({"fileFormat": "Parquet"}, "Step Functions reads only CSV"),
+        ({"files": None}, "is not the manifest of an S3 inventory"),
     ],
 )
 def test_an_inventory_that_can_not_be_used_moves_nothing(
@@ -236,7 +236,7 @@ def test_an_inventory_that_can_not_be_used_moves_nothing(
     ran = carefile("backfill", "--inventory", manifest_of(deployed_aws, inventories, landing, [], **members))
     assert (ran.code, said in ran.err) == (2, True), ran.err
     absent = carefile("backfill", "--inventory", f"s3://{inventories}/nothing/manifest.json")
-    assert (absent.code, "give the manifest.json" in absent.err) == (2, True)
+    assert (absent.code, "use the manifest.json" in absent.err) == (2, True)
     assert len(runs(deployed_aws)) == before
 
 
@@ -301,12 +301,12 @@ def test_half_finished_runs_of_places_that_overlap_are_told_until_another_took_a
     name = name_in(carefile("backfill", inner).err)
     refused = carefile("backfill", outer)
     assert refused.code == 2
-    assert f"{name} was at {inner}, which overlaps with {outer}, before and ended FAILED" in " ".join(
+    assert f"an earlier run for {inner}, which overlaps {outer}, ended FAILED: {name}" in " ".join(
         refused.err.split()
     )
     assert f"--redrive {name}" in refused.err
     narrower = carefile("backfill", f"s3://{landing}/{empty}")
-    assert (narrower.code, f"was at {inner}, which overlaps" in narrower.err) == (2, True)
+    assert (narrower.code, f"run for {inner}, which overlaps" in narrower.err) == (2, True)
     assert carefile("backfill", f"s3://{landing}/documents/{patient}/out/").code == 0
 
     put(empty, b"mended")
@@ -315,7 +315,7 @@ def test_half_finished_runs_of_places_that_overlap_are_told_until_another_took_a
 
 
 def name_in(text: str) -> str:
-    return text.partition("Begun as ")[2].partition(".")[0]
+    return text.partition("Started as ")[2].partition(".")[0]
 
 
 def deployed_arn(*texts: str) -> str:
@@ -327,11 +327,11 @@ def deployed_arn(*texts: str) -> str:
     ("words", "said"),
     [
         (("s3://no-such-bucket/x/",), "there is no bucket no-such-bucket"),
-        (("here",), "names no place in S3"),
-        ((), "give one of these"),
+        (("here",), "invalid S3 location"),
+        ((), "use one of s3://"),
         (("s3://{landing}/nothing/is/here/",), "there is nothing under"),
         (("s3://{processed}/processed/",), "carefile adopt"),
-        (("s3://{reports}/",), "takes nothing in from the bucket"),
+        (("s3://{reports}/",), "does not ingest from the bucket"),
         (("--run", "nobody"), "there is no run nobody"),
         (("--redrive", "nobody"), "there is no run nobody"),
     ],

@@ -69,7 +69,7 @@ def test_a_session_is_one_entry_and_tells_of_its_messages(carefile: Carefile, fi
 def test_a_session_that_nobody_knows_is_a_clear_line(carefile: Carefile) -> None:
     ran = carefile("show", "processed/Cat_5_medical_notes/session_none/")
     assert (ran.code, ran.out) == (2, "")
-    assert "the catalog knows no session at processed/Cat_5_medical_notes/session_none/" in ran.err
+    assert "the catalog has no session processed/Cat_5_medical_notes/session_none/" in ran.err
 
 
 def test_one_key_is_looked_up(carefile: Carefile, file: MakeFile) -> None:

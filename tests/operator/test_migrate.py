@@ -63,7 +63,7 @@ def test_old_sessions_move_step_by_step_and_stay_until_they_are_retired(
 
         assert carefile("migrate", "verify", place, *report).code == 0
         unsigned = carefile("migrate", "retire", *report, "--retire-originals")
-        assert (unsigned.code, "nobody signed" in unsigned.err) == (2, True)
+        assert (unsigned.code, "the report is not signed" in unsigned.err) == (2, True)
         assert carefile("migrate", "verify", place, *report, "--signed-by", "Dr. Example").code == 0
         page = (tmp_path / "report" / "report.html").read_text()
         assert "Dr. Example" in page
@@ -102,7 +102,7 @@ def test_a_report_that_was_changed_retires_nothing(carefile: Carefile, tmp_path:
     assert (nothing.code, "there is no report" in nothing.err) == (2, True)
     (tmp_path / "report.json").write_text('{"complete": true, "seal": "forged"}')
     forged = carefile("migrate", "retire", "--folder", tmp_path, "--retire-originals")
-    assert (forged.code, "was changed after it was written" in forged.err) == (2, True)
+    assert (forged.code, "the report has been modified" in forged.err) == (2, True)
 
 
 def test_bytes_that_differ_are_found_and_an_interrupted_comparison_goes_on(
@@ -121,7 +121,7 @@ def test_bytes_that_differ_are_found_and_an_interrupted_comparison_goes_on(
     damage = s3.put_object(Bucket=processed, Key=filed, Body=b"[2]")["VersionId"]
     verified = carefile("migrate", "verify", place, "--folder", folder)
     assert verified.code == 1
-    assert "its bytes are not those of the original" in verified.out
+    assert "its bytes differ from the original" in verified.out
     lines = (folder / "objects.jsonl").read_text().splitlines()
     assert [json.loads(line)["verified"] for line in lines] == [False, True]
     kept = lines[1]
@@ -144,7 +144,7 @@ def test_a_place_that_the_rules_read_otherwise_is_refused(
             "migrate", step, f"s3://{landing}/{tenant}/medical-notes/", "--folder", tmp_path / "no"
         )
         assert ran.code == 2
-        assert f"the session would be {tenant}'s" in ran.err
+        assert f"would file the session under {tenant}" in ran.err
     assert not (tmp_path / "no").exists()
 
 
@@ -166,7 +166,7 @@ def test_rules_that_are_not_the_deployments_copy_nothing(
     monkeypatch.setattr(command, "rules_of", lambda _: RuleTable.from_json(table))
     ran = carefile("migrate", "copy", place)
     assert ran.code == 2
-    assert "the deployment does not read" in ran.err
+    assert "the deployment does not classify" in ran.err
 
 
 def test_a_copy_and_a_comparison_that_are_killed_go_on_where_they_were(

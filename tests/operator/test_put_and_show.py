@@ -33,7 +33,7 @@ def test_a_conflict_is_told(carefile: Carefile, file: MakeFile) -> None:
     ran = carefile("put", file("r.json", b'{"patient_id": "Other_9"}'), "--patient", "Put_3", "--wait")
     assert ran.code == 0
     assert "unknown (conflict)" in ran.out
-    assert "name different patients" in ran.err
+    assert "names different patients" in ran.err
 
 
 def test_a_failure_is_told_with_its_cause_and_an_exit_code(carefile: Carefile, file: MakeFile) -> None:

@@ -59,7 +59,7 @@ def test_those_of_an_error_go_on_where_they_failed(carefile: Carefile, failed: l
     ran = carefile("redrive", "--error", "StorageDenied", "--yes", "--json")
     # Other tests may have left failures of that name on the shared instance.
     ended = {row["execution"]: (row["action"], row["status"]) for row in ran.rows}
-    assert {ended[name] for name in failed} == {("re-driven", "SUCCEEDED")}
+    assert {ended[name] for name in failed} == {("redriven", "SUCCEEDED")}
     story = carefile("show", failed[0], "--json").thing
     assert story["disposition"] == "cataloged"
     assert [(step["state"], step["redriven"]) for step in story["path"]] == [
@@ -86,7 +86,7 @@ def test_what_fails_again_is_told_with_its_error(
 def test_one_that_succeeded_is_left_alone(carefile: Carefile, failed: list[str]) -> None:
     assert carefile("redrive", *failed, "--yes").code == 0
     (row,) = carefile("redrive", failed[0], "--yes", "--json").rows
-    assert (row["action"], row["reason"]) == ("none", "there is nothing to redrive")
+    assert (row["action"], row["reason"]) == ("none", "it has not failed")
 
 
 def test_begun_under_another_definition_it_is_resubmitted_when_asked_to_and_only_once(

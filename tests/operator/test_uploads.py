@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from carefile.cli.moving.uploads import patient_metadata, planned
+from carefile.cli.moving.uploads import patient_metadata, plan_uploads
 from carefile.core.deciding.classification import classify
 from carefile.core.deciding.rules import RuleTable
 from carefile.core.model import Kind
@@ -18,7 +18,7 @@ RULES = Path(__file__).parents[2] / "rules" / "default.json"
 def keys(
     root: Path, patient: str | None = None, kind: Kind | None = None, prefix: str | None = None
 ) -> list[str]:
-    return [upload.key for upload in planned(root, patient, kind, prefix)]
+    return [upload.key for upload in plan_uploads(root, patient, kind, prefix)]
 
 
 @pytest.fixture

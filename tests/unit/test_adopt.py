@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from carefile.cli.aws.connection import Connection
-from carefile.cli.aws.map_runs import Asked, Run
+from carefile.cli.aws.map_runs import Run, Scope
 from carefile.cli.commands import adopt as module
 from carefile.cli.commands.adopt import adopt
 from carefile.cli.exits import Exit
@@ -24,7 +24,7 @@ class Runs:
     def __init__(self, earlier: str | None) -> None:
         self.earlier, self.begun = earlier, 0
 
-    def half_finished(self, asked: Asked) -> Run | None:
+    def half_finished(self, asked: Scope) -> Run | None:
         return Run("arn:run-0", self.earlier, {}, None, None, 0, None, asked) if self.earlier else None
 
     def start(self, _: dict[str, Any]) -> str:
@@ -48,7 +48,7 @@ def runs(world: World, monkeypatch: pytest.MonkeyPatch) -> Runs:
         (f"s3://{LANDING}/documents/", "is not in the layout"),
         (f"s3://{PROCESSED}/elsewhere/", "is not in the layout"),
         (f"s3://{PROCESSED}/processed/nobody_at_all/", "there is nothing under"),
-        ("processed/", "names no place in S3"),
+        ("processed/", "invalid S3 location"),
     ],
 )
 def test_a_place_that_can_not_be_adopted(
@@ -68,7 +68,7 @@ def test_a_half_finished_earlier_run_is_named_with_what_to_do(
     connection: Connection, runs: Runs, status: str, to_do: str
 ) -> None:
     runs.earlier = status
-    with pytest.raises(Problem, match=r"run-0 .* at this place") as stopped:
+    with pytest.raises(Problem, match=r"run for this place .*run-0") as stopped:
         adopt(connection, View(as_json=True))
     assert to_do in stopped.value.to_do.replace("arn:", "")
     assert runs.begun == 0

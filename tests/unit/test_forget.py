@@ -549,7 +549,7 @@ class TestInPlace:
         self, world: World, forget: Run
     ) -> None:
         world.file("scan.txt")
-        with pytest.raises(Problem, match="an intake wrote"):
+        with pytest.raises(Problem, match="was written by an intake"):
             forget("P_1", include=((PROCESSED, "processed/unknown_scan/original.txt"),))
         assert world.upload("scan.txt")
 
@@ -652,7 +652,7 @@ class TestTheCommand:
         [
             ("s3://another/x.txt", "no object that Carefile-test takes in"),
             (f"s3://{LANDING}/", "no object that Carefile-test takes in"),
-            ("s3://", "names no place in S3"),
+            ("s3://", "invalid S3 location"),
         ],
     )
     def test_what_can_not_be_included_is_refused_in_one_line(

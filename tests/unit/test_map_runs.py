@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from carefile.cli.aws.listing import Place
-from carefile.cli.aws.map_runs import Asked, MapRuns, Run, refuse_half_finished
+from carefile.cli.aws.map_runs import MapRuns, Run, Scope, refuse_half_finished
 from carefile.cli.problem import Problem
 
 NOW = datetime.now(UTC)
@@ -94,7 +94,7 @@ def runs(services: Services) -> MapRuns:
 
 
 def half_finished(prefix: str, *executions: Json) -> str | None:
-    found = runs(Services(*executions)).half_finished(Asked(Place("landing", prefix)))
+    found = runs(Services(*executions)).half_finished(Scope(Place("landing", prefix)))
     return found.name if found else None
 
 
@@ -144,18 +144,19 @@ def test_a_run_that_began_nothing_is_not_half_finished() -> None:
 
 def test_the_run_whose_failures_are_asked_for_does_not_stop_that() -> None:
     services = Services(run("one", "FAILED", "scans/"))
-    asked = Asked(Place("landing", "scans/"), whole=False, failed_of="one")
+    asked = Scope(Place("landing", "scans/"), whole=False, failed_of="one")
     assert runs(services).half_finished(asked) is None
 
 
 def test_it_is_told_where_the_other_run_was() -> None:
     services = Services(run("one", "FAILED", "scans/2019/"))
     with pytest.raises(
-        Problem, match=r"was at s3://landing/scans/2019/, which overlaps with s3://landing/scans/,"
+        Problem,
+        match=r"run for s3://landing/scans/2019/, which overlaps s3://landing/scans/, ended FAILED: one",
     ):
-        refuse_half_finished(runs(services), Asked(Place("landing", "scans/")), "carefile backfill")
-    with pytest.raises(Problem, match="one was at this place before and ended FAILED"):
-        refuse_half_finished(runs(services), Asked(Place("landing", "scans/2019/")), "carefile backfill")
+        refuse_half_finished(runs(services), Scope(Place("landing", "scans/")), "carefile backfill")
+    with pytest.raises(Problem, match="an earlier run for this place ended FAILED: one"):
+        refuse_half_finished(runs(services), Scope(Place("landing", "scans/2019/")), "carefile backfill")
 
 
 def test_the_latest_run_at_a_place_is_of_all_of_that_very_place() -> None:

@@ -110,7 +110,7 @@ def test_it_is_shown_as_marks(
     said = "".join(capsys.readouterr())
     assert not ACTING.search(said)
     if way in ALL_ON_A_LINE:
-        assert "\nAll of it" not in said
+        assert "\nIt is already there" not in said
         mark = marked(text)
         assert mark != text
         assert mark in said.replace("\n", "") or way is through_a_story

@@ -48,7 +48,7 @@ class Runs:
     def __init__(self, world: World) -> None:
         self.world, self.begun, self.redriven = world, 0, 0
         self.asked: Json = {}
-        self.again = "--failed-of"
+        self.retry_option = "--failed-of"
         self.status = "RUNNING"
         self.failed_items: set[str] = set()
         self.called: Callable[[], None] = lambda: None
@@ -174,19 +174,22 @@ class TestWhoseAKeyIs:
     @pytest.mark.parametrize(
         ("key", "why"),
         [
-            ("prod/medical-notes/patients/Ana/session_1/session.json", "would be nobody's"),
-            ("prod/medical-notes/patients/Ana/1/x.json", "does not read it as a part of that session"),
-            ("prod/medical-notes/no-patient/1/x.json", "does not read it as a part of that session"),
-            ("medical-notes/README.txt", "no part of a session"),
-            ("documents/Ana/x.pdf", "no part of a session"),
-            ("medical-notes/patients/Ana/x.json", "no part of a session"),
+            (
+                "prod/medical-notes/patients/Ana/session_1/session.json",
+                "would file the session under the unknown patient",
+            ),
+            ("prod/medical-notes/patients/Ana/1/x.json", "does not read it as part of that session"),
+            ("prod/medical-notes/no-patient/1/x.json", "does not read it as part of that session"),
+            ("medical-notes/README.txt", "not part of a session"),
+            ("documents/Ana/x.pdf", "not part of a session"),
+            ("medical-notes/patients/Ana/x.json", "not part of a session"),
         ],
     )
     def test_any_other_is_refused_before_anything_is_done(
         self, connection: Connection, key: str, why: str
     ) -> None:
         assert why in (why_not(key, rules_of(connection)) or "")
-        with pytest.raises(Problem, match="1 keys of that place are not of the old layout"):
+        with pytest.raises(Problem, match="1 keys under that prefix are not of the old layout"):
             must_be_of_old_layout([f"{ANA}1/session.json", "medical-notes/", key], rules_of(connection))
 
     @pytest.mark.parametrize("which", [Step.PLAN, Step.COPY, Step.VERIFY])
@@ -194,7 +197,7 @@ class TestWhoseAKeyIs:
         self, world: World, step: Migrate, runs: Runs, tmp_path: Path, which: Step
     ) -> None:
         world.upload("prod/medical-notes/patients/Ana/session_1/session.json")
-        with pytest.raises(Problem, match="the session would be nobody's"):
+        with pytest.raises(Problem, match="would file the session under the unknown patient"):
             step(which, f"s3://{LANDING}/prod/medical-notes/")
         assert (runs.begun, world.filed(), (tmp_path / "migration").exists()) == (0, [], False)
 
@@ -369,17 +372,19 @@ class TestInterrupted:
         step(Step.COPY)  # it ended well: what came since is taken in
         assert (runs.begun, runs.redriven) == (2, 1)
 
-    def test_a_run_that_can_no_longer_be_gone_on_with_is_begun_anew(self) -> None:
+    def test_a_run_that_can_no_longer_be_resumed_is_started_again(self) -> None:
         class Old(Runs):
             def redrive(self, arn: str) -> str:
-                raise Problem(f"{arn} can't be re-driven")
+                raise Problem(f"{arn} cannot be redriven")
 
         runs = Old(None)  # type: ignore[arg-type]
         runs.start({})
         runs.status = "ABORTED"
-        assert migration_copy.begun_or_gone_on_with(
-            runs, {"bucket": LANDING, "prefix": ANA}, afresh=False
-        ) == ("arn:run-2", "Begun")  # type: ignore[arg-type]
+        assert migration_copy.start_or_resume(
+            runs,  # type: ignore[arg-type]
+            {"bucket": LANDING, "prefix": ANA},
+            afresh=False,
+        ) == ("arn:run-2", "Started as")
 
     def test_what_it_says_to_do_is_its_own_command(
         self, step: Migrate, runs: Runs, originals: dict[str, str], capsys: pytest.CaptureFixture[str]
@@ -435,8 +440,8 @@ class TestBadInput:
         [
             ("s3://no-such-bucket/medical-notes/", "there is no bucket no-such-bucket"),
             (f"s3://{LANDING}/medical-notes/patients/Nobody/", "there is nothing under"),
-            ("medical-notes/", "names no place in S3"),
-            ("s3://another/medical-notes/", "takes nothing in from the bucket another"),
+            ("medical-notes/", "invalid S3 location"),
+            ("s3://another/medical-notes/", "does not ingest from the bucket another"),
             (f"s3://{PROCESSED}/processed/", "is in the layout"),
         ],
     )
@@ -458,7 +463,7 @@ class TestBadInput:
         step(Step.COPY)
         step(Step.VERIFY, signed_by="Dr. Example")
         world.s3.put_bucket_versioning(Bucket=LANDING, VersioningConfiguration={"Status": "Suspended"})
-        with pytest.raises(Problem, match="keeps no versions"):
+        with pytest.raises(Problem, match="is not versioned"):
             step(Step.RETIRE, retire_originals=True)
         assert len(landed(world)) == len(ORIGINALS)
 
@@ -471,7 +476,7 @@ class TestBadInput:
         with (
             opened(folder / "compared.jsonl", append=True) as progress,
             alone(progress),
-            pytest.raises(Problem, match="another command is at work"),
+            pytest.raises(Problem, match="another command is writing"),
         ):
             step(Step.VERIFY)
         assert step(Step.VERIFY) is Exit.DONE
@@ -482,7 +487,7 @@ class TestBadInput:
         step(Step.COPY)
         step(Step.VERIFY, signed_by="Dr. Example")
         connection.stack = "Carefile-other"
-        with pytest.raises(Problem, match="the report is about Carefile-test, and this is Carefile-other"):
+        with pytest.raises(Problem, match="the report is for Carefile-test, not for Carefile-other"):
             step(Step.RETIRE, retire_originals=True)
         assert len(landed(world)) == len(ORIGINALS)
 

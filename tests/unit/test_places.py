@@ -78,15 +78,15 @@ def test_a_round_that_begins_while_it_is_trimmed_prevents_it(
 ) -> None:
     trim(connection)
     later(monkeypatch, 21)
-    real = LedgerPlaces.shown
+    real = LedgerPlaces.occupied
 
     def raced(self: LedgerPlaces, source: Source, known: frozenset[str]) -> frozenset[str]:
         found = real(self, source, known)
         move(full, 5, "a")
         return found
 
-    monkeypatch.setattr(LedgerPlaces, "shown", raced)
-    with pytest.raises(Problem, match="meanwhile"):
+    monkeypatch.setattr(LedgerPlaces, "occupied", raced)
+    with pytest.raises(Problem, match="in the meantime"):
         trim(connection)
     assert len(LedgerPlaces(connection).known(SOURCE).places) == 3
 
@@ -97,7 +97,7 @@ def test_a_place_of_which_only_a_part_was_written_stays(full: World, connection:
         Key="processed/a_lab/original.txt",
         CopySource={"Bucket": "processed-bucket", "Key": "processed/c_lab/original.txt"},
     )
-    assert LedgerPlaces(connection).shown(SOURCE, frozenset({"processed/a_lab/", "processed/b_lab/"})) == {
+    assert LedgerPlaces(connection).occupied(SOURCE, frozenset({"processed/a_lab/", "processed/b_lab/"})) == {
         "processed/a_lab/"
     }
 

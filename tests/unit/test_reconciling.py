@@ -28,7 +28,7 @@ def findings(world: World, shown: dict[str, str] | None = None) -> list[Finding]
         }
     )
     connection: Any = SimpleNamespace(
-        stack="Carefile-dev",
+        stack="Carefile-test",
         landing=LANDING,
         layout=settings.layout(),
         client=lambda _: world.s3,

@@ -1,1 +1,1 @@
-"""Following what runs, and running again what failed: redrive, dead letters."""
+"""Follow uploads, redrive failed executions, resubmit dead letters."""

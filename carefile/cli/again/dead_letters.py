@@ -1,10 +1,10 @@
-"""Events that reached nobody: the queues, what lies in them, and sending it again.
+"""Undelivered events: read the dead-letter queues and resubmit their messages.
 
-A message has one of three shapes: what EventBridge could not deliver is the event itself, and says why in the message's
-attributes; what a function failed on is Lambda's record of it, with the event under `requestPayload`; of a batch of the
-catalog's stream it is Lambda's record without the changes, which are gone a day later.
+A message has one of three forms: an event that EventBridge could not deliver, with the reason in the message's
+attributes; Lambda's record of a failed invocation, with the event under `requestPayload`; or Lambda's record of a
+failed batch of the catalog's stream, without the changes, which expire from the stream after a day.
 
-Invariant: a message is deleted only after what it holds was taken by the one it was meant for.
+Invariant: a message is deleted only after its consumer has accepted the event.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from carefile.cli.aws.executions import request_in
 from carefile.core.model import digest
 
 _BATCH = 10  # SQS, ReceiveMessage
-_SENDING = 300  # seconds that a message is ours while it is sent
+_SENDING = 300  # visibility timeout in seconds while a message is resubmitted
 _LOOKING = 60
 
 
 class Queue(StrEnum):
-    """`intakes`: uploads that became no execution. `catalog-events`: what the catalog's index missed.
-    `session-changes`: what the sessions' entries missed. `failures`: failed executions that nobody recorded.
-    `assignments`: `Patient Identified` that became no reassignment."""
+    """`intakes`: uploads that started no execution. `catalog-events`: events missed by the catalog's index.
+    `session-changes`: changes missed by session entries. `failures`: failed executions that were not recorded.
+    `assignments`: `Patient Identified` events that started no reassignment."""
 
     INTAKES = "intakes"
     CATALOG_EVENTS = "catalog-events"
@@ -45,7 +45,7 @@ class Queue(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A message. `event` is None where the message holds none: somebody else put it there."""
+    """A message. `event` is None if it holds no Carefile event."""
 
     queue: Queue
     id: str
@@ -57,7 +57,7 @@ class Letter:
 
     @property
     def about(self) -> str | None:
-        """The landing key or the execution that the event is about."""
+        """The landing key or the execution that the event concerns."""
         event = self.event or {}
         detail = event.get("detail")
         detail = detail if isinstance(detail, Mapping) else {}
@@ -81,7 +81,7 @@ class Letter:
 
 
 class NotTaken(Exception):
-    """The one that a letter was meant for did not take it; the text says why."""
+    """The consumer did not accept a letter; the text says why."""
 
 
 class DeadLetters:
@@ -99,13 +99,13 @@ class DeadLetters:
         return tuple(self._urls)
 
     def waiting(self, queue: Queue) -> int:
-        """About how many messages lie there, those somebody looks at included."""
+        """Approximate the number of messages in a queue, those in flight included."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         found = self._sqs.get_queue_attributes(QueueUrl=self._urls[queue], AttributeNames=names)
         return sum(int(found["Attributes"].get(name, 0)) for name in names)
 
     def look(self, queue: Queue, limit: int) -> Iterator[Letter]:
-        """Letters as they lie there; all are given back at the end, whatever happens."""
+        """Yield letters without consuming them; all are released at the end, whatever happens."""
         held: list[Letter] = []
         try:
             while len(held) < limit and (batch := self._receive(queue, _LOOKING, limit - len(held))):
@@ -115,7 +115,7 @@ class DeadLetters:
             self.give_back(held)
 
     def take(self, queue: Queue) -> Iterator[Letter]:
-        """All letters, one after the other; each is ours for a while. The caller deletes it or gives it back."""
+        """Receive all letters, one by one; the caller deletes or releases each before it becomes visible again."""
         seen: set[str] = set()
         while batch := [letter for letter in self._receive(queue, _SENDING, _BATCH) if letter.id not in seen]:
             for letter in batch:
@@ -123,13 +123,13 @@ class DeadLetters:
                 yield letter
 
     def send(self, letter: Letter) -> str:
-        """Hand the event to the one it was meant for; what became of it, in a word. NotTaken where it was not taken."""
+        """Send the event to its consumer and describe the result. Raises NotTaken if it was not accepted."""
         if letter.queue is Queue.SESSION_CHANGES:
             raise NotTaken(
-                "it holds no changes: `carefile catalog rebuild --yes` puts the sessions right; delete it by hand then"
+                "it holds no changes: run `carefile catalog rebuild --yes`, then delete the message by hand"
             )
         if letter.event is None:
-            raise NotTaken("it holds no event; look at it, and delete it by hand if nobody needs it")
+            raise NotTaken("it holds no event: check it, and delete it by hand if nobody needs it")
         if letter.queue is Queue.INTAKES:
             return self._start(letter.event, self._connection.machine)
         if letter.queue is Queue.ASSIGNMENTS:
@@ -141,7 +141,7 @@ class DeadLetters:
         if done.get("FunctionError"):
             answer = json.loads(done["Payload"].read() or b"{}")
             raise NotTaken(f"{name} failed on it: {answer.get('errorType')}: {answer.get('errorMessage')}")
-        return f"taken by {name}"
+        return f"accepted by {name}"
 
     def delete(self, letter: Letter) -> None:
         self._sqs.delete_message(QueueUrl=self._urls[letter.queue], ReceiptHandle=letter.receipt)
@@ -153,7 +153,7 @@ class DeadLetters:
             )
 
     def _start(self, event: Mapping[str, Any], machine: str) -> str:
-        """An execution with the event as its input, under a name made of it: sending it twice starts one only."""
+        """Start an execution with the event as its input; its name derives from the event, so it starts only once."""
         text = json.dumps(event, ensure_ascii=False)
         name = f"dead-letter-{digest('dead-letter', str(event.get('id') or text))}"
         self._connection.quotas.start.take()
@@ -164,7 +164,7 @@ class DeadLetters:
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code")
             if code != "ExecutionAlreadyExists":
-                raise NotTaken(f"Step Functions refused it: {code}") from None
+                raise NotTaken(f"Step Functions rejected it: {code}") from None
         return f"execution {name}"
 
     def _receive(self, queue: Queue, seconds: int, most: int) -> list[Letter]:
@@ -172,7 +172,7 @@ class DeadLetters:
             QueueUrl=self._urls[queue],
             MaxNumberOfMessages=min(most, _BATCH),
             VisibilityTimeout=seconds,
-            # A short poll of SQS asks some of its servers only, and may miss what is there.
+            # A short poll queries only some of SQS's servers and may miss messages.
             WaitTimeSeconds=0 if self._connection.endpoint else 2,
             MessageAttributeNames=["All"],
             AttributeNames=["SentTimestamp"],
@@ -181,10 +181,12 @@ class DeadLetters:
 
 
 def letter_of(queue: Queue, message: Mapping[str, Any]) -> Letter:
-    """A message as SQS hands it out, in either of its shapes."""
+    """Parse an SQS message in any of its forms."""
     sent = datetime.fromtimestamp(int(message.get("Attributes", {}).get("SentTimestamp", 0)) / 1000, UTC)
-    told = {name: value.get("StringValue") for name, value in message.get("MessageAttributes", {}).items()}
-    event, error, reason = None, told.get("ERROR_CODE"), told.get("ERROR_MESSAGE")
+    attributes = {
+        name: value.get("StringValue") for name, value in message.get("MessageAttributes", {}).items()
+    }
+    event, error, reason = None, attributes.get("ERROR_CODE"), attributes.get("ERROR_MESSAGE")
     try:
         body = json.loads(message["Body"])
     except ValueError:

@@ -1,7 +1,7 @@
-"""Following uploads to their disposition.
+"""Follow uploads to their disposition.
 
-The landing version's tag says how its intake ended; the catalog's entry says where it was filed; of a failure the
-execution says why. Nothing is taken for granted: an upload counts as cataloged when the catalog shows its version.
+The landing version's tag records how its intake ended, the catalog entry where it was filed, and the execution why it
+failed. Nothing is assumed: an upload counts as cataloged only when the catalog shows its version.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _CLOCK_SKEW = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """An upload that S3 has taken. `version_id` is None in a bucket without versioning."""
+    """A completed upload. `version_id` is None in a bucket without versioning."""
 
     source: Source
     version_id: str | None
@@ -36,7 +36,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """How far an upload got. `status` is a disposition, `failed`, or `waiting` when the time was over before."""
+    """An upload's outcome. `status` is a disposition, `failed`, or `waiting` if the timeout expired first."""
 
     sent: Sent
     status: str
@@ -61,7 +61,7 @@ class Followed:
 
 
 def follow(connection: Connection, uploads: list[Sent], timeout: timedelta) -> Iterator[Followed]:
-    """Each upload as soon as its intake has ended; those that have not when the time is over come last."""
+    """Yield each upload as soon as its intake has ended; after the timeout, those still waiting."""
     deadline, pause = time.monotonic() + timeout.total_seconds(), 0.5
     waiting, entries, executions = list(uploads), Entries(connection), Executions(connection)
     with ThreadPoolExecutor(_THREADS) as pool:
@@ -105,21 +105,21 @@ def _ended(
     if status != "cataloged":
         return Followed(sent, status)
     entry = filed.get(sent.source.source_id)
-    if entry and _shows(entry, sent):
+    if entry and _matches(entry, sent):
         return Followed(sent, status, entry)
     now = landing_object(connection, sent.source.key, sent.source.bucket)
     overtaken = now is not None and now.version_id != sent.version_id
     return Followed(sent, "superseded") if overtaken else None
 
 
-def _shows(entry: Entry, sent: Sent) -> bool:
+def _matches(entry: Entry, sent: Sent) -> bool:
     if sent.version_id:
         return entry.landing_version == sent.version_id
     return datetime.fromisoformat(entry.cataloged_at) >= sent.at - _CLOCK_SKEW
 
 
 def _failures(executions: Executions, failed: list[Sent]) -> dict[tuple[str, str | None], Described]:
-    """The failed executions of these uploads, by key and version as their inputs name them."""
+    """Find the failed executions of these uploads, by the key and version in their inputs."""
     if not failed:
         return {}
     found: dict[tuple[str, str | None], Described] = {}
@@ -131,7 +131,7 @@ def _failures(executions: Executions, failed: list[Sent]) -> dict[tuple[str, str
 
 
 def _seconds(sent: Sent, entry: Entry | None, failure: Described | None) -> float | None:
-    """From the upload's end to the catalog event, or to the failure."""
+    """Seconds from the end of the upload to the catalog event, or to the failure."""
     if entry:
         ended = datetime.fromisoformat(entry.cataloged_at)
     elif failure and failure.listed.stopped:

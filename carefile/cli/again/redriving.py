@@ -1,8 +1,8 @@
-"""Re-driving by the hundred: a window of executions in flight, each followed to its end.
+"""Redrive executions in bulk: a window of executions in flight, each followed to its end.
 
-Invariants: an execution is re-driven at most once by one command; one that cannot be is reported, or started afresh
-where that was asked for, under a name that is a function of the execution, so that the same command given twice starts
-nothing twice. What was begun goes on by itself when the command is stopped.
+Invariants: a command redrives an execution at most once. One that cannot be redriven is reported, or with --resubmit
+started again under a name derived from the execution, so that running the command twice starts nothing twice. Started
+executions keep running if the command is interrupted.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ _CLOCK_SKEW = timedelta(minutes=5)
 
 
 class Action(StrEnum):
-    REDRIVEN = "re-driven"
+    REDRIVEN = "redriven"
     RESUBMITTED = "resubmitted"
     NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one execution. `status` is Step Functions' own word, or None where it was not followed to an end;
-    `followed` is the execution that did the work: itself, or the fresh one."""
+    """The outcome of one execution. `status` is that of Step Functions, or None if it was not followed to its end;
+    `followed` is the execution that did the work: the same one, or a new one."""
 
     execution: Listed
     action: Action
@@ -72,7 +72,7 @@ class Redriver:
         self.begun = 0
 
     def run(self, chosen: Iterable[Listed], patience: timedelta) -> Iterator[Result]:
-        """Re-drive each, and give each one's result as soon as it is known."""
+        """Redrive each execution, and yield each result as soon as it is known."""
         source, flights = iter(chosen), dict[str, _Flight]()
         deadline, began = time.monotonic() + patience.total_seconds(), None
         with ThreadPoolExecutor(_THREADS) as pool:
@@ -92,7 +92,7 @@ class Redriver:
                     if more and len(flights) < _WINDOW // 2:
                         continue
                 if flights and began:
-                    yield from self._landed(flights, began - _CLOCK_SKEW)
+                    yield from self._ended(flights, began - _CLOCK_SKEW)
                 if flights and time.monotonic() > deadline:
                     yield from (flight.result for flight in flights.values())
                     return
@@ -101,13 +101,11 @@ class Redriver:
 
     def _begin(self, execution: Listed) -> Result:
         if execution.status not in ENDED_BADLY:
-            return Result(
-                execution, Action.NONE, execution.arn, execution.status, "there is nothing to redrive"
-            )
+            return Result(execution, Action.NONE, execution.arn, execution.status, "it has not failed")
         if self._resubmit and (
             self._definitions.changed_since(execution) or self._would_fail_again(execution)
         ):
-            return self._start_afresh(execution)
+            return self._start_new(execution)
         self._bucket.take()
         try:
             self._client.redrive_execution(executionArn=execution.arn)
@@ -115,8 +113,8 @@ class Redriver:
             if error.response.get("Error", {}).get("Code") != "ExecutionNotRedrivable":
                 raise
             if self._resubmit:
-                return self._start_afresh(execution)
-            reason = str(error.response["Error"].get("Message", "Step Functions does not say why"))
+                return self._start_new(execution)
+            reason = str(error.response["Error"].get("Message", "Step Functions gives no reason"))
             return Result(execution, Action.NONE, execution.arn, execution.status, reason)
         return Result(execution, Action.REDRIVEN, execution.arn)
 
@@ -124,7 +122,7 @@ class Redriver:
         error = self._executions.must_describe(execution.arn).error
         return advice_for(error).then is Then.RESUBMIT
 
-    def _start_afresh(self, execution: Listed) -> Result:
+    def _start_new(self, execution: Listed) -> Result:
         described = self._executions.must_describe(execution.arn)
         name = f"resubmit-{digest('resubmit', execution.arn, str(execution.stopped))}"
         self._bucket.take()
@@ -141,12 +139,12 @@ class Redriver:
                 Action.NONE,
                 before.listed.arn,
                 before.listed.status,
-                f"resubmitted before as {name}",
+                f"already resubmitted as {name}",
             )
         return Result(execution, Action.RESUBMITTED, started["executionArn"])
 
-    def _landed(self, flights: dict[str, _Flight], since: datetime) -> Iterator[Result]:
-        """Those in flight that have ended since they were begun; they leave the flights."""
+    def _ended(self, flights: dict[str, _Flight], since: datetime) -> Iterator[Result]:
+        """Remove executions that have ended from those in flight, and yield their results."""
         for status in ("SUCCEEDED", *ENDED_BADLY):
             for item in self._executions.changed_since(since, status):
                 flight = flights.get(item.arn)

@@ -1,1 +1,1 @@
-"""What is read from AWS: the connection, executions, Map Runs, objects of both buckets, the catalog's entries."""
+"""Access to AWS: the connection, executions, Map Runs, objects of both buckets and catalog entries."""

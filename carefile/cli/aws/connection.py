@@ -1,7 +1,7 @@
-"""Which Carefile a command speaks to, and the clients to do so.
+"""Connect to a deployed Carefile and create its clients.
 
-Order: what `--stack`, `--profile` or `--region` name, or AWS_ENDPOINT_URL, on AWS by the usual credential chain;
-otherwise the embedded AWS of this machine while it runs; otherwise AWS. Every command says on stderr where it works.
+Order: the stack selected by `--stack`, `--profile`, `--region` or AWS_ENDPOINT_URL, with the usual credential chain;
+otherwise the embedded AWS if it is running on this machine; otherwise AWS. Every command reports its stack on stderr.
 """
 
 from __future__ import annotations
@@ -60,23 +60,23 @@ class Connection:
 
     @property
     def where(self) -> str:
-        """In words, for the person: which stack, and where it is."""
+        """Describe the stack and its location for the operator."""
         if self.endpoint:
             return f"{self.stack} on this machine ({self.endpoint.removeprefix('http://')})"
         account, region = self.machine.split(":")[4], self.machine.split(":")[3]
         return f"{self.stack} in account {account}, {region}"
 
     def output(self, name: str) -> str:
-        """A further output of the stack, which an older deployment may not have."""
+        """Return an optional stack output; older deployments may lack it."""
         if name not in self._outputs:
             raise Problem(
                 f"the stack {self.stack} has no output {name}: it is older than this command",
-                "deploy it again",
+                "deploy the stack again",
             )
         return self._outputs[name]
 
     def client(self, service: str) -> Any:
-        """A boto3 client; made once, and usable from many threads."""
+        """Return the boto3 client of a service, created once. Thread-safe."""
         with self._lock:
             if service not in self._clients:
                 self._clients[service] = self.session.client(  # type: ignore[call-overload]
@@ -85,32 +85,32 @@ class Connection:
             return self._clients[service]
 
     def execution_arn(self, name: str) -> str:
-        """The ARN of an execution of the pipeline, from its name or from the ARN itself."""
+        """Return the ARN of a pipeline execution, given its name or ARN."""
         if name.startswith("arn:"):
             return name
         return f"{self.machine.replace(':stateMachine:', ':execution:')}:{name}"
 
     def resources(self, kind: str) -> Iterator[tuple[str, str]]:
-        """(logical id, physical id) of the stack's resources of one CloudFormation type."""
+        """Yield (logical id, physical id) of the stack's resources of a CloudFormation type."""
         for item in self._resources:
             if item["ResourceType"] == kind:
                 yield item["LogicalResourceId"], item["PhysicalResourceId"]
 
     def function(self, name: str) -> str:
-        """The physical name of one of the stack's functions, by its construct's name."""
+        """Return the physical name of a function, given its construct's name."""
         for logical, physical in self.resources("AWS::Lambda::Function"):
             if name in logical:
                 return physical
-        raise Problem(f"the stack {self.stack} has no function {name}", "deploy it again: it is not complete")
+        raise Problem(f"the stack {self.stack} is incomplete: it has no function {name}", "deploy it again")
 
     @cached_property
     def layout(self) -> Layout:
-        """The layout under the prefix that this deployment's functions are configured with."""
+        """The layout under the prefix that the deployment is configured with."""
         return Layout(self._settings.get("SESSION_PREFIX", "processed/"))
 
     @cached_property
     def accepted_buckets(self) -> tuple[str, ...]:
-        """The buckets whose objects this deployment takes in, the landing bucket first."""
+        """The buckets that the deployment ingests from, the landing bucket first."""
         return tuple(self._settings.get("LANDING_BUCKETS", self.landing).split(","))
 
     @cached_property
@@ -129,7 +129,7 @@ class Connection:
 
 
 def connect(profile: str | None = None, region: str | None = None, stack: str | None = None) -> Connection:
-    """The deployment that these options and the environment mean."""
+    """Connect to the deployment selected by the options and the environment."""
     stack = stack or os.environ.get("CAREFILE_STACK")
     named = profile or region or stack or os.environ.get("AWS_ENDPOINT_URL")
     embedded = None if named else local_aws.find()
@@ -144,7 +144,7 @@ def connect(profile: str | None = None, region: str | None = None, stack: str | 
         session = boto3.session.Session(profile_name=profile, region_name=region)
     except ProfileNotFound:
         raise Problem(
-            f"there is no AWS profile {profile!r}", "`aws configure list-profiles` lists them"
+            f"there is no AWS profile {profile!r}", "list profiles with `aws configure list-profiles`"
         ) from None
     if session.get_credentials() is None:
         raise NoCredentialsError
@@ -157,7 +157,7 @@ def _connection(session: boto3.session.Session, stack: str | None, endpoint: str
     missing = [output for output in _OUTPUTS if output not in outputs]
     if missing:
         raise Problem(
-            f"the stack {name} has no output {missing[0]}: it is no whole Carefile", "deploy it again"
+            f"the stack {name} is not a complete Carefile: it has no output {missing[0]}", "deploy it again"
         )
     return Connection(session, name, outputs, endpoint)
 
@@ -170,7 +170,7 @@ def _outputs(cloudformation: Any, stack: str) -> tuple[str, dict[str, str]]:
             region = cloudformation.meta.region_name
             raise Problem(
                 f"there is no stack {stack} in {region}",
-                "give --stack and --region, or deploy it: make deploy",
+                "check --stack and --region, or deploy it with `make deploy`",
             ) from None
         raise
     return found["StackName"], {item["OutputKey"]: item["OutputValue"] for item in found.get("Outputs", [])}
@@ -187,10 +187,10 @@ def _only_stack(cloudformation: Any) -> tuple[str, dict[str, str]]:
         return _outputs(cloudformation, names[0])
     region = cloudformation.meta.region_name
     if names:
-        raise Problem(f"there are several stacks in {region}: {', '.join(names)}", "choose one with --stack")
+        raise Problem(f"there are several stacks in {region}: {', '.join(names)}", "select one with --stack")
     raise Problem(
-        f"no Carefile is deployed in {region}, and no embedded AWS runs on this machine",
-        "give --region or --profile, deploy with `make deploy`, or start the embedded one with `make up`",
+        f"no Carefile is deployed in {region}, and no embedded AWS is running on this machine",
+        "use --region or --profile, deploy with `make deploy`, or start the embedded AWS with `make up`",
     )
 
 

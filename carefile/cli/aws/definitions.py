@@ -1,4 +1,4 @@
-"""Whether an execution runs under the definition that the machine has now. A redrive keeps the old one."""
+"""Detect executions that ran an older definition than the machine's current one; a redrive would keep the old one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from carefile.cli.aws.executions import Listed
 
 @dataclass(frozen=True, slots=True)
 class _Reign:
-    """From when to (at least) when a definition was in force, and whether it differs from today's."""
+    """A period in which a definition was in force, and whether it differs from the current one."""
 
     begin: datetime
     end: datetime
@@ -19,8 +19,8 @@ class _Reign:
 
 
 class Definitions:
-    """Asks Step Functions once for each definition there was, not once for each execution: its answer says since when
-    the definition was in force, so it holds for everything that started in between."""
+    """Query Step Functions once per definition rather than once per execution: the answer includes when the definition
+    took effect, so it holds for everything that started in between."""
 
     def __init__(self, connection: Connection) -> None:
         self._client = connection.client("stepfunctions")
@@ -29,7 +29,7 @@ class Definitions:
         self._reigns: list[_Reign] = []
 
     def changed_since(self, execution: Listed) -> bool:
-        """True when the definition is another one now than when this execution started."""
+        """Return whether the definition has changed since this execution started."""
         for reign in self._reigns:
             if reign.begin <= execution.started <= reign.end:
                 return reign.differs

@@ -1,5 +1,4 @@
-"""A set of texts that may be millions: their digests, in a file of SQLite that nobody else sees and that goes with
-it."""
+"""A set for millions of strings: holds their digests in a private, temporary SQLite file."""
 
 from __future__ import annotations
 
@@ -8,19 +7,19 @@ from hashlib import blake2b
 
 
 class Digests:
-    """Holds what was added, in bounded memory; the disk has some thirty bytes a text, and nothing of what it says."""
+    """A set in bounded memory; on disk it takes about thirty bytes per string and reveals none of them."""
 
     def __init__(self) -> None:
-        self._held = sqlite3.connect("", isolation_level=None)  # no name: a temporary file, once it is large
+        self._held = sqlite3.connect("", isolation_level=None)  # no name: in memory, then a temporary file
         self._held.execute("CREATE TABLE held (digest BLOB PRIMARY KEY) WITHOUT ROWID")
         self._held.execute("BEGIN")
 
     def add(self, text: str) -> bool:
-        """Hold it; False where it was held already."""
+        """Add a string; False if it was already in the set."""
         return self._held.execute("INSERT OR IGNORE INTO held VALUES (?)", (_digest(text),)).rowcount > 0
 
     def take(self, text: str) -> bool:
-        """Let it go; False where it was not held."""
+        """Remove a string; False if it was not in the set."""
         return self._held.execute("DELETE FROM held WHERE digest = ?", (_digest(text),)).rowcount > 0
 
 

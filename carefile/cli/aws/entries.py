@@ -1,4 +1,4 @@
-"""The catalog's entries: one a source object, the newest place it was filed at, and one a session."""
+"""Catalog entries: one per source object, with the latest place it was filed at, and one per session."""
 
 from __future__ import annotations
 
@@ -33,25 +33,25 @@ class Entries:
         return Entry.of_item(item) if item else None
 
     def get_many(self, source_ids: Sequence[str]) -> dict[str, Entry]:
-        """The entries that there are, by source."""
+        """Return the existing entries by source."""
         return {key: Entry.of_item(item) for key, item in self.items(source_ids).items()}
 
     def items(self, keys: Sequence[str]) -> dict[str, Item]:
-        """The items that there are, of sources and of sessions."""
+        """Return the existing items by key, of sources and of sessions."""
         items: dict[str, Item] = {}
         each = list(dict.fromkeys(keys))
         for start in range(0, len(each), _BATCH):
             batch = [{KEY: {"S": key}} for key in each[start : start + _BATCH]]
-            asked: Any = {self._table: {"Keys": batch, "ConsistentRead": True}}
-            while asked:
-                found = self._client.batch_get_item(RequestItems=asked)
+            request: Any = {self._table: {"Keys": batch, "ConsistentRead": True}}
+            while request:
+                found = self._client.batch_get_item(RequestItems=request)
                 there = (item for item in found["Responses"].get(self._table, ()) if not is_tombstone(item))
                 items |= {item[KEY]["S"]: item for item in there}
-                asked = found.get("UnprocessedKeys")
+                request = found.get("UnprocessedKeys")
         return items
 
     def of_patient(self, patient: str | None) -> Iterator[Entry | SessionSummary]:
-        """All of a patient's documents and sessions, or of nobody known (None), newest first, page by page."""
+        """Yield a patient's documents and sessions (None: the unknown patient's), newest first, page by page."""
         who, _ = INDEX_KEYS
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
@@ -61,7 +61,7 @@ class Entries:
             ScanIndexForward=False,
         )
         for page in pages:
-            # The index does not hold how many snapshots a session without messages has.
+            # The index does not project the number of snapshots, which sessions without messages need.
             whole = self.items([item[KEY]["S"] for item in page["Items"] if _has_no_message(item)])
             for item in page["Items"]:
                 key = item[KEY]["S"]
@@ -74,7 +74,7 @@ class Entries:
                     yield found
 
     def sessions_of(self, patient: str | None) -> Iterator[SessionSummary]:
-        """A patient's sessions, or those of nobody known (None), newest first."""
+        """Yield a patient's sessions (None: the unknown patient's), newest first."""
         return (found for found in self.of_patient(patient) if isinstance(found, SessionSummary))
 
     def session(self, place: Place) -> SessionSummary | None:
@@ -82,19 +82,19 @@ class Entries:
         return SessionSummary.of_item(item) if item else None
 
     def in_session(self, place: Place) -> list[Entry]:
-        """The entries of all objects of a session, by their keys."""
+        """Return the entries of a session's objects, sorted by key."""
         present = entry_at(place, self._get(place.key)).present
         return sorted(self.get_many(list(present)).values(), key=lambda entry: entry.key)
 
     def all(self) -> Iterator[Entry]:
-        """Every entry of a source, in no order, page by page."""
+        """Yield the entry of every source, unordered, page by page."""
         for items in self.pages():
             for item in items:
                 if not is_session_key(item[KEY]["S"]):
                     yield Entry.of_item(item)
 
     def pages(self) -> Iterator[list[Item]]:
-        """Every item, of sources and of sessions, in no order."""
+        """Yield pages of all items, of sources and of sessions, unordered."""
         for page in self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True):
             yield [item for item in page["Items"] if not is_tombstone(item)]
 
@@ -109,7 +109,7 @@ def _has_no_message(item: Item) -> bool:
 
 
 def record_of(found: Entry | SessionSummary) -> dict[str, Any]:
-    """An entry as a script reads it."""
+    """Convert an entry to its JSON form."""
     if isinstance(found, SessionSummary):
         return {"kind": Kind.SESSION.value, **asdict(found)}
     return {

@@ -1,7 +1,7 @@
-"""The executions of the pipeline: which there are, what each was asked for, how it ended.
+"""List and describe the pipeline's executions.
 
-Step Functions lists executions with the latest change first (running ones by their start or redrive, others by their
-end) and tells neither input nor error: those take a call each, so they are asked for only where they are needed.
+Step Functions lists executions by their latest change (running ones by start or redrive, others by end), without input
+and error: those take one call per execution, made only when they are needed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _THREADS = 8
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An execution as the list shows it."""
+    """An execution as ListExecutions returns it."""
 
     arn: str
     name: str
@@ -43,7 +43,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """An execution as it stands, with what it was asked for; `request` is None where its input is malformed."""
+    """An execution with its details; `request` is its parsed input, None if that is malformed."""
 
     listed: Listed
     input: str
@@ -56,7 +56,7 @@ class Described:
 
     @property
     def reason(self) -> str | None:
-        """The words of the cause that are meant for a person: ours, or the service's own."""
+        """The human-readable part of the cause: Carefile's message, or the service's."""
         return reason_in(self.cause)
 
 
@@ -77,7 +77,7 @@ class Executions:
         self._quotas = connection.quotas
 
     def changed_since(self, since: datetime | None = None, status: str | None = None) -> Iterator[Listed]:
-        """Executions (of one status), the latest change first, page by page, back to a moment."""
+        """List executions (with one status), latest change first, page by page, back to `since`."""
         arguments: dict[str, Any] = {"stateMachineArn": self._connection.machine, "maxResults": 1000}
         if status:
             arguments["statusFilter"] = status
@@ -98,7 +98,7 @@ class Executions:
             yield from self.changed_since(since, status)
 
     def describe(self, name: str) -> Described | None:
-        """An execution by its name or ARN; None when there is none."""
+        """Describe an execution by name or ARN; None if there is none."""
         self._quotas.describe.take()
         try:
             found = self._client.describe_execution(executionArn=self._connection.execution_arn(name))
@@ -109,7 +109,7 @@ class Executions:
         return _described(found)
 
     def described(self, listed: Iterable[Listed]) -> Iterator[Described]:
-        """The same executions in the same order, described several at a time, never more ahead than that."""
+        """Describe executions in order, a few at a time and lazily."""
         source = iter(listed)
         with ThreadPoolExecutor(_THREADS) as pool:
             while batch := list(islice(source, _THREADS * 4)):
@@ -117,13 +117,13 @@ class Executions:
                 yield from (item for item in found if item)
 
     def about(self, bucket: str, key: str, since: datetime, status: str | None = None) -> Iterator[Described]:
-        """The executions that were asked to take in this very key, as their inputs say, latest first."""
+        """Find the executions whose input names this key, latest first."""
         for item in self.described(self.changed_since(since, status)):
             if item.request and (item.request.source.bucket, item.request.source.key) == (bucket, key):
                 yield item
 
     def history(self, arn: str, *, latest_first: bool = False) -> Iterator[dict[str, Any]]:
-        """The events of an execution, page by page."""
+        """Yield an execution's history events, page by page."""
         arguments: dict[str, Any] = {"executionArn": arn, "maxResults": 25 if latest_first else 1000}
         while True:
             self._quotas.history.take()
@@ -134,7 +134,7 @@ class Executions:
             arguments["nextToken"] = page["nextToken"]
 
     def failed_state(self, arn: str) -> str | None:
-        """The state that an execution that ended badly was in."""
+        """Return the state in which an execution ended."""
         for event in self.history(arn, latest_first=True):
             if event["type"].endswith("StateEntered"):
                 return str(event["stateEnteredEventDetails"]["name"])
@@ -144,13 +144,14 @@ class Executions:
         found = self.describe(name)
         if found is None:
             raise Problem(
-                f"there is no execution {name}", "`carefile runs` lists them; they are kept for 90 days"
+                f"there is no execution {name}",
+                "list executions with `carefile runs`; they are kept for 90 days",
             )
         return found
 
 
 def request_in(text: str) -> IntakeRequest | None:
-    """What an input asks for; None where it has none of the shapes."""
+    """Parse an execution's input; None if it is malformed."""
     try:
         request = parse(json.loads(text))
     except (ValueError, KeyError, TypeError, AttributeError):

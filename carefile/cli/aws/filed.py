@@ -1,7 +1,7 @@
-"""Whether what is filed would stay where it is, by the rules of now: what an upgrade changed is told before it happens.
+"""Predict whether a filed object would stay in its place under the current rules, e.g. after an upgrade.
 
-What somebody decided about stays, whatever the rules say. Of a document its manifest says what named its patient, so
-what its content said then is weighed without reading it again.
+What an operator has decided about stays, whatever the rules say. A document's manifest records what its content said
+about the patient, so the content counts without being read again.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ class Filed:
         self._connection = connection
 
     def stays(self, found: Classification, source: Source, entry: Entry) -> bool:
-        """Whether an object, as the rules read its key and metadata now, stays where its entry says it is."""
+        """Return whether an object stays at its entry's place, by its key and metadata under the current rules."""
         same = (found.kind, found.patient.id) == (entry.kind, entry.patient)
         if (same and entry.prefix in self._folders(found, source)) or self._is_decided(found, source):
             return True
         if found.session or entry.is_session or found.patient.id not in (None, entry.patient):
             return found.patient.id is not None and self._is_contradicted(found, entry)
-        # Nothing but its content can still name the patient.
+        # Only its content can still name the patient.
         return entry.patient is not None and any(one["used"] for one in self._content_in(entry.prefix))
 
     def _is_contradicted(self, found: Classification, entry: Entry) -> bool:
-        """Whether a document is nobody's because its content says otherwise than its key, as it would again."""
+        """Return whether a document is filed as unknown because its content contradicts its key."""
         return found.session is None and entry.patient is None and bool(self._content_in(entry.prefix))
 
     def _folders(self, found: Classification, source: Source) -> set[str]:
         return {*self._layout.folders(found, source), *self._layout.earlier_folders(found, source)}
 
     def _content_in(self, folder: str) -> list[dict[str, Any]]:
-        """What a document's content said of its patient, by its manifest."""
+        """Return the evidence from a document's content, as its manifest records it."""
         try:
             body = self._s3.get_object(Bucket=self._processed, Key=manifest_key(folder))["Body"].read()
             manifest: Any = json.loads(body)
@@ -57,7 +57,7 @@ class Filed:
         return [one for one in evidence if one["source"] == EvidenceSource.CONTENT and one["value"]]
 
     def _is_decided(self, found: Classification, source: Source) -> bool:
-        """Whether somebody decided about a session, or about one of its objects."""
+        """Return whether an operator has decided about the object or its session."""
         table = self._connection.output("LedgerTableName")
         for key in (owner_of(found, source).owner_id, source.source_id):
             answer = self._dynamodb.get_item(TableName=table, Key={KEY: {"S": key}}, ConsistentRead=True)

@@ -1,7 +1,7 @@
-"""An S3 inventory: a list of a bucket's objects that S3 writes once a day or a week, as a manifest and files in CSV.
+"""Read S3 inventories: daily or weekly lists of a bucket's objects, as a manifest and CSV files.
 
-Its keys are URL-encoded, with `+` for a space; nowhere else are keys decoded. One of a versioned bucket may have a row
-for every version: those count that are the current version of an object. The backfill's machine reads it in the same
+Keys in an inventory are URL-encoded, with `+` for a space; nowhere else are keys decoded. The inventory of a versioned
+bucket may have a row for every version, of which only current versions count. The backfill's machine reads it the same
 way (`statemachines/backfill.asl.json`, TakeInEachOfAnInventory).
 """
 
@@ -27,7 +27,7 @@ _ABSENT = ("NoSuchBucket", "NoSuchKey", "404")
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """`manifest` is where it is told of, `bucket` what it is of, `columns` are those of its files."""
+    """`manifest` is the place of its manifest, `bucket` the bucket that it lists, `columns` those of its files."""
 
     manifest: Place
     bucket: str
@@ -37,7 +37,7 @@ class Inventory:
     files: tuple[str, ...]
 
     def items(self, connection: Connection, place: Place) -> Iterator[Item]:
-        """Every object that was under the prefix when the inventory was made, file by file as a stream."""
+        """Stream every object that was under the prefix when the inventory was created."""
         for file in self.files:
             body = connection.client("s3").get_object(Bucket=self.kept_in, Key=file)["Body"]
             with gzip.open(body, "rt", encoding="utf-8", newline="") as lines:
@@ -48,7 +48,7 @@ class Inventory:
 
 
 def current_key(row: Mapping[str, str], place: Place) -> str | None:
-    """The key in a row, where that is about the current version of an object under the prefix."""
+    """Return the key in a row if it is the current version of an object under the prefix."""
     stale = row.get("IsLatest", "").lower() == "false" or row.get("IsDeleteMarker", "").lower() == "true"
     key = unquote_plus(row["Key"])
     meant = row["Bucket"] == place.bucket and key.startswith(place.prefix)
@@ -56,15 +56,15 @@ def current_key(row: Mapping[str, str], place: Place) -> str | None:
 
 
 def inventory_at(connection: Connection, text: str) -> Inventory:
-    """The inventory whose manifest.json is at `s3://bucket/…/manifest.json`."""
+    """Load the inventory with the manifest `s3://bucket/…/manifest.json`."""
     where = place_in(text)
     try:
         body = connection.client("s3").get_object(Bucket=where.bucket, Key=where.prefix)["Body"].read()
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") in _ABSENT:
             raise Problem(
-                f"there is no {where}",
-                "give the manifest.json of an inventory: …/YYYY-MM-DDTHH-MMZ/manifest.json",
+                f"there is no object {where}",
+                "use the manifest.json of an inventory: …/YYYY-MM-DDTHH-MMZ/manifest.json",
             ) from None
         raise
     try:
@@ -79,10 +79,13 @@ def inventory_at(connection: Connection, text: str) -> Inventory:
             tuple(file["key"] for file in found["files"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise Problem(f"{where} is no manifest of an S3 inventory") from None
+        raise Problem(
+            f"{where} is not the manifest of an S3 inventory",
+            "use the manifest.json of an inventory: …/YYYY-MM-DDTHH-MMZ/manifest.json",
+        ) from None
     if found.get("fileFormat") != "CSV" or not {"Bucket", "Key"} <= set(columns):
         raise Problem(
-            f"the inventory of {where} is in the format {found.get('fileFormat')}, and Step Functions reads CSV only",
-            "configure an inventory in CSV; it may be one of current versions, or of all",
+            f"the inventory {where} has the format {found.get('fileFormat')}; Step Functions reads only CSV",
+            "configure a CSV inventory, of current or of all versions",
         )
     return inventory

@@ -1,8 +1,8 @@
-"""The places that the ledger knows of a landing key, and making room where a key has had too many.
+"""The places that the ledger holds for a landing key, and removing empty ones when it is full.
 
-Invariants: a place that shows anything of the key stays; one is taken out only when every execution that could still
-write there has ended: nothing was begun since the ledger was noted, twenty minutes ago or more, and a function runs for
-fifteen at most. What is taken out is kept in items of its own, so that to forget a patient still finds it.
+Invariants: a place that holds anything of the key stays. A place is removed only when every execution that could still
+write there has ended: no intake has started since the ledger's state was recorded at least twenty minutes ago, and a
+function runs for at most fifteen. Removed places are archived in items of their own, so `forget` still finds them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _THREADS = 16
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the ledger says of a key: its places, and at which revision, since when, it was noted to be trimmed."""
+    """The ledger's state for a key: its places, and the revision and time recorded for trimming."""
 
     places: frozenset[str]
     revision: int
@@ -39,7 +39,7 @@ class Known:
 
     @property
     def trimmable_at(self) -> datetime | None:
-        """From when on it may be trimmed; None where it was not noted, or changed since."""
+        """The earliest time to trim; None if the state was not recorded, or changed since."""
         return self.noted_at + QUIET if self.noted_at and self.noted == self.revision else None
 
 
@@ -59,12 +59,12 @@ class LedgerPlaces:
             datetime.fromisoformat(at) if at else None,
         )
 
-    def shown(self, source: Source, places: frozenset[str]) -> frozenset[str]:
-        """Those places that hold something of the key."""
+    def occupied(self, source: Source, places: frozenset[str]) -> frozenset[str]:
+        """Return the places that hold something of the key."""
 
         versions = Versions(self._connection)
 
-        def shows(place: str) -> bool:
+        def holds(place: str) -> bool:
             keys = {one.key for one in versions.at(place) if one.is_latest and not one.is_marker}
             found = (filed_object(self._connection, key) for key in keys)
             return any(one is not None and one.source_id == source.source_id for one in found)
@@ -72,11 +72,11 @@ class LedgerPlaces:
         listed = sorted(places)
         with ThreadPoolExecutor(_THREADS) as pool:
             return frozenset(
-                place for place, held in zip(listed, pool.map(shows, listed), strict=True) if held
+                place for place, held in zip(listed, pool.map(holds, listed), strict=True) if held
             )
 
     def note(self, source: Source, known: Known) -> bool:
-        """Note the ledger's state, so that it can be trimmed once it was quiet. False where it changed meanwhile."""
+        """Record the ledger's state for a later trim. False if it has changed in the meantime."""
         return self._conditionally(
             self._dynamodb.update_item,
             TableName=self._table,
@@ -90,7 +90,7 @@ class LedgerPlaces:
         )
 
     def trim(self, source: Source, known: Known, empty: frozenset[str]) -> bool:
-        """Move these places out of the key's item. False where something was begun since it was noted."""
+        """Archive these places outside the key's item. False if an intake started since the state was recorded."""
         number = known.archived + 1
         places = {"SS": sorted(empty)}
         key = {KEY: {"S": source.source_id}}
@@ -122,11 +122,11 @@ class LedgerPlaces:
         )
 
     def ever(self, source: Source) -> set[str]:
-        """Every place that the key ever had, those that were taken out included."""
+        """Return every place the key ever had, archived ones included."""
         return {place for key in self.keys(source) for place in places_in(self._get(key))}
 
     def keys(self, source: Source) -> Iterator[str]:
-        """The ledger's items that hold the key's places, its own first."""
+        """Yield the keys of the ledger items that hold the places, the current one first."""
         yield source.source_id
         for number in range(1, number_in(self._get(source.source_id), _ARCHIVED) + 1):
             yield archive_key(source.source_id, number)

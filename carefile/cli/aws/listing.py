@@ -1,4 +1,4 @@
-"""A place in S3 as a person names it, `s3://bucket/prefix`, and the objects that are there."""
+"""Places in S3 as an operator names them, `s3://bucket/prefix`, and the objects there."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class Item:
 def place_in(text: str) -> Place:
     found = _PLACE.fullmatch(text)
     if not found:
-        raise Problem(f"{text!r} names no place in S3", "write it like s3://bucket/prefix/")
+        raise Problem(f"invalid S3 location: {text!r}", "use the form s3://bucket/prefix/")
     return Place(found[1], found[2] or "")
 
 
 def items(connection: Connection, place: Place) -> Iterator[Item]:
-    """Every current object under the prefix, page by page."""
+    """Yield every current object under the prefix, page by page."""
     pages = connection.client("s3").get_paginator("list_objects_v2")
     for page in pages.paginate(Bucket=place.bucket, Prefix=place.prefix):
         for item in page.get("Contents", ()):
@@ -50,15 +50,13 @@ def items(connection: Connection, place: Place) -> Iterator[Item]:
 
 
 def must_be_there(connection: Connection, place: Place) -> None:
-    """Stop where the bucket is not there or nothing is under the prefix."""
+    """Raise a Problem if the bucket does not exist or nothing is under the prefix."""
     if not must_have_bucket(connection, place):
-        raise Problem(
-            f"there is nothing under {place}", "keys are exact, also in case; a prefix is how keys begin"
-        )
+        raise Problem(f"there is nothing under {place}", "check the prefix; keys are case-sensitive")
 
 
 def must_have_bucket(connection: Connection, place: Place) -> bool:
-    """Stop where the bucket is not there. Otherwise whether there is anything under the prefix."""
+    """Raise a Problem if the bucket does not exist; return whether anything is under the prefix."""
     try:
         found = connection.client("s3").list_objects_v2(Bucket=place.bucket, Prefix=place.prefix, MaxKeys=1)
     except ClientError as error:
@@ -71,14 +69,14 @@ def must_have_bucket(connection: Connection, place: Place) -> bool:
 
 
 def must_be_accepted(connection: Connection, place: Place) -> None:
-    """Stop where the deployment takes nothing in from this place."""
+    """Raise a Problem if the deployment does not ingest from this place."""
     if place.bucket == connection.processed and connection.layout.holds(place.prefix):
         raise Problem(
-            f"{place} is in the layout, where the pipeline itself writes",
-            f"`carefile adopt {place}` catalogs what others wrote there, where it stands",
+            f"{place} is in the layout, to which the pipeline itself writes",
+            f"catalog objects that other programs wrote there with `carefile adopt {place}`",
         )
     if place.bucket not in connection.accepted_buckets:
         raise Problem(
-            f"{connection.stack} takes nothing in from the bucket {place.bucket}",
-            "add it to source_buckets of the stage in cdk.json and deploy; docs/backfill.md tells how",
+            f"{connection.stack} does not ingest from the bucket {place.bucket}",
+            "add it to the stage's source_buckets in cdk.json and deploy; see docs/backfill.md",
         )

@@ -1,4 +1,4 @@
-"""Finding the embedded AWS of this machine, by the run file that `make up` leaves while it runs."""
+"""Find the embedded AWS on this machine by the run file that `make up` keeps while it runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class EmbeddedAws:
 
 
 def find() -> EmbeddedAws | None:
-    """The one that runs from CAREFILE_HOME (by default this repository's own); None when none does."""
+    """Find the one running from CAREFILE_HOME (by default in this repository); None if there is none."""
     try:
         running = processes.find(Settings.from_environment())
     except LocalProblem:

@@ -1,8 +1,9 @@
-"""Executions of the machines that are one Distributed Map: begun, found again, followed by the counts of their Map Run.
+"""Start, find and follow executions of the Distributed Map machines (backfill, adoption), and read their results.
 
-Step Functions lists no Express children, so what became of each item is read from what the run wrote into the reports
-bucket: one line an item, in a file for each status. A redrive writes further files; what succeeded in any, succeeded.
-However many items there were, memory is bounded: files are read as streams, and what is held of them is on disk.
+Step Functions does not list Express children, so each item's result is read from the files that the run wrote to the
+reports bucket: one line per item, in separate files for each status. A redrive writes more files; an item that
+succeeded in any of them has succeeded. Memory is bounded for any number of items: files are streamed, and what has to
+be remembered of them is kept on disk.
 """
 
 from __future__ import annotations
@@ -27,21 +28,21 @@ from carefile.core.model import digest
 
 REDRIVABLE = timedelta(days=14)  # Step Functions, "Redriving executions"
 LISTS = "lists/"
-# Errors of what was typed: the run began nothing, and can't be gone on with.
+# Errors in the operator's input: the run started nothing and cannot be resumed.
 NOT_BEGUN = ("RejectedBackfill", "NothingToTakeIn")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What a run was asked for: a place, and whether for all of it; `failed_of` names a run whose failures it is."""
+class Scope:
+    """What a run covers: a place, and whether all of it; `failed_of` names the run whose failures it retries."""
 
     place: Place
     whole: bool = True
     failed_of: str | None = None
 
     @classmethod
-    def of(cls, text: str | None) -> Asked | None:
-        """What an execution's input asks for; None where it names no place."""
+    def of(cls, text: str | None) -> Scope | None:
+        """Parse an execution's input; None if it names no place."""
         try:
             given = json.loads(text or "")
             place = Place(given["bucket"], given["prefix"])
@@ -51,20 +52,20 @@ class Asked:
             return None
         return cls(place, not given.keys() & {"inventory", "list"}, given.get("failed_of"))
 
-    def meets(self, other: Asked) -> bool:
-        """Whether there may be objects that both are asked for."""
+    def overlaps(self, other: Scope) -> bool:
+        """Return whether both may cover the same object."""
         mine, theirs = self.place.prefix, other.place.prefix
         return self.place.bucket == other.place.bucket and (
             mine.startswith(theirs) or theirs.startswith(mine)
         )
 
-    def covers(self, other: Asked) -> bool:
-        return self.meets(other) and self.whole and other.place.prefix.startswith(self.place.prefix)
+    def covers(self, other: Scope) -> bool:
+        return self.overlaps(other) and self.whole and other.place.prefix.startswith(self.place.prefix)
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """An execution, and how far its Map Run is; `counts` is empty before that has begun."""
+    """An execution and the progress of its Map Run; `counts` is empty until the Map Run has started."""
 
     arn: str
     status: str
@@ -73,7 +74,7 @@ class Run:
     error: str | None
     redrives: int
     took: timedelta | None
-    asked: Asked | None
+    scope: Scope | None
 
     @property
     def name(self) -> str:
@@ -100,23 +101,25 @@ class FailedItem:
 
 
 class MapRuns:
-    """`folder` is where the machine's results are in the reports bucket; `again` the option that takes in what failed
-    in a run, where there is one."""
+    """`folder` holds the machine's results in the reports bucket; `retry_option` is the command-line option that
+    retries a run's failures, if there is one."""
 
-    def __init__(self, connection: Connection, machine: str, folder: str, again: str | None = None) -> None:
-        self.again = again
+    def __init__(
+        self, connection: Connection, machine: str, folder: str, retry_option: str | None = None
+    ) -> None:
+        self.retry_option = retry_option
         self._connection, self.machine, self._folder = connection, machine, folder
         self._client, self._s3 = connection.client("stepfunctions"), connection.client("s3")
         self._pause = 3.0 if connection.endpoint is None else 0.5
 
-    def start(self, asked: dict[str, Any]) -> str:
-        """Begin a run; its ARN. The name tells when, and nothing of what."""
+    def start(self, request: dict[str, Any]) -> str:
+        """Start a run and return its ARN. Its name holds the time and nothing of the request."""
         now = datetime.now(UTC)
-        mark = digest("run", json.dumps(asked, sort_keys=True), now.isoformat())[:8]
+        mark = digest("run", json.dumps(request, sort_keys=True), now.isoformat())[:8]
         started = self._client.start_execution(
             stateMachineArn=self.machine,
             name=f"{now:%Y%m%dT%H%M%S}-{mark}",
-            input=json.dumps(asked, ensure_ascii=False),
+            input=json.dumps(request, ensure_ascii=False),
         )
         return str(started["executionArn"])
 
@@ -133,42 +136,42 @@ class MapRuns:
             code = error.response.get("Error", {}).get("Code")
             if code == "ExecutionNotRedrivable":
                 raise Problem(
-                    f"{name} can't be re-driven: {error.response['Error'].get('Message')}",
-                    "start it again for the same place: what is done already costs next to nothing",
+                    f"{name} cannot be redriven: {error.response['Error'].get('Message')}",
+                    "start a new run for the same place with --afresh: objects that are filed cost next to nothing",
                 ) from None
             if code in ("ExecutionDoesNotExist", "InvalidArn"):
-                raise Problem(f"there is no run {arn.rpartition(':')[2]}") from None
+                raise _no_run(arn) from None
             raise
         return arn
 
-    def half_finished(self, asked: Asked) -> Run | None:
-        """A run that is at objects of this place, or failed there and can be gone on with. One that failed is done with
-        once a later one succeeded for all of its place, or for its failures."""
-        done, settled = list[Asked](), {asked.failed_of}
+    def half_finished(self, scope: Scope) -> Run | None:
+        """Find a run with an overlapping scope that is running, or failed and can be resumed. A failed run is settled
+        once a later one succeeded for all of its scope, or for its failures."""
+        done, settled = list[Scope](), {scope.failed_of}
         for arn, status in self._recent():
             found = self._client.describe_execution(executionArn=arn)
-            earlier = Asked.of(found.get("input"))
-            if earlier is None or not earlier.meets(asked):
+            earlier = Scope.of(found.get("input"))
+            if earlier is None or not earlier.overlaps(scope):
                 continue
             if status == "SUCCEEDED":
                 done.append(earlier)
                 settled.add(earlier.failed_of)
             elif found["name"] not in settled and not any(later.covers(earlier) for later in done):
-                run = self.look(arn)
-                if status == "RUNNING" or run.counts.get("total"):  # otherwise it began nothing
+                run = self.describe(arn)
+                if status == "RUNNING" or run.counts.get("total"):  # otherwise it started nothing
                     return run
         return None
 
     def latest_at(self, place: Place) -> Run | None:
-        """The latest run that was asked for all of this very place, as far back as it can be re-driven."""
+        """Find the latest run for exactly this place, as far back as runs can be redriven."""
         for arn, _ in self._recent():
             found = self._client.describe_execution(executionArn=arn)
-            if found.get("error") not in NOT_BEGUN and Asked.of(found.get("input")) == Asked(place):
-                return self.look(arn)
+            if found.get("error") not in NOT_BEGUN and Scope.of(found.get("input")) == Scope(place):
+                return self.describe(arn)
         return None
 
     def _recent(self) -> Iterator[tuple[str, str]]:
-        """Those that run, then the others with the latest first, as far back as they can be re-driven."""
+        """List running executions, then the others latest first, as far back as they can be redriven."""
         oldest = datetime.now(UTC) - REDRIVABLE
         pages = self._client.get_paginator("list_executions")
         for page in pages.paginate(stateMachineArn=self.machine, statusFilter="RUNNING"):
@@ -181,40 +184,40 @@ class MapRuns:
                     return
                 yield item["executionArn"], item["status"]
 
-    def look(self, name: str) -> Run:
+    def describe(self, name: str) -> Run:
         arn = self.arn(name)
         try:
             found = self._client.describe_execution(executionArn=arn)
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") in ("ExecutionDoesNotExist", "InvalidArn"):
-                raise Problem(f"there is no run {arn.rpartition(':')[2]}") from None
+                raise _no_run(arn) from None
             raise
         listed = self._client.list_map_runs(executionArn=arn)["mapRuns"]
-        told = self._client.describe_map_run(mapRunArn=listed[-1]["mapRunArn"]) if listed else {}
+        map_run = self._client.describe_map_run(mapRunArn=listed[-1]["mapRunArn"]) if listed else {}
         return Run(
             arn,
             found["status"],
-            dict(told.get("itemCounts", {})),
-            told.get("mapRunArn"),
+            dict(map_run.get("itemCounts", {})),
+            map_run.get("mapRunArn"),
             found.get("error"),
             int(found.get("redriveCount") or 0),
             found["stopDate"] - (found.get("redriveDate") or found["startDate"])
             if found.get("stopDate")
             else None,
-            Asked.of(found.get("input")),
+            Scope.of(found.get("input")),
         )
 
     def followed(self, name: str) -> Iterator[Run]:
-        """How the run stands, again and again until it has ended."""
+        """Poll the run until it has ended, yielding its state each time."""
         while True:
-            run = self.look(name)
+            run = self.describe(name)
             yield run
             if run.status != "RUNNING":
                 return
             time.sleep(self._pause)
 
     def failed(self, run: Run) -> Iterator[FailedItem]:
-        """Every item that failed and did not succeed later."""
+        """Yield every item that failed and did not succeed in a redrive."""
         for line in self._undone(run, "FAILED"):
             yield FailedItem(
                 json.loads(line["Input"]),
@@ -223,11 +226,11 @@ class MapRuns:
             )
 
     def undone(self, run: Run) -> Iterator[str]:
-        """The keys of all that failed in a run or was not begun."""
+        """Yield the keys of items that failed or were not started."""
         return (json.loads(line["Input"])["key"] for line in self._undone(run, "FAILED", "PENDING"))
 
     def list_undone(self, run: Run) -> tuple[str, int]:
-        """Write down these keys for another run: where in the reports bucket, and how many."""
+        """Write the undone keys to the reports bucket for another run; return the list's key and their number."""
         key, count = f"{self._folder}{LISTS}{run.name}-{datetime.now(UTC):%Y%m%dT%H%M%S}.jsonl", 0
         with TemporaryFile() as lines:
             for count, undone in enumerate(self.undone(run), start=1):  # noqa: B007 - counted by the loop
@@ -238,15 +241,15 @@ class MapRuns:
         return key, count
 
     def dispositions(self, run: Run) -> Counter[str]:
-        """How the items that succeeded ended, counted."""
-        counts, told = Counter[str](), Digests()
+        """Count the dispositions of the items that succeeded."""
+        counts, seen = Counter[str](), Digests()
         for line in self._lines(run, "SUCCEEDED"):
-            if not run.redrives or told.add(line["Input"]):  # only then may two files tell of one item
+            if not run.redrives or seen.add(line["Input"]):  # only a redrive can list an item twice
                 counts[str(json.loads(line.get("Output") or "{}").get("disposition", "done"))] += 1
         return counts
 
     def _undone(self, run: Run, *statuses: str) -> Iterator[dict[str, Any]]:
-        """The lines of these statuses, one an item; after a redrive only of those that succeeded in no file."""
+        """Yield the lines with these statuses, one per item, without items that succeeded in a redrive."""
         if not run.redrives:
             for status in statuses:
                 yield from self._lines(run, status)
@@ -261,7 +264,7 @@ class MapRuns:
             yield from (line for line in self._lines(run, status) if left.take(line["Input"]))
 
     def _lines(self, run: Run, status: str) -> Iterator[dict[str, Any]]:
-        """The lines of every file of this status; the files are read as streams, they may be gigabytes."""
+        """Stream the lines of every file with this status; files may be gigabytes."""
         bucket = self._connection.output("ReportsBucketName")
         prefix = f"{self._folder}{(run.map_run or '').rpartition(':')[2]}/"
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
@@ -282,21 +285,31 @@ def of_adoption(connection: Connection) -> MapRuns:
 
 
 def is_of(connection: Connection, name: str) -> bool:
-    """Whether this is the ARN of a backfill."""
+    """Return whether this is the ARN of a backfill."""
     machine = connection.output("BackfillStateMachineArn").rpartition(":")[2]
     return name.startswith("arn:") and f":execution:{machine}:" in name
 
 
-def refuse_half_finished(runs: MapRuns, asked: Asked, command: str) -> None:
-    """Stop where a run of objects of this place goes on, or failed and can be gone on with."""
-    earlier = runs.half_finished(asked)
-    if earlier is None or earlier.asked is None:
+def refuse_half_finished(runs: MapRuns, scope: Scope, command: str) -> None:
+    """Raise a Problem if a run with an overlapping scope is running, or failed and can be resumed."""
+    earlier = runs.half_finished(scope)
+    if earlier is None or earlier.scope is None:
         return
-    where = earlier.asked.place
-    place = "this place" if where == asked.place else f"{where}, which overlaps with {asked.place},"
+    where = earlier.scope.place
+    place = "this place" if where == scope.place else f"{where}, which overlaps {scope.place},"
     if earlier.status == "RUNNING":
-        raise Problem(f"{earlier.name} is at {place} already", f"`{command} --run {earlier.name}` follows it")
+        raise Problem(
+            f"a run for {place} is already in progress: {earlier.name}",
+            f"follow it with `{command} --run {earlier.name}`",
+        )
     raise Problem(
-        f"{earlier.name} was at {place} before and ended {earlier.status}",
-        f"`{command} --redrive {earlier.name}` goes on with it; --afresh begins another",
+        f"an earlier run for {place} ended {earlier.status}: {earlier.name}",
+        f"resume it with `{command} --redrive {earlier.name}`, or start a new one with --afresh",
+    )
+
+
+def _no_run(arn: str) -> Problem:
+    name, machine = arn.rpartition(":")[2], arn.split(":")[-2]
+    return Problem(
+        f"there is no run {name} of {machine}", "check the name; runs are kept for 90 days after they end"
     )

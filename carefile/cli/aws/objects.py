@@ -1,4 +1,4 @@
-"""Objects in the two buckets, as an operator asks for them: the landing version and its status, the layout's stamps."""
+"""Objects in both buckets: the current landing version and its status, and filed objects with their stamps."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class LandingObject:
 
 @dataclass(frozen=True, slots=True)
 class FiledObject:
-    """An object of the layout with its stamp. The stamp is None on a bare claim, and on what no intake wrote."""
+    """A filed object with its stamp. The stamp is None on a bare claim and on what no intake wrote."""
 
     key: str
     version_id: str | None
@@ -40,7 +40,7 @@ class FiledObject:
 
 
 def landing_object(connection: Connection, key: str, bucket: str | None = None) -> LandingObject | None:
-    """What a landing key holds now; None for nothing."""
+    """Return the current object of a landing key; None if there is none."""
     bucket = bucket or connection.landing
     try:
         found = head(connection, bucket, key)
@@ -60,14 +60,14 @@ def landing_object(connection: Connection, key: str, bucket: str | None = None) 
 
 
 def _listed(connection: Connection, bucket: str, key: str) -> dict[str, Any] | None:
-    """What a listing tells of an object that may not be read, as one that holds a threat; None for nothing."""
+    """Look up in a listing an object that may not be read, such as one with a threat; None if there is none."""
     page = connection.client("s3").list_object_versions(Bucket=bucket, Prefix=key, MaxKeys=1)
     current = [it for it in page.get("Versions", ()) if it["Key"] == key]
     return current[0] | {"ContentLength": current[0]["Size"]} if current else None
 
 
 def filed_object(connection: Connection, key: str) -> FiledObject | None:
-    """An object of the processed bucket; None for nothing."""
+    """Return an object of the processed bucket; None if there is none."""
     found = head(connection, connection.processed, key)
     if found is None:
         return None
@@ -86,7 +86,7 @@ def filed_object(connection: Connection, key: str) -> FiledObject | None:
 def tags(
     connection: Connection, bucket: str, key: str, version_id: str | None = None
 ) -> dict[str, str] | None:
-    """The tags of an object or of one version of it; None when it is gone."""
+    """Return the tags of an object, or of one version; None if it is gone."""
     version = {"VersionId": version_id} if version_id else {}
     try:
         found = connection.client("s3").get_object_tagging(Bucket=bucket, Key=key, **version)
@@ -98,13 +98,13 @@ def tags(
 
 
 def pipeline_status(connection: Connection, landed: LandingObject) -> str | None:
-    """How the intake of this landing version ended, by its tag; None while none has ended."""
+    """Read from its tag how the intake of a landing version ended; None if it has not."""
     found = tags(connection, landed.source.bucket, landed.source.key, landed.version_id)
     return (found or {}).get(STATUS_TAG)
 
 
 def head(connection: Connection, bucket: str, key: str) -> dict[str, Any] | None:
-    """HEAD of an object; None for nothing."""
+    """HEAD an object; None if there is none."""
     try:
         found: dict[str, Any] = connection.client("s3").head_object(Bucket=bucket, Key=key)
     except ClientError as error:
@@ -115,5 +115,5 @@ def head(connection: Connection, bucket: str, key: str) -> dict[str, Any] | None
 
 
 def is_gone(error: ClientError) -> bool:
-    """True when S3 says that the key, or this version of it, is not there."""
+    """Return whether S3 reports that the key or version does not exist."""
     return str(error.response.get("Error", {}).get("Code")) in _GONE

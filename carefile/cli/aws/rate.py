@@ -1,6 +1,6 @@
-"""Staying below the account's quotas: token buckets, as AWS itself counts.
+"""Stay below the account's quotas with token buckets, as AWS itself counts.
 
-The figures are Step Functions' default quotas of the smaller regions, less a margin for everybody else who calls it.
+The rates are Step Functions' default quotas in the smaller regions, less a margin for other callers.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from threading import Lock
 
 
 class TokenBucket:
-    """Lets `rate` calls a second through, and up to `burst` at once; whoever comes too early waits. Thread-safe."""
+    """Allow `rate` calls a second and bursts of `burst`; callers that exceed it wait. Thread-safe."""
 
     def __init__(
         self,
@@ -28,7 +28,7 @@ class TokenBucket:
         self._lock = Lock()
 
     def take(self) -> None:
-        """Take one token, waiting for it where there is none. The wait is outside the lock, the debt inside."""
+        """Take one token, waiting for it if necessary. The debt is booked inside the lock, the wait is outside."""
         with self._lock:
             now = self._clock()
             self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate) - 1
@@ -40,7 +40,7 @@ class TokenBucket:
 
 @dataclass(frozen=True, slots=True)
 class Quotas:
-    """One bucket for each call that an operator may want by the thousand."""
+    """One bucket for each call that a command may make by the thousand."""
 
     describe: TokenBucket
     history: TokenBucket
@@ -53,5 +53,5 @@ class Quotas:
 
     @classmethod
     def none(cls) -> Quotas:
-        """For the embedded AWS, which has none."""
+        """Return unlimited buckets, for the embedded AWS."""
         return cls(*(TokenBucket(10_000, 10_000) for _ in range(4)))

@@ -1,7 +1,7 @@
-"""What a person means by a word: an execution, a landing object, or an object of the layout. Never a guess.
+"""Resolve what an operator names: an execution, a landing object, or an object or session of the layout.
 
-An ARN is an execution, `s3://bucket/key` an object, a folder of the layout (it ends in a slash) a session. A bare word
-may be an execution's name or a key: both are looked up, and where both are there the person is asked to say which.
+An ARN names an execution, `s3://bucket/key` an object, a folder of the layout (ending in a slash) a session. Any other
+word may be an execution name or a key: both are looked up, and if both exist the operator has to choose.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ _NAME = re.compile(r"[0-9A-Za-z_-]{1,80}")
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Exactly one of: an execution; a session's folder; a landing key with what it holds now; an object of the
-    layout."""
+    """Exactly one of: an execution; a session's folder; a landing key with its current object; a filed object."""
 
     execution: Described | None = None
     session: Place | None = None
@@ -42,7 +41,7 @@ def subject(connection: Connection, executions: Executions, word: str) -> Subjec
     if execution and landed:
         raise Problem(
             f"{word} is both an execution and a landing object",
-            f"say s3://{connection.landing}/{word}, or {execution.listed.arn}",
+            f"use s3://{connection.landing}/{word} or {execution.listed.arn}",
         )
     if execution:
         return Subject(execution)
@@ -56,6 +55,6 @@ def _object(connection: Connection, bucket: str, key: str) -> Subject:
             return Subject(session=Place(bucket, key))
         filed = filed_object(connection, key)
         if filed is None:
-            raise Problem(f"there is no object s3://{bucket}/{key}", "keys are exact, also in case")
+            raise Problem(f"there is no object s3://{bucket}/{key}", "check the key; keys are case-sensitive")
         return Subject(filed=filed)
     return Subject(source=Source(bucket, key), landed=landing_object(connection, key, bucket))

@@ -1,4 +1,4 @@
-"""Versions in the two buckets, also of what is deleted or was replaced: lists, stamps, manifests as they once were."""
+"""Object versions in both buckets, deleted and replaced ones included, with their stamps and manifests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from carefile.core.model import Source, Stamp
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A version or a delete marker. `name` is what the ledger and the stamps know the version by."""
+    """A version or a delete marker. `name` is the version's name in the ledger and in stamps."""
 
     bucket: str
     key: str
@@ -37,7 +37,7 @@ class Versions:
         self._s3 = connection.client("s3")
 
     def below(self, bucket: str, prefix: str) -> Iterator[Version]:
-        """Every version and every delete marker below a prefix, in the order of their keys."""
+        """Yield every version and delete marker below a prefix, in key order."""
         for page in self._s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
             found = [(item, False) for item in page.get("Versions", ())]
             found += [(item, True) for item in page.get("DeleteMarkers", ())]
@@ -49,7 +49,7 @@ class Versions:
                 )
 
     def at(self, place: str) -> Iterator[Version]:
-        """What stands or stood at a place of the layout: a folder, or the key of a session's object."""
+        """Yield the versions at a place of the layout: a folder, or the key of a session's object."""
         for version in self.below(self._processed, place):
             if place.endswith("/") or version.key == place:
                 yield version
@@ -58,7 +58,7 @@ class Versions:
         return [one for one in self.below(source.bucket, source.key) if one.key == source.key]
 
     def manifests(self, folder: str) -> list[dict[str, Any]]:
-        """Every manifest of the folder of which there is still a version, the newest first."""
+        """Return every surviving version of the folder's manifest, newest first."""
         versions = [one for one in self.at(manifest_key(folder)) if not one.is_marker]
         return [found for one in versions if (found := self._manifest(one))]
 
@@ -72,7 +72,7 @@ class Versions:
         return stamp_in(head.get("Metadata", {})) if head else None
 
     def head(self, version: Version) -> dict[str, Any] | None:
-        """HEAD of a version; None where it is gone."""
+        """HEAD a version; None if it is gone."""
         which = {"Bucket": version.bucket, "Key": version.key, "VersionId": version.version_id}
         try:
             found: dict[str, Any] = self._s3.head_object(**which)
@@ -96,7 +96,7 @@ class Versions:
 
 
 def patient_in(manifest: dict[str, Any]) -> str | None:
-    """Whose a manifest says that the folder is: a session's or a document's. None for nobody known, and of a claim."""
-    told = manifest.get("patient") or manifest.get("classification", {}).get("patient", {})
-    found: str | None = told.get("id")
+    """Return the patient that a session's or document's manifest names; None if unknown, or for a claim."""
+    patient = manifest.get("patient") or manifest.get("classification", {}).get("patient", {})
+    found: str | None = patient.get("id")
     return found

@@ -1,1 +1,1 @@
-"""Holding the deployment against itself: doctor, reconciling, rebuilding the catalog, and the repairs."""
+"""Check the deployment's health and consistency, rebuild the catalog, and repair what was found."""

@@ -1,4 +1,4 @@
-"""What was adopted where it stands, as S3 alone tells of it: by place, metadata, and the mark of the adoption."""
+"""Reconstruct the entry of an adopted object from S3 alone: its place, its metadata and its adoption tag."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from carefile.core.records.recovery import entry_of_adopted
 
 
 def entry_in_place(connection: Connection, rules: RuleTable, source: Source) -> Entry | None:
-    """The entry that the adoption of this very version announced; None where none is told of."""
+    """Return the entry that the adoption of the current version announced; None if it is not marked as adopted."""
     standing = connection.layout.standing(source.key)
     found = head(connection, source.bucket, source.key)
     if standing is None or found is None:

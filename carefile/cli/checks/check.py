@@ -1,4 +1,4 @@
-"""One check of a deployment: what it is of, how it is, and what to do about it."""
+"""The result of one check: its subject, its state, and what to do about it."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ class Check:
         return {"check": self.of, "state": self.state.value, "says": self.says, "to_do": self.to_do}
 
 
-def judged(of: str, good: bool, says: str, otherwise: str, to_do: str, ill: State = State.FAILED) -> Check:
-    return Check(of, State.OK, says) if good else Check(of, ill, otherwise, to_do)
+def result(of: str, good: bool, says: str, otherwise: str, to_do: str, bad: State = State.FAILED) -> Check:
+    return Check(of, State.OK, says) if good else Check(of, bad, otherwise, to_do)

@@ -1,6 +1,6 @@
-"""The checks of a deployment: each looks at one thing and says in words how it is and what to do about it.
+"""The checks of a deployment: each examines one thing and reports its state and what to do about it.
 
-A check that may not look, or that the embedded AWS has no answer to, says so and counts neither as well nor as ill.
+A check that lacks a permission, or that the embedded AWS does not support, reports `unknown`: neither ok nor failed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from carefile.cli.again.dead_letters import DeadLetters
 from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.executions import Executions
-from carefile.cli.checks.check import Check, State, judged
+from carefile.cli.checks.check import Check, State, result
 
 _FEWEST_CONCURRENT = 100
 _LONG = timedelta(hours=1)
@@ -26,27 +26,27 @@ Look = Callable[[Connection], Iterator[Check]]
 
 
 def checks(connection: Connection) -> Iterator[Check]:
-    """Every check's result, one after the other."""
+    """Run every check in turn and yield the results."""
     for name, look in _CHECKS:
         try:
             yield from look(connection)
         except ClientError as error:
-            code = error.response.get("Error", {}).get("Code") or "no answer"
-            yield Check(name, State.UNKNOWN, f"could not be looked at: {code} from {error.operation_name}")
+            code = error.response.get("Error", {}).get("Code") or "no response"
+            yield Check(name, State.UNKNOWN, f"could not be checked: {code} from {error.operation_name}")
         except BotoCoreError as error:
-            yield Check(name, State.UNKNOWN, f"could not be looked at: {type(error).__name__}")
+            yield Check(name, State.UNKNOWN, f"could not be checked: {type(error).__name__}")
 
 
 def _stack(connection: Connection) -> Iterator[Check]:
     found = connection.client("cloudformation").describe_stacks(StackName=connection.stack)["Stacks"][0]
     status = found["StackStatus"]
     good = status.endswith("_COMPLETE") and "ROLLBACK" not in status
-    yield judged(
+    yield result(
         "Stack",
         good,
         status,
         status,
-        "look at its events in CloudFormation, then deploy again",
+        "check its events in CloudFormation, then deploy again",
         State.WARNING,
     )
 
@@ -54,29 +54,29 @@ def _stack(connection: Connection) -> Iterator[Check]:
 def _machine(connection: Connection) -> Iterator[Check]:
     found = connection.client("stepfunctions").describe_state_machine(stateMachineArn=connection.machine)
     status = found["status"]
-    yield judged("State machine", status == "ACTIVE", "active", f"it is {status}", "deploy again")
+    yield result("State machine", status == "ACTIVE", "active", f"it is {status}", "deploy again")
 
 
 def _buckets(connection: Connection) -> Iterator[Check]:
     s3 = connection.client("s3")
     notified = s3.get_bucket_notification_configuration(Bucket=connection.landing)
-    yield judged(
+    yield result(
         "Landing notifications",
         "EventBridgeConfiguration" in notified,
         "sent to EventBridge",
         "not sent to EventBridge: uploads start nothing",
-        "turn on EventBridge in the bucket's properties, then `carefile reconcile --repair --yes`",
+        "turn on EventBridge in the bucket's properties, then run `carefile reconcile --repair --yes`",
     )
     for name, bucket in (
         ("Landing versions", connection.landing),
         ("Processed versions", connection.processed),
     ):
         status = s3.get_bucket_versioning(Bucket=bucket).get("Status", "never enabled")
-        yield judged(
+        yield result(
             name,
             status == "Enabled",
-            "kept",
-            f"versioning is {status.lower()}: an overwritten object is lost",
+            "versioning is enabled",
+            f"versioning is {status.lower()}: overwritten objects are lost",
             "enable the bucket's versioning",
             State.WARNING,
         )
@@ -87,21 +87,21 @@ def _rules(connection: Connection) -> Iterator[Check]:
         name = next((word for word in _RULES if word in logical), logical)
         found = _rule(connection, physical)
         if found is None:
-            yield Check(f"Rule {name}", State.FAILED, "it is not there", "deploy again")
+            yield Check(f"Rule {name}", State.FAILED, "missing", "deploy again")
             continue
         bus = {"EventBusName": found["EventBusName"]} if found.get("EventBusName") else {}
         targets = connection.client("events").list_targets_by_rule(Rule=found["Name"], **bus)["Targets"]
         if found["State"] != "ENABLED" and not found["State"].startswith("ENABLED_"):
             on_bus = f" --event-bus-name {bus['EventBusName']}" if bus else ""
-            to_do = f"aws events enable-rule --name {found['Name']}{on_bus}; then carefile reconcile"
+            to_do = f"aws events enable-rule --name {found['Name']}{on_bus}; then run `carefile reconcile`"
             yield Check(f"Rule {name}", State.FAILED, "disabled: its events are lost", to_do)
         else:
-            # What a schedule could not call is called at its next time.
+            # A missed schedule needs no dead-letter queue: the next one makes up for it.
             timed = "ScheduleExpression" in found
             kept = targets and (timed or all("DeadLetterConfig" in target for target in targets))
-            says = "enabled, on a schedule" if timed else "enabled, and what cannot be delivered is kept"
+            says = "enabled, on a schedule" if timed else "enabled, with a dead-letter queue"
             wrong = "it has no target" if timed else "it has no target, or no dead-letter queue"
-            yield judged(f"Rule {name}", bool(kept), says, wrong, "deploy again")
+            yield result(f"Rule {name}", bool(kept), says, wrong, "deploy again")
 
 
 _RULES = (
@@ -115,7 +115,7 @@ _RULES = (
 
 
 def _rule(connection: Connection, physical: str) -> dict[str, Any] | None:
-    """CloudFormation names a rule on a bus of one's own `bus|rule`; where it does not, all three buses are asked."""
+    """Find a rule. CloudFormation names one on a custom bus `bus|rule`; without a bus, all three are searched."""
     bus, _, name = physical.rpartition("|")
     for candidate in [bus] if bus else ["default", connection.intake_bus, connection.catalog_bus]:
         try:
@@ -131,50 +131,50 @@ def _rule(connection: Connection, physical: str) -> dict[str, Any] | None:
 
 
 def _functions(connection: Connection) -> Iterator[Check]:
-    ill = []
+    bad = []
     for _, physical in connection.resources("AWS::Lambda::Function"):
         found = connection.client("lambda").get_function_configuration(FunctionName=physical)
         sound = found.get("State", "Active") in ("Active", "Inactive")
         if not sound or found.get("LastUpdateStatus") == "Failed":
-            ill.append(f"{physical} ({found.get('StateReason') or found.get('State')})")
-    yield judged("Functions", not ill, "all are ready", f"not ready: {', '.join(ill)}", "deploy again")
+            bad.append(f"{physical} ({found.get('StateReason') or found.get('State')})")
+    yield result("Functions", not bad, "all ready", f"not ready: {', '.join(bad)}", "deploy again")
 
 
 def _keys(connection: Connection) -> Iterator[Check]:
     for logical, physical in connection.resources("AWS::KMS::Key"):
         name = "Key of the records" if "Records" in logical else "Key of logs and alarms"
         state = connection.client("kms").describe_key(KeyId=physical)["KeyMetadata"]["KeyState"]
-        yield judged(
+        yield result(
             name,
             state == "Enabled",
             "enabled",
-            f"it is {state}: nothing under it can be read or written",
-            "enable the key, or cancel its deletion, in KMS; then `carefile redrive --error StorageDenied`",
+            f"it is {state}: nothing encrypted with it can be read or written",
+            "enable the key in KMS, or cancel its deletion; then run `carefile redrive --error StorageDenied --yes`",
         )
 
 
 def _tables(connection: Connection) -> Iterator[Check]:
-    ill = []
+    bad = []
     for _, physical in connection.resources("AWS::DynamoDB::Table"):
         status = connection.client("dynamodb").describe_table(TableName=physical)["Table"]["TableStatus"]
         if status not in ("ACTIVE", "UPDATING"):
-            ill.append(f"{physical} is {status}")
-    yield judged("Tables", not ill, "active", ", ".join(ill), "look at them in DynamoDB")
+            bad.append(f"{physical} is {status}")
+    yield result("Tables", not bad, "active", ", ".join(bad), "check the tables in DynamoDB")
 
 
 def _dead_letters(connection: Connection) -> Iterator[Check]:
     letters = DeadLetters(connection)
     for queue in letters.queues:
         count = letters.waiting(queue)
-        yield judged(f"Dead letters: {queue}", count == 0, "none", f"{count} waiting there", "carefile dlq")
+        yield result(f"Dead letters: {queue}", count == 0, "none", f"{count} waiting", "carefile dlq")
 
 
 def _executions(connection: Connection) -> Iterator[Check]:
     executions, now = Executions(connection), datetime.now(UTC)
     failed = sum(1 for _ in islice(executions.ended_badly(now - timedelta(days=1)), _MANY))
     number = f"{_MANY} or more" if failed == _MANY else str(failed)
-    yield judged(
-        "Failed in 24 hours",
+    yield result(
+        "Failed in the last 24 hours",
         not failed,
         "none",
         f"{number} executions",
@@ -183,11 +183,11 @@ def _executions(connection: Connection) -> Iterator[Check]:
     )
     running = islice(executions.changed_since(status="RUNNING"), _MANY)
     long = sum(1 for item in running if now - item.changed > _LONG)
-    yield judged(
-        "Running long",
+    yield result(
+        "Long-running executions",
         not long,
         "none",
-        f"{long} for more than an hour",
+        f"{long} running for more than an hour",
         "carefile runs --running",
         State.WARNING,
     )
@@ -197,24 +197,24 @@ def _alarms(connection: Connection) -> Iterator[Check]:
     names = [physical for _, physical in connection.resources("AWS::CloudWatch::Alarm")]
     found = connection.client("cloudwatch").describe_alarms(AlarmNames=names, MaxRecords=100)["MetricAlarms"]
     ringing = [item["AlarmName"] for item in found if item["StateValue"] == "ALARM"]
-    yield judged(
+    yield result(
         "Alarms",
         not ringing,
-        "none rings",
-        f"ringing: {', '.join(ringing)}",
-        "docs/runbook.md",
+        "none in alarm",
+        f"in alarm: {', '.join(ringing)}",
+        "see docs/runbook.md",
         State.WARNING,
     )
 
 
 def _concurrency(connection: Connection) -> Iterator[Check]:
     limit = connection.client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
-    yield judged(
+    yield result(
         "Lambda concurrency",
         limit >= _FEWEST_CONCURRENT,
-        f"{limit} at once in this account",
-        f"only {limit} at once in this account: a bulk upload waits in retries",
-        "ask for more in Service Quotas",
+        f"{limit} for this account",
+        f"only {limit} for this account: bulk uploads will be slowed by retries",
+        "request an increase in Service Quotas",
         State.WARNING,
     )
 
@@ -232,7 +232,7 @@ def _quotas(connection: Connection) -> Iterator[Check]:
         if "StartExecution" in item["QuotaName"] or "RedriveExecution" in item["QuotaName"]
     }
     says = ", ".join(f"{name}: {value:g}" for name, value in sorted(found.items()))
-    yield Check("Step Functions quotas", State.OK if found else State.UNKNOWN, says or "none is named")
+    yield Check("Step Functions quotas", State.OK if found else State.UNKNOWN, says or "none found")
 
 
 _CHECKS: tuple[tuple[str, Look], ...] = (

@@ -1,8 +1,8 @@
-"""Holding the catalog against S3 alone, and making it again: manifests, stamps, marks and sizes are all it takes.
+"""Compare the catalog with S3 and reconstruct its entries from S3 alone: from manifests, stamps, tags and sizes.
 
-Two walks, page by page, each in constant memory. First over the catalog: does S3 hold what an entry shows, and is each
-session's entry in line with those of its objects? Then over the layout: does the catalog know what stands there? A
-session's entry follows the entries that this writes by itself. Nothing here changes anything.
+Two passes, page by page, in constant memory. The first, over the catalog: does S3 hold what each entry shows, and does
+each session's entry match its objects' entries? The second, over the layout: does the catalog have an entry for each
+object? Session entries follow automatically from the entries that a restore writes. Nothing here changes anything.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ from carefile.core.records.session_entries import Place, Seen, entry_at, facts_o
 _THREADS = 24
 _BATCH = 240
 _FOLDERS = 4096
-_TOLD_LATER = frozenset({"execution", "cataloged_at"})
+_NOT_IN_S3 = frozenset({"execution", "cataloged_at"})
 T = TypeVar("T")
 
 
 class Difference(StrEnum):
-    """`missing`: S3 shows it, the catalog has no entry. `older`: the catalog shows an older revision. `different`: the
-    same revision, with other facts. `unsupported`: S3 does not hold what the entry shows. `session`: a session's entry
-    is not in line with those of its objects. `untold`: filed or adopted, but not so that its entry can be told."""
+    """`missing`: an object without a catalog entry. `older`: the catalog shows an older revision. `different`: the same
+    revision with different facts. `unsupported`: an entry whose object S3 does not hold. `session`: a session's entry
+    does not match its objects' entries. `untold`: filed or adopted, but its entry cannot be reconstructed."""
 
     MISSING = "missing"
     OLDER = "older"
@@ -59,7 +59,7 @@ class Difference(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A difference, and what makes up for it: an entry to be put, one to be removed, or changes to tell a session."""
+    """A difference, and its fix: an entry to write or delete, or changes for a session's entry."""
 
     difference: Difference
     bucket: str
@@ -79,8 +79,8 @@ class Finding:
 
 
 class Comparison:
-    """`passed` hears of every entry and object looked at. What was cataloged after `grace` is left out where what
-    belongs to it may still be on its way."""
+    """`passed` is called with the number of entries and objects compared. Entries cataloged after `grace` are skipped
+    if related changes may still be in progress."""
 
     def __init__(
         self, connection: Connection, rules: RuleTable, grace: datetime, passed: Callable[[int], None]
@@ -106,11 +106,11 @@ class Comparison:
                 names = list(dict.fromkeys(folders.values()))
                 manifests = dict(zip(names, pool.map(self._manifest, map(manifest_key, names)), strict=True))
                 pairs = [(key, folders[key], manifests[folders[key]]) for key in batch]
-                told = [found for found in pool.map(lambda it: self._told(*it), pairs) if found]
-                entries = [found for found in told if isinstance(found, Entry)]
+                rebuilt = [found for found in pool.map(lambda it: self._rebuild(*it), pairs) if found]
+                entries = [found for found in rebuilt if isinstance(found, Entry)]
                 known = self._entries.get_many([entry.source_id for entry in entries])
-                yield from (found for found in told if isinstance(found, Finding))
-                yield from (found for one in entries if (found := _compared(one, known.get(one.source_id))))
+                yield from (found for found in rebuilt if isinstance(found, Finding))
+                yield from (found for one in entries if (found := _compare(one, known.get(one.source_id))))
                 self._passed(len(batch))
 
     # catalog → S3
@@ -122,11 +122,11 @@ class Comparison:
         stamp = stamp_in(found.get("Metadata", {})) if found else None
         if found and (stamp is None or stamp.source_id == entry.source_id):
             return None
-        why = "what it shows is not there" if found is None else "another source stands there"
+        why = "its object does not exist" if found is None else "its place holds another source's object"
         return Finding(Difference.UNSUPPORTED, entry.bucket, entry.key, why, entry)
 
     def _missed_by_sessions(self, entries: list[Entry]) -> Iterator[Finding]:
-        """Sessions that do not know an object's entry as it is."""
+        """Find sessions whose entry lacks an object or shows it out of date."""
         settled = [entry for entry in entries if not self._is_young(entry)]
         places = {entry.source_id: Place(entry.bucket, entry.prefix) for entry in settled}
         items = self._entries.items([place.key for place in places.values()])
@@ -139,11 +139,11 @@ class Comparison:
         for place, found in missed.items():
             changes = tuple(_change(entry, "OldImage") for entry in found)
             changes += tuple(_change(entry, "NewImage") for entry in found)
-            why = f"its entry does not know {len(found)} of its objects as they are"
+            why = f"its entry lacks {len(found)} of its objects, or shows them out of date"
             yield Finding(Difference.SESSION, place.bucket, place.prefix, why, changes=changes)
 
     def _wrong_in_sessions(self, items: list[Item]) -> Iterator[Finding]:
-        """Sessions that count objects which are none of theirs."""
+        """Find sessions whose entry counts objects that do not belong to them."""
         for item in items:
             if not is_session_key(item["source_id"]["S"]) or "prefix" not in item:
                 continue
@@ -153,7 +153,7 @@ class Comparison:
             wrong = [source for source in present if not self._belongs(entries.get(source), place)]
             if wrong:
                 changes = tuple(_forgotten(source, place) for source in wrong)
-                why = f"its entry counts {len(wrong)} objects that are none of its own"
+                why = f"its entry counts {len(wrong)} objects that do not belong to it"
                 yield Finding(Difference.SESSION, place.bucket, place.prefix, why, changes=changes)
 
     def _belongs(self, entry: Entry | None, place: Place) -> bool:
@@ -178,9 +178,9 @@ class Comparison:
         standing = layout.standing(key)
         return standing.folder if standing else layout.session_folder_of(key) or f"{key.rpartition('/')[0]}/"
 
-    def _told(self, key: str, folder: str, manifest: dict[str, Any] | None) -> Entry | Finding | None:
-        """The entry that S3 tells of. None for what stands for no source: a claim, a document's artifact, or what no
-        intake wrote."""
+    def _rebuild(self, key: str, folder: str, manifest: dict[str, Any] | None) -> Entry | Finding | None:
+        """Reconstruct an object's entry from S3. None for objects that represent no source: a claim, a document's
+        artifact, or what no intake wrote."""
         is_manifest = key == manifest_key(folder)
         is_session = self._connection.layout.session_folder_of(key) is not None
         if manifest is not None and manifest.get("adopted"):
@@ -202,16 +202,16 @@ class Comparison:
             Difference.UNTOLD,
             standing.bucket,
             key,
-            "its stamp and its folder's manifest do not tell its source",
+            "its stamp and its folder's manifest do not identify its source",
         )
 
     def _adopted(self, key: str) -> Entry | Finding | None:
-        """What carries no mark of an adoption and has no entry was perhaps never adopted; only an adoption can tell."""
+        """Reconstruct an adopted object's entry. Without an adoption tag or an entry it may never have been adopted."""
         source = Source(self._connection.processed, key)
         entry = entry_in_place(self._connection, self._rules, source)
         if entry or self._entries.get(source.source_id):
             return entry
-        why = "others wrote it, and nothing says that it was adopted: `carefile adopt` catalogs it"
+        why = "no intake wrote it, and it is not marked as adopted: `carefile adopt` catalogs it"
         return Finding(Difference.UNTOLD, source.bucket, key, why)
 
     def _read_manifest(self, key: str) -> dict[str, Any] | None:
@@ -227,18 +227,20 @@ class Comparison:
         return manifest if isinstance(manifest, dict) else None
 
 
-def _compared(told: Entry, known: Entry | None) -> Finding | None:
-    where = (told.bucket, told.key)
+def _compare(rebuilt: Entry, known: Entry | None) -> Finding | None:
+    where = (rebuilt.bucket, rebuilt.key)
     if known is None:
-        return Finding(Difference.MISSING, *where, "the catalog has no entry of its source", told)
-    if known.revision < told.revision:
-        why = f"the catalog shows revision {known.revision}, and {told.revision} stands there"
-        return Finding(Difference.OLDER, *where, why, told)
-    if known.revision > told.revision or same_but_for_the_telling(known, told):
-        return None  # what an older revision left behind is the reconciliation's matter
-    names = [field.name for field in fields(Entry) if getattr(known, field.name) != getattr(told, field.name)]
-    why = f"the catalog says otherwise of {', '.join(name for name in names if name not in _TOLD_LATER)}"
-    kept = replace(told, execution=known.execution, cataloged_at=known.cataloged_at)
+        return Finding(Difference.MISSING, *where, "the catalog has no entry for its source", rebuilt)
+    if known.revision < rebuilt.revision:
+        why = f"the catalog shows revision {known.revision}, S3 holds revision {rebuilt.revision}"
+        return Finding(Difference.OLDER, *where, why, rebuilt)
+    if known.revision > rebuilt.revision or same_but_for_the_telling(known, rebuilt):
+        return None  # leftovers of older revisions are the reconciliation's concern
+    names = [
+        field.name for field in fields(Entry) if getattr(known, field.name) != getattr(rebuilt, field.name)
+    ]
+    why = f"the catalog differs in {', '.join(name for name in names if name not in _NOT_IN_S3)}"
+    kept = replace(rebuilt, execution=known.execution, cataloged_at=known.cataloged_at)
     return Finding(Difference.DIFFERENT, *where, why, kept)
 
 

@@ -1,11 +1,11 @@
-"""Holding the landing bucket, the processed bucket and the catalog against each other, page by page.
+"""Compare the landing bucket, the processed bucket and the catalog, page by page.
 
-Three walks, each in constant memory and with a few dozen requests at once:
-    landing     every current version: does the catalog show it, and does its tag say so? And what a deletion or an
-                empty version hides: was it told how that ended?
-    processed   every object: does the catalog's entry of its source stand here, and are its tags right?
-    catalog     every entry: is the object there, and of that version?
-What is younger than the grace time may still be on its way and is left out. Nothing here changes anything.
+Three passes, each in constant memory and with a few dozen concurrent requests:
+    landing     every current version: does the catalog show it, and does its tag agree? And uploads hidden by a delete
+                marker or an empty version: do their tags record how their intakes ended?
+    processed   every object: does its source's catalog entry point here, and are its tags right?
+    catalog     every entry: does its object exist, in that version?
+Objects younger than the grace period may still be in progress and are skipped. Nothing here changes anything.
 """
 
 from __future__ import annotations
@@ -34,10 +34,9 @@ R = TypeVar("R")
 
 
 class Fault(StrEnum):
-    """`missed`: uploaded, never filed. `failed`: its intake failed. `stale`: an older version is filed. `lost`: the
-    catalog shows what is not there. `orphaned`: filed where the catalog does not show it. `uncataloged`: filed, and
-    the catalog knows nothing of its source. `mistagged`: its tags do not say what it is. `foreign`: something that no
-    intake wrote."""
+    """`missed`: uploaded, never filed. `failed`: its intake failed. `stale`: an older version is filed. `lost`: in the
+    catalog, but missing from S3. `orphaned`: filed in a place that the catalog does not show. `uncataloged`: filed, but
+    its source has no catalog entry. `mistagged`: its tags are wrong. `foreign`: no intake wrote it."""
 
     MISSED = "missed"
     FAILED = "failed"
@@ -51,9 +50,8 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is not as it should be. `source` is the landing key to take in again, where one is known, and
-    `hidden_version` the upload of it that is to end, where that is not what is filed; `tags` what the object's tags
-    should be, where that is the fault."""
+    """An inconsistency. `source` is the landing key to submit again, if known; `hidden_version` its upload whose intake
+    has to end, if that is not the filed one; `tags` the correct tags, if the present ones are wrong."""
 
     fault: Fault
     bucket: str
@@ -82,7 +80,7 @@ class _Landed:
 
 
 class Reconciler:
-    """`passed` hears of every object and entry looked at; `ignored` counts the leftovers of tools."""
+    """`passed` is called with the number of objects and entries compared; `ignored` counts leftovers of tools."""
 
     def __init__(
         self, connection: Connection, grace: datetime, *, look_at_tags: bool, passed: Callable[[int], None]
@@ -95,7 +93,7 @@ class Reconciler:
         self._s3 = connection.client("s3")
 
     def count(self) -> int:
-        """How many objects and entries there are to look at, by the lists alone."""
+        """Count the objects and entries to compare, by listing only."""
         landed, self.ignored = sum(1 for _ in self._landed()), 0
         return landed + sum(1 for _ in self._layout_keys()) + sum(1 for _ in self._entries.all())
 
@@ -114,8 +112,8 @@ class Reconciler:
             self._passed(len(batch))
 
     def _landed(self) -> Iterator[_Landed]:
-        """Every current version that the pipeline would take in, and the newest one with bytes in it where a deletion
-        or an empty version hides that; but for what is too young."""
+        """Yield every current version that the pipeline would ingest, and the newest non-empty version hidden by a
+        delete marker or an empty version, except those younger than the grace period."""
         connection = self._connection
         hiding: set[str] = set()
         for page in self._s3.get_paginator("list_object_versions").paginate(Bucket=connection.landing):
@@ -156,40 +154,40 @@ class Reconciler:
             status = (tags(self._connection, *where, item.version_id) or {}).get(STATUS_TAG)
             if status in (None, PipelineStatus.CATALOGED.value, PipelineStatus.SUPERSEDED.value):
                 untagged = status is None
-                why = "filed, but its tag pipeline-status is missing"
+                why = "filed, but its pipeline-status tag is missing"
                 return Finding(Fault.MISTAGGED, *where, why, source) if untagged else None
             return Finding(Fault.MISTAGGED, *where, f"filed, but tagged {status}", source)
         status = (tags(self._connection, *where, item.version_id) or {}).get(STATUS_TAG)
         if status == PipelineStatus.FAILED.value:
-            empty = "; it is empty and is refused: upload it again" if item.size == 0 else ""
+            empty = ": it is empty and will be rejected; upload it again" if item.size == 0 else ""
             return Finding(Fault.FAILED, *where, f"its intake failed{empty}", None if empty else source)
         if item.size == 0:
-            why = "empty, and never refused so that anybody heard of it"
+            why = "empty, and its rejection was never recorded"
             return Finding(Fault.MISSED, *where, why, source, hidden_version=item.version_id)
         if entry is None and status == PipelineStatus.CATALOGED.value:
             return Finding(
-                Fault.UNCATALOGED, *where, "filed, as its tag says, and the catalog knows nothing", source
+                Fault.UNCATALOGED, *where, "filed according to its tag, but not in the catalog", source
             )
         if entry:
-            return Finding(Fault.STALE, *where, f"filed is the older version {entry.landing_version}", source)
-        return Finding(Fault.MISSED, *where, "uploaded, and never filed", source)
+            return Finding(Fault.STALE, *where, f"the older version {entry.landing_version} is filed", source)
+        return Finding(Fault.MISSED, *where, "uploaded, but never filed", source)
 
     def _hidden(self, item: _Landed, entry: Entry | None) -> Finding | None:
-        """An upload that was deleted, or followed by an empty one. It was filed, or is marked with how it ended; the
-        mark of a filed object may be one that a copy brought along."""
+        """Check an upload that was deleted, or followed by an empty one: it is filed, or its tag records how its intake
+        ended. A `cataloged` tag may have come along with a copy."""
         where = (item.source.bucket, item.source.key)
         shown = entry is not None and entry.landing_version == item.version_id
         if shown and not self._look_at_tags:
             return None
         present = tags(self._connection, *where, item.version_id)
         if present is None:
-            return None  # gone for good since it was listed
+            return None  # deleted since it was listed
         status = present.get(STATUS_TAG)
         if status is not None and (shown or status != PipelineStatus.CATALOGED.value):
             return None
-        fault, why = Fault.MISSED, "uploaded and deleted or emptied since, and never told how it ended"
+        fault, why = Fault.MISSED, "uploaded, since deleted or emptied, and its outcome was never recorded"
         if shown:
-            fault, why = Fault.MISTAGGED, "filed, but its tag pipeline-status is missing"
+            fault, why = Fault.MISTAGGED, "filed, but its pipeline-status tag is missing"
         return Finding(fault, *where, why, item.source, hidden_version=item.version_id)
 
     # processed → catalog
@@ -212,7 +210,7 @@ class Reconciler:
                     yield item["Key"]
 
     def _itself(self, filed: FiledObject) -> str:
-        """The source of an object that was adopted: where it stands."""
+        """Return the source id of an adopted object: it is its own source."""
         return Source(self._connection.processed, filed.key).source_id
 
     def _filed(self, key: str) -> FiledObject | None:
@@ -221,25 +219,21 @@ class Reconciler:
     def _processed(self, filed: FiledObject, entries: dict[str, Entry]) -> Finding | None:
         where = (self._connection.processed, filed.key)
         if filed.source_id is None:
-            # The claim of a folder carries no stamp: it stands for a session, or for a folder that was left.
+            # A folder's claim carries no stamp: it represents a session, or an abandoned folder.
             claim = filed.key.rpartition("/")[2] == MANIFEST
             adopted = entries.get(self._itself(filed))
             if claim or (adopted and adopted.landing_version in (None, filed.version_id)):
                 return None
-            return Finding(
-                Fault.FOREIGN, *where, "no intake wrote it; `carefile adopt` catalogs it where it is"
-            )
+            return Finding(Fault.FOREIGN, *where, "no intake wrote it; `carefile adopt` catalogs it in place")
         entry = entries.get(filed.source_id)
         if entry is None:
-            return Finding(Fault.UNCATALOGED, *where, "filed, and the catalog knows nothing of its source")
+            return Finding(Fault.UNCATALOGED, *where, "filed, but its source is not in the catalog")
         source = Source(entry.landing_bucket, entry.landing_key)
         here = filed.key == entry.key if entry.kind == Kind.SESSION else filed.key.startswith(entry.prefix)
         if not here:
-            return Finding(Fault.ORPHANED, *where, f"the catalog shows its source at {entry.prefix}", source)
+            return Finding(Fault.ORPHANED, *where, f"the catalog shows its source in {entry.prefix}", source)
         if entry.landing_version and filed.version != entry.landing_version:
-            return Finding(
-                Fault.STALE, *where, f"of version {filed.version}, not of the one cataloged", source
-            )
+            return Finding(Fault.STALE, *where, f"of version {filed.version}, not the cataloged one", source)
         return self._tags_of(filed, entry) if self._look_at_tags else None
 
     def _tags_of(self, filed: FiledObject, entry: Entry) -> Finding | None:
@@ -256,12 +250,12 @@ class Reconciler:
             wrong.append("patient-ref")
         if not wrong:
             return None
-        mended = present | {name: due[name] for name in _FIXED}
+        correct = present | {name: due[name] for name in _FIXED}
         if entry.patient is None:
-            mended["patient-ref"] = due["patient-ref"]
+            correct["patient-ref"] = due["patient-ref"]
         can = entry.patient is None or "patient-ref" not in wrong
-        why = f"its tags are wrong: {', '.join(wrong)}"
-        return Finding(Fault.MISTAGGED, *where, why, tags=mended if can else None)
+        why = f"wrong tags: {', '.join(wrong)}"
+        return Finding(Fault.MISTAGGED, *where, why, tags=correct if can else None)
 
     # catalog → processed
 
@@ -276,9 +270,7 @@ class Reconciler:
         ):
             return None
         source = Source(entry.landing_bucket, entry.landing_key)
-        return Finding(
-            Fault.LOST, entry.bucket, entry.key, "the catalog shows it, and it is not there", source
-        )
+        return Finding(Fault.LOST, entry.bucket, entry.key, "in the catalog, but missing from S3", source)
 
 
 def _batches(items: Iterable[T]) -> Iterator[list[T]]:

@@ -1,8 +1,8 @@
-"""Mending what a reconciliation found: the source is taken in again, and the intake brings everything in line.
+"""Repair what a reconciliation found: submit the source again, and let its intake fix everything.
 
-Only wrong tags in the layout are written directly, since an intake leaves alone what is filed right. An upload that was
-deleted or emptied since is taken in by the event that S3 sent of it, or would have, so that its own version ends. A
-source whose landing object is gone for good cannot be taken in again: that is told, never guessed.
+Only wrong tags in the layout are written directly, since an intake does not touch objects that are filed correctly. A
+since deleted or emptied upload is submitted as the event that S3 sent for it, so that the intake of that version ends.
+A source whose landing object is gone cannot be submitted again and is reported as not repaired.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Repairer:
         self._submitted: OrderedDict[str, str] = OrderedDict()
 
     def repair(self, finding: Finding) -> str | None:
-        """What was done, in words; None where nothing can be done from here."""
+        """Repair a finding and describe how; None if it cannot be repaired."""
         if finding.tags is not None:
             return self._tag(finding, finding.tags)
         if finding.source is None:
@@ -39,18 +39,18 @@ class Repairer:
         return self._start({"bucket": finding.source.bucket, "key": finding.source.key})
 
     def _start(self, data: dict[str, Any]) -> str:
-        """One execution a source, or an upload, however many of its objects were found."""
-        asked = json.dumps(data, ensure_ascii=False)
-        known = self._submitted.get(asked)
+        """Start one execution per source or upload, however many of its objects were found."""
+        request = json.dumps(data, ensure_ascii=False)
+        known = self._submitted.get(request)
         if known:
             return known
         self._connection.quotas.start.take()
         started = self._connection.client("stepfunctions").start_execution(
             stateMachineArn=self._connection.machine,
-            input=asked,
+            input=request,
         )
-        done = f"taken in again by {started['executionArn'].rpartition(':')[2]}"
-        self._submitted[asked] = done
+        done = f"submitted again as {started['executionArn'].rpartition(':')[2]}"
+        self._submitted[request] = done
         if len(self._submitted) > _REMEMBERED:
             self._submitted.popitem(last=False)
         return done
@@ -69,7 +69,7 @@ class Repairer:
 
 
 def uploaded(source: Source, version_id: str) -> dict[str, Any]:
-    """The event of an upload, by a copy for all that one knows: so a mark that it brought along is taken off."""
+    """Build the event of an upload, marked as a copy so that the intake removes tags that a copy may have carried."""
     named = {"key": source.key, "version-id": version_id}
     detail = {"bucket": {"name": source.bucket}, "object": named, "reason": "CopyObject"}
     return {"source": "aws.s3", "detail-type": "Object Created", "detail": detail}

@@ -1,7 +1,7 @@
-"""Making up for what a comparison of the catalog with S3 found: the same conditions as the running pipeline's.
+"""Fix what a comparison of the catalog with S3 found, under the same conditions as the running pipeline.
 
-An entry is written only where none of a higher revision is, and removed only while it is the one that was looked at. A
-session is told of changes through IndexSessions itself, so there is one place that writes sessions' entries.
+An entry is written only if there is none with a higher revision, and deleted only if it has not changed since the
+comparison. Session entries are updated through IndexSessions, their only writer.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class Restorer:
         self._dynamodb = connection.client("dynamodb")
 
     def restore(self, finding: Finding) -> str | None:
-        """What was done, in words; None where nothing was."""
+        """Fix a finding and describe how; None if nothing was done."""
         if finding.difference is Difference.SESSION:
-            return self._tell(finding.changes)
+            return self._update_session(finding.changes)
         if finding.entry is None:
             return None
         if finding.difference is Difference.UNSUPPORTED:
@@ -43,12 +43,12 @@ class Restorer:
             f"attribute_not_exists({KEY}) OR revision {comparison} :revision",
             Item=entry.to_item(),
         )
-        return "entry written" if written else "the pipeline wrote it meanwhile"
+        return "entry written" if written else "the pipeline wrote it in the meantime"
 
     def _delete(self, entry: Entry) -> str:
         key = {KEY: {"S": entry.source_id}}
         gone = self._conditionally(self._dynamodb.delete_item, entry, "revision = :revision", Key=key)
-        return "entry removed" if gone else "the pipeline wrote it meanwhile"
+        return "entry deleted" if gone else "the pipeline wrote it in the meantime"
 
     def _conditionally(self, request: Any, entry: Entry, condition: str, **arguments: Any) -> bool:
         try:
@@ -64,7 +64,7 @@ class Restorer:
             raise
         return True
 
-    def _tell(self, changes: tuple[Item, ...]) -> str:
+    def _update_session(self, changes: tuple[Item, ...]) -> str:
         client, function = self._connection.client("lambda"), self._connection.function("IndexSessions")
         for start in range(0, len(changes), _CHANGES):
             records = {"Records": changes[start : start + _CHANGES]}
@@ -73,8 +73,8 @@ class Restorer:
             if done.get("FunctionError"):
                 raise Problem(
                     f"IndexSessions failed: {answer.get('errorType')}: {answer.get('errorMessage')}",
-                    "mend that, then give the command again: it goes on where it was",
+                    "fix the cause, then run the command again to resume",
                 )
             if answer.get("refused"):
                 return "the session is too large for an entry"
-        return "session put in line"
+        return "session entry updated"

@@ -1,1 +1,1 @@
-"""One command a module: what it asks for, what it prints, how it ends."""
+"""One module per command: its options, its output and its exit code."""

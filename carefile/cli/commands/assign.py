@@ -1,6 +1,6 @@
-"""`carefile assign`: say whose a session or a document is, and have it moved there.
+"""`carefile assign`: assign a session or a document to a patient, and move it there.
 
-Without --yes it only shows what would be moved. Given again after a failure it goes on where that was.
+Without --yes it only previews the move. After a failure the same command resumes.
 """
 
 from __future__ import annotations
@@ -24,47 +24,52 @@ def assign(
     connection: Connection,
     view: View,
     *,
-    patient: Annotated[str, typer.Option(help="Whose it is.", show_default=False)],
-    session: Annotated[str | None, typer.Option(help="A session, by its id.")] = None,
+    patient: Annotated[str, typer.Option(help="The patient to assign it to.", show_default=False)],
+    session: Annotated[str | None, typer.Option(help="The session to assign, by its id.")] = None,
     document: Annotated[
-        str | None, typer.Option(help="A document, by its folder: processed/unknown_scan/.")
+        str | None,
+        typer.Option(help="The document to assign, by its folder: processed/unknown_scan/."),
     ] = None,
     key: Annotated[
-        str | None, typer.Option(help="A document, or the session of an object, by its landing key.")
+        str | None,
+        typer.Option(help="The landing key of the document, or of any object of the session."),
     ] = None,
     from_: Annotated[
         list[str] | None,
-        typer.Option("--from", help="A patient it is filed under now; may be given several times."),
+        typer.Option("--from", help="The patient it is filed under now. Can be repeated."),
     ] = None,
     bucket: Annotated[
-        str | None, typer.Option(help="The landing bucket of --key, where there are several.")
+        str | None, typer.Option(help="The landing bucket of --key, if there are several.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be moved.")] = False,
-    follow: Annotated[bool, typer.Option(help="Wait for its end.")] = True,
-    timeout: Annotated[str, typer.Option(help="How long to wait.")] = "1h",
-    yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Do it; without, only show what would be moved.")
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Preview the move; same as without --yes.")
     ] = False,
+    follow: Annotated[bool, typer.Option(help="Wait until the move has ended.")] = True,
+    timeout: Annotated[str, typer.Option(help="Maximum time to wait.")] = "1h",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Move it; without it, only preview.")] = False,
 ) -> Exit:
-    """Move a session or a document to the patient it belongs to; without --yes only show what would be moved."""
+    """Assign a session or document to a patient and move it.
+
+    Without --yes, only preview the move.
+    """
     request = _request(patient, {"session_id": session, "prefix": document, "key": key}, from_ or [], bucket)
     patience, assigner = span(timeout), Assigner(connection)
     plan = assigner.plan(request)
     if dry_run or not yes:
         view.thing(plan, partial(_show, plan))
-        view.note("[bold]Nothing was done.[/bold] --yes does it.")
+        view.note("[bold]Nothing was done.[/bold] Use --yes to move it.")
         return Exit.DONE
     if not view.as_json:
         view.thing(plan, partial(_show, plan))
-    begun = assigner.begin(request)
-    if begun.redriven:
-        view.note("An earlier try had failed; it goes on where it was.")
+    started = assigner.start(request)
+    if started.redriven:
+        view.note("Resuming an earlier attempt that failed.")
     if not follow:
-        view.thing({"execution": begun.arn}, lambda out: out.print(begun.arn, soft_wrap=True))
+        view.thing({"execution": started.arn}, lambda out: out.print(started.arn, soft_wrap=True))
         return Exit.DONE
     with view.busy("Moving …"):
-        ended = assigner.follow(begun, patience)
-    return _told(view, ended)
+        ended = assigner.follow(started, patience)
+    return _report(view, ended)
 
 
 def _request(
@@ -72,7 +77,7 @@ def _request(
 ) -> dict[str, Any]:
     given = {name: value for name, value in names.items() if value is not None}
     if len(given) != 1:
-        raise Problem("what is to be assigned is not clear", "give one of --session, --document and --key")
+        raise Problem("nothing selected to assign, or too much", "use one of --session, --document and --key")
     if bucket is not None:
         given["bucket"] = bucket
     request: dict[str, Any] = {"patient_id": patient, **given}
@@ -90,29 +95,30 @@ def _show(plan: dict[str, Any], out: Console) -> None:
         objects = f"{place['objects']} object" + ("s" if place["objects"] != 1 else "")
         out.print(f"  {objects} in {plain(place['folder'])}", soft_wrap=True)
     if plan["nothing_to_move"]:
-        out.print("  All of it is there already.")
+        out.print("  It is already there.")
     else:
         out.print(f"  → {plain(plan['to'])}", soft_wrap=True)
 
 
-def _told(view: View, ended: dict[str, Any]) -> Exit:
+def _report(view: View, ended: dict[str, Any]) -> Exit:
     if view.as_json:
         view.thing(ended, lambda out: None)
     status, result = ended["status"], ended["result"]
     if status == "SUCCEEDED":
         if result["nothing_to_move"]:
-            view.note("Nothing was to be moved.")
+            view.note("Nothing to move.")
         else:
             count = result["taken_in"]
-            view.note(f"[green]Moved.[/green] {count} taken in again, and nothing is left where it was.")
+            objects = f"{count} object" + ("s" if count != 1 else "")
+            view.note(f"[green]Moved.[/green] {objects} filed again; nothing is left in the old place.")
         if "session_id" in result["subject"]:
-            view.note("What is uploaded of this session later goes there by itself.")
+            view.note("Later uploads to this session are filed there automatically.")
         return Exit.DONE
     if status == "RUNNING":
-        view.note("It has not ended yet, and goes on by itself.")
+        view.note("The move has not ended yet and keeps running.")
     else:
         advice = advice_for(ended["error"] or status)
-        view.warn(f"[red]Not wholly moved.[/red] {plain(ended['reason'] or advice.means)}")
-        view.warn(f"  to do: {advice.to_do} Then give the same command again. {advice.anchor}")
+        view.warn(f"[red]The move is incomplete.[/red] {plain(ended['reason'] or advice.means)}")
+        view.warn(f"  to do: {advice.to_do} Then run the same command again. See {advice.anchor}")
     view.note(f"[dim]{plain(ended['execution'])}[/dim]")
     return Exit.FOUND

@@ -1,4 +1,4 @@
-"""`carefile catalog`: what is filed, of a patient, of nobody known, or of one landing key; and what failed."""
+"""`carefile catalog`: list what is filed for a patient, as unknown or for one landing key; and what failed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from carefile.cli.aws.entries import Entries, Entry, SessionSummary, record_of
 from carefile.cli.aws.executions import ENDED_BADLY, Executions
 from carefile.cli.exits import Exit
 from carefile.cli.problem import Problem
-from carefile.cli.shown.session import in_words
+from carefile.cli.shown.session import describe_activity
 from carefile.cli.shown.view import Column, View, clock, sized
 from carefile.cli.times import since as moment
 from carefile.core.model import Source
@@ -26,24 +26,30 @@ def catalog(
     view: View,
     key: Annotated[str | None, typer.Argument(help="A landing key.", show_default=False)] = None,
     *,
-    patient: Annotated[str | None, typer.Option(help="All of this patient's.")] = None,
-    unknown: Annotated[bool, typer.Option("--unknown", help="All of nobody known.")] = False,
+    patient: Annotated[str | None, typer.Option(help="List everything filed for this patient.")] = None,
+    unknown: Annotated[bool, typer.Option("--unknown", help="List everything filed as unknown.")] = False,
     failed: Annotated[
-        bool, typer.Option("--failed", help="What failed and has not been filed since.")
+        bool, typer.Option("--failed", help="List what failed and has not been filed since.")
     ] = False,
     sessions: Annotated[
-        bool, typer.Option("--sessions", help="Sessions only, with what is in them.")
+        bool, typer.Option("--sessions", help="List only sessions, with their activity and size.")
     ] = False,
     objects: Annotated[
-        bool, typer.Option("--objects", help="Every object of a session, not only the session.")
+        bool, typer.Option("--objects", help="List every object of a session, not just the session.")
     ] = False,
-    since: Annotated[str | None, typer.Option(help="Only what was filed or failed since: 2h, 3d.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 200,
+    since: Annotated[
+        str | None, typer.Option(help="List only what was filed or failed since: 2h, 3d.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number to list.")] = 200,
 ) -> Exit:
-    """List documents and sessions, newest first; a session once, at the time of its latest object."""
-    asked = [bool(key), patient is not None, unknown, failed]
-    if sum(asked) != 1:
-        raise Problem("what is asked for is not clear", "give one of: KEY, --patient ID, --unknown, --failed")
+    """List filed documents and sessions, newest first.
+
+    A session is listed once, at the time of its latest object.
+    """
+    if sum([bool(key), patient is not None, unknown, failed]) != 1:
+        raise Problem(
+            "nothing selected to list, or too much", "use one of KEY, --patient ID, --unknown and --failed"
+        )
     after = moment(since)
     if failed:
         return _failed(connection, view, after, limit)
@@ -60,22 +66,22 @@ def catalog(
         found = (item for item in found if isinstance(item, SessionSummary))
     if objects:
         found = _each_object(entries, found)
-    what = "that key" if key else "nobody known" if unknown else "that patient"
+    what = "for that key" if key else "filed as unknown" if unknown else "for that patient"
     count = view.stream(
-        (_OF_SESSIONS if sessions and not objects else _OF_NOBODY if unknown else _OF_PATIENT),
+        (_OF_SESSIONS if sessions and not objects else _OF_UNKNOWN if unknown else _OF_PATIENT),
         (record_of(item) for item in islice(found, limit)),
         below=_filed,
-        nothing=f"The catalog holds {'no sessions' if sessions else 'nothing'} of {what}.",
+        nothing=f"The catalog has {'no sessions' if sessions else 'no entries'} {what}.",
     )
     if count == limit:
-        view.note(f"The first {limit}; --limit shows more.")
+        view.note(f"Showing the first {limit}; use --limit to see more.")
     return Exit.DONE if count else Exit.FOUND
 
 
 def _since(
     entries: Iterator[Entry | SessionSummary], after: datetime | None
 ) -> Iterator[Entry | SessionSummary]:
-    """Newest first, so the first that is older is the end."""
+    """Stop at the first older entry: they are sorted newest first."""
     for entry in entries:
         if after and datetime.fromisoformat(entry.cataloged_at) < after:
             return
@@ -91,13 +97,11 @@ def _each_object(entries: Entries, found: Iterator[Entry | SessionSummary]) -> I
 
 
 def _failed(connection: Connection, view: View, after: datetime | None, limit: int) -> Exit:
-    """Objects whose latest failure has not been followed by a filing of that version, or of a later one."""
+    """List objects that were not filed, in that version or a later one, since their latest failure."""
     failures = islice(_still_failed(connection, after), limit)
-    count = view.stream(
-        _OF_FAILED, failures, below=lambda r: r["cause"], nothing="Nothing that failed is left."
-    )
+    count = view.stream(_OF_FAILED, failures, below=lambda r: r["cause"], nothing="No unresolved failures.")
     if count == limit:
-        view.note(f"The first {limit}; --limit shows more.")
+        view.note(f"Showing the first {limit}; use --limit to see more.")
     return Exit.FOUND if count else Exit.DONE
 
 
@@ -132,7 +136,7 @@ def _filed(record: Any) -> str:
 
 
 def _named(record: Any) -> str:
-    return str(record["key"] if "key" in record else f"{record['session_id']}  {in_words(record)}")
+    return str(record["key"] if "key" in record else f"{record['session_id']}  {describe_activity(record)}")
 
 
 def _at(name: str, heading: str) -> Column:
@@ -146,7 +150,7 @@ _OF_PATIENT = (
     _SIZE,
     Column("Object", _named),
 )
-_OF_NOBODY = (*_OF_PATIENT[:2], Column("Because", lambda r: r["reason"], width=11), *_OF_PATIENT[2:])
+_OF_UNKNOWN = (*_OF_PATIENT[:2], Column("Reason", lambda r: r["reason"], width=11), *_OF_PATIENT[2:])
 _OF_SESSIONS = (
     _at("last_activity", "Last activity"),
     _at("first_activity", "First activity"),

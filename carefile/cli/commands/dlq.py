@@ -1,4 +1,4 @@
-"""`carefile dlq`: events that reached nobody, and sending them again. Sent first, deleted after."""
+"""`carefile dlq`: show undelivered events and resubmit them. A message is deleted only after it was resent."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class What(StrEnum):
 def dlq(
     connection: Connection,
     view: View,
-    what: Annotated[What, typer.Argument(help="Look at them, or send them again.")] = What.SHOW,
+    what: Annotated[What, typer.Argument(help="Show the events, or resubmit them.")] = What.SHOW,
     *,
-    queue: Annotated[Queue | None, typer.Option(help="Only those of this queue.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Show at most so many.")] = 20,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it; without, only show them.")] = False,
+    queue: Annotated[Queue | None, typer.Option(help="Use only this queue.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number to show.")] = 20,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Resubmit; without it, only show.")] = False,
 ) -> Exit:
-    """Show events that never became an execution or reached no consumer, or send them again."""
+    """Show or resubmit events that reached no consumer."""
     letters = DeadLetters(connection)
     queues = [queue] if queue else list(letters.queues)
     total = sum(letters.waiting(item) for item in queues)
@@ -39,16 +39,16 @@ def dlq(
     found = (letter for item in queues for letter in letters.look(item, limit))
     rows = (letter.to_json() for letter in islice(found, limit))
     count = view.stream(
-        _LETTERS, rows, below=_reason, nothing="Nothing lies there: every event reached its consumer."
+        _LETTERS, rows, below=_reason, nothing="No dead letters: every event reached its consumer."
     )
     if total > count:
-        view.note(f"{count} of about {total}; --limit shows more.")
+        view.note(f"Showing {count} of about {total}; use --limit to see more.")
     if count and what is What.RESUBMIT:
         view.note(
-            f"[bold]Nothing was done.[/bold] --yes sends {'it' if total == 1 else f'all {total}'} again."
+            f"[bold]Nothing was done.[/bold] Use --yes to resubmit {'it' if total == 1 else f'all {total}'}."
         )
     elif count:
-        view.note("Mend what refused them, then: carefile dlq resubmit --yes")
+        view.note("Fix what rejected them, then run `carefile dlq resubmit --yes`.")
     return Exit.FOUND if count and what is What.SHOW else Exit.DONE
 
 
@@ -56,7 +56,7 @@ def _resubmit(view: View, letters: DeadLetters, queues: list[Queue], total: int)
     kept: list[Letter] = []
     sent = 0
     with view.progress("messages") as bar:
-        task = bar.add_task("Sending again", total=total)
+        task = bar.add_task("Resubmitting", total=total)
 
         def done() -> Iterator[dict[str, Any]]:
             nonlocal sent
@@ -75,11 +75,11 @@ def _resubmit(view: View, letters: DeadLetters, queues: list[Queue], total: int)
 
         try:
             view.stream(
-                _SENT, done(), below=lambda r: r["kept_because"] or r["done"], nothing="Nothing lies there."
+                _SENT, done(), below=lambda r: r["kept_because"] or r["done"], nothing="No dead letters."
             )
         finally:
             letters.give_back(kept)
-    view.note(f"{sent} sent again, {len(kept)} kept where they are.")
+    view.note(f"{sent} resubmitted, {len(kept)} kept in their queue.")
     return Exit.FOUND if kept else Exit.DONE
 
 
@@ -90,9 +90,9 @@ def _reason(record: Any) -> str | None:
 _LETTERS = (
     Column("Since", lambda r: clock(datetime.fromisoformat(r["sent"])), width=19),
     Column("Queue", lambda r: r["queue"], width=14),
-    Column("About", lambda r: r["about"] or "(holds no event of ours)"),
+    Column("Subject", lambda r: r["about"] or "(not a Carefile event)"),
 )
 _SENT = (
-    Column("Sent again", lambda r: "yes" if r["done"] else "no", width=10),
+    Column("Resubmitted", lambda r: "yes" if r["done"] else "no", width=11),
     *_LETTERS[1:],
 )

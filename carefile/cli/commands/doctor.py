@@ -1,4 +1,4 @@
-"""`carefile doctor`: is the deployment healthy, and if not, what is to be done?"""
+"""`carefile doctor`: check the health of the deployment, and report what to do about each problem."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from carefile.cli.shown.view import Column, View
 
 
 def doctor(connection: Connection, view: View) -> Exit:
-    """Check the deployment: rules, notifications, keys, dead letters, executions, quotas."""
+    """Check the health of the deployment."""
     states = Counter[State]()
 
     def results() -> Iterator[dict[str, Any]]:
@@ -24,16 +24,17 @@ def doctor(connection: Connection, view: View) -> Exit:
 
     view.stream(_CHECKS, results(), below=lambda r: r["to_do"] and f"to do: {r['to_do']}", nothing="")
     if states[State.FAILED]:
-        view.note(f"[red]{states[State.FAILED]} to be mended.[/red]")
+        view.note(f"[red]{states[State.FAILED]} failed.[/red]")
     elif states[State.WARNING]:
-        view.note(f"[yellow]It works; {states[State.WARNING]} to be looked at.[/yellow]")
+        count = states[State.WARNING]
+        view.note(f"[yellow]Healthy, with {count} warning{'s' if count > 1 else ''}.[/yellow]")
     else:
         view.note("[green]Healthy.[/green]")
     return Exit.FOUND if states[State.FAILED] else Exit.DONE
 
 
 _CHECKS = (
-    Column("", lambda r: r["state"], width=7),
+    Column("State", lambda r: r["state"], width=7),
     Column("Check", lambda r: r["check"], width=28),
-    Column("Says", lambda r: r["says"]),
+    Column("Result", lambda r: r["says"]),
 )

@@ -1,4 +1,4 @@
-"""`carefile migrate`: sessions of the old layout into the new one: plan, copy, verify, retire."""
+"""`carefile migrate`: migrate sessions of the old layout to the new one: plan, copy, verify, retire."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from carefile.cli.aws.listing import (
 from carefile.cli.aws.map_runs import of_backfill
 from carefile.cli.commands.backfill import MOST_TOLERATED
 from carefile.cli.exits import Exit
-from carefile.cli.moving.copying import begun_or_gone_on_with, must_read_alike
+from carefile.cli.moving.copying import must_read_alike, start_or_resume
 from carefile.cli.moving.forecast import Forecaster, Would
 from carefile.cli.moving.migration import Comparison, Whose
 from carefile.cli.moving.old_layout import must_be_of_old_layout
-from carefile.cli.moving.report import Tally, written
-from carefile.cli.moving.retiring import allowed
+from carefile.cli.moving.report import Tally, write_report
+from carefile.cli.moving.retiring import plan_retirement
 from carefile.cli.rule_table import rules_of
-from carefile.cli.shown.map_run_view import shown_to_the_end
+from carefile.cli.shown.map_run_view import follow_to_end
 from carefile.cli.shown.view import Column, View, plain, sized
 from carefile.core.deciding.rules import RuleTable
 
@@ -47,26 +47,30 @@ class Step(StrEnum):
 def migrate(
     connection: Connection,
     view: View,
-    step: Annotated[
-        Step, typer.Argument(help="plan, copy, verify and, last of all, retire.", show_default=False)
-    ],
+    step: Annotated[Step, typer.Argument(help="The step to run.", show_default=False)],
     place: Annotated[
         str | None,
-        typer.Argument(help=f"Where the old sessions are; without, {OLD_LAYOUT} of the landing bucket."),
+        typer.Argument(
+            help=f"The prefix of the old sessions; by default {OLD_LAYOUT} in the landing bucket."
+        ),
     ] = None,
     *,
-    folder: Annotated[Path, typer.Option(help="Where the report is kept.")] = Path("migration"),
+    folder: Annotated[Path, typer.Option(help="The local folder of the report.")] = Path("migration"),
     signed_by: Annotated[
-        str | None, typer.Option(help="Who answers for the report, once every object is verified.")
+        str | None, typer.Option(help="Sign the report with this name if every object is verified.")
     ] = None,
     retire_originals: Annotated[
-        bool, typer.Option("--retire-originals", help="Really put delete markers on the originals.")
+        bool,
+        typer.Option("--retire-originals", help="Confirm `retire`: put delete markers on the originals."),
     ] = False,
     afresh: Annotated[
-        bool, typer.Option("--afresh", help="Begin a copy anew, whatever became of an earlier one.")
+        bool, typer.Option("--afresh", help="Start a new copy even if an earlier one failed.")
     ] = False,
 ) -> Exit:
-    """Bring sessions of the old layout into the new one. Each step goes on where it was interrupted."""
+    """Migrate sessions of the old layout to the new one.
+
+    Run the steps in order: plan, copy, verify, retire. Every step can be interrupted and resumed.
+    """
     if step is Step.RETIRE:
         return _retire(connection, view, folder, really=retire_originals)
     where = place_in(place) if place else Place(connection.landing, OLD_LAYOUT)
@@ -97,42 +101,42 @@ def _plan(connection: Connection, view: View, where: Place, rules: RuleTable) ->
         if why:
             faults.append(forecast.to_json() | {"why": why})
         if forecast.folder:
-            told = sessions.setdefault(forecast.folder, Counter())
-            told.update(
+            session = sessions.setdefault(forecast.folder, Counter())
+            session.update(
                 objects=1,
                 size=forecast.size,
                 collides=forecast.collides,
                 patient=forecast.patient is not None,
             )
-            told["to_copy"] += forecast.would is not Would.STAY
+            session["to_copy"] += forecast.would is not Would.STAY
     rows: list[dict[str, Any]] = [
-        {"folder": folder, "objects": told["objects"], "to_copy": told["to_copy"], "bytes": told["size"],
-         "patient": "known" if told["patient"] else "unknown", "collides": bool(told["collides"])}
-        for folder, told in sorted(sessions.items())
+        {"folder": folder, "objects": counts["objects"], "to_copy": counts["to_copy"], "bytes": counts["size"],
+         "patient": "known" if counts["patient"] else "unknown", "collides": bool(counts["collides"])}
+        for folder, counts in sorted(sessions.items())
     ]  # fmt: skip
-    view.table(_SESSIONS, rows, nothing="There are no sessions.")
+    view.table(_SESSIONS, rows, nothing="No sessions found.")
     view.stream(_FAULTS, faults, below=lambda r: r["why"], nothing="")
     total = sum(row["bytes"] for row in rows)
     collisions = sum(row["collides"] for row in rows)
     view.note(
         f"[bold]Nothing was written.[/bold] {len(rows)} sessions, {sum(row['objects'] for row in rows)} objects, "
-        f"{sized(total)}; {would['stay']} are filed already; {collisions} sessions get a suffix."
+        f"{sized(total)}; {would['stay']} already filed; {collisions} sessions get a suffix."
     )
-    view.note(f"`{_COPY} {plain(where)}` goes on.")
+    view.note(f"Next step: `{_COPY} {plain(where)}`")
     return Exit.FOUND if faults else Exit.DONE
 
 
 def _copy(connection: Connection, view: View, where: Place, *, afresh: bool) -> Exit:
-    """One object that can't be taken in stops no other: that all are there is what the comparison sees to."""
+    """Copy as many objects as possible: one that cannot be ingested stops no other, and `verify` finds it."""
     runs, command = of_backfill(connection), f"{_COPY} {where}"
-    asked = {
+    request = {
         "bucket": where.bucket,
         "prefix": where.prefix,
         "tolerated_failure_percentage": MOST_TOLERATED,
     }
-    arn, how = begun_or_gone_on_with(runs, asked, afresh=afresh)
-    view.note(f"{how} as {arn.rpartition(':')[2]}.")
-    return shown_to_the_end(view, runs, arn, command, same=True)
+    arn, action = start_or_resume(runs, request, afresh=afresh)
+    view.note(f"{action} {arn.rpartition(':')[2]}.")
+    return follow_to_end(view, runs, arn, command, same=True)
 
 
 def _verify(
@@ -151,21 +155,21 @@ def _verify(
                     yield line
 
         view.stream(_FAULTS, faults(), below=lambda r: r["why"], nothing="")
-    report = written(folder, connection.stack, where, tally, began, signed_by)
+    report = write_report(folder, connection.stack, where, tally, began, signed_by)
     view.note(
-        f"{tally.verified} of {tally.objects} objects verified; the report is {folder / 'report.html'}."
+        f"{tally.verified} of {tally.objects} objects verified; see the report in {folder / 'report.html'}."
     )
     if report["complete"] and not signed_by:
-        view.note("It is complete. --signed-by NAME signs it; before that nothing can be retired.")
+        view.note("The report is complete. Sign it with --signed-by NAME before you retire the originals.")
     return Exit.DONE if report["complete"] else Exit.FOUND
 
 
 def _retire(connection: Connection, view: View, folder: Path, *, really: bool) -> Exit:
-    retirement = allowed(connection, folder, rules_of(connection))
+    retirement = plan_retirement(connection, folder, rules_of(connection))
     count = len(retirement.keys)
     if not really:
         view.note(
-            f"[bold]Nothing was done.[/bold] --retire-originals retires {count} originals under "
+            f"[bold]Nothing was done.[/bold] Use --retire-originals to retire {count} originals under "
             f"{plain(retirement.place)}."
         )
         return Exit.DONE
@@ -173,11 +177,11 @@ def _retire(connection: Connection, view: View, folder: Path, *, really: bool) -
         task = bar.add_task("Retiring", total=count)
         retired, refused, kept = retirement.run(connection, lambda done: bar.advance(task, done))
     view.note(
-        f"{retired} originals retired: delete markers, every version is still there. "
+        f"{retired} originals retired with delete markers; every version is kept. "
         f"The report is kept in {plain(kept)}."
     )
     if refused:
-        view.warn(f"{refused} were refused; the same command goes on with them.")
+        view.warn(f"S3 refused {refused}; run the same command again to retry them.")
     return Exit.FOUND if refused else Exit.DONE
 
 
@@ -189,4 +193,4 @@ _SESSIONS = (
     Column("Size", lambda r: sized(r["bytes"]), right=True, keep=True),
     Column("Suffix", lambda r: "yes" if r["collides"] else None, keep=True),
 )
-_FAULTS = (Column("Not as it should be", lambda r: r["key"]),)
+_FAULTS = (Column("Not verified", lambda r: r["key"]),)

@@ -1,7 +1,7 @@
-"""`carefile open`: the page of a document, or of a session as a conversation, in the browser.
+"""`carefile open`: open the page of a document, or of a session as a conversation, in the browser.
 
-Nothing is written to a disk: the page is served once, on the loopback only, under an address that nobody can guess, and
-a session's is rendered for that one time. `--print` writes the HTML to stdout instead.
+Nothing is written to disk: the page is served once, on the loopback interface only, at an unguessable address; a
+session's page is rendered on demand. `--print` writes the HTML to stdout instead.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from carefile.core.filing.names import decode_sub_path
 from carefile.core.model import Source
 from carefile.core.records.session_entries import Place
 
-_SECONDS = 120  # after which nobody is waited for any more
+_SECONDS = 120  # how long to wait for the browser
 
 
 def open_page(
@@ -41,40 +41,44 @@ def open_page(
         ),
     ],
     *,
-    to_stdout: Annotated[bool, typer.Option("--print", help="Write the HTML to stdout instead.")] = False,
+    to_stdout: Annotated[bool, typer.Option("--print", help="Print the HTML to stdout instead.")] = False,
 ) -> Exit:
-    """Show the page of a document or a session in the browser. Nothing is stored."""
+    """Open the page of a document or session in the browser.
+
+    The page is served once from this machine and not stored.
+    """
     html = page_of(connection, what)
     if to_stdout:
         typer.echo(html)
         return Exit.DONE
-    return Exit.DONE if serve_once(html, lambda address: _tell(view, address)) else Exit.FOUND
+    return Exit.DONE if serve_once(html, lambda address: _open(view, address)) else Exit.FOUND
 
 
-def _tell(view: View, address: str) -> None:
-    view.note(f"The page is at {address}, once, for {_SECONDS} seconds.")
+def _open(view: View, address: str) -> None:
+    view.note(f"Open {address} within {_SECONDS} seconds; the page is served once.")
     webbrowser.open(address)
 
 
 def page_of(connection: Connection, what: str) -> str:
-    """The page of a landing key or a folder. Problem where there is none."""
+    """Render the page of a landing key or a folder, or raise a Problem if there is none."""
     if connection.layout.holds(what):
         folder = what if what.endswith("/") else f"{what.rpartition('/')[0]}/"
         return _document(connection, folder) or _session(connection, Place(connection.processed, folder))
     entry = Entries(connection).get(Source(connection.landing, what).source_id)
     if entry is None:
-        raise _not_there()
+        raise _no_page()
     if entry.is_session:
         return _session(connection, Place(entry.bucket, entry.prefix))
     page = _document(connection, entry.prefix)
     if page is None:
-        raise _not_there()
+        raise _no_page()
     return page
 
 
-def _not_there() -> Problem:
+def _no_page() -> Problem:
     return Problem(
-        "there is no page of that", "`carefile catalog` lists what is filed; keys are exact, also in case"
+        "there is no page for that key",
+        "list what is filed with `carefile catalog`; keys are case-sensitive",
     )
 
 
@@ -91,20 +95,20 @@ def _session(connection: Connection, place: Place) -> str:
     entries = Entries(connection)
     session = entries.session(place)
     if session is None:
-        raise _not_there()
+        raise _no_page()
     keys = {decode_sub_path(it.key.removeprefix(place.prefix)): it.key for it in entries.in_session(place)}
 
     def objects() -> Iterator[tuple[str, bytes]]:
-        """One by one, as they are asked for: of a long session the rest stays where it is."""
+        """Download objects lazily: a long session is only read as far as it is rendered."""
         for sub_path in in_order(keys):
             yield sub_path, _bytes(connection, keys[sub_path], MAX_OBJECT + 1) or b""
 
     source = f"s3://{place.bucket}/{place.prefix}"
-    header = PageHeader(session.session_id, "session", _whose(session), session.last_activity, source, "")
+    header = PageHeader(session.session_id, "session", _patient(session), session.last_activity, source, "")
     return render_session(conversation(objects()), header)
 
 
-def _whose(session: SessionSummary) -> str:
+def _patient(session: SessionSummary) -> str:
     return session.patient if session.patient is not None else f"unknown ({session.reason or 'no-evidence'})"
 
 
@@ -122,15 +126,15 @@ def _bytes(connection: Connection, key: str, most: int | None = None) -> bytes |
 
 
 def serve_once(html: str, announce: Callable[[str], None], seconds: float = _SECONDS) -> bool:
-    """Give the page to the one who asks for its address first. False if nobody did in time."""
+    """Serve the page to the first request for its address. False if none came in time."""
     path = f"/{secrets.token_urlsafe(24)}"
-    given = False
+    served = False
 
     class Handler(BaseHTTPRequestHandler):
         timeout = 10
 
         def do_GET(self) -> None:
-            nonlocal given
+            nonlocal served
             if not secrets.compare_digest(self.path.encode(), path.encode()):
                 self.send_error(404)
                 return
@@ -142,15 +146,15 @@ def serve_once(html: str, announce: Callable[[str], None], seconds: float = _SEC
             self.send_header("X-Content-Type-Options", "nosniff")
             self.end_headers()
             self.wfile.write(body)
-            given = True
+            served = True
 
         def log_message(self, *_: object) -> None:
-            """No line of it: an address would name the page."""
+            """Log nothing: the address gives access to the page."""
 
     with TCPServer(("127.0.0.1", 0), Handler) as server:
         server.timeout = 1
         announce(f"http://127.0.0.1:{server.server_address[1]}{path}")
         end = monotonic() + seconds
-        while not given and monotonic() < end:
+        while not served and monotonic() < end:
             server.handle_request()
-    return given
+    return served

@@ -1,4 +1,4 @@
-"""`carefile places`: the places at which a landing key was filed, and making room where they are too many."""
+"""`carefile places`: list the places where a landing key was filed, and remove empty ones when the ledger is full."""
 
 from __future__ import annotations
 
@@ -21,48 +21,51 @@ def places(
     view: View,
     key: Annotated[str, typer.Argument(help="A landing key, or s3://bucket/key.", show_default=False)],
     *,
-    trim: Annotated[bool, typer.Option("--trim", help="Take out the places that hold nothing.")] = False,
+    trim: Annotated[bool, typer.Option("--trim", help="Remove empty places from the ledger.")] = False,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Do it; without, only show what would be.")
+        bool, typer.Option("--yes", "-y", help="Confirm --trim; without it, only preview.")
     ] = False,
 ) -> Exit:
-    """Show every place that a landing key was filed at; with --trim make room where they are too many."""
+    """List every place where a landing key was filed.
+
+    If the ledger is full (LedgerFull), --trim --yes removes the empty places from it.
+    """
     source = _source(connection, key)
     ledger = LedgerPlaces(connection)
     known = ledger.known(source)
     if not known.places:
         raise Problem(
-            "the ledger knows no place of that key", "keys are exact; `carefile show KEY` looks it up"
+            "the ledger has no places for that key",
+            "check the key with `carefile show KEY`; keys are case-sensitive",
         )
-    shown = ledger.shown(source, known.places)
-    empty = known.places - shown
-    records = ({"place": place, "holds": place in shown} for place in sorted(known.places))
-    view.stream(_PLACES, records, nothing="None.")
+    occupied = ledger.occupied(source, known.places)
+    empty = known.places - occupied
+    records = ({"place": place, "holds": place in occupied} for place in sorted(known.places))
+    view.stream(_PLACES, records, nothing="No places.")
     if not trim:
         return Exit.DONE
     if not yes or not empty:
-        view.note(
-            f"[bold]Nothing was done.[/bold] {len(empty)} places hold nothing; --yes makes room of them."
-        )
+        view.note(f"[bold]Nothing was done.[/bold] {len(empty)} places are empty; use --yes to remove them.")
         return Exit.DONE
-    return _trimmed(view, ledger, source, known, empty)
+    return _trim(view, ledger, source, known, empty)
 
 
-def _trimmed(view: View, ledger: LedgerPlaces, source: Source, known: Known, empty: frozenset[str]) -> Exit:
-    """Note the state first, and trim only when it was quiet since."""
+def _trim(view: View, ledger: LedgerPlaces, source: Source, known: Known, empty: frozenset[str]) -> Exit:
+    """Record the state first, and trim only once it has not changed for a while."""
     if known.trimmable_at is None:
         if not ledger.note(source, known):
-            raise Problem("something was begun to be filed meanwhile", "give the command again")
-        view.note("Noted. Give the command again in twenty minutes: what runs now has ended then.")
+            raise Problem("an intake of that key started in the meantime", "run the command again")
+        view.note("State recorded. Run the command again in twenty minutes, when running intakes have ended.")
         return Exit.FOUND
     if datetime.now(UTC) < known.trimmable_at:
         view.note(
-            f"What ran when it was noted may still run: give the command again at {clock(known.trimmable_at)}."
+            "Intakes that ran when the state was recorded may still be running: run the command again at "
+            f"{clock(known.trimmable_at)}."
         )
         return Exit.FOUND
     if not ledger.trim(source, known, empty):
-        raise Problem("something was begun to be filed meanwhile", "give the command again: it begins anew")
-    view.note(f"Made room of {len(empty)} places. `carefile redrive --error LedgerFull --yes` goes on.")
+        raise Problem("an intake of that key started in the meantime", "run the command again to start over")
+    view.note(f"Removed {len(empty)} places. Resume with `carefile redrive --error LedgerFull --yes`.")
     return Exit.DONE
 
 
@@ -74,6 +77,6 @@ def _source(connection: Connection, key: str) -> Source:
 
 
 _PLACES = (
-    Column("Holds", lambda r: "yes" if r["holds"] else "nothing", width=8),
+    Column("In use", lambda r: "yes" if r["holds"] else "no", width=6),
     Column("Place", lambda r: r["place"]),
 )

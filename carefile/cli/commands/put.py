@@ -1,8 +1,8 @@
-"""`carefile put`: upload files and trees, and follow them to their disposition.
+"""`carefile put`: upload files and folders, and follow them to their disposition.
 
-`--patient` and `--kind` become the landing key and, for the patient, user metadata: they are there in the one request
-that writes the object, so there is one intake and never a moment under another patient. They are evidence, not a
-decision: where a document names somebody else, it is filed as unknown (`conflict`) and the command says so.
+`--patient` and `--kind` determine the landing key and, for the patient, user metadata: both are part of the one request
+that writes the object, so there is a single intake and never a moment under another patient. They are evidence, not a
+decision: if a document names another patient, it is filed as unknown (`conflict`) and the command reports it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import typer
 from carefile.cli.again.following import Sent, follow
 from carefile.cli.aws.connection import Connection
 from carefile.cli.exits import Exit
-from carefile.cli.moving.uploads import Upload, patient_metadata, planned
+from carefile.cli.moving.uploads import Upload, patient_metadata, plan_uploads
 from carefile.cli.problem import Problem
 from carefile.cli.rule_table import rules_of
 from carefile.cli.shown.view import Column, View, lasting, sized
@@ -39,27 +39,31 @@ def put(
         list[Path], typer.Argument(help="Files, folders, or session folders.", show_default=False)
     ],
     *,
-    patient: Annotated[str | None, typer.Option(help="Whose they are.")] = None,
-    kind: Annotated[Kind | None, typer.Option(help="What they are; told by the paths otherwise.")] = None,
+    patient: Annotated[str | None, typer.Option(help="The patient they belong to.")] = None,
+    kind: Annotated[
+        Kind | None, typer.Option(help="The kind of record; derived from the paths by default.")
+    ] = None,
     prefix: Annotated[
         str | None,
-        typer.Option(help="Put them under this landing prefix instead of documents/… or sessions/…."),
+        typer.Option(help="Upload to this landing prefix instead of documents/… or sessions/…."),
     ] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Follow each to its disposition.")] = False,
-    timeout: Annotated[str, typer.Option(help="How long to wait.")] = "10m",
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait until each upload is filed or has failed.")
+    ] = False,
+    timeout: Annotated[str, typer.Option(help="Maximum time to wait.")] = "10m",
 ) -> Exit:
-    """Upload files or whole trees into the landing bucket."""
+    """Upload files or folders to the landing bucket."""
     patience = span(timeout)
-    planned_ones = [upload for path in paths for upload in _planned(path, patient, kind, prefix)]
+    planned = [upload for path in paths for upload in _plan(path, patient, kind, prefix)]
     rules = rules_of(connection)
-    uploads = [upload for upload in planned_ones if not rules.ignores(upload.key)]
-    if ignored := len(planned_ones) - len(uploads):
+    uploads = [upload for upload in planned if not rules.ignores(upload.key)]
+    if ignored := len(planned) - len(uploads):
         view.note(f"{ignored} ignored: leftovers of desktops and transfer tools.")
     _refuse(connection, uploads)
     started = datetime.now(UTC)
     sent = list(_sent(connection, view, uploads, patient_metadata(patient)))
     if not wait:
-        view.table(_UPLOADED, [_uploaded(item) for item in sent], nothing="There is no file there.")
+        view.table(_UPLOADED, [_uploaded(item) for item in sent], nothing="No files to upload.")
         return Exit.DONE
     ends: Counter[str] = Counter()
     with view.progress("objects") as bar:
@@ -73,32 +77,33 @@ def put(
                 bar.advance(task)
                 yield record
 
-        view.stream(_FOLLOWED, ended(), below=_where, nothing="There is no file there.")
-    return _told(view, ends, datetime.now(UTC) - started)
+        view.stream(_FOLLOWED, ended(), below=_where, nothing="No files to upload.")
+    return _report(view, ends, datetime.now(UTC) - started)
 
 
-def _planned(path: Path, patient: str | None, kind: Kind | None, prefix: str | None) -> Iterator[Upload]:
+def _plan(path: Path, patient: str | None, kind: Kind | None, prefix: str | None) -> Iterator[Upload]:
     if not path.exists():
-        raise Problem(f"there is no file or folder {path}")
-    return planned(path, patient, kind, prefix)
+        raise Problem(f"no such file or folder: {path}", "check the path")
+    return plan_uploads(path, patient, kind, prefix)
 
 
 def _refuse(connection: Connection, uploads: list[Upload]) -> None:
-    """What would fail or start nothing, before anything is uploaded."""
+    """Refuse keys that would fail or start no intake, before anything is uploaded."""
     keys: dict[str, Path] = {}
     for upload in uploads:
         if len(upload.key.encode()) > _MAX_KEY:
             raise Problem(
-                f"the key of {upload.path} would be longer than S3 allows (1,024 bytes)", "use --prefix"
+                f"the key of {upload.path} would exceed the limit of S3 (1,024 bytes)",
+                "use a shorter --prefix",
             )
         if connection.layout.holds(upload.key):
             raise Problem(
-                f"{upload.key} is under the pipeline's own prefix {connection.layout.prefix}",
+                f"{upload.key} is under the pipeline's own prefix, {connection.layout.prefix}",
                 "use another --prefix",
             )
         if upload.key in keys:
             raise Problem(
-                f"{keys[upload.key]} and {upload.path} would get one key", "upload them one after another"
+                f"{keys[upload.key]} and {upload.path} would get the same key", "upload them one at a time"
             )
         keys[upload.key] = upload.path
 
@@ -140,21 +145,19 @@ def _uploaded(sent: Sent) -> dict[str, Any]:
     }
 
 
-def _told(view: View, ends: Counter[str], took: timedelta) -> Exit:
+def _report(view: View, ends: Counter[str], took: timedelta) -> Exit:
     failed, waiting = ends["failed"], ends["waiting"]
     total = ends.total() - ends["conflict"]
-    view.note(f"{total} uploaded, {total - failed - waiting} through in {lasting(took)}.")
+    view.note(f"{total} uploaded, {total - failed - waiting} processed in {lasting(took)}.")
     if ends["conflict"]:
         view.note(
-            f"[yellow]{ends['conflict']} filed as unknown: their sources name different patients.[/yellow] "
-            "`carefile show KEY` shows the evidence."
+            f"[yellow]{ends['conflict']} filed as unknown: the evidence names different patients.[/yellow] "
+            "Use `carefile show KEY` to see it."
         )
     if failed:
-        view.note(f"[red]{failed} failed.[/red] `carefile show KEY` says what to do.")
+        view.note(f"[red]{failed} failed.[/red] Use `carefile show KEY` to see why and what to do.")
     if waiting:
-        view.note(
-            f"[yellow]{waiting} still on their way.[/yellow] `carefile show KEY` shows how far they are."
-        )
+        view.note(f"[yellow]{waiting} still in progress.[/yellow] Use `carefile show KEY` to follow them.")
     return Exit.FOUND if failed or waiting else Exit.DONE
 
 
@@ -165,7 +168,7 @@ def _who(record: Any) -> str | None:
 
 
 def _where(record: Any) -> str | None:
-    """Under an upload: where it was filed, or why it was not."""
+    """Where an upload was filed, or why it was not."""
     if record["error"]:
         return f"{record['error']}: {record['cause']}"
     return str(record["prefix"]) if record["prefix"] else None
@@ -177,7 +180,7 @@ _UPLOADED = (
     Column("Version", lambda r: r["version_id"]),
 )
 _FOLLOWED = (
-    Column("Ended", lambda r: r["status"], width=10),
+    Column("Status", lambda r: r["status"], width=10),
     Column("Took", lambda r: lasting(r["seconds"]), right=True, width=9),
     Column("Patient", _who, width=22),
     Column("Object", lambda r: r["key"]),

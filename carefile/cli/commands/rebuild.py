@@ -1,4 +1,4 @@
-"""`carefile catalog rebuild`: the catalog again, from S3 alone. Without --yes it shows what it would write."""
+"""`carefile catalog rebuild`: rebuild the catalog from S3 alone. Without --yes it only reports the differences."""
 
 from __future__ import annotations
 
@@ -22,15 +22,21 @@ def rebuild(
     connection: Connection,
     view: View,
     *,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Write what is missing or wrong.")] = False,
+    yes: Annotated[
+        bool,
+        typer.Option("--yes", "-y", help="Write missing and wrong entries; without it, only report them."),
+    ] = False,
     remove: Annotated[
-        bool, typer.Option("--remove", help="With --yes: also remove entries of what S3 does not hold.")
+        bool, typer.Option("--remove", help="With --yes, also delete entries whose object S3 does not hold.")
     ] = False,
     grace: Annotated[
-        str, typer.Option(help="Of what was cataloged since, something may be on its way: leave it.")
+        str, typer.Option(help="Skip entries younger than this: they may still be changing.")
     ] = "15m",
 ) -> Exit:
-    """Hold the catalog against S3, and make it again from S3 alone, also beside the running pipeline."""
+    """Compare the catalog with S3, and rebuild it from S3.
+
+    S3 alone is enough to rebuild it, and the pipeline can keep running. Without --yes, only report the differences.
+    """
     started, rules = datetime.now(UTC), rules_of(connection)
     counts, restored, looked_at = Counter[str](), 0, 0
     restorer = Restorer(connection, remove=remove) if yes else None
@@ -50,31 +56,33 @@ def rebuild(
                 restored += done is not None
                 yield finding.to_json() | {"restored": done}
 
-        view.stream(_FINDINGS, findings(), below=_below, nothing="The catalog says what S3 holds.")
+        view.stream(_FINDINGS, findings(), below=_details, nothing="The catalog matches S3.")
     seconds = (datetime.now(UTC) - started).total_seconds()
-    view.note(f"{looked_at} entries and objects in {lasting(seconds)}, {looked_at / seconds:.0f} a second.")
-    _tell(view, counts, restored, yes=yes, remove=remove)
+    view.note(
+        f"Compared {looked_at} entries and objects in {lasting(seconds)} ({looked_at / seconds:.0f}/s)."
+    )
+    _report(view, counts, restored, yes=yes, remove=remove)
     return Exit.FOUND if counts.total() > restored else Exit.DONE
 
 
-def _tell(view: View, counts: Counter[str], restored: int, *, yes: bool, remove: bool) -> None:
+def _report(view: View, counts: Counter[str], restored: int, *, yes: bool, remove: bool) -> None:
     if not counts:
         return
     view.note("Found " + ", ".join(f"{count} {found}" for found, count in counts.most_common()) + ".")
     if not yes:
-        view.note("[bold]Nothing was changed.[/bold] --yes writes what is missing or wrong.")
+        view.note("[bold]Nothing was changed.[/bold] Use --yes to write missing and wrong entries.")
     else:
         view.note(
-            f"{restored} put right, {counts.total() - restored} left. Sessions follow within some ten seconds."
+            f"{restored} fixed, {counts.total() - restored} left. Session entries follow within about ten seconds."
         )
     if counts[Difference.UNSUPPORTED] and not (yes and remove):
         view.note(
-            "Entries of what S3 does not hold are kept: `carefile reconcile` takes their objects in again where "
+            "Entries whose object S3 does not hold were kept. `carefile reconcile` files their objects again if "
             "they are still in the landing bucket; --yes --remove deletes the entries."
         )
 
 
-def _below(record: Any) -> str:
+def _details(record: Any) -> str:
     return f"{record['why']}; {record['restored']}" if record["restored"] else str(record["why"])
 
 

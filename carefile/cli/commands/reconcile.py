@@ -1,4 +1,4 @@
-"""`carefile reconcile`: is everything that was uploaded filed, and everything that is filed known?"""
+"""`carefile reconcile`: check that every upload is filed, and that everything filed is in the catalog."""
 
 from __future__ import annotations
 
@@ -22,17 +22,22 @@ def reconcile(
     view: View,
     *,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Show what could be mended; with --yes, mend it.")
+        bool, typer.Option("--repair", help="With --yes, repair what can be repaired.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Mend what can be mended.")] = False,
-    grace: Annotated[str, typer.Option(help="Leave out what is younger: it may be on its way.")] = "15m",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Confirm --repair.")] = False,
+    grace: Annotated[
+        str, typer.Option(help="Skip objects younger than this: they may still be in progress.")
+    ] = "15m",
     look_at_tags: Annotated[
-        bool, typer.Option("--tags/--no-tags", help="Look at tags too: one more request an object.")
+        bool, typer.Option("--tags/--no-tags", help="Check tags too: one more request per object.")
     ] = True,
 ) -> Exit:
-    """Hold landing bucket, processed bucket and catalog against each other."""
+    """Compare the buckets with the catalog, and repair them.
+
+    Without --repair and --yes, only report the differences.
+    """
     started = datetime.now(UTC)
-    counts, mended, looked_at = Counter[str](), 0, 0
+    counts, repaired, looked_at = Counter[str](), 0, 0
     repairer = Repairer(connection) if repair and yes else None
     with view.progress("objects") as bar:
         task = bar.add_task("Counting", total=None)
@@ -47,39 +52,37 @@ def reconcile(
             bar.update(task, total=reconciler.count(), description="Comparing")
 
         def findings() -> Iterator[dict[str, Any]]:
-            nonlocal mended
+            nonlocal repaired
             for finding in reconciler.findings():
                 counts[finding.fault] += 1
                 done = repairer.repair(finding) if repairer else None
-                mended += done is not None
+                repaired += done is not None
                 yield finding.to_json() | {"repaired": done}
 
-        view.stream(_FINDINGS, findings(), below=_below, nothing="Everything is in line.")
+        view.stream(_FINDINGS, findings(), below=_details, nothing="Everything is consistent.")
     seconds = (datetime.now(UTC) - started).total_seconds()
     view.note(
-        f"{looked_at} objects and entries compared in {lasting(seconds)}, {looked_at / seconds:.0f} a second."
+        f"Compared {looked_at} objects and entries in {lasting(seconds)} ({looked_at / seconds:.0f}/s)."
     )
     if reconciler.ignored:
         view.note(f"{reconciler.ignored} ignored: leftovers of desktops and transfer tools.")
-    _tell(view, counts, mended, repair=repair, yes=yes)
-    return Exit.FOUND if counts.total() > mended else Exit.DONE
+    _report(view, counts, repaired, repair=repair, yes=yes)
+    return Exit.FOUND if counts.total() > repaired else Exit.DONE
 
 
-def _tell(view: View, counts: Counter[str], mended: int, *, repair: bool, yes: bool) -> None:
+def _report(view: View, counts: Counter[str], repaired: int, *, repair: bool, yes: bool) -> None:
     if not counts:
         return
     view.note("Found " + ", ".join(f"{count} {fault}" for fault, count in counts.most_common()) + ".")
     if repair and yes:
-        view.note(f"{mended} mended or taken in again, {counts.total() - mended} to be looked at.")
+        view.note(f"{repaired} repaired or submitted again, {counts.total() - repaired} need attention.")
     else:
-        view.note(
-            "[bold]Nothing was changed.[/bold] `carefile reconcile --repair --yes` takes them in again."
-        )
+        view.note("[bold]Nothing was changed.[/bold] Use `carefile reconcile --repair --yes` to repair.")
     if counts[Fault.FAILED]:
-        view.note("Failed intakes are better re-driven than taken in again: `carefile redrive`.")
+        view.note("Redrive failed intakes rather than submitting them again: `carefile redrive`.")
 
 
-def _below(record: Any) -> str:
+def _details(record: Any) -> str:
     return f"{record['why']}; {record['repaired']}" if record["repaired"] else str(record["why"])
 
 

@@ -1,4 +1,4 @@
-"""`carefile redrive`: let failed executions go on where they failed, one or thousands."""
+"""`carefile redrive`: resume failed executions from the state that failed, one or thousands."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from carefile.cli.aws.map_runs import is_of, of_backfill
 from carefile.cli.exits import Exit
 from carefile.cli.problem import Problem
 from carefile.cli.shown.advice import Then, advice_for
-from carefile.cli.shown.map_run_view import shown_to_the_end
+from carefile.cli.shown.map_run_view import follow_to_end
 from carefile.cli.shown.view import Column, View, lasting
 from carefile.cli.times import since as moment
 from carefile.cli.times import span
 
-_LOOKED_AT = 200  # in a preview: what Step Functions lets be described at once
-_FEW = 50  # so many are shown one by one, more only where they did not end well
+_LOOKED_AT = 200  # in a preview: the burst that Step Functions allows for DescribeExecution
+_FEW = 50  # up to this many are listed one by one; of more, only those that did not succeed
 _REDRIVABLE = timedelta(days=14)  # Step Functions, "Redriving executions"
 
 
@@ -31,28 +31,35 @@ def redrive(
     connection: Connection,
     view: View,
     names: Annotated[
-        list[str] | None, typer.Argument(help="Executions, by name or ARN.", show_default=False)
+        list[str] | None, typer.Argument(help="Names or ARNs of executions.", show_default=False)
     ] = None,
     *,
-    since: Annotated[str, typer.Option(help="Those that failed since: 2h, 3d, 2026-11-20.")] = "14d",
-    error: Annotated[str | None, typer.Option(help="Only those that failed with this error.")] = None,
-    state: Annotated[str | None, typer.Option(help="Only those that failed at this state.")] = None,
+    since: Annotated[
+        str, typer.Option(help="Select executions that failed since: 2h, 3d, 2026-11-20.")
+    ] = "14d",
+    error: Annotated[
+        str | None, typer.Option(help="Select only executions that failed with this error.")
+    ] = None,
+    state: Annotated[
+        str | None, typer.Option(help="Select only executions that failed in this state.")
+    ] = None,
     resubmit: Annotated[
         bool,
         typer.Option(
             "--resubmit",
-            help="Start afresh what a redrive cannot mend: older than 14 days, begun under another definition, "
-            "or failed in a state that would only fail again.",
+            help="Start a new execution where a redrive cannot help: it is older than 14 days, ran another "
+            "definition, or would only fail again.",
         ),
     ] = False,
-    rate: Annotated[float, typer.Option(min=0.1, max=250, help="At most so many a second.")] = 50,
-    follow: Annotated[bool, typer.Option(help="Wait for each one's end.")] = True,
-    timeout: Annotated[str, typer.Option(help="How long to wait for the last ones.")] = "1h",
-    yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Do it; without, only show what would be done.")
-    ] = False,
+    rate: Annotated[float, typer.Option(min=0.1, max=250, help="Maximum number per second.")] = 50,
+    follow: Annotated[bool, typer.Option(help="Wait until the executions have ended.")] = True,
+    timeout: Annotated[str, typer.Option(help="Maximum time to wait.")] = "1h",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Redrive them; without it, only preview.")] = False,
 ) -> Exit:
-    """Redrive failed executions; without --yes only show which."""
+    """Redrive failed executions.
+
+    Without --yes, only preview which.
+    """
     if any(is_of(connection, name) for name in names or ()):
         return _redrive_backfill(connection, view, names or [], yes=yes)
     executions = Executions(connection)
@@ -64,20 +71,20 @@ def redrive(
 
 
 def _redrive_backfill(connection: Connection, view: View, names: list[str], *, yes: bool) -> Exit:
-    """A backfill is gone on with as a whole: its failed objects, and no others."""
+    """A backfill resumes as a whole: its failed objects, and no others."""
     if len(names) > 1:
-        raise Problem("backfills are re-driven one by one")
+        raise Problem("only one backfill can be redriven at a time", "name one backfill")
     runs = of_backfill(connection)
     if yes:
-        return shown_to_the_end(view, runs, runs.redrive(names[0]), "carefile backfill")
-    run = runs.look(names[0])
-    view.note(f"{run.name} ended {run.status}; {run.unwell} of its objects were not taken in.")
-    view.note("[bold]Nothing was done.[/bold] --yes goes on with these.")
+        return follow_to_end(view, runs, runs.redrive(names[0]), "carefile backfill")
+    run = runs.describe(names[0])
+    view.note(f"{run.name} ended {run.status}; {run.unwell} of its objects were not ingested.")
+    view.note("[bold]Nothing was done.[/bold] Use --yes to redrive it.")
     return Exit.DONE
 
 
 class _Choice:
-    """What the person's words select. What fails while the command runs is not among it."""
+    """The executions that the arguments select; failures that occur while the command runs are left out."""
 
     def __init__(
         self,
@@ -88,17 +95,20 @@ class _Choice:
         state: str | None,
     ) -> None:
         if names and (error or state):
-            raise Problem("names and filters exclude each other")
+            raise Problem(
+                "execution names cannot be combined with --error or --state",
+                "give either names or filters",
+            )
         self.names, self.filtered = names, bool(error or state)
         self._executions, self._since, self._error, self._state = executions, since, error, state
         self._until = datetime.now(UTC)
 
     def considered(self) -> int:
-        """How many the filters have to look at; only lists are asked for."""
+        """Count the executions that the filters have to check, by listing only."""
         return len(self.names) or sum(1 for _ in self._listed())
 
     def chosen(self, passed: Any = lambda: None) -> Iterator[Listed]:
-        """The executions, one by one as they are needed. `passed` hears of each that a filter leaves out."""
+        """Yield the selected executions lazily; call `passed` for each one that a filter excludes."""
         for item in self._described() if self.names or self._error else self._listed():
             listed = item.listed if isinstance(item, Described) else item
             wrong_error = self._error and isinstance(item, Described) and item.error != self._error
@@ -137,14 +147,14 @@ def _preview(view: View, choice: _Choice) -> Exit:
         {"count": count, "error": error, "can": can, "to_do": advice_for(error).to_do}
         for (error, can), count in groups.most_common()
     ]
-    view.table(_GROUPS, rows, nothing="No failed execution is like that.")
+    view.table(_GROUPS, rows, nothing="No matching failed executions.")
     count = groups.total()
     if count and count < total and not choice.filtered:
-        view.note(f"The last {count} of {total} were looked at; all {total} are meant.")
+        view.note(f"Previewed the latest {count} of {total}; --yes redrives all {total}.")
         count = total
     if count:
         view.note(
-            f"[bold]Nothing was done.[/bold] --yes redrives {'it' if count == 1 else f'these {count}'}."
+            f"[bold]Nothing was done.[/bold] Use --yes to redrive {'it' if count == 1 else f'all {count}'}."
         )
     return Exit.DONE
 
@@ -179,7 +189,7 @@ def _act(view: View, choice: _Choice, redriver: Redriver, patience: timedelta, *
     started, counts = datetime.now(UTC), Counter[str]()
     total = choice.considered()
     with view.progress("executions") as bar:
-        task = bar.add_task("Re-driving", total=total)
+        task = bar.add_task("Redriving", total=total)
 
         def results() -> Iterator[dict[str, Any]]:
             for result in redriver.run(choice.chosen(lambda: bar.advance(task)), patience):
@@ -191,14 +201,14 @@ def _act(view: View, choice: _Choice, redriver: Redriver, patience: timedelta, *
         try:
             view.stream(_RESULTS, results(), below=lambda r: r["reason"], nothing="")
         except KeyboardInterrupt:
-            view.warn(f"\n{redriver.begun} were begun and go on by themselves; the others are as they were.")
+            view.warn(f"\n{redriver.begun} were started and keep running; the others were not touched.")
             raise
     took = datetime.now(UTC) - started
-    told = ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common())
-    view.note(f"{told or 'No failed execution is like that'}. Took {lasting(took)}.")
-    bad = counts.total() - counts["succeeded"] - counts["begun"]
-    if counts["could not be re-driven"]:
-        view.note("--resubmit starts afresh what cannot be re-driven.")
+    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common())
+    view.note(f"{outcomes or 'No matching failed executions'}. Took {lasting(took)}.")
+    bad = counts.total() - counts["succeeded"] - counts["started"]
+    if counts["could not be redriven"]:
+        view.note("Use --resubmit to start a new execution where a redrive is not possible.")
     return Exit.FOUND if bad else Exit.DONE
 
 
@@ -206,20 +216,20 @@ def _outcome(result: Result, *, follow: bool) -> str:
     if result.well:
         return "succeeded"
     if result.action is Action.NONE:
-        return "could not be re-driven"
+        return "could not be redriven"
     if result.status:
         return "failed again"
-    return "have not ended yet" if follow else "begun"
+    return "still running" if follow else "started"
 
 
 _GROUPS = (
     Column("Executions", lambda r: r["count"], right=True, keep=True),
     Column("Error", lambda r: r["error"], keep=True),
-    Column("Can be re-driven", lambda r: r["can"], keep=True),
-    Column("First", lambda r: r["to_do"]),
+    Column("Redrivable", lambda r: r["can"], keep=True),
+    Column("Before you redrive", lambda r: r["to_do"]),
 )
 _RESULTS = (
-    Column("What was done", lambda r: r["action"], width=13),
-    Column("Ended", lambda r: r["status"] or "not yet", width=10),
+    Column("Action", lambda r: r["action"], width=13),
+    Column("Status", lambda r: r["status"] or "RUNNING", width=10),
     Column("Execution", lambda r: r["name"]),
 )

@@ -1,4 +1,4 @@
-"""`carefile runs`: the executions, the latest change first, each with the object it is about."""
+"""`carefile runs`: list executions, most recently changed first, each with its object."""
 
 from __future__ import annotations
 
@@ -21,17 +21,22 @@ def runs(
     connection: Connection,
     view: View,
     *,
-    failed: Annotated[bool, typer.Option("--failed", help="Only those that ended badly.")] = False,
-    running: Annotated[bool, typer.Option("--running", help="Only those that run now.")] = False,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="List only executions that failed, timed out or were aborted.")
+    ] = False,
+    running: Annotated[bool, typer.Option("--running", help="List only running executions.")] = False,
     since: Annotated[
-        str | None, typer.Option(help="Only those that began or ended since: 2h, 3d, 2026-11-20.")
+        str | None,
+        typer.Option(help="List only executions that started or ended since: 2h, 3d, 2026-11-20."),
     ] = None,
-    error: Annotated[str | None, typer.Option(help="Only those that failed with this error.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+    error: Annotated[
+        str | None, typer.Option(help="List only executions that failed with this error.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number to list.")] = 50,
 ) -> Exit:
-    """List executions: what ran, on which object, how it ended."""
+    """List executions with their objects and outcomes."""
     if failed and running:
-        raise Problem("--failed and --running exclude each other")
+        raise Problem("--failed cannot be combined with --running", "use one of them")
     executions = Executions(connection)
     listed = _listed(executions, moment(since), failed=failed or bool(error), running=running)
     described = executions.described(listed if error else islice(listed, limit))
@@ -40,10 +45,10 @@ def runs(
         _COLUMNS,
         map(record, wanted),
         below=lambda r: r["name"],
-        nothing="No execution is like that.",
+        nothing="No matching executions.",
     )
     if count == limit:
-        view.note(f"The first {limit}; --limit and --since show more or others.")
+        view.note(f"Showing the first {limit}; use --limit or --since to see others.")
     return Exit.DONE
 
 
@@ -57,7 +62,7 @@ def _listed(executions: Executions, since: Any, *, failed: bool, running: bool) 
 
 
 def _latest_first(sources: list[Iterator[Listed]]) -> Iterator[Listed]:
-    """Lists that each have the latest first, as one."""
+    """Merge lists that are each sorted latest first."""
     heads = [(head, source) for source in sources if (head := next(source, None))]
     while heads:
         index = max(range(len(heads)), key=lambda place: heads[place][0].changed)
@@ -91,6 +96,6 @@ def record(item: Described) -> dict[str, Any]:
 _COLUMNS = (
     Column("Started", lambda r: clock(datetime.fromisoformat(r["started"]))[5:], width=14),
     Column("Took", lambda r: lasting(r["seconds"]), right=True, width=9),
-    Column("Ended", lambda r: r["disposition"] or r["error"] or r["status"], width=23),
+    Column("Outcome", lambda r: r["disposition"] or r["error"] or r["status"], width=23),
     Column("Object", lambda r: r["key"] or "(malformed input)"),
 )

@@ -1,8 +1,7 @@
-"""`carefile show`: the whole story of one execution, one object or one session, each found from the other.
+"""`carefile show`: describe an execution, an object or a session; each leads to the others.
 
-From an execution to its object: its input names it. From an object to its executions: the catalog's entry and the
-stamp on the layout's objects name the one that filed it; what has not been filed is looked for among the executions
-that changed since it was uploaded, by their inputs.
+An execution's input names its object. The catalog entry and the stamp on a filed object name the execution that filed
+it; for an object that is not filed, the inputs of the executions that changed since its upload are searched.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from carefile.cli.shown.view import View, ago, plain, sized
 from carefile.core.messages.execution_names import PROMOTED, intake_name, is_express
 from carefile.core.model import Source
 
-_BEFORE = timedelta(minutes=5)  # clocks differ; an execution never begins before its upload
+_BEFORE = timedelta(minutes=5)  # allowance for clock skew; an execution never starts before its upload
 
 
 def show(
@@ -35,15 +34,18 @@ def show(
     what: Annotated[
         str,
         typer.Argument(
-            help="An execution's name or ARN, a landing key, a key under processed/, or a session's folder there."
+            help="An execution name or ARN, a landing key, or a key or session folder under processed/."
         ),
     ],
     *,
     everything: Annotated[
-        bool, typer.Option("--all", help="For an object: also list every other execution about it.")
+        bool, typer.Option("--all", help="For an object, also list every other execution of it.")
     ] = False,
 ) -> Exit:
-    """Tell the story of an execution, of an object or of a session: path, evidence, error, what to do."""
+    """Describe an execution, an object or a session.
+
+    Show its path, its evidence, its errors and what to do about them.
+    """
     executions, entries = Executions(connection), Entries(connection)
     found = subject(connection, executions, what)
     if found.execution:
@@ -53,7 +55,7 @@ def show(
     if found.filed:
         return _show_filed(connection, view, executions, entries, found.filed)
     if found.source is None:
-        raise Problem(f"there is nothing called {what}")
+        raise Problem(f"no execution, object or session {what}", "list executions with `carefile runs`")
     return _show_landed(
         connection, view, executions, entries, found.source, found.landed, everything=everything
     )
@@ -70,8 +72,8 @@ def _show_filed(
 ) -> Exit:
     if not filed.execution:
         raise Problem(
-            f"s3://{connection.processed}/{filed.key} carries no stamp of an intake",
-            "it is the claim of a folder, or something else wrote it there",
+            f"s3://{connection.processed}/{filed.key} was not written by an intake",
+            "if it is not a folder's _manifest.json, another program wrote it: catalog it with `carefile adopt`",
         )
     entry = entries.get(filed.source_id or "")
     if entry and is_express(entry.execution) and intake_name(entry.execution) == filed.execution:
@@ -93,31 +95,33 @@ def _show_landed(
 ) -> Exit:
     entry = entries.get(source.source_id)
     if landed is None and entry is None:
-        raise Problem(f"there is no object s3://{source.bucket}/{source.key}", "keys are exact, also in case")
+        raise Problem(
+            f"there is no object s3://{source.bucket}/{source.key}", "check the key; keys are case-sensitive"
+        )
     status = pipeline_status(connection, landed) if landed else None
-    view.note(_standing(source, landed, entry, status))
+    view.note(_summary(source, landed, entry, status))
     if landed is None or (entry and _current(entry, landed) and not everything):
-        assert entry is not None  # noqa: S101 - one of the two is there
+        assert entry is not None  # noqa: S101 - one of the two exists
         if is_express(entry.execution):
             return _show_entry(view, entry)
         return _show_execution(connection, view, executions, _kept(executions, entry.execution))
-    with view.busy("Looking through the executions since the upload …"):
+    with view.busy("Searching the executions since the upload …"):
         about = list(executions.about(source.bucket, source.key, landed.modified - _BEFORE))
     if not about:
         view.warn(
-            "No execution was asked to take it in. `carefile reconcile` finds and repairs such objects."
+            "No execution was started for it. `carefile reconcile --repair --yes` repairs such objects."
         )
         return Exit.FOUND
     for item in about[1:]:
         view.note(
-            f"[dim]also about it: {item.listed.name}  {item.listed.status}  {plain(item.error or '')}[/dim]"
+            f"[dim]other execution: {item.listed.name}  {item.listed.status}  {plain(item.error or '')}[/dim]"
         )
     return _show_execution(connection, view, executions, about[0])
 
 
 def _show_entry(view: View, entry: Entry) -> Exit:
-    """What went well on the express lane is known by its result only."""
-    view.note("It went well on the express lane, and Step Functions keeps nothing of an Express execution.")
+    """Show the catalog entry: of an intake on the express lane only the result is kept."""
+    view.note("Filed on the express lane; Step Functions keeps no history of Express executions.")
     record = record_of(entry)
 
     def show(out: Console) -> None:
@@ -130,13 +134,13 @@ def _show_entry(view: View, entry: Entry) -> Exit:
 
 
 def _kept(executions: Executions, name: str) -> Described:
-    """The execution of this name; or, of an intake that was promoted, the one that was promoted."""
+    """Describe the execution of this name, or the one that the intake was promoted to."""
     found = executions.describe(name) or executions.describe(PROMOTED + intake_name(name))
     if found is None:
         raise Problem(
-            f"the execution {name.rpartition(':')[2]} is not kept",
-            "Step Functions keeps executions for 90 days after they ended, and Express ones not at all; "
-            "`carefile catalog KEY` shows the result",
+            f"the execution {name.rpartition(':')[2]} is no longer available",
+            "Step Functions keeps executions for 90 days after they end, and does not keep Express ones; "
+            "see the result with `carefile catalog KEY`",
         )
     return found
 
@@ -145,13 +149,11 @@ def _current(entry: Entry, landed: LandingObject) -> bool:
     return entry.landing_version == landed.version_id
 
 
-def _standing(source: Source, landed: LandingObject | None, entry: Entry | None, status: str | None) -> str:
+def _summary(source: Source, landed: LandingObject | None, entry: Entry | None, status: str | None) -> str:
     text = f"s3://{plain(source.bucket)}/{plain(source.key)}"
     if landed is None:
-        return f"{text}: deleted or expired from the landing bucket; what was filed stays"
-    text += (
-        f": {sized(landed.size)}, uploaded {ago(landed.modified)}, {status or 'no intake of it has ended'}"
-    )
+        return f"{text}: deleted from the landing bucket, or expired; the filed copy is kept"
+    text += f": {sized(landed.size)}, uploaded {ago(landed.modified)}, {status or 'no intake has ended yet'}"
     if entry and not _current(entry, landed):
-        text += "; what is filed is an older version"
+        text += "; an older version is filed"
     return text

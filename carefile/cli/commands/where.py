@@ -1,7 +1,7 @@
-"""`carefile where`: the prefix that an assistant or a script reads a patient's sessions from.
+"""`carefile where`: print the prefix from which an assistant or a script reads a patient's sessions.
 
-With `--session` the session's own folder, looked up in the catalog, and the id to load it by: where two source trees
-have sessions of one id, the second one's folder carries a suffix, and both are shown.
+With `--session`, print the session's folder from the catalog and the id to load it by. If two source trees have
+sessions with the same id, the second one's folder has a suffix, and both are printed.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ def where(
     connection: Connection,
     view: View,
     *,
-    patient: Annotated[str | None, typer.Option(help="Whose sessions.")] = None,
-    unknown: Annotated[bool, typer.Option("--unknown", help="The sessions of nobody known.")] = False,
-    session: Annotated[str | None, typer.Option(help="One session's own folder.")] = None,
+    patient: Annotated[str | None, typer.Option(help="The patient whose sessions to locate.")] = None,
+    unknown: Annotated[bool, typer.Option("--unknown", help="Locate the sessions filed as unknown.")] = False,
+    session: Annotated[str | None, typer.Option(help="Locate only the session with this id.")] = None,
 ) -> Exit:
-    """Print where a patient's sessions are."""
+    """Print the S3 prefix of a patient's sessions."""
     if (patient is None) != unknown:
-        raise Problem("whose sessions is not clear", "give --patient ID, or --unknown")
+        raise Problem("no patient selected, or too many", "use either --patient ID or --unknown")
     expected = place_of(patient, session, prefix=connection.layout.prefix)
     if session is None:
         view.thing(expected, partial(_print, expected["patient_context"]["session_prefix"]))
         return Exit.DONE
     found = [one.answer for one in sessions_named(connection, patient, session)]
     if len(found) > 1:
-        view.warn(f"{len(found)} source trees have a session of that id; each has a folder of its own.")
+        view.warn(f"{len(found)} source trees have a session with that id; each has its own folder.")
     for answer in found or [expected]:
         view.thing(answer, partial(_print, _folder(answer)))
         _note_id(view, answer)
     if not found:
-        view.warn("Nothing of that session is cataloged; this is where it would be filed.")
+        view.warn("The session is not in the catalog; it would be filed here.")
     return Exit.DONE if found else Exit.FOUND
 
 

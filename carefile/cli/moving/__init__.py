@@ -1,1 +1,1 @@
-"""Bringing objects in, or from one layout to another: uploads, backfill forecasts, adoption, migration."""
+"""Move objects into Carefile or between layouts: uploads, backfill forecasts, adoption, migration."""

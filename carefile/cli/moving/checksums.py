@@ -1,7 +1,7 @@
-"""Whether two objects of S3 hold the same bytes, by S3's own checksums or by reading both.
+"""Compare the bytes of two S3 objects, by S3's checksums or by reading both.
 
-The ETag of a multipart or KMS-encrypted object is no checksum, so ETags are never compared. Where both objects carry
-the same kind of checksum of the whole object, these are; otherwise both are read and hashed.
+The ETag of a multipart or KMS-encrypted object is not a checksum, so ETags are never compared. If both objects have the
+same kind of full-object checksum, those are compared; otherwise both are read and hashed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _CHECKSUMS = ("ChecksumSHA256", "ChecksumCRC64NVME", "ChecksumSHA1", "ChecksumCR
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A version of an object as HEAD shows it."""
+    """A version of an object as HEAD returns it."""
 
     bucket: str
     key: str
@@ -44,7 +44,7 @@ class Checksums:
         self._s3 = s3
 
     def stored(self, bucket: str, key: str, version_id: str | None = None) -> Stored | None:
-        """A version, or the current one; None for nothing."""
+        """HEAD a version, by default the current one; None if there is none."""
         try:
             found = self._s3.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED", **_named(version_id))
         except ClientError as error:

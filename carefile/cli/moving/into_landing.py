@@ -1,9 +1,9 @@
-"""An adopted session of nobody known, brought into the landing bucket, so that it can be assigned as any other.
+"""Move an adopted session of an unknown patient to the landing bucket, so that it can be assigned like any other.
 
-Every object is copied to `sessions/{session}/…`, never over something else; the pipeline files the copies as it files
-any upload; each is compared with the adopted object and with what was filed of it. Only when all are the same are the
-adopted objects retired, by delete markers, and their catalog entries removed. Whatever stops this, given again it goes
-on: what is there already with the same bytes is not copied again.
+Every object is copied to `sessions/{session}/…`, never over another object; the pipeline files the copies like any
+upload; each is compared with the adopted object and with its filed copy. Only if all are the same are the adopted
+objects retired with delete markers and their catalog entries deleted. The command can be interrupted and run again:
+objects that are already there with the same bytes are not copied again.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ from carefile.core.model import Kind, Patient, Source
 _THREADS = 16
 _TREE = "sessions/{}/"
 _OURS = frozenset({ADOPTED_TAG, STATUS_TAG, VERDICT_TAG, *layout_tags(Kind.SESSION, Patient(), b"-")})
-_UNMADE = "nothing was copied or retired"
+_UNTOUCHED = "nothing was copied or retired"
 
 
 @dataclass(frozen=True, slots=True)
 class Moving:
-    """An adopted object, at the version that is moved, and its landing key."""
+    """An adopted object, in the version to move, and its landing key."""
 
     stored: Stored
     landing_key: str
@@ -62,27 +62,30 @@ class IntoLanding:
         self.place = Place(connection.landing, self.tree)
 
     def plan(self) -> list[Moving]:
-        """What is to be moved. A Problem where anything of it may not be, or something else is at its place."""
+        """List the objects to move; raise a Problem if any may not be moved, or its place is taken."""
         known = self._known()
         with ThreadPoolExecutor(_THREADS) as pool:
             moving = [one for one in pool.map(self._moving, known) if one]
             list(pool.map(self._must_be_adopted, moving))
             list(pool.map(self._must_not_differ, moving))
         if not moving and not self._left_behind():
-            raise Problem(f"there is nothing in {self._folder} that could be moved", _UNMADE)
+            raise Problem(f"there is nothing to move in {self._folder}", f"check the folder; {_UNTOUCHED}")
         ours = {self._landing_key(key) for key in known}
         others = [one.key for one in self._versions.below(*self._where) if one.key not in ours]
         if others:
-            raise Problem(f"another session is at {self.place} already: {others[0]}", _UNMADE)
+            raise Problem(
+                f"{self.place} already holds another session's object: {others[0]}",
+                f"move or delete it; {_UNTOUCHED}",
+            )
         return moving
 
     def copy(self, moving: list[Moving]) -> int:
-        """Copy what is not there yet; how many that were."""
+        """Copy the objects that are not there yet, and return their number."""
         with ThreadPoolExecutor(_THREADS) as pool:
             return sum(pool.map(self._copy, moving))
 
     def wait(self, moving: list[Moving], seconds: float, passed: Callable[[int], None]) -> int:
-        """Wait until the pipeline filed the copies; how many it has not."""
+        """Wait until the pipeline has filed the copies; return how many are still pending."""
         deadline = monotonic() + seconds
         while pending := self._pending(moving):
             passed(len(moving) - pending)
@@ -92,17 +95,17 @@ class IntoLanding:
         return pending
 
     def different(self, moving: list[Moving]) -> Iterator[Line]:
-        """What is not the same, byte for byte, in the adopted place, in the landing bucket and where it was filed."""
+        """Find objects that differ between the adopted place, the landing bucket and the filed copy."""
         for one in moving:
             copied = self._checksums.stored(self._connection.landing, one.landing_key)
             if copied is None or not self._same(one.stored, copied):
-                yield {"key": one.landing_key, "why": "its bytes are not those of the adopted object"}
+                yield {"key": one.landing_key, "why": "its bytes differ from the adopted object"}
         with TemporaryDirectory() as folder:
             lines = Comparison(self._connection, self.place, Path(folder), self._rules).run(lambda _: None)
             yield from (line for line in lines if not line["verified"])
 
     def retire(self, moving: list[Moving]) -> int:
-        """Retire the adopted objects; how many were, since what was written meanwhile stays."""
+        """Retire the adopted objects; return how many, since those overwritten in the meantime are kept."""
         with ThreadPoolExecutor(_THREADS) as pool:
             retired = sum(pool.map(self._retire, moving))
             list(pool.map(self._remove_entry, self._left_behind()))
@@ -113,14 +116,19 @@ class IntoLanding:
     def _adopted_session(self) -> Standing:
         standing = self._connection.layout.standing(manifest_key(self._folder))
         if standing is None or standing.session_id is None or standing.folder != self._folder:
-            raise Problem(f"{self._folder} is no folder of a session", _UNMADE)
+            raise Problem(
+                f"{self._folder} is not a session's folder", f"name a session's folder; {_UNTOUCHED}"
+            )
         if folder_patient(standing, self._rules).id is not None:
-            raise Problem(f"the session in {self._folder} is a known patient's", _UNMADE)
+            raise Problem(
+                f"the session in {self._folder} belongs to a known patient",
+                f"only sessions of unknown patients can be moved; {_UNTOUCHED}",
+            )
         manifest = next(iter(self._versions.manifests(self._folder)), {})
         if not manifest.get("adopted"):
             raise Problem(
-                f"the session in {self._folder} was not adopted there",
-                "`carefile adopt` first; what an intake filed is assigned as it is",
+                f"the session in {self._folder} was not adopted",
+                "run `carefile adopt` first; a session that an intake filed can be assigned directly",
             )
         return standing
 
@@ -129,7 +137,7 @@ class IntoLanding:
         return self.place.bucket, self.place.prefix
 
     def _known(self) -> dict[str, list[Version]]:
-        """The versions of every object that is or was in the folder, by key."""
+        """Return the versions of every object that is or was in the folder, by key."""
         below = self._versions.below(self._connection.processed, self._folder)
         found = {key: list(versions) for key, versions in groupby(below, lambda one: one.key)}
         return {
@@ -149,19 +157,32 @@ class IntoLanding:
         key = one.stored.key
         entry = self._entries.get(Source(one.stored.bucket, key).source_id)
         if stamp_in(one.stored.head.get("Metadata", {})):
-            raise Problem(f"an intake wrote {key}", _UNMADE)
+            raise Problem(
+                f"{key} was written by an intake", f"only adopted objects can be moved; {_UNTOUCHED}"
+            )
         if entry is None or entry.patient is not None or entry.landing_version != one.stored.version_id:
-            raise Problem(f"{key} is not adopted as it is now", f"`carefile adopt` first; {_UNMADE}")
+            raise Problem(
+                f"the current version of {key} is not adopted", f"run `carefile adopt` first; {_UNTOUCHED}"
+            )
         if session_tree(one.landing_key, self._rules) != self.tree:
-            raise Problem(f"the rules do not read {one.landing_key} as a part of {self.tree}", _UNMADE)
+            raise Problem(
+                f"the rules do not read {one.landing_key} as part of {self.tree}",
+                f"check the rules for sessions/; {_UNTOUCHED}",
+            )
         found = classify(one.landing_key, (), self._rules)
         if found.patient.id is not None or found.session is None or found.session.tree != self.tree:
-            raise Problem(f"the rules read {one.landing_key} as a known patient's", _UNMADE)
+            raise Problem(
+                f"the rules assign {one.landing_key} to a known patient",
+                f"check the rules for sessions/; {_UNTOUCHED}",
+            )
 
     def _must_not_differ(self, one: Moving) -> None:
         there = self._checksums.stored(self._connection.landing, one.landing_key)
         if there is not None and not self._same(one.stored, there):
-            raise Problem(f"another object is at s3://{there.bucket}/{there.key} already", _UNMADE)
+            raise Problem(
+                f"s3://{there.bucket}/{there.key} already holds another object",
+                f"move or delete it; {_UNTOUCHED}",
+            )
 
     def _same(self, one: Stored, other: Stored) -> bool:
         return one.size == other.size and self._checksums.compare(one, other).same
@@ -189,13 +210,14 @@ class IntoLanding:
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") in ("PreconditionFailed", "412"):
                 raise Problem(
-                    f"something was written to {one.landing_key} meanwhile", "nothing was retired"
+                    f"{one.landing_key} was written in the meantime",
+                    "check it, then run the command again; nothing was retired",
                 ) from None
             raise
         return True
 
     def _pending(self, moving: list[Moving]) -> int:
-        """How many copies the catalog does not show as they are now."""
+        """Count the copies whose current version the catalog does not show yet."""
         landed = {
             Source(self._connection.landing, one.landing_key).source_id: self._checksums.stored(
                 self._connection.landing, one.landing_key
@@ -214,13 +236,13 @@ class IntoLanding:
         bucket, key = one.stored.bucket, one.stored.key
         marker = self._s3.delete_object(Bucket=bucket, Key=key)
         below = next(found for found in self._versions.at(key) if not found.is_marker)
-        if below.version_id != one.stored.version_id:  # it was written meanwhile: bring that back
+        if below.version_id != one.stored.version_id:  # it was overwritten in the meantime: restore that
             self._s3.delete_object(Bucket=bucket, Key=key, VersionId=marker["VersionId"])
             return False
         return True
 
     def _left_behind(self) -> list[Entry]:
-        """The entries of what was retired."""
+        """Return the catalog entries of retired objects."""
         gone = [
             key
             for key, versions in self._known().items()
@@ -230,6 +252,6 @@ class IntoLanding:
         return [entry for entry in self._entries.get_many(ids).values() if entry.patient is None]
 
     def _remove_entry(self, entry: Entry) -> None:
-        why = "it was brought into the landing bucket"
+        why = "moved to the landing bucket"
         found = Finding(Difference.UNSUPPORTED, entry.bucket, entry.key, why, entry)
         Restorer(self._connection, remove=True).restore(found)

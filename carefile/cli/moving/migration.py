@@ -1,9 +1,9 @@
-"""Comparing every original of a migration with what was filed of it: whose it is, and byte for byte.
+"""Compare every original of a migration with its filed copy: the patient, and byte for byte.
 
-Verified is only what is filed under the patient whom the original's key names, or to whom a person assigned the
-session, and holds the same bytes.
+An object is verified only if it is filed under the patient that the original's key names, or that an operator assigned
+the session to, and holds the same bytes.
 
-What was verified is appended to a file as it goes, so a comparison that was killed goes on where it was.
+Verified objects are appended to a file as the comparison proceeds, so that one that was killed can resume.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _PROGRESS = "compared.jsonl"
 _THREADS = 16
 _BATCH = 240
 _SESSIONS = 4096
-# Where these are what they were, nothing has to be compared again.
+# If these are unchanged, an object does not have to be compared again.
 _SAME = (
     "bucket",
     "version_id",
@@ -48,7 +48,7 @@ Line = dict[str, Any]
 
 
 class Whose:
-    """Whether what is filed of an original is filed as whose it is."""
+    """Checks that an original is filed under its patient."""
 
     def __init__(self, connection: Connection, bucket: str, rules: RuleTable) -> None:
         self._layout, self._rules, self._bucket = connection.layout, rules, bucket
@@ -56,20 +56,20 @@ class Whose:
         self._assigned = lru_cache(maxsize=_SESSIONS)(self._read_assigned)
 
     def why_not(self, key: str, patient: str | None) -> str | None:
-        """Why the patient as whose it is, or would be, filed is not the one whom the key names. A key that names nobody
-        contradicts no other evidence."""
+        """Explain why the patient it is, or would be, filed under is not the one that the key names. A key that names
+        no patient contradicts no other evidence."""
         named = patient_named(key, self._rules)
         if named is None or patient == named:
             return None
         if patient is None:
-            return f"its key names {named}, and it is nobody's: `carefile assign` decides"
+            return f"its key names {named}, but it is filed as unknown: decide with `carefile assign`"
         tree = session_tree(key, self._rules)
         if tree is not None and self._assigned(tree) == patient:
             return None
-        return f"its key names {named}, and it is {patient}'s"
+        return f"its key names {named}, but it is filed under {patient}"
 
     def is_under(self, entry: Entry) -> bool:
-        """Whether the object of an entry is in the sessions of the patient whom the entry names."""
+        """Return whether an entry's object is among the sessions of the patient that the entry names."""
         return entry.key.startswith(self._layout.session_prefix(Patient(entry.patient)))
 
     def _read_assigned(self, tree: str) -> str | None:
@@ -81,7 +81,7 @@ class Whose:
 
 
 class Comparison:
-    """`folder` holds the lines of what was compared; those of them that still hold are not compared again."""
+    """`folder` holds the lines of earlier comparisons; objects whose line still holds are not compared again."""
 
     def __init__(self, connection: Connection, place: Place, folder: Path, rules: RuleTable) -> None:
         self._s3, self._entries = connection.client("s3"), Entries(connection)
@@ -91,7 +91,7 @@ class Comparison:
         self._lines, self._progress = folder / OBJECTS, folder / _PROGRESS
 
     def run(self, passed: Callable[[int], None]) -> Iterator[Line]:
-        """The line of every original, in the order of their keys."""
+        """Compare every original and yield its line, in key order."""
         kept = (*read_lines(self._lines), *read_lines(self._progress))
         known = {line["key"]: line for line in kept if line["verified"]}
         whole = self._lines.with_name(f"{self._lines.name}.part")
@@ -101,7 +101,7 @@ class Comparison:
             opened(whole) as out,
             ThreadPoolExecutor(_THREADS) as pool,
         ):
-            progress.write("\n")  # ends what may have been torn
+            progress.write("\n")  # ends a line that an interruption may have cut off
             source = originals(self._s3, self._place)
             while batch := list(islice(source, _BATCH)):
                 ids = [Source(self._place.bucket, item["Key"]).source_id for item in batch]
@@ -140,15 +140,15 @@ class Comparison:
         if why := self._whose.why_not(item["Key"], entry.patient):
             return line | {"why": why}
         if not self._whose.is_under(entry):
-            return line | {"why": "it is filed in a folder that is not that patient's"}
+            return line | {"why": "it is filed in a folder of another patient"}
         filed = self._checksums.stored(self._processed, entry.key)
         if filed is None:
-            return line | {"why": "the catalog shows it, and it is not there"}
+            return line | {"why": "it is in the catalog, but missing from S3"}
         line["filed_version_id"] = filed.version_id
         if before and all(before.get(name) == line[name] for name in _SAME):
             return before
         if filed.size != item["Size"]:
-            return line | {"why": f"its size is {filed.size}, not {item['Size']}"}
+            return line | {"why": f"its size is {filed.size} bytes instead of {item['Size']}"}
         original = self._checksums.stored(self._place.bucket, item["Key"], item["VersionId"])
         if original is None:
             return line | {"why": "the original is gone"}
@@ -157,12 +157,12 @@ class Comparison:
             "compared_by": compared.by,
             "checksum": compared.checksum,
             "verified": compared.same,
-            "why": None if compared.same else "its bytes are not those of the original",
+            "why": None if compared.same else "its bytes differ from the original",
         }
 
 
 def originals(s3: Any, place: Place) -> Iterator[dict[str, Any]]:
-    """Every current version under the place, but for folder markers."""
+    """Yield every current version under the place, except folder markers."""
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=place.bucket, Prefix=place.prefix):
         for item in page.get("Versions", ()):
             if item["IsLatest"] and not item["Key"].endswith("/"):
@@ -170,7 +170,7 @@ def originals(s3: Any, place: Place) -> Iterator[dict[str, Any]]:
 
 
 def read_lines(path: Path) -> Iterator[Line]:
-    """The lines of a file that may have been torn where its writer was stopped."""
+    """Read the lines of a file whose last one may be incomplete."""
     if path.exists():
         with path.open(encoding="utf-8", errors="replace") as lines:
             for text in lines:
@@ -184,9 +184,9 @@ def read_lines(path: Path) -> Iterator[Line]:
 
 def _unfiled(entry: Entry | None, item: dict[str, Any]) -> str | None:
     if item["Size"] == 0:
-        return "it is empty, and nothing of it can be filed: write it again or delete it"
+        return "it is empty and cannot be filed: upload it again or delete it"
     if entry is None:
         return "it is not filed"
     if item["VersionId"] != "null" and entry.landing_version != item["VersionId"]:
-        return "an older version of it is filed"
+        return "an older version is filed"
     return None if entry.is_session else "it is not filed as part of a session"

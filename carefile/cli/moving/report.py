@@ -1,10 +1,10 @@
-"""The report of a migration: `report.json` and `report.html` beside the file of what was compared, `objects.jsonl`.
+"""The migration report: `report.json` and `report.html`, next to the comparison's results in `objects.jsonl`.
 
-The report holds the digest of that file and is sealed by a digest of itself, so a retirement sees whether either was
-changed since. The seal proves no identity: who signed is what was typed.
+The report holds the digest of that file and is sealed with a digest of itself, so that a retirement detects changes to
+either. The seal proves no identity: the signer is whatever name was typed.
 
-The next comparison replaces these three. Of a report that was signed there is a copy in a folder of its own, which
-nothing replaces: it is what tells of originals that were retired on its strength.
+The next comparison replaces these three files. A signed report is also copied to a folder of its own, which is never
+replaced: it is the record of originals that were retired because of it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _MOST_SHOWN = 1000
 
 @dataclass
 class Tally:
-    """What the lines come to."""
+    """The totals of the lines."""
 
     objects: int = 0
     size: int = 0
@@ -55,10 +55,10 @@ class Tally:
             self.faults.append(line)
 
 
-def written(
+def write_report(
     folder: Path, stack: str, place: Place, tally: Tally, began: datetime, signed_by: str | None
 ) -> dict[str, Any]:
-    """Write the report, as JSON and as a page, and keep it for good if it is signed."""
+    """Write the report as JSON and HTML, and archive it if it is signed."""
     complete = tally.objects > 0 and tally.verified == tally.objects
     report: dict[str, Any] = {
         "report": "carefile migration",
@@ -87,7 +87,7 @@ def written(
 
 
 def keep(folder: Path) -> Path:
-    """Copy the signed report to where nothing replaces it; that folder. Given again, it does nothing."""
+    """Copy the signed report to a folder that is never replaced, and return that folder. Idempotent."""
     report = json.loads((folder / _JSON).read_text(encoding="utf-8"))
     moment = datetime.fromisoformat(report["ended"]).strftime("%Y%m%dT%H%M%SZ")
     kept = folder / f"signed-{moment}-{report['seal'][:8]}"
@@ -100,7 +100,7 @@ def keep(folder: Path) -> Path:
 
 
 def note_retired(kept: Path, retired: int, refused: int) -> None:
-    """Put on record, beside the report that allowed it, how many originals were retired."""
+    """Record next to the report how many originals were retired because of it."""
     line = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "retired": retired,
@@ -111,30 +111,32 @@ def note_retired(kept: Path, retired: int, refused: int) -> None:
 
 
 def must_allow_retiring(folder: Path, stack: str, now: datetime) -> tuple[Place, dict[str, Line]]:
-    """The place of a report that is whole, complete, signed, fresh and of this stack, and the line of each original in
-    it."""
+    """Return the report's place and the line of each original, or raise a Problem unless it is intact, complete,
+    signed, recent and of this stack."""
     try:
         report = json.loads((folder / _JSON).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise Problem(
-            f"there is no report in {folder}", "`carefile migrate verify` writes it; nothing was retired"
+            f"there is no report in {folder}",
+            "create it with `carefile migrate verify`; nothing was retired",
         ) from None
-    again = "`carefile migrate verify` again; nothing was retired"
+    again = "run `carefile migrate verify` again; nothing was retired"
     if report.get("seal") != _seal(report):
-        raise Problem("the report was changed after it was written", again)
+        raise Problem("the report has been modified", again)
     if report["objects_sha256"] != _digest_of(folder / OBJECTS):
-        raise Problem("objects.jsonl is not the file that the report is about", again)
+        raise Problem("objects.jsonl does not match the report", again)
     if report["stack"] != stack:
-        raise Problem(f"the report is about {report['stack']}, and this is {stack}", again)
+        raise Problem(f"the report is for {report['stack']}, not for {stack}", again)
     if not report["complete"]:
         missing = report["objects"] - report["verified"]
-        raise Problem(f"the report is not complete: {missing} objects are not verified", again)
+        raise Problem(f"the report is incomplete: {missing} objects are not verified", again)
     if not report["signed_by"]:
         raise Problem(
-            "nobody signed the report", "`carefile migrate verify --signed-by NAME`; nothing was retired"
+            "the report is not signed",
+            "sign it with `carefile migrate verify --signed-by NAME`; nothing was retired",
         )
     if now - datetime.fromisoformat(report["ended"]) > FRESH:
-        raise Problem("the report is older than a day", again)
+        raise Problem("the report is more than a day old", again)
     lines = {line["key"]: line for line in read_lines(folder / OBJECTS)}
     return Place(report["bucket"], report["prefix"]), lines
 
@@ -154,8 +156,8 @@ def _digest_of(path: Path) -> str:
 
 
 def _seal(report: dict[str, Any]) -> str:
-    told = {name: value for name, value in report.items() if name != "seal"}
-    return hashlib.sha256(json.dumps(told, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+    sealed = {name: value for name, value in report.items() if name != "seal"}
+    return hashlib.sha256(json.dumps(sealed, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
 
 
 def _page(report: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The last step of a migration: delete markers on the originals, on the strength of a signed report that holds."""
+"""The last step of a migration: put delete markers on the originals, if a signed report still holds."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from carefile.core.deciding.rules import RuleTable
 from carefile.core.model import Source
 
 _BATCH = 1000  # S3, DeleteObjects
-_AGAIN = "`carefile migrate copy`, then verify again; nothing was retired"
+_AGAIN = "run `carefile migrate copy`, then verify again; nothing was retired"
 
 
 @dataclass(frozen=True, slots=True)
 class Retirement:
-    """The originals that are there now, each of which the report tells of as it is now."""
+    """The originals that exist now, all verified by the report in their current version."""
 
     place: Place
     keys: tuple[str, ...]
     folder: Path
 
     def run(self, connection: Connection, passed: Callable[[int], None]) -> tuple[int, int, Path]:
-        """How many were retired and refused, and where that and the report are kept."""
+        """Retire the originals; return how many were retired and refused, and the folder that keeps the report."""
         s3, kept, retired, refused = connection.client("s3"), keep(self.folder), 0, 0
         try:
             for batch in _batches(self.keys):
@@ -45,21 +45,21 @@ class Retirement:
         return retired, refused, kept
 
 
-def allowed(connection: Connection, folder: Path, rules: RuleTable) -> Retirement:
-    """What may be retired. A Problem where anything speaks against it."""
+def plan_retirement(connection: Connection, folder: Path, rules: RuleTable) -> Retirement:
+    """Return what may be retired, or raise a Problem if anything contradicts the report."""
     place, verified = must_allow_retiring(folder, connection.stack, datetime.now(UTC))
     must_be_of_old_layout(verified, rules)
     must_have_bucket(connection, place)
     s3 = connection.client("s3")
     if s3.get_bucket_versioning(Bucket=place.bucket).get("Status") != "Enabled":
         raise Problem(
-            f"the bucket {place.bucket} keeps no versions, so what is deleted there can't be brought back",
-            "switch its versioning on; nothing was retired",
+            f"the bucket {place.bucket} is not versioned, so deleted objects cannot be restored",
+            "enable its versioning; nothing was retired",
         )
     now = {item["Key"]: item["VersionId"] for item in originals(s3, place)}
     changed = sum(key not in verified or verified[key]["version_id"] != one for key, one in now.items())
     if changed:
-        raise Problem(f"{changed} originals were written since they were verified", _AGAIN)
+        raise Problem(f"{changed} originals have changed since they were verified", _AGAIN)
     moved = sum(1 for batch in _batches(now) for _ in _moved(connection, [verified[key] for key in batch]))
     if moved:
         raise Problem(f"{moved} objects are no longer filed as they were verified", _AGAIN)
@@ -67,7 +67,7 @@ def allowed(connection: Connection, folder: Path, rules: RuleTable) -> Retiremen
 
 
 def _moved(connection: Connection, lines: list[Line]) -> Iterator[Line]:
-    """What the catalog shows elsewhere, or as another one's, than when it was verified."""
+    """Find objects whose place or patient in the catalog has changed since they were verified."""
     ids = {Source(line["bucket"], line["key"]).source_id: line for line in lines}
     entries = Entries(connection).get_many(list(ids))
     for source_id, line in ids.items():

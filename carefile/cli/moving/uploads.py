@@ -1,8 +1,8 @@
-"""Which landing key a file gets. Pure: paths in, keys out.
+"""Determine the landing keys of files. Pure: paths in, keys out.
 
-A file keeps its name, a tree the paths below it; a session's folder (`session_…`, or one that holds a session.json)
-also its own name. In front stands what says the kind and the patient, in the terms of the default rules:
-`documents/{patient}/`, `sessions/{patient}/`, or a prefix of the person's own.
+A file keeps its name, a folder the paths below it; a session's folder (`session_…`, or one that holds a session.json)
+also keeps its own name. The key starts with the kind and the patient, as the default rules expect them:
+`documents/{patient}/`, `sessions/{patient}/`, or a prefix given by the operator.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class Upload:
     key: str
 
 
-def planned(root: Path, patient: str | None, kind: Kind | None, prefix: str | None) -> Iterator[Upload]:
-    """The uploads that a path given by the person stands for, in the order of their keys' paths."""
+def plan_uploads(root: Path, patient: str | None, kind: Kind | None, prefix: str | None) -> Iterator[Upload]:
+    """Yield the uploads for a file or folder, sorted by path."""
     front = _front(root, patient, kind) if prefix is None else f"{prefix.strip('/')}/".lstrip("/")
     if root.is_file():
         yield Upload(root, front + root.name)
@@ -37,7 +37,7 @@ def planned(root: Path, patient: str | None, kind: Kind | None, prefix: str | No
 
 
 def patient_metadata(patient: str | None) -> dict[str, str]:
-    """The user metadata that names a patient; S3 takes ASCII, so other scripts are written in the form of RFC 2047."""
+    """Build the user metadata that names a patient; S3 accepts ASCII only, so other scripts are RFC 2047-encoded."""
     if patient is None:
         return {}
     if patient.isascii():
@@ -50,7 +50,7 @@ def is_session(root: Path) -> bool:
 
 
 def _front(root: Path, patient: str | None, kind: Kind | None) -> str:
-    # What a slash in an id would do to a key, the metadata does better.
+    # An id with a slash would split into folders; it is given in the metadata only.
     folder = f"{patient}/" if patient and "/" not in patient else ""
     if kind is Kind.SESSION or (kind is None and is_session(root)):
         return f"sessions/{folder}"
@@ -61,13 +61,13 @@ def _session_name(root: Path, kind: Kind | None) -> str | None:
     if kind is Kind.DOCUMENT or not (is_session(root) or kind is Kind.SESSION):
         return None
     if not is_session(root) and any(is_session(child) for child in root.iterdir()):
-        return None  # a folder of sessions, each with a name of its own
+        return None  # a folder of sessions, each with its own name
     name = root.resolve().name
     return name if name.startswith(_SESSION) else _SESSION + name
 
 
 def _files(root: Path) -> Iterator[Path]:
-    """Every file below, but for hidden ones and what hidden folders hold."""
+    """Yield every file below a folder, without hidden files and folders."""
     for path in root.iterdir():
         if path.name.startswith(_HIDDEN):
             continue

@@ -1,1 +1,1 @@
-"""What is done to one patient's records: finding every trace, forgetting, assigning."""
+"""Operations on one patient's records: find every trace, forget, assign."""

@@ -1,7 +1,7 @@
-"""Assigning a session or a document to its patient, as the deployment does it: plan, begin or go on with, follow.
+"""Assign a session or a document to its patient: plan, start or resume, and follow the deployment's reassignment.
 
-What is meant and whether it may be is decided in one place, the function AssignPatient; this asks it. An execution that
-failed on the very same request is re-driven rather than begun once more.
+The function AssignPatient alone decides what a request refers to and whether it is allowed; this module calls it. If an
+execution failed on the same request, it is redriven instead of starting another.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _REDRIVABLE = "REDRIVABLE"
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """An execution of the reassignment, begun or gone on with."""
+class Started:
+    """An execution of the reassignment, started or redriven."""
 
     arn: str
     redriven: bool
@@ -36,11 +36,14 @@ class Assigner:
         self._connection = connection
         self._client = connection.client("stepfunctions")
         if connection.reassignment is None:
-            raise Problem(f"the stack {connection.stack} cannot assign yet", "deploy it again: make deploy")
+            raise Problem(
+                f"the stack {connection.stack} is too old to assign patients",
+                "deploy it again with `make deploy`",
+            )
         self._machine = connection.reassignment
 
     def plan(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """What would be moved; nothing is recorded. A Problem where the deployment refuses it."""
+        """Preview the move without recording anything; raise a Problem if the deployment refuses it."""
         done = self._connection.client("lambda").invoke(
             FunctionName=self._connection.function("AssignPatient"),
             Payload=json.dumps({"input": request, "only_plan": True}).encode(),
@@ -51,29 +54,29 @@ class Assigner:
             raise Problem(reason[2] or reason[0], advice_for(answer.get("errorType")).to_do)
         return answer
 
-    def begin(self, request: Mapping[str, Any]) -> Begun:
-        """Start it, or redrive the execution that failed on it."""
+    def start(self, request: Mapping[str, Any]) -> Started:
+        """Start the reassignment, or redrive the execution that failed on the same request."""
         for arn in self._failed():
             self._connection.quotas.describe.take()
             found = self._client.describe_execution(executionArn=arn)
             if json.loads(found["input"]) == request and found.get("redriveStatus") == _REDRIVABLE:
                 self._client.redrive_execution(executionArn=arn)
-                return Begun(arn, redriven=True)
+                return Started(arn, redriven=True)
         started = self._client.start_execution(
             stateMachineArn=self._machine, input=json.dumps(request, ensure_ascii=False)
         )
-        return Begun(started["executionArn"], redriven=False)
+        return Started(started["executionArn"], redriven=False)
 
-    def follow(self, begun: Begun, patience: timedelta) -> dict[str, Any]:
-        """How it ended, or that it still runs when the time is over."""
+    def follow(self, started: Started, patience: timedelta) -> dict[str, Any]:
+        """Wait for the execution's end and return its result; after the timeout, its state so far."""
         deadline, pause = time.monotonic() + patience.total_seconds(), 0.3
         while True:
             self._connection.quotas.describe.take()
-            found = self._client.describe_execution(executionArn=begun.arn)
+            found = self._client.describe_execution(executionArn=started.arn)
             if found["status"] != "RUNNING" or time.monotonic() > deadline:
                 return {
-                    "execution": begun.arn,
-                    "redriven": begun.redriven,
+                    "execution": started.arn,
+                    "redriven": started.redriven,
                     "status": found["status"],
                     "error": found.get("error"),
                     "reason": reason_in(found.get("cause")),

@@ -1,7 +1,7 @@
-"""Objects of the layout that no intake wrote: whose they are, by where they stand and what their metadata say.
+"""Decide which patient objects of the layout belong to that no intake wrote, by their place and metadata.
 
-As in an adoption (`carefile/core/deciding/adoption.py`), such an object is its own source, and its place and
-metadata are all the evidence. Nothing that any of its versions, or the catalog, contradicts is the patient's for sure.
+As in an adoption (`carefile/core/deciding/adoption.py`), such an object is its own source, and its place and metadata
+are the only evidence. It belongs to the patient for certain only if none of its versions, nor the catalog, contradicts.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from carefile.core.model import Source
 
 
 class Whose(Enum):
-    """Whose a folder is: the patient's for sure, another one's, or not to be told by its name alone."""
+    """The owner of a folder: certainly the patient, another patient, or unknown from its name alone."""
 
     PATIENT = auto()
     ANOTHER = auto()
@@ -39,35 +39,46 @@ class InPlace:
         return source.bucket == self._connection.processed and self._connection.layout.holds(source.key)
 
     def must_be_no_intakes(self, source: Source) -> None:
-        """Stop where a person means something that an intake wrote: its landing object is what is to be named."""
+        """Raise a Problem if an intake wrote the object: its landing object has to be named instead."""
         found = head(self._connection, source.bucket, source.key)
         if found and stamp_in(found.get("Metadata", {})):
-            raise Problem(f"an intake wrote {source.key}", "include its landing object; nothing was deleted")
+            raise Problem(
+                f"{source.key} was written by an intake", "include its landing object; nothing was deleted"
+            )
 
     def decide(self, key: str, versions: list[Version], folder_of: Whose) -> tuple[bool, str | None]:
-        """Whether the object is the patient's for sure; where it is not and names the patient, why not."""
+        """Return whether the object certainly belongs to the patient, and if not but it names the patient, why."""
         entry = self._entries.get(Source(self._connection.processed, key).source_id)
         if entry and entry.patient not in (None, self._patient):
             return False, None
         named = {who for version in versions if not version.is_marker for who in self._named(version)}
         if named - {self._patient}:
             if folder_of is Whose.PATIENT or self._patient in named:
-                return False, "stands under the patient's name, and its metadata name another"
+                return False, "is filed under the patient, but its metadata names another patient"
             return False, None
         if entry and entry.patient is None:
-            return False, "stands under the patient's name, and is cataloged as nobody's"
+            return False, "is filed under the patient, but cataloged as unknown"
         if entry or folder_of is Whose.PATIENT:
             return True, None
         if folder_of is Whose.ANOTHER:
-            return False, "its metadata name the patient, in another one's folder" if named else None
+            return (
+                False,
+                "its metadata names the patient, but its folder is another patient's" if named else None,
+            )
         standing = self._connection.layout.standing(key)
-        told = {name: self._patient for name in PATIENT_METADATA[:1] if named}
-        if standing and classify_standing(standing, told.items(), self._rules).patient.id == self._patient:
+        metadata = {name: self._patient for name in PATIENT_METADATA[:1] if named}
+        if (
+            standing
+            and classify_standing(standing, metadata.items(), self._rules).patient.id == self._patient
+        ):
             return True, None
-        return False, "its place begins as the patient's do, and nothing else tells whose it is"
+        return (
+            False,
+            "its folder's name starts with the patient's id, but nothing else identifies the patient",
+        )
 
     def _named(self, version: Version) -> set[str]:
-        """Whom the metadata of a version name."""
+        """Return the patients that a version's metadata names."""
         found = (self._versions.head(version) or {}).get("Metadata", {})
         values = [metadata_text(value) for name, value in found.items() if name.lower() in PATIENT_METADATA]
         return {identity(value) for value in values if not self._rules.is_placeholder(value)}

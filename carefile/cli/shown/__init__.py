@@ -1,1 +1,1 @@
-"""What a command prints: tables, stories of executions, advice on errors. Nothing here calls AWS to change anything."""
+"""Command output: tables, execution stories, advice on errors. Nothing here changes anything in AWS."""

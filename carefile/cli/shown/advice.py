@@ -1,6 +1,6 @@
-"""What an error means and what to do, in plain words: one entry a name that an execution can fail with.
+"""What an error means and what to do about it: one entry per error name that an execution can fail with.
 
-`docs/runbook.md` has a section for each name, with more to it; a test keeps the two in step.
+`docs/runbook.md` has a section with details for each name; a test keeps the two in step.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ RUNBOOK = "docs/runbook.md"
 
 
 class Then(StrEnum):
-    """How an execution goes on once the cause is mended."""
+    """How to proceed once the cause is fixed."""
 
     REDRIVE = "redrive"
-    RESUBMIT = "resubmit"  # a redrive only enters the Fail state again, or reads the same input
+    RESUBMIT = "resubmit"  # a redrive would only enter the Fail state again, or read the same input
     UPLOAD_AGAIN = "upload again"
     NEITHER = "nothing"
 
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """`name` is the error's name, or, with a `*`, how it begins."""
+    """`name` is an error name, or a prefix of one if it ends in `*`."""
 
     name: str
     means: str
@@ -31,7 +31,7 @@ class Advice:
 
     @property
     def anchor(self) -> str:
-        """The runbook's section, as a link."""
+        """The link to the runbook's section."""
         return f"{RUNBOOK}#{self.name.lower().replace('.', '').replace('*', '').replace(' ', '-')}"
 
     def fits(self, error: str) -> bool:
@@ -41,152 +41,152 @@ class Advice:
 ADVICE = (
     Advice(
         "RejectedEvent",
-        "The input of the execution is not in one of the accepted shapes.",
-        "Look at the input; correct whoever sent it, and send it again.",
+        "The execution's input has none of the accepted forms.",
+        "Check the input, fix its sender, and send it again.",
         Then.NEITHER,
     ),
     Advice(
         "RejectedObject",
-        "The object cannot be filed as it is: empty, not there, a folder marker, or in a bucket that is not allowed.",
-        "The cause says which. Upload the file again, or name the right bucket and key.",
+        "The object cannot be filed: it is empty, missing, a folder marker, or in a bucket that is not allowed.",
+        "See the cause for which. Upload the file again, or use the right bucket and key.",
         Then.UPLOAD_AGAIN,
     ),
     Advice(
         "ThreatFound",
-        "Malware protection found a threat in the upload; it is quarantined and was not filed.",
-        "Look who sent it, and have it sent again clean. A false positive is filed once a new scan finds nothing.",
+        "Malware protection found a threat in the upload; it was quarantined and not filed.",
+        "Find out who sent it, and ask for a clean file. A false positive is filed after a new scan finds nothing.",
         Then.UPLOAD_AGAIN,
     ),
     Advice(
         "NotScanned",
-        "Malware protection has not told its verdict about the upload yet.",
-        "See whether malware protection is active. Have an upload from before it was turned on scanned.",
+        "Malware protection has not reported a verdict on the upload yet.",
+        "Check that malware protection is active. Scan uploads from before it was turned on.",
         Then.REDRIVE,
     ),
     Advice(
         "Unscannable",
-        "Malware protection could not scan the upload, so nobody knows whether it may be filed.",
-        "The cause says why: too large or behind a password, or a failure; then have it scanned again.",
+        "Malware protection could not scan the upload, so it is not known to be safe.",
+        "See the cause: it is too large, password-protected, or the scan failed; after a failure, scan it again.",
         Then.UPLOAD_AGAIN,
     ),
     Advice(
         "StillChanging",
-        "The object was overwritten over and over while it was being filed.",
-        "Wait until whoever writes it has finished.",
+        "The object was overwritten repeatedly while it was being filed.",
+        "Wait until its writer has finished.",
         Then.REDRIVE,
     ),
     Advice(
         "LedgerFull",
-        "The key was filed in a hundred places, one after the other; the ledger holds no more of them.",
-        "`carefile places KEY` shows them, and makes room by taking out those that hold nothing any more.",
+        "The key has been filed in a hundred places over time, the most that the ledger holds.",
+        "List them with `carefile places KEY`, and remove the empty ones with --trim.",
         Then.REDRIVE,
     ),
     Advice(
         "FolderContended",
-        "Every name that the destination folder may have belongs to another source.",
-        "Look at the _manifest.json of the folders for their owners; something else may have written there.",
+        "Every possible name of the destination folder belongs to another source.",
+        "Check the owners in the folders' _manifest.json; another program may have written there.",
         Then.REDRIVE,
     ),
     Advice(
         "RejectedAssignment",
-        "An assignment names no patient, or nothing that could be assigned: not there, ambiguous, not filed.",
-        "The cause says which. Name the patient and the session or document exactly.",
+        "The assignment names no patient, or a subject that is missing, ambiguous or not filed.",
+        "See the cause for which. Name the patient and the session or document exactly.",
         Then.NEITHER,
     ),
     Advice(
         "AssignmentConflict",
-        "The session or document is another patient's already, and the assignment does not take it from him.",
-        "Look whose it is and why (carefile show KEY). If it is wrongly his, assign it again with --from.",
+        "The session or document already belongs to another patient, whom the assignment does not name.",
+        "Check its patient and evidence (carefile show KEY). If they are wrong, assign it again with --from.",
         Then.NEITHER,
     ),
     Advice(
         "LeftBehind",
-        "Objects of an assigned session or document are still where they were.",
-        "See which, and whether their landing objects are still there or their intakes failed.",
+        "Some objects of an assigned session or document are still in their old place.",
+        "Find out which, and whether their landing objects are missing or their intakes failed.",
         Then.REDRIVE,
     ),
     Advice(
         "States.ExceedToleratedFailureThreshold",
-        "More objects failed than a run over many of them tolerates.",
-        "See which failed, and with which errors: carefile backfill --run NAME, or the Map Run in the console.",
+        "More objects failed than the run tolerates.",
+        "See which failed and why with carefile backfill --run NAME, or in the Map Run in the console.",
         Then.REDRIVE,
     ),
     Advice(
         "RejectedBackfill",
-        "The input of a backfill names no place that it could take objects in from, or says something that can't be.",
-        "The cause says what. Start another with the right input.",
+        "The backfill's input names no place to ingest from, or is otherwise invalid.",
+        "See the cause. Start a new backfill with a valid input.",
         Then.NEITHER,
     ),
     Advice(
         "NothingToTakeIn",
-        "A backfill found no object: nothing is under its prefix, in its inventory or on its list.",
-        "Keys are exact, also in case, and a prefix is how keys begin. Start another with the right one.",
+        "The backfill found no objects under its prefix, in its inventory or on its list.",
+        "Check the prefix; keys are case-sensitive. Start a new backfill with the right one.",
         Then.NEITHER,
     ),
     Advice(
         "States.ItemReaderFailed",
-        "A run over many objects could not read what there is: the bucket, the inventory or the list.",
-        "See whether it is there, and whether the stage names its bucket (source_buckets, inventory_buckets).",
+        "The run could not read its bucket, inventory or list.",
+        "Check that it exists, and that the stage names its bucket (source_buckets, inventory_buckets).",
         Then.REDRIVE,
     ),
     Advice(
         "ContractViolation",
-        "Carefile made data that its own schema refuses; nothing was announced. A defect.",
-        "Report it with the cause. Once the mended functions are deployed the execution can go on.",
+        "A defect in Carefile: it produced data that its own schema rejects. Nothing was announced.",
+        "Report it with the cause. Redrive once the fixed functions are deployed.",
         Then.REDRIVE,
     ),
     Advice(
         "StorageThrottled",
-        "S3, DynamoDB or another service was busy or not reachable, and stayed so through all retries.",
-        "See whether the service is well again and whether a quota is reached.",
+        "S3, DynamoDB or another service was throttled or unreachable through all retries.",
+        "Check that the service has recovered, and whether a quota is exhausted.",
         Then.REDRIVE,
     ),
     Advice(
         "StorageDenied",
-        "A service refused access: a role, a bucket policy or a key policy lacks a permission.",
-        "The cause names the operation. Give the permission back, or enable the key.",
+        "A service denied access: a role, bucket policy or key policy lacks a permission.",
+        "See the cause for the operation. Restore the permission, or enable the key.",
         Then.REDRIVE,
     ),
     Advice(
         "StorageFailed",
-        "A service refused a request for a reason that a retry does not mend.",
-        "The cause names the operation and the service's own code.",
+        "A service rejected a request for a reason that a retry cannot fix.",
+        "See the cause for the operation and the service's error code.",
         Then.REDRIVE,
     ),
     Advice(
         "InternalError",
         "A defect in Carefile; the cause names the exception and the line.",
-        "Report it with the cause. Once the mended functions are deployed the execution can go on.",
+        "Report it with the cause. Redrive once the fixed functions are deployed.",
         Then.REDRIVE,
     ),
     Advice(
         "UnexpectedResult",
-        "A step handed on what its machine has no way for. A defect, or functions older than the machine.",
-        "The cause names the step. Deploy the stage again; report it if it comes back.",
+        "A step returned a result that its machine does not handle: a defect, or outdated functions.",
+        "See the cause for the step. Deploy the stage again; report it if it recurs.",
         Then.RESUBMIT,
     ),
     Advice(
         "States.QueryEvaluationError",
-        "An expression of the machine could not be evaluated on what a step handed on. A defect.",
-        "Report it with the cause. Deploy the mended stage.",
+        "A defect in Carefile: an expression of the machine could not be evaluated on a step's result.",
+        "Report it with the cause. Resubmit once the fixed stage is deployed.",
         Then.RESUBMIT,
     ),
     Advice(
         "States.Timeout",
-        "A step, or the whole execution, took longer than it may.",
-        "See which state it was: a very large object, or a service that did not answer.",
+        "A step, or the whole execution, timed out.",
+        "Check in which state: the object may be very large, or a service did not respond.",
         Then.REDRIVE,
     ),
     Advice(
         "Lambda.*",
-        "Lambda could not run the function: throttled, out of memory, crashed or failing to start.",
-        "See the function's log and its concurrency; the object itself is untouched.",
+        "Lambda could not run the function: it was throttled, ran out of memory, crashed or failed to start.",
+        "Check the function's log and concurrency; the object itself is untouched.",
         Then.REDRIVE,
     ),
     Advice(
         "EventBridge.FailedEntry",
-        "The object is filed, but the catalog bus did not take the event that says so.",
-        "See the bus, its policy and its key.",
+        "The object is filed, but the catalog bus rejected the event that announces it.",
+        "Check the bus, its policy and its key.",
         Then.REDRIVE,
     ),
     Advice(
@@ -198,8 +198,8 @@ ADVICE = (
 )
 OTHER = Advice(
     "Any other name",
-    "Step Functions or a service failed in a way that Carefile has no words for.",
-    "Look at the cause in the Step Functions console.",
+    "Step Functions or a service failed with an error that Carefile does not know.",
+    "See the cause in the Step Functions console.",
     Then.REDRIVE,
 )
 _SAME_AS = {
@@ -211,7 +211,7 @@ _SAME_AS = {
 
 
 def advice_for(error: str | None) -> Advice:
-    """What is known of an error, by the name that Step Functions gives it."""
+    """Look up the advice for an error by its name in Step Functions."""
     name = error or ""
     name = _SAME_AS.get(name, name)
     return next((item for item in ADVICE if item.fits(name)), OTHER)

@@ -1,7 +1,7 @@
-"""An execution's path as its history tells it: state by state, with tries, errors and redrives. Pure.
+"""Reconstruct an execution's path from its history: state by state, with attempts, errors and redrives. Pure.
 
-The machine runs one state at a time, so the events of a state are those between its entry and the next; nothing else
-is needed of the history than the order of its events.
+The machine runs one state at a time, so a state's events are those between its entry and the next one's: the order of
+events is all that is needed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _ENDED = {"ExecutionFailed": "failed", "ExecutionTimedOut": "timed out", "Execut
 
 @dataclass
 class Step:
-    """One stay in a state. A redrive begins a stay of its own in the state that it resumes."""
+    """One visit to a state. A redrive starts a new visit to the state that it resumes."""
 
     name: str
     entered: datetime
@@ -46,7 +46,7 @@ class Step:
 
 
 def steps(events: Iterable[Mapping[str, Any]]) -> list[Step]:
-    """The stays in states, in their order. The last one is `running` while the execution is."""
+    """Return the visits to states, in order. The last one is `running` while the execution is."""
     path: list[Step] = []
     for event in events:
         kind, at = str(event["type"]), event["timestamp"]
@@ -60,7 +60,7 @@ def steps(events: Iterable[Mapping[str, Any]]) -> list[Step]:
 
 
 def _enter(path: list[Step], name: str, at: datetime) -> None:
-    """A redrive may or may not tell that its state is entered again: it is one stay either way."""
+    """Enter a state. A redrive may or may not log that it re-enters its state: it is one visit either way."""
     resumed = path and path[-1].redriven and path[-1].tries == 0 and path[-1].status == "running"
     if resumed and path[-1].name == name:
         path[-1].entered = at

@@ -1,4 +1,4 @@
-"""How a Map Run is shown while it runs, and what is said at its end."""
+"""Show the progress of a Map Run, and report its outcome."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from carefile.cli.shown.advice import advice_for
 from carefile.cli.shown.view import Column, View, lasting, plain
 
 
-def shown_to_the_end(view: View, runs: MapRuns, arn: str, command: str, *, same: bool = False) -> Exit:
-    """Follow a run and tell its end. Not well when any item failed, also within the tolerance. `same`: the command,
-    given again as it is, goes on with the run by itself."""
+def follow_to_end(view: View, runs: MapRuns, arn: str, command: str, *, same: bool = False) -> Exit:
+    """Follow a run and report its outcome: `FOUND` if any item failed, even within the tolerance. `same`: running the
+    same command again resumes the run."""
     name = arn.rpartition(":")[2]
     run: Run | None = None
     try:
@@ -18,17 +18,17 @@ def shown_to_the_end(view: View, runs: MapRuns, arn: str, command: str, *, same:
             task = bar.add_task("Starting", total=None)
             for run in runs.followed(arn):
                 if run.counts:
-                    doing = f"{run.counts.get('failed', 0)} failed" if run.counts.get("failed") else "Working"
+                    doing = f"{run.counts.get('failed', 0)} failed" if run.counts.get("failed") else "Running"
                     bar.update(task, completed=run.done, total=run.counts["total"], description=doing)
     except KeyboardInterrupt:
         again = command if same else f"{command} --run {name}"
-        view.warn(f"\nIt goes on by itself. `{plain(again)}` follows it again.")
+        view.warn(f"\nThe run continues. Follow it again with `{plain(again)}`.")
         raise
-    assert run is not None  # noqa: S101 - a run is looked at once at least
-    return _told(view, runs, run, command, same=same)
+    assert run is not None  # noqa: S101 - `followed` yields at least once
+    return _report(view, runs, run, command, same=same)
 
 
-def _told(view: View, runs: MapRuns, run: Run, command: str, *, same: bool) -> Exit:
+def _report(view: View, runs: MapRuns, run: Run, command: str, *, same: bool) -> Exit:
     dispositions = runs.dispositions(run)
     failed = (item.to_json() for item in runs.failed(run))
     count = view.stream(_FAILED, failed, below=lambda r: r["reason"], nothing="")
@@ -38,7 +38,7 @@ def _told(view: View, runs: MapRuns, run: Run, command: str, *, same: bool) -> E
     )
     view.note(
         f"{total} objects: {words}{f', {count} failed' if count else ''}"
-        f"{f', {run.unwell - count} not begun' if run.unwell > count else ''}. "
+        f"{f', {run.unwell - count} not started' if run.unwell > count else ''}. "
         f"Took {lasting(run.took)}{_rate(run)}."
     )
     if run.status == "SUCCEEDED" and not run.unwell:
@@ -46,24 +46,24 @@ def _told(view: View, runs: MapRuns, run: Run, command: str, *, same: bool) -> E
     if run.error in NOT_BEGUN:
         view.warn(f"{run.name} ended {run.status} ({run.error}): {advice_for(run.error).means}")
     elif run.status == "SUCCEEDED":
-        once_more = f"{command} {runs.again} {run.name}" if runs.again else f"{command} with --afresh"
+        retry = f"{command} {runs.retry_option} {run.name}" if runs.retry_option else f"{command} --afresh"
         view.warn(
-            "Some failed, within the tolerance. Mend the cause, then: "
-            f"{plain(command if same else once_more)}"
+            "Some objects failed, within the tolerance. Fix the cause, then run "
+            f"`{plain(command if same else retry)}`"
         )
     else:
         again = command if same else f"{command} --redrive {run.name}"
         view.warn(
-            f"{run.name} ended {run.status}{f' ({run.error})' if run.error else ''}. Mend the cause, then: "
-            f"{plain(again)}"
+            f"{run.name} ended {run.status}{f' ({run.error})' if run.error else ''}. Fix the cause, then run "
+            f"`{plain(again)}`"
         )
     return Exit.FOUND
 
 
 def _rate(run: Run) -> str:
-    """Objects a second; after a redrive nobody knows how many of them were of its time."""
+    """Objects per second; unknown after a redrive, whose share of the objects is not recorded."""
     seconds = run.took.total_seconds() if run.took else 0
-    return f", {run.done / seconds:.1f} a second" if seconds and not run.redrives else ""
+    return f" ({run.done / seconds:.1f}/s)" if seconds and not run.redrives else ""
 
 
 _FAILED = (

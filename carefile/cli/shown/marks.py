@@ -1,8 +1,8 @@
-"""Shows what could act on a terminal as marks: names, keys and metadata come from whoever uploads.
+"""Replace characters that a terminal would act on with visible marks: names, keys and metadata are untrusted.
 
-What acts: control characters (C0 and C1, with which escape sequences and OSC 8 links begin), what turns the direction
-of text or hides in it, separators of lines, and lone surrogates, which no terminal takes. Joiners stay, as scripts and
-emoji need them.
+Such characters are control characters (C0 and C1, which start escape sequences and OSC 8 links), bidirectional and
+invisible ones, line separators, and lone surrogates, which no terminal accepts. Joiners stay, since scripts and emoji
+need them.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ _ACTING_IN_LINES = re.compile(rf"[\x00-\x08\x0b-\x1f\x7f-\x9f{_INVISIBLE}]")
 
 
 def marked(text: str) -> str:
-    """A word, on one line: also its tabs and line breaks are marks."""
+    """Mark a string for one line: tabs and line breaks become marks too."""
     return _ACTING.sub(_mark, text)
 
 
 def marked_lines(text: str) -> str:
-    """A text of several lines."""
+    """Mark a text of several lines, keeping its tabs and line breaks."""
     return _ACTING_IN_LINES.sub(_mark, text)
 
 
 def escaped_in_json(text: str) -> str:
-    """JSON, whose own escapes cover C0 only, with the others escaped too: another way to write the same strings."""
+    """Escape the acting characters beyond C0 in JSON as well, which leaves its strings the same."""
     return _BEYOND_ASCII.sub(lambda found: _utf_16(found[0]), text)
 
 

@@ -1,4 +1,4 @@
-"""The story of one execution: what it was asked for, its path, the evidence, where it filed, or why it failed."""
+"""The story of one execution: its input, its path, the evidence, and where it filed or why it failed."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.executions import Described, Executions
 from carefile.cli.shown.advice import Then, advice_for
 from carefile.cli.shown.history import Step, steps
-from carefile.cli.shown.view import clock, lasting, shown, verbatim
+from carefile.cli.shown.view import clock, lasting, styled, verbatim
 
 Story = dict[str, Any]
 
 
 def story_of(connection: Connection, executions: Executions, execution: Described) -> Story:
-    """All there is to tell of an execution, as JSON."""
+    """Collect everything known about an execution, as JSON."""
     listed, request = execution.listed, execution.request
     path = steps(executions.history(listed.arn))
     outputs = _outputs(path, execution)
@@ -53,7 +53,7 @@ def story_of(connection: Connection, executions: Executions, execution: Describe
 
 
 def _outputs(path: list[Step], execution: Described) -> Mapping[str, Any]:
-    """What the states put out so far, the latest word of each on top."""
+    """Merge the outputs of all states so far; later ones win."""
     merged: dict[str, Any] = {}
     for step in path:
         merged |= step.output
@@ -80,9 +80,9 @@ def _failure(execution: Described, path: list[Step]) -> Story:
 def _then(execution: Described, then: Then) -> str:
     name, request = execution.listed.name, execution.request
     if then is Then.UPLOAD_AGAIN:
-        return "upload the file again; that starts an execution of its own"
+        return "upload the file again, which starts a new execution"
     if then is Then.NEITHER:
-        return "the sender sends it again; this execution cannot succeed"
+        return "send a corrected request; this execution cannot succeed"
     afresh = then is Then.RESUBMIT or execution.redrive_status == "NOT_REDRIVABLE"
     if afresh and request:
         return f"carefile redrive {name} --resubmit --yes"
@@ -105,7 +105,7 @@ def print_story(out: Console, story: Story) -> None:
     facts.add_row("Status", _status(story))
     facts.add_row("Object", verbatim(source["key"] if source else "(malformed input)"))
     if source:
-        facts.add_row("Landing", source["bucket"])
+        facts.add_row("Landing bucket", source["bucket"])
     if source and source["version_id"]:
         facts.add_row("Version", source["version_id"])
     if source and source["hints"]:
@@ -116,8 +116,8 @@ def print_story(out: Console, story: Story) -> None:
         facts.add_row("Kind", verbatim(f"{found['kind']} (rule {found['rule']})"))
         facts.add_row("Patient", verbatim(_patient(found["patient"])))
     if story["location"]:
-        facts.add_row("Filed under", verbatim(story["location"]["prefix"]))
-        facts.add_row("In bucket", story["location"]["bucket"])
+        facts.add_row("Filed in", verbatim(story["location"]["prefix"]))
+        facts.add_row("Bucket", story["location"]["bucket"])
     if story["console"]:
         facts.add_row("Console", verbatim(story["console"]))
     out.print(facts)
@@ -129,10 +129,10 @@ def print_story(out: Console, story: Story) -> None:
 
 
 def _status(story: Story) -> Text:
-    text = shown(story["disposition"] if story["status"] == "SUCCEEDED" else story["status"])
+    text = styled(story["disposition"] if story["status"] == "SUCCEEDED" else story["status"])
     started = clock(datetime.fromisoformat(story["started"]))
     took = f", took {lasting(story['seconds'])}" if story["seconds"] is not None else ""
-    redrives = f", re-driven {story['redrives']}×" if story["redrives"] else ""
+    redrives = f", redriven {story['redrives']}×" if story["redrives"] else ""
     return text + Text(f"   started {started}{took}{redrives}", style="default")
 
 
@@ -142,9 +142,15 @@ def _patient(patient: Mapping[str, str]) -> str:
 
 def _print_path(out: Console, path: list[Story]) -> None:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for name, right in (("State", False), ("", False), ("Entered", False), ("Took", True), ("Tries", True)):
+    for name, right in (
+        ("State", False),
+        ("Status", False),
+        ("Entered", False),
+        ("Took", True),
+        ("Attempts", True),
+    ):
         table.add_column(name, no_wrap=True, justify="right" if right else "left")
-    table.add_column("Errors on the way", overflow="fold")
+    table.add_column("Errors", overflow="fold")
     for step in path:
         state = f"↻ {step['state']}" if step["redriven"] else step["state"]
         colour = {"done": "green", "running": "cyan"}.get(step["status"], "red")
@@ -158,15 +164,15 @@ def _print_path(out: Console, path: list[Story]) -> None:
         )
     out.print(table)
     if any(step["redriven"] for step in path):
-        out.print("[dim]↻ a redrive went on here[/dim]")
+        out.print("[dim]↻ resumed by a redrive[/dim]")
 
 
 def _print_evidence(out: Console, evidence: list[Story]) -> None:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for name in ("Evidence", "Says", "From", "Where", ""):
+    for name in ("Evidence", "Value", "Source", "Where", "Used"):
         table.add_column(name, overflow="fold")
     for item in evidence:
-        used = Text("used", style="green") if item["used"] else Text("not used", style="dim")
+        used = Text("yes", style="green") if item["used"] else Text("no", style="dim")
         table.add_row(*(verbatim(str(item[name])) for name in ("about", "value", "source", "where")), used)
     out.print(table)
 
@@ -177,10 +183,10 @@ def _print_failure(out: Console, failure: Story) -> None:
     table.add_column(overflow="fold")
     where = f" at {failure['state']}" if failure["state"] else ""
     table.add_row("Failed", Text(failure["error"], style="bold red") + Text(where, style="default"))
-    for label, name in (("Cause", "cause"), ("It means", "means"), ("To do", "to_do"), ("Then", "then")):
+    for label, name in (("Cause", "cause"), ("Meaning", "means"), ("To do", "to_do"), ("Then", "then")):
         if failure[name]:
             table.add_row(label, verbatim(failure[name]))
     if failure["redrive_reason"]:
         table.add_row("Redrive", verbatim(failure["redrive_reason"]))
-    table.add_row("More", verbatim(failure["runbook"]))
+    table.add_row("See", verbatim(failure["runbook"]))
     out.print(table)

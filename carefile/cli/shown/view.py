@@ -1,7 +1,7 @@
-"""What a command prints. Results go to stdout, everything about the work itself to stderr.
+"""Command output. Results go to stdout, everything about the command's own progress to stderr.
 
-With `--json` a table is one JSON object a line (so that the longest can be streamed), a single thing one indented
-object. Nothing that a terminal would act on reaches it, whoever wrote it: it is shown as a mark (`marks.py`).
+With `--json` a table is one JSON object per line (so that any length can be streamed), a single result one indented
+object. Characters that a terminal would act on never reach it: they are shown as marks (`marks.py`).
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ STYLES = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its heading, and what stands in it for a record. `keep` is never broken or cut; `width` is for
-    streamed lines, where nobody knows what is still to come."""
+    """A column: its heading, and a function from a record to its cell. `keep` prevents wrapping and truncation; `width`
+    is for streamed lines, whose later cells are not known yet."""
 
     heading: str
     of: Callable[[Record], object]
@@ -55,10 +55,10 @@ class Column:
 
 
 class _Marking(Console):
-    """Shows what could act on the terminal as marks, in every string and in whatever is made of strings."""
+    """A console that shows characters the terminal would act on as marks, in everything it renders."""
 
     def render_str(self, text: str, **how: Any) -> Text:
-        # Here too, as rich drops some control characters without a trace.
+        # Here too, since rich silently drops some control characters.
         return super().render_str(marked_lines(text), **how)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
@@ -67,7 +67,7 @@ class _Marking(Console):
 
 
 class _Output(_Marking):
-    """Where the results go. A reader that has seen enough (head, less) ends the command and is no failure."""
+    """The console for results. A closed pipe (head, less) ends the command and is not a failure."""
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
@@ -80,7 +80,7 @@ class View:
         self.err = _Marking(stderr=True, highlight=False)
 
     def table(self, columns: Iterable[Column], records: Iterable[Record], *, nothing: str) -> int:
-        """Print records; how many there were. `nothing` is said (to a person) when there are none."""
+        """Print records as a table and return their number; print `nothing` as a note if there are none."""
         if self.as_json:
             return sum(self._line(record) for record in records)
         columns = list(columns)
@@ -93,7 +93,7 @@ class View:
                 justify="right" if column.right else "left",
             )
         for record in records:
-            table.add_row(*(shown(column.of(record)) for column in columns))
+            table.add_row(*(styled(column.of(record)) for column in columns))
         if table.row_count:
             self.out.print(table)
         else:
@@ -108,8 +108,8 @@ class View:
         nothing: str,
         below: Callable[[Record], str | None] = lambda _: None,
     ) -> int:
-        """Print records one by one as they come; how many there were. `below` stands under a record, where copying
-        it does not break it."""
+        """Print records as they arrive and return their number. `below` is printed under a record on a line of its own,
+        so that it can be copied in one piece."""
         count = 0
         for record in records:
             if self.as_json:
@@ -118,7 +118,7 @@ class View:
                 if not count:
                     heading = [Text(column.heading, style="bold") for column in columns]
                     self.out.print(_aligned(columns, heading), soft_wrap=True)
-                cells = [shown(column.of(record)) for column in columns]
+                cells = [styled(column.of(record)) for column in columns]
                 self.out.print(_aligned(columns, cells), soft_wrap=True)
                 if under := below(record):
                     self.out.print(Text(f"  {marked(under)}", style="dim"), soft_wrap=True)
@@ -132,23 +132,23 @@ class View:
         return 1
 
     def thing(self, record: Record, show: Callable[[Console], None]) -> None:
-        """One thing: as JSON, or as `show` prints it."""
+        """Print a single result: as JSON, or with `show`."""
         if self.as_json:
             print(_json(record, indent=2))  # noqa: T201
         else:
             show(self.out)
 
     def note(self, text: str) -> None:
-        """About the work, for the person only."""
+        """Print a message for the operator; omitted with `--json`."""
         if not self.as_json:
             self.err.print(text, soft_wrap=True)
 
     def warn(self, text: str) -> None:
-        """About the work, also for a script's log."""
+        """Print a message to stderr, even with `--json`."""
         self.err.print(text, soft_wrap=True)
 
     def progress(self, unit: str) -> Progress:
-        """A bar with rate and time left; silent where nobody watches."""
+        """Return a progress bar with rate and time left; silent unless stderr is a terminal."""
         return Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -163,18 +163,18 @@ class View:
 
     @property
     def _watched(self) -> Console:
-        """Where a bar is drawn: on a terminal results and bar share one console, so that neither tears the other."""
+        """The console for progress: on a terminal, that of the results, so that the two do not overwrite each other."""
         return self.out if self.out.is_terminal else self.err
 
     def busy(self, text: str) -> AbstractContextManager[object]:
-        """Something that takes a while and nobody knows how long."""
+        """Show a spinner while something of unknown length runs."""
         if self.as_json or not self.err.is_terminal:
             return Progress(disable=True)
         return self._watched.status(text)
 
 
 class _Rate(TextColumn):
-    """How many a second, over the whole time: bursts and waits for quotas even out."""
+    """The average rate since the start, which evens out bursts and waits for quotas."""
 
     def __init__(self, unit: str) -> None:
         super().__init__("")
@@ -199,8 +199,8 @@ def _json(record: Record, indent: int | None = None) -> str:
     return escaped_in_json(json.dumps(record, ensure_ascii=False, indent=indent, default=str))
 
 
-def shown(value: object) -> Text:
-    """A cell: what is not there is a dash, and words with a meaning have a colour."""
+def styled(value: object) -> Text:
+    """Render a cell: a dash if there is no value, in colour if it is a status or an error."""
     text = "–" if value is None or value == "" else marked(str(value))
     return Text(text, style=STYLES.get(text, "red" if _is_error(text) else ""))
 
@@ -210,12 +210,12 @@ def _is_error(text: str) -> bool:
 
 
 def verbatim(text: str) -> Text:
-    """Text from outside where rich takes a `Text`."""
+    """Render untrusted text as a rich `Text`, without acting characters."""
     return Text(marked(text))
 
 
 def plain(text: object) -> str:
-    """Text from outside, so that no bracket in a name is taken for a style, and nothing in it acts."""
+    """Escape untrusted text, so that its brackets are no markup and nothing in it acts on the terminal."""
     return escape(marked(str(text)))
 
 
@@ -228,7 +228,7 @@ def ago(moment: datetime, now: datetime | None = None) -> str:
 
 
 def clock(moment: datetime) -> str:
-    """A moment in the person's own time zone."""
+    """Format a time in the local time zone."""
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
