@@ -1,4 +1,4 @@
-"""`carefile forget`: delete everything of one patient, for good. Without --yes it shows what that would be."""
+"""`carefile forget`: permanently delete all records of one patient. Without --yes it only previews."""
 
 from __future__ import annotations
 
@@ -28,26 +28,28 @@ def forget(
     connection: Connection,
     view: View,
     *,
-    patient: Annotated[str, typer.Option(help="Whose everything.")],
+    patient: Annotated[str, typer.Option(help="The patient whose data to delete.")],
     include: Annotated[
         list[str] | None,
-        typer.Option(
-            help="A landing key, or s3://bucket/key, that is the patient's too, whatever it is filed as. May be "
-            "repeated."
-        ),
+        typer.Option(help="Also delete this object, a landing key or s3://bucket/key. Can be repeated."),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it. Nothing brings it back.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Delete permanently; without it, only preview.")
+    ] = False,
     report: Annotated[
-        Path | None, typer.Option(help="Write what was done to this file (JSON); it names nobody.")
+        Path | None, typer.Option(help="Write a JSON report to this file; it names no patient.")
     ] = None,
     rest: Annotated[
-        str, typer.Option(help="How long a folder's bare claim stays; a later run removes it.")
+        str, typer.Option(help="How long to keep empty claims of folders before a later run deletes them.")
     ] = "1d",
     bypass_governance: Annotated[
-        bool, typer.Option("--bypass-governance", help="Delete also what is retained in governance mode.")
+        bool, typer.Option("--bypass-governance", help="Also delete objects retained in governance mode.")
     ] = False,
 ) -> Exit:
-    """Delete everything of one patient: all versions, manifests, catalog and ledger."""
+    """Permanently delete all records of one patient.
+
+    Delete all versions, manifests, and catalog and ledger entries. Without --yes, only preview.
+    """
     rules = rules_of(connection)
     refuse_placeholder(patient, rules)
     included = [_source(connection, text) for text in include or ()]
@@ -76,7 +78,7 @@ def forget(
 
 
 def _source(connection: Connection, text: str) -> Source:
-    """The object that is to be included: one that the deployment takes in, or one of the layout."""
+    """Parse an included object: one that the deployment ingests, or one of the layout."""
     if not text.startswith("s3://"):
         return Source(connection.landing, text)
     place = place_in(text)
@@ -157,7 +159,7 @@ def _told(
     *,
     yes: bool,
 ) -> dict[str, Any]:
-    """What is put on record. It names neither the patient nor a key."""
+    """Build the report. It names neither the patient nor a key."""
     return {
         "stack": connection.stack,
         "at": iso_8601(datetime.now(UTC)),

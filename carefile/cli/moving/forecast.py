@@ -1,8 +1,8 @@
-"""What an intake would do to objects that are there: classified by the pipeline's own rules, nothing is written.
+"""Forecast what an intake would do with existing objects: classify them by the pipeline's rules, writing nothing.
 
-One HEAD an object, and one for each folder that would be new. A document's content is not read, so a patient that only
-the content names is not foreseen. What is filed elsewhere than the rules say now, as after an upgrade, would move; what
-somebody decided about stays. In constant memory but for two numbers a folder.
+Takes one HEAD per object, and one GET for each folder that would be new. A document's content is not read, so a patient
+named only there is not forecast. Objects filed elsewhere than the current rules say, as after an upgrade, would move;
+those that an operator has decided about stay. Memory is constant except for two numbers per folder.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ _BATCH = 480
 
 
 class Would(StrEnum):
-    """`file`: into the folder shown. `stay`: this version is filed already. `again`: an older version of it is filed.
-    `move`: it is filed, and would go to another patient or folder by the rules of now. `fail`: it can't be taken in.
+    """`file`: would be filed in the folder shown. `stay`: this version is already filed. `again`: an older version is
+    filed. `move`: filed, but in another patient or folder than the current rules say. `fail`: cannot be ingested.
     `pass over`: a folder marker, the layout itself, or a leftover of a tool."""
 
     FILE = "file"
@@ -51,7 +51,7 @@ class Would(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """`collides`: another source has the folder's plain name, or would get it first, so this one gets a suffix. `was`:
-    whose it is, and where, before it would move."""
+    the patient and folder before the move."""
 
     key: str
     size: int
@@ -88,7 +88,7 @@ class Forecaster:
         self._filed = Filed(connection)
 
     def of(self, items: Iterable[Item]) -> Iterator[Forecast]:
-        """One forecast an item, in the same order."""
+        """Yield one forecast per item, in order."""
         source = iter(items)
         with ThreadPoolExecutor(_THREADS) as pool:
             while batch := list(islice(source, _BATCH)):
@@ -162,7 +162,7 @@ class Forecaster:
         return Forecast(item.key, item.size, would, found.kind.value, patient, reason, folder, collides)
 
     def _folder(self, found: Classification, source: Source) -> tuple[str, bool]:
-        """The first folder that no other source has or would get before, and whether it is not the plain one."""
+        """Return the first folder that no other source has or would get first, and whether it has a suffix."""
         owner, folder = hash(owner_of(found, source).owner_id), ""
         for number, folder in enumerate(self._layout.earlier_folders(found, source)):
             if (claimed := self._claimed_by(folder)) is None:
@@ -178,7 +178,7 @@ class Forecaster:
         return folder, True
 
     def _claimed_by(self, folder: str) -> str | None:
-        """The id of the owner of a folder that is there already."""
+        """Return the owner id of an existing folder."""
         try:
             found = self._s3.get_object(Bucket=self._processed, Key=manifest_key(folder))
         except ClientError as error:

@@ -1,12 +1,12 @@
-"""Deleting everything of one patient, for good: every version and every delete marker, and what is remembered of it.
+"""Permanently delete all records of one patient: every version and delete marker, and the entries about them.
 
-The order matters, because the pipeline goes on meanwhile: the landing versions first, so that nothing can be taken in
-again; then the ledger, so that no round that is under way can begin to write; then the layout and the catalog. What a
-function wrote just then is found by the second look, and by the next run.
+The order matters, because the pipeline keeps running: landing versions first, so that nothing can be ingested again;
+then the ledger, so that no round in progress can start to write; then the layout and the catalog. What a function wrote
+in the meantime is found by the second search, or by the next run.
 
-A folder's claim stays for a while as a bare claim that names nobody, since a function may still remember whose the
-folder was; a later run removes it, too. A source of which S3 holds a version under lock is kept as a whole. What is not
-the patient's for sure is never deleted.
+A folder's claim stays for a while as a bare claim that names nobody, since a function may still have the folder's owner
+cached; a later run deletes it too. A source with a version under lock is kept as a whole. Objects that do not certainly
+belong to the patient are never deleted.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _NO_LOCK = frozenset(
 
 @dataclass(slots=True)
 class Tally:
-    """What was, or would be, deleted."""
+    """Counts of what was, or would be, deleted."""
 
     landing_versions: int = 0
     layout_versions: int = 0
@@ -57,7 +57,7 @@ class Tally:
 
 
 class Forgetter:
-    """`rest`: how long a bare claim stays. `bypass`: delete also what is retained in governance mode (never what is
+    """`rest`: how long a bare claim stays. `bypass`: also delete versions retained in governance mode (never those
     under legal hold or in compliance mode)."""
 
     def __init__(
@@ -93,7 +93,7 @@ class Forgetter:
         return tally
 
     def forget(self, traces: Traces) -> Tally:
-        """Do it. Whatever stops this, the same again goes on where it was."""
+        """Delete it. If interrupted, running it again resumes."""
         tally = Tally(held=self._held(traces))
         free = list(self._free(traces, tally))
         at, revisions = iso_8601(datetime.now(UTC)), dict[str, int]()
@@ -187,7 +187,7 @@ class Forgetter:
         )
 
     def _free_folders(self, traces: Traces, tally: Tally) -> set[str]:
-        """The folders of the patient in which nothing is locked."""
+        """Return the patient's folders in which nothing is locked."""
         return {folder for folder in traces.folders if not self._is_held(traces, folder, tally)}
 
     def _is_held(self, traces: Traces, place: str, tally: Tally) -> bool:
@@ -222,7 +222,7 @@ class Forgetter:
         return count
 
     def _claims(self, traces: Traces) -> set[str]:
-        """The bare claims that have to stay for now, by their version ids."""
+        """Return the version ids of bare claims that have to stay for now."""
         heads = [found for folder in traces.folders if (found := self._head(manifest_key(folder)))]
         return {
             found.get("VersionId", "null")
@@ -267,7 +267,7 @@ class Forgetter:
         return bool(found.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") == "Enabled")
 
     def _held(self, traces: Traces) -> list[Source]:
-        """The sources of which a version may not be deleted."""
+        """Return the sources that have a locked version."""
         if not any(self._locks.values()):
             return []
         return [trace.source for trace in traces.going if any(map(self._is_locked, self._all_of(trace)))]

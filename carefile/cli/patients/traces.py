@@ -1,11 +1,11 @@
-"""Everything that is there of one patient, found: what is theirs, what only passed through their folders, what a person
-has to decide. Nothing here changes anything.
+"""Find every trace of one patient: what belongs to the patient, what only passed through the patient's folders, and
+what a person has to decide. Nothing here changes anything.
 
-All that was ever filed under a patient stands below one prefix, which S3 lists completely, with what is deleted or
-older. That leads to the landing objects, and the ledger from there to every other place. A landing object that is
-somebody else's now, or nobody's, is not the patient's: of it only the places under the patient's name are.
+Everything ever filed under a patient is below one prefix, which S3 lists completely, deleted and older versions
+included. That leads to the landing objects, and from there the ledger leads to every other place. A landing object that
+now belongs to another or an unknown patient is not the patient's: only its places under the patient's name are.
 
-What no intake wrote, adopted or not, is its own source: of its folder nothing else is the patient's for its sake
+An object that no intake wrote, adopted or not, is its own source, and makes nothing else in its folder the patient's
 (`inplace.py`).
 """
 
@@ -92,7 +92,7 @@ class Traces:
 
 
 def subject_of(patient: str) -> str:
-    """The patient as a report may name one: who knows the id can tell that it was this one. So can who guesses it."""
+    """Return the patient's pseudonym for reports: anyone who knows the id, or guesses it, can recognise it."""
     return digest("forgotten", patient)
 
 
@@ -110,7 +110,7 @@ class Finder:
         self._self_owned: dict[str, set[str]] = {}
 
     def find(self, include: Iterable[Source] = ()) -> Traces:
-        """All of it. `include`: objects that a person says are the patient's, though nobody's by the catalog."""
+        """Find all traces. `include`: objects that an operator declares the patient's, though cataloged as unknown."""
         self._under_the_name()
         self._by_the_catalog()
         self._whose()
@@ -136,7 +136,7 @@ class Finder:
                 self._decide(by_key, Whose.NOBODY)
 
     def _folder(self, version: Version) -> str:
-        """The folder that a version stands in; "" for one in none, which somebody else put there."""
+        """Return a version's folder; "" if it is in none, so that no intake wrote it."""
         layout = self._connection.layout
         end = version.key.find("/", len(layout.prefix)) + 1
         return layout.session_folder_of(version.key) or version.key[:end]
@@ -172,7 +172,7 @@ class Finder:
         return Source(entry.landing_bucket, entry.landing_key) if entry else source
 
     def _decide(self, objects: dict[str, list[Version]], folder_of: Whose) -> None:
-        """Whose each of these is, which no intake wrote. `folder_of` says whose the folder is."""
+        """Decide who each object belongs to that no intake wrote. `folder_of`: who the folder belongs to."""
         theirs = [key for key in objects if not self._is_structure(key)]
         with ThreadPoolExecutor(_THREADS) as pool:
             decided = pool.map(lambda key: self._inplace.decide(key, objects[key], folder_of), theirs)
@@ -183,7 +183,7 @@ class Finder:
                     self._leave(Source(self._connection.processed, key), why)
 
     def _is_structure(self, key: str) -> bool:
-        """Whether a key is a folder's manifest, or a folder marker: these go with the folder."""
+        """Return whether a key is a folder's manifest or a folder marker, which are deleted with the folder."""
         standing = self._connection.layout.standing(key)
         return key.endswith("/") or (standing is not None and standing.sub_path == MANIFEST)
 
@@ -191,13 +191,13 @@ class Finder:
         self._self_owned[folder] = {key for key in versions if not self._is_structure(key)}
 
     def _take(self, source: Source) -> None:
-        """An object that is its own source, at its own place."""
+        """Trace an object that is its own source, in its own place."""
         trace = self._trace(source)
         trace.mine = True
         trace.places.add(source.key)
 
     def _document(self, folder: str, versions: dict[str, list[Version]]) -> None:
-        """A folder that only begins like the patient's may be another one's: its manifests tell."""
+        """Trace a document's folder. One that only starts like the patient's may be another's: its manifests decide."""
         manifests = self._versions.manifests(folder)
         if self._is_forgotten(folder):
             self._found.folders.add(folder)
@@ -253,8 +253,8 @@ class Finder:
                 yield found
 
     def _whose(self) -> None:
-        """A source is the patient's when the catalog says nothing else and something of it stands under the name, or
-        nothing of it is in the landing bucket any more. What is on its way to somebody else is left alone."""
+        """A source belongs to the patient unless the catalog contradicts, if some of it is filed under the patient or
+        its landing object is gone. Objects on their way to another patient are left alone."""
         entries = self._entries.get_many(list(self._found.traces))
         for source_id, trace in self._found.traces.items():
             entry, source = entries.get(source_id), trace.source
@@ -271,7 +271,7 @@ class Finder:
                 )
 
     def _of_the_trees(self) -> None:
-        """What was uploaded to the sessions' trees and never filed. A tree that was assigned away is not theirs."""
+        """Trace uploads to the sessions' trees that were never filed; not in trees assigned to another patient."""
         for folder, tree in list(self._found.trees.items()):
             sources = [Source(tree.bucket, key) for key in self._below(tree)]
             entries = self._entries.get_many([source.source_id for source in sources])
@@ -287,7 +287,7 @@ class Finder:
                     self._trace(source).mine = True
 
     def _below(self, tree: Owner) -> set[str]:
-        """The landing keys of a session's tree."""
+        """Return the landing keys of a session's tree."""
         found = {one.key for one in self._versions.below(tree.bucket, tree.path)}
         if not tree.path.endswith("/"):
             return found & {tree.path}
@@ -366,7 +366,7 @@ class Finder:
             self._leave(source, "names the patient in its key, and was never filed")
 
     def _emptied(self) -> None:
-        """Folders that no source owns and in which everything is the patient's are the patient's, manifest included."""
+        """Take folders that no source owns if everything in them is the patient's, manifest included."""
         layout, processed = self._connection.layout, self._connection.processed
         for folder, keys in self._self_owned.items():
             mine = {key for key in keys if self._is_mine(Source(processed, key))}
@@ -379,7 +379,7 @@ class Finder:
         return trace is not None and trace.mine
 
     def _evidence(self, entry: Entry) -> str | None:
-        """What of an object names the patient."""
+        """Return which evidence of an object names the patient."""
         if self._patient in entry.landing_key.split("/"):
             return "key"
         own = self._inplace.is_own_source(Source(entry.landing_bucket, entry.landing_key))
@@ -396,5 +396,5 @@ class Finder:
 
 
 def _newest(versions: list[Version]) -> Version | None:
-    """The newest that is no delete marker."""
+    """Return the newest version that is not a delete marker."""
     return next((one for one in versions if not one.is_marker), None)
