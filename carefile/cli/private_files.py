@@ -14,7 +14,7 @@ from carefile.cli.problem import Problem
 _MODE = 0o600
 
 
-def opened(path: Path, *, append: bool = False) -> TextIO:
+def open_private(path: Path, *, append: bool = False) -> TextIO:
     """Open a file for writing or appending."""
     how = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC)
     file = open(  # noqa: SIM115 - the caller closes it
@@ -25,7 +25,7 @@ def opened(path: Path, *, append: bool = False) -> TextIO:
 
 
 @contextmanager
-def alone(file: TextIO) -> Iterator[None]:
+def exclusive(file: TextIO) -> Iterator[None]:
     """Hold an exclusive lock on the file; the kernel releases it if the process is killed."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -38,6 +38,6 @@ def alone(file: TextIO) -> Iterator[None]:
 
 def write(path: Path, text: str) -> None:
     part = path.with_name(f"{path.name}.part")
-    with opened(part) as out:
+    with open_private(part) as out:
         out.write(text)
     part.replace(path)

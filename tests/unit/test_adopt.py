@@ -36,7 +36,7 @@ class Runs:
 def runs(world: World, monkeypatch: pytest.MonkeyPatch) -> Runs:
     world.s3.put_object(Bucket=PROCESSED, Key=KEY, Body=b"x")
     made = Runs(None)
-    monkeypatch.setattr(module, "of_adoption", lambda _: made)
+    monkeypatch.setattr(module, "adoption_runs", lambda _: made)
     return made
 
 

@@ -22,7 +22,7 @@ from carefile.cli.moving import migration
 from carefile.cli.moving import retiring as migration_retire
 from carefile.cli.moving.checksums import Checksums, Compared, Stored
 from carefile.cli.moving.old_layout import must_be_of_old_layout, patient_named, why_not
-from carefile.cli.private_files import alone, opened
+from carefile.cli.private_files import exclusive, open_private
 from carefile.cli.problem import Problem
 from carefile.cli.rule_table import rules_of
 from carefile.cli.shown.view import View
@@ -99,7 +99,7 @@ class Runs:
 @pytest.fixture
 def runs(world: World, monkeypatch: pytest.MonkeyPatch) -> Runs:
     made = Runs(world)
-    monkeypatch.setattr(command, "of_backfill", lambda _: made)
+    monkeypatch.setattr(command, "backfill_runs", lambda _: made)
     monkeypatch.setattr(command, "must_read_alike", lambda *_: None)
     return made
 
@@ -474,8 +474,8 @@ class TestBadInput:
         folder = tmp_path / "migration"
         folder.mkdir()
         with (
-            opened(folder / "compared.jsonl", append=True) as progress,
-            alone(progress),
+            open_private(folder / "compared.jsonl", append=True) as progress,
+            exclusive(progress),
             pytest.raises(Problem, match="another command is writing"),
         ):
             step(Step.VERIFY)

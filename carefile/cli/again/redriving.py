@@ -48,7 +48,7 @@ class Result:
     reason: str | None = None
 
     @property
-    def well(self) -> bool:
+    def succeeded(self) -> bool:
         return self.status == "SUCCEEDED"
 
 
@@ -69,7 +69,7 @@ class Redriver:
         self._resubmit, self._follow = resubmit, follow
         self._definitions = Definitions(connection)
         self._pause = 3.0 if connection.endpoint is None else 0.5
-        self.begun = 0
+        self.started = 0
 
     def run(self, chosen: Iterable[Listed], patience: timedelta) -> Iterator[Result]:
         """Redrive each execution, and yield each result as soon as it is known."""
@@ -82,7 +82,7 @@ class Redriver:
                     batch = list(islice(source, _THREADS * 4))
                     more = bool(batch)
                     for result in pool.map(self._begin, batch):
-                        self.begun += result.action is not Action.NONE
+                        self.started += result.action is not Action.NONE
                         if result.status or result.action is Action.NONE or not self._follow:
                             yield result
                         else:

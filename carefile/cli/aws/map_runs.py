@@ -29,7 +29,7 @@ from carefile.core.model import digest
 REDRIVABLE = timedelta(days=14)  # Step Functions, "Redriving executions"
 LISTS = "lists/"
 # Errors in the operator's input: the run started nothing and cannot be resumed.
-NOT_BEGUN = ("RejectedBackfill", "NothingToTakeIn")
+NOTHING_STARTED = ("RejectedBackfill", "NothingToTakeIn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Run:
         return sum(self.counts.get(name, 0) for name in ("succeeded", "failed", "timedOut", "aborted"))
 
     @property
-    def unwell(self) -> int:
+    def unsuccessful(self) -> int:
         """Items that did not succeed, started or not."""
         return self.counts.get("total", 0) - self.counts.get("succeeded", 0)
 
@@ -166,7 +166,7 @@ class MapRuns:
         """Find the latest run for exactly this place, as far back as runs can be redriven."""
         for arn, _ in self._recent():
             found = self._client.describe_execution(executionArn=arn)
-            if found.get("error") not in NOT_BEGUN and Scope.of(found.get("input")) == Scope(place):
+            if found.get("error") not in NOTHING_STARTED and Scope.of(found.get("input")) == Scope(place):
                 return self.describe(arn)
         return None
 
@@ -276,15 +276,15 @@ class MapRuns:
                         yield json.loads(line)
 
 
-def of_backfill(connection: Connection) -> MapRuns:
+def backfill_runs(connection: Connection) -> MapRuns:
     return MapRuns(connection, connection.output("BackfillStateMachineArn"), "backfill/", "--failed-of")
 
 
-def of_adoption(connection: Connection) -> MapRuns:
+def adoption_runs(connection: Connection) -> MapRuns:
     return MapRuns(connection, connection.output("AdoptionStateMachineArn"), "adoption/")
 
 
-def is_of(connection: Connection, name: str) -> bool:
+def is_backfill(connection: Connection, name: str) -> bool:
     """Return whether this is the ARN of a backfill."""
     machine = connection.output("BackfillStateMachineArn").rpartition(":")[2]
     return name.startswith("arn:") and f":execution:{machine}:" in name

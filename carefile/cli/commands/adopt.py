@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.listing import Item, Place, items, must_be_there, place_in
-from carefile.cli.aws.map_runs import Scope, of_adoption, refuse_half_finished
+from carefile.cli.aws.map_runs import Scope, adoption_runs, refuse_half_finished
 from carefile.cli.exits import Exit
 from carefile.cli.moving.into_landing import IntoLanding
 from carefile.cli.problem import Problem
@@ -69,7 +69,7 @@ def adopt(
     if run or redrive:
         if place or (run and redrive):
             raise Problem("too much selected to adopt", "use one of PLACE, --run and --redrive")
-        runs = of_adoption(connection)
+        runs = adoption_runs(connection)
         return follow_to_end(view, runs, runs.redrive(redrive) if redrive else runs.arn(str(run)), COMMAND)
     where = place_in(place) if place else Place(connection.processed, connection.layout.prefix)
     if where.bucket != connection.processed or not connection.layout.holds(where.prefix):
@@ -83,7 +83,7 @@ def adopt(
         return _into_landing(connection, view, where, dry_run=dry_run)
     if dry_run:
         return _preview(connection, view, where)
-    runs = of_adoption(connection)
+    runs = adoption_runs(connection)
     request = {"bucket": where.bucket, "prefix": where.prefix, "tolerated_failure_percentage": tolerate}
     if not afresh:
         refuse_half_finished(runs, Scope(where), COMMAND)

@@ -12,7 +12,7 @@ import typer
 from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.inventory import inventory_at
 from carefile.cli.aws.listing import Item, Place, items, must_be_accepted, must_be_there, place_in
-from carefile.cli.aws.map_runs import MapRuns, Scope, of_backfill, refuse_half_finished
+from carefile.cli.aws.map_runs import MapRuns, Scope, backfill_runs, refuse_half_finished
 from carefile.cli.exits import Exit
 from carefile.cli.moving.forecast import ARCHIVED, Forecaster, Would
 from carefile.cli.problem import Problem
@@ -65,7 +65,7 @@ def backfill(
             "nothing selected to ingest, or too much",
             "use one of s3://bucket/prefix/ or --inventory, --run, --redrive and --failed-of",
         )
-    runs = of_backfill(connection)
+    runs = backfill_runs(connection)
     if run or redrive:
         return follow_to_end(view, runs, runs.redrive(redrive) if redrive else runs.arn(str(run)), COMMAND)
     if failed_of:
@@ -111,7 +111,7 @@ def _retry(
     earlier = runs.describe(name)
     if earlier.status == "RUNNING":
         raise Problem(f"{earlier.name} is still running", f"follow it with `{COMMAND} --run {earlier.name}`")
-    if earlier.scope is None or not earlier.unwell:
+    if earlier.scope is None or not earlier.unsuccessful:
         raise Problem(f"nothing failed in {earlier.name}", "there is nothing to do")
     where = earlier.scope.place
     if dry_run:

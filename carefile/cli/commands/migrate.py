@@ -19,7 +19,7 @@ from carefile.cli.aws.listing import (
     must_be_there,
     place_in,
 )
-from carefile.cli.aws.map_runs import of_backfill
+from carefile.cli.aws.map_runs import backfill_runs
 from carefile.cli.commands.backfill import MOST_TOLERATED
 from carefile.cli.exits import Exit
 from carefile.cli.moving.copying import must_read_alike, start_or_resume
@@ -128,7 +128,7 @@ def _plan(connection: Connection, view: View, where: Place, rules: RuleTable) ->
 
 def _copy(connection: Connection, view: View, where: Place, *, afresh: bool) -> Exit:
     """Copy as many objects as possible: one that cannot be ingested stops no other, and `verify` finds it."""
-    runs, command = of_backfill(connection), f"{_COPY} {where}"
+    runs, command = backfill_runs(connection), f"{_COPY} {where}"
     request = {
         "bucket": where.bucket,
         "prefix": where.prefix,

@@ -13,7 +13,7 @@ import typer
 from carefile.cli.again.redriving import Action, Redriver, Result, to_json
 from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.executions import ENDED_BADLY, Described, Executions, Listed
-from carefile.cli.aws.map_runs import is_of, of_backfill
+from carefile.cli.aws.map_runs import backfill_runs, is_backfill
 from carefile.cli.exits import Exit
 from carefile.cli.problem import Problem
 from carefile.cli.shown.advice import Then, advice_for
@@ -60,7 +60,7 @@ def redrive(
 
     Without --yes, only preview which.
     """
-    if any(is_of(connection, name) for name in names or ()):
+    if any(is_backfill(connection, name) for name in names or ()):
         return _redrive_backfill(connection, view, names or [], yes=yes)
     executions = Executions(connection)
     choice = _Choice(executions, names or [], moment(since), error, state)
@@ -74,11 +74,11 @@ def _redrive_backfill(connection: Connection, view: View, names: list[str], *, y
     """A backfill resumes as a whole: its failed objects, and no others."""
     if len(names) > 1:
         raise Problem("only one backfill can be redriven at a time", "name one backfill")
-    runs = of_backfill(connection)
+    runs = backfill_runs(connection)
     if yes:
         return follow_to_end(view, runs, runs.redrive(names[0]), "carefile backfill")
     run = runs.describe(names[0])
-    view.note(f"{run.name} ended {run.status}; {run.unwell} of its objects were not ingested.")
+    view.note(f"{run.name} ended {run.status}; {run.unsuccessful} of its objects were not ingested.")
     view.note("[bold]Nothing was done.[/bold] Use --yes to redrive it.")
     return Exit.DONE
 
@@ -195,13 +195,17 @@ def _act(view: View, choice: _Choice, redriver: Redriver, patience: timedelta, *
             for result in redriver.run(choice.chosen(lambda: bar.advance(task)), patience):
                 counts[_outcome(result, follow=follow)] += 1
                 bar.advance(task)
-                if view.as_json or total <= _FEW or not (result.well or (not follow and not result.reason)):
+                if (
+                    view.as_json
+                    or total <= _FEW
+                    or not (result.succeeded or (not follow and not result.reason))
+                ):
                     yield to_json(result)
 
         try:
             view.stream(_RESULTS, results(), below=lambda r: r["reason"], nothing="")
         except KeyboardInterrupt:
-            view.warn(f"\n{redriver.begun} were started and keep running; the others were not touched.")
+            view.warn(f"\n{redriver.started} were started and keep running; the others were not touched.")
             raise
     took = datetime.now(UTC) - started
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common())
@@ -213,7 +217,7 @@ def _act(view: View, choice: _Choice, redriver: Redriver, patience: timedelta, *
 
 
 def _outcome(result: Result, *, follow: bool) -> str:
-    if result.well:
+    if result.succeeded:
         return "succeeded"
     if result.action is Action.NONE:
         return "could not be redriven"

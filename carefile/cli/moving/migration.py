@@ -21,7 +21,7 @@ from carefile.cli.aws.entries import Entries, Entry
 from carefile.cli.aws.listing import Place
 from carefile.cli.moving.checksums import Checksums
 from carefile.cli.moving.old_layout import patient_named
-from carefile.cli.private_files import alone, opened
+from carefile.cli.private_files import exclusive, open_private
 from carefile.core.deciding.classification import session_tree
 from carefile.core.deciding.rules import RuleTable
 from carefile.core.filing.layout import Owner
@@ -96,9 +96,9 @@ class Comparison:
         known = {line["key"]: line for line in kept if line["verified"]}
         whole = self._lines.with_name(f"{self._lines.name}.part")
         with (
-            opened(self._progress, append=True) as progress,
-            alone(progress),
-            opened(whole) as out,
+            open_private(self._progress, append=True) as progress,
+            exclusive(progress),
+            open_private(whole) as out,
             ThreadPoolExecutor(_THREADS) as pool,
         ):
             progress.write("\n")  # ends a line that an interruption may have cut off

@@ -21,7 +21,7 @@ from typing import Any
 
 from carefile.cli.aws.listing import Place
 from carefile.cli.moving.migration import OBJECTS, Line, read_lines
-from carefile.cli.private_files import opened, write
+from carefile.cli.private_files import open_private, write
 from carefile.cli.problem import Problem
 from carefile.cli.shown.view import sized
 
@@ -93,7 +93,7 @@ def keep(folder: Path) -> Path:
     kept = folder / f"signed-{moment}-{report['seal'][:8]}"
     kept.mkdir(mode=0o700, exist_ok=True)
     if _digest_of(kept / OBJECTS) != report["objects_sha256"]:
-        with (folder / OBJECTS).open(encoding="utf-8") as lines, opened(kept / OBJECTS) as out:
+        with (folder / OBJECTS).open(encoding="utf-8") as lines, open_private(kept / OBJECTS) as out:
             shutil.copyfileobj(lines, out)
     _write(kept, report)
     return kept
@@ -106,7 +106,7 @@ def note_retired(kept: Path, retired: int, refused: int) -> None:
         "retired": retired,
         "refused": refused,
     }
-    with opened(kept / _RETIRED, append=True) as out:
+    with open_private(kept / _RETIRED, append=True) as out:
         out.write(json.dumps(line) + "\n")
 
 
@@ -174,7 +174,7 @@ def _page(report: dict[str, Any]) -> str:
         "Result": "complete: every original is filed, byte for byte"
         if report["complete"]
         else "not complete",
-        "Signed by": report["signed_by"] or "nobody",
+        "Signed by": report["signed_by"] or "not signed",
         "Objects' SHA-256": report["objects_sha256"],
         "Seal": report["seal"],
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from carefile.cli.aws.map_runs import NOT_BEGUN, MapRuns, Run
+from carefile.cli.aws.map_runs import NOTHING_STARTED, MapRuns, Run
 from carefile.cli.exits import Exit
 from carefile.cli.shown.advice import advice_for
 from carefile.cli.shown.view import Column, View, lasting, plain
@@ -38,12 +38,12 @@ def _report(view: View, runs: MapRuns, run: Run, command: str, *, same: bool) ->
     )
     view.note(
         f"{total} objects: {words}{f', {count} failed' if count else ''}"
-        f"{f', {run.unwell - count} not started' if run.unwell > count else ''}. "
+        f"{f', {run.unsuccessful - count} not started' if run.unsuccessful > count else ''}. "
         f"Took {lasting(run.took)}{_rate(run)}."
     )
-    if run.status == "SUCCEEDED" and not run.unwell:
+    if run.status == "SUCCEEDED" and not run.unsuccessful:
         return Exit.DONE
-    if run.error in NOT_BEGUN:
+    if run.error in NOTHING_STARTED:
         view.warn(f"{run.name} ended {run.status} ({run.error}): {advice_for(run.error).means}")
     elif run.status == "SUCCEEDED":
         retry = f"{command} {runs.retry_option} {run.name}" if runs.retry_option else f"{command} --afresh"
