@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from carefile.core.messages.intake_request import Shape, shape_of
 from carefile.core.messages.upload import NamedUpload
 from carefile.core.model import Disposition
 from lambdas.adapters.boundary import entry_point, logger
@@ -18,15 +17,13 @@ admission = wiring.admission()
 @entry_point
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """`event`: {input, execution, started?}. Returns {upload, classification}, or, of a leftover of a tool,
-    {upload, disposition}: the intake ends there. The upload is {bucket, key, version?, version_id?, submitted?}, the
-    last where another event than its own brought it in."""
+    {upload, disposition}: the intake ends there. The upload is {bucket, key, version?, version_id?}."""
     admitted = admission.admit(event["input"], event.get("started"))
     asked, observed = admitted.request, admitted.observed
     upload = NamedUpload(
         asked.source,
         asked.version_id or (observed.version if observed else None),
         asked.version_id or (observed.version_id if observed else None),
-        shape_of(event["input"]) in (Shape.OBJECT_SUBMITTED, Shape.REQUEST),
     ).to_json()
     if admitted.classification is None:
         measure({Metric.INTAKES: 1}, disposition=Disposition.IGNORED.value, kind="none")

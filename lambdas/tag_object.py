@@ -26,7 +26,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     status, tagged = status_of(disposition), False
     # Without a version the upload was gone before it was ever seen: what is there now is another's.
     if asked.version:
-        tagged = marks.ended(asked.source, asked.version, asked.version_id, status, submitted=asked.submitted)
+        tagged = marks.ended(asked.source, asked.version, asked.version_id, status)
     _count(disposition, event.get("kind") or "none", event.get("patient") or {})
     if uploaded_at := event.get("uploaded_at"):
         measure({Metric.UPLOAD_TO_CATALOG: _milliseconds_since(uploaded_at)})

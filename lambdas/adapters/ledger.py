@@ -21,7 +21,7 @@ from carefile.core.errors import (
     StorageThrottled,
 )
 from carefile.core.filing.layout import Owner
-from carefile.core.filing.tagging import PipelineStatus
+from carefile.core.filing.tagging import PipelineStatus, up_to
 from carefile.core.model import Hints, Observation, Source
 from carefile.core.records.ledger import (
     FORGOTTEN_AT,
@@ -38,7 +38,6 @@ from carefile.core.records.ledger import (
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_CONTENDED = {"S": "contended"}
 _BATCH = 100  # DynamoDB, BatchGetItem: up to 100 items
 
 
@@ -139,33 +138,24 @@ class Ledger:
                 "look at it, and name the patient it is to be taken from"
             )
 
-    def contended(self, source: Source, version: str) -> bool:
-        """Whether anybody but the Tag state ever wrote, or is writing, the status tag of this version."""
-        return "status" in self._get(version_key(source.source_id, version))
-
     def noted_status(self, source: Source, version: str) -> PipelineStatus | None:
-        """How an execution about this version ended well, where that was noted."""
-        noted = self._get(version_key(source.source_id, version)).get("status", _CONTENDED)["S"]
-        return None if noted == _CONTENDED["S"] else PipelineStatus(noted)
+        """How an execution about this version ended well, where one did."""
+        noted = self._get(version_key(source.source_id, version)).get("status")
+        return PipelineStatus(noted["S"]) if noted else None
 
-    def note_contention(self, source: Source, version: str) -> None:
-        """Note that somebody else than the Tag state writes the status tag of this version."""
-        self._update(
+    def note_status(self, source: Source, version: str, status: PipelineStatus) -> PipelineStatus:
+        """Note how an execution about this version ended well. Returns what is noted now: a status only rises."""
+        lower = {f":{it.value}": {"S": it.value} for it in up_to(status)}
+        done = self._update(
             version_key(source.source_id, version),
-            "SET #status = :status",
-            {":status": _CONTENDED},
-            ConditionExpression="attribute_not_exists(#status)",
+            f"SET #status = :{status.value}",
+            lower,
+            ConditionExpression=" OR ".join(
+                ["attribute_not_exists(#status)", *(f"#status = {name}" for name in lower)]
+            ),
             ExpressionAttributeNames={"#status": "status"},
         )
-
-    def note_status(self, source: Source, version: str, status: PipelineStatus) -> None:
-        """Note how an execution about this version ended well."""
-        self._update(
-            version_key(source.source_id, version),
-            "SET #status = :status",
-            {":status": {"S": status.value}},
-            ExpressionAttributeNames={"#status": "status"},
-        )
+        return status if done else self.noted_status(source, version) or status
 
     def record_verdict(self, source: Source, version: str, scan: Scan) -> None:
         """Record what malware protection says of a version. The latest verdict holds, not the last to arrive; of two at

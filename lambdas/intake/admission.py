@@ -93,8 +93,6 @@ class Admission:
         found = self.landing.head(request.source, request.version_id)
         if isinstance(found, Deleted):
             return None
-        if request.copied:
-            self.marks.drop_inherited(request.source, found.version, found.version_id)
         self.marks.ended(request.source, found.version, found.version_id, PipelineStatus.IGNORED)
         return found
 

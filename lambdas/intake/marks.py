@@ -1,13 +1,13 @@
 """The tag `pipeline-status` of a landing version: how its intake ended, written by functions that may race.
 
-Tags are replaced as a whole and without conditions, so whoever writes one may put back what it read before another
-wrote. Invariant: once TagObject has said how an intake ended, nothing that others write late hides it.
+The ledger's note is the truth, and the tag shows it: whoever ends an intake notes its status there, where it only
+rises, and then writes the tag. Uploads bring tags of their own along, copies and others, so a tag that no note backs is
+nobody's word, and everybody who writes tags takes a good end off that was not noted.
 
-Whoever else writes the tags (marking a failure, or taking off what a copy brought along) first notes that in the
-ledger, then reads and writes the tags, then looks whether a status was noted meanwhile. TagObject first writes the
-tags, then looks whether others were noted, and if so notes its status and writes the tags again. In whatever order
-their calls come, one of them sees the other. An intake that did not begin with the upload's own event notes its status
-in any case, since that event, if it is a copy's, has yet to come.
+Tags are replaced as a whole and without conditions, so whoever writes them may put back what was there before another
+wrote. Invariant: once it is noted how an intake ended, nothing that others write late hides it. Whoever ends an intake
+notes first, then reads and writes the tags. Whoever else writes them (marking a failure, taking a claim off) looks at
+the note before and after. In whatever order their calls come, the last to write knows of the note.
 
 Malware protection writes its tag as all others do. Where it is waited for, the verdict is in the ledger before the
 first write that follows from it, and whoever writes tags looks there before and after: so its tag is put back where it
@@ -20,7 +20,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from carefile.core.deciding.scanning import with_verdict
-from carefile.core.filing.tagging import STATUS_TAG, PipelineStatus, Tags, with_status, without_layout_tags
+from carefile.core.filing.tagging import (
+    PipelineStatus,
+    Tags,
+    outranks,
+    with_status,
+    without_good_end,
+    without_layout_tags,
+)
 from carefile.core.model import Observation, Source
 from lambdas.adapters.landing import Landing
 from lambdas.adapters.ledger import Ledger
@@ -33,75 +40,59 @@ class Marks:
     ledger: Ledger
     uploads: Uploads
 
-    def ended(
-        self,
-        source: Source,
-        version: str,
-        version_id: str | None,
-        status: PipelineStatus,
-        *,
-        submitted: bool = False,
-    ) -> bool:
+    def ended(self, source: Source, version: str, version_id: str | None, status: PipelineStatus) -> bool:
         """Mark how an intake of this version ended. True when the version's tags were changed.
-
-        One that was `submitted` may end before the upload's own event comes, which may be a copy's: its intake would
-        take for inherited what is not noted.
 
         In a bucket without versioning an upload that was not filed, though it might have been, was overwritten or
         deleted: there is nothing of it left to be marked.
         """
         if version_id is None and status not in (PipelineStatus.CATALOGED, PipelineStatus.IGNORED):
             return False
-        changed = self._raise(source, version, version_id, status)
-        if not submitted and not self.ledger.contended(source, version):
-            return changed
-        if not changed and self.ledger.noted_status(source, version) is status:
-            return False
-        self.ledger.note_status(source, version, status)
-        return self._raise(source, version, version_id, status) or changed
+        noted = self.ledger.note_status(source, version, status)
+
+        def shown(tags: Tags) -> Tags:
+            """A higher status is another intake's, noted meanwhile, or was brought along."""
+            latest = self.ledger.noted_status(source, version) if outranks(tags, noted) else noted
+            return with_status(tags, latest or noted)
+
+        return self._rewrite(source, version, version_id, shown)
 
     def failed(self, source: Source, version: str, version_id: str | None) -> None:
         """Mark that an execution about this version failed, unless another one ended well."""
-        current = self.landing.head(source)
-        if isinstance(current, Observation) and current.version == version:
-            self.drop_brought(current)
-        self.ledger.note_contention(source, version)
-        self._raise(source, version, version_id, PipelineStatus.FAILED)
-        self.mend(source, version, version_id)
+        self._unless_noted(source, version, version_id, lambda tags: with_status(tags, PipelineStatus.FAILED))
 
     def drop_inherited(self, source: Source, version: str, version_id: str | None) -> None:
         """Take off what a copied object brought along: S3's CopyObject copies tags too, and a lifecycle rule would
-        believe the status, or the patient's tags of a copy out of the layout. A status that was noted is the version's
-        own."""
-        self.ledger.note_contention(source, version)
-        noted = self.ledger.noted_status(source, version)
+        believe the good end, or a reader the patient's tags of a copy out of the layout."""
 
-        def without_inherited(tags: Tags) -> Tags:
-            kept = noted and tags.get(STATUS_TAG) == noted
-            own = without_layout_tags(tags)
-            return {key: value for key, value in own.items() if kept or key != STATUS_TAG}
+        def own(tags: Tags) -> Tags:
+            return without_good_end(without_layout_tags(tags))
 
-        self._rewrite(source, version, version_id, without_inherited)
-        self.mend(source, version, version_id)
+        self._unless_noted(source, version, version_id, own)
 
     def drop_brought(self, current: Observation) -> None:
-        """Take off the status that an upload's own request gave to the current version: that it failed may stand. A
-        version that the ledger knows an intake to have begun with has its own status."""
-        source, version = current.source, current.version
-        if not current.tag_count or self.ledger.read(source).version == version:
-            return
-        tags = self.landing.tags(source, current.version_id) or {}
-        if tags.get(STATUS_TAG, PipelineStatus.FAILED) != PipelineStatus.FAILED:
-            self.drop_inherited(source, version, current.version_id)
+        """The same of the current version, whose own request may have given it tags."""
+        if current.tag_count:
+            self.drop_inherited(current.source, current.version, current.version_id)
 
     def mend(self, source: Source, version: str, version_id: str | None) -> None:
-        """Put right what others than the Tag state may have hidden, also where that was broken off in the middle."""
+        """Show what is noted, also where that was broken off in the middle."""
+        self._show(source, version, version_id, self.ledger.noted_status(source, version))
+
+    def _unless_noted(
+        self, source: Source, version: str, version_id: str | None, change: Callable[[Tags], Tags]
+    ) -> None:
         noted = self.ledger.noted_status(source, version)
         if noted:
-            self._raise(source, version, version_id, noted)
+            self._show(source, version, version_id, noted)
+        elif self._rewrite(source, version, version_id, change):
+            self.mend(source, version, version_id)
 
-    def _raise(self, source: Source, version: str, version_id: str | None, status: PipelineStatus) -> bool:
-        return self._rewrite(source, version, version_id, lambda tags: with_status(tags, status) or tags)
+    def _show(
+        self, source: Source, version: str, version_id: str | None, noted: PipelineStatus | None
+    ) -> None:
+        if noted:
+            self._rewrite(source, version, version_id, lambda tags: with_status(without_layout_tags(tags), noted))
 
     def _rewrite(
         self, source: Source, version: str, version_id: str | None, change: Callable[[Tags], Tags]

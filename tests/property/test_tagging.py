@@ -14,8 +14,11 @@ from carefile.core.filing.tagging import (
     PipelineStatus,
     encoded,
     layout_tags,
+    outranks,
+    up_to,
     with_status,
     with_uploaders_tags,
+    without_good_end,
 )
 from carefile.core.model import Kind, Patient, Source, digest
 from tests.property.strategies import keys, names, patients
@@ -61,23 +64,33 @@ def test_tags_go_through_the_header_unchanged(tags: dict[str, str]) -> None:
     assert dict(parse_qsl(header, strict_parsing=bool(tags), keep_blank_values=True)) == tags
 
 
-@given(theirs, st.lists(st.sampled_from(PipelineStatus), max_size=6))
-def test_a_status_only_rises_and_no_other_tag_is_touched(
-    present: dict[str, str], statuses: list[PipelineStatus]
+@given(theirs, st.sampled_from(PipelineStatus))
+def test_a_status_is_shown_where_there_is_room_and_no_other_tag_is_touched(
+    present: dict[str, str], status: PipelineStatus
 ) -> None:
-    tags = dict(present)
-    for status in statuses:
-        merged = with_status(tags, status)
-        if merged is None:
-            continue
-        assert len(merged) <= MAX_TAGS
-        before = tags.get(STATUS_TAG, "")
-        assert before not in ranks or ranks.index(before) < ranks.index(merged[STATUS_TAG])
-        tags = merged
+    tags = with_status(present, status)
+    assert len(tags) <= max(MAX_TAGS, len(present))
     untouched = {name: value for name, value in present.items() if name != STATUS_TAG}
     assert {name: value for name, value in tags.items() if name != STATUS_TAG} == untouched
-    if statuses and len(untouched) < MAX_TAGS and present.get(STATUS_TAG) not in ranks:
-        assert ranks.index(tags[STATUS_TAG]) == max(ranks.index(status.value) for status in statuses)
+    if len(untouched) < MAX_TAGS:
+        assert tags[STATUS_TAG] == status
+    assert with_status(tags, status) == tags
+
+
+@given(theirs, st.sampled_from(["", "failed", "made up", *PipelineStatus]))
+def test_only_the_claim_of_a_good_end_is_taken_off(present: dict[str, str], claim: str) -> None:
+    others = {name: value for name, value in present.items() if name != STATUS_TAG}
+    kept = {STATUS_TAG: claim} if claim == "failed" else {}
+    assert without_good_end({**others, STATUS_TAG: claim}) == others | kept
+    assert without_good_end(others) == others
+
+
+def test_a_status_takes_the_place_of_those_below_it() -> None:
+    ends = [status for status in PipelineStatus if status is not PipelineStatus.FAILED]
+    for rank, status in enumerate(ends, 1):
+        assert list(up_to(status)) == ends[:rank]
+        assert [outranks({STATUS_TAG: it}, status) for it in ends] == [it not in ends[:rank] for it in ends]
+    assert not outranks({}, PipelineStatus.FAILED)
 
 
 @given(st.lists(names, max_size=3), st.lists(names, max_size=3))

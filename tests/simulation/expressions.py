@@ -18,7 +18,8 @@ _PATH = re.compile(r"\$states((?:\.[A-Za-z_]\w*)+)(?: = '([^'\\]*)')?")
 
 
 class QueryEvaluationError(Exception):
-    """An expression that has no value, or fails, as `$assert` does: States.QueryEvaluationError in Step Functions."""
+    """An expression has no value, or fails, as `$assert` does. Step Functions calls it
+    States.QueryEvaluationError."""
 
 
 def evaluate(template: Any, states: dict[str, Any]) -> Any:

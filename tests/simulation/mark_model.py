@@ -1,9 +1,9 @@
 """The protocol of the mark `pipeline-status` alone, and every order of its calls, as lambdas/intake/marks.py has them:
-of a submission's intake that ends well (`submitted`), of the intake of an upload that is a copy, which takes off what
-the copy brought along (`copy`; it ends well, or else is `dropped`), and of whoever records a failure (`fail`). Tags are
-read and replaced as a whole, without conditions; the note in the ledger is beside them.
+of an intake that files the upload (`filed`) or finds it overtaken (`overtaken`), of an intake's admission, which takes
+off what the upload brought along (`admitted`), and of whoever records a failure (`fail`). Tags are read and replaced as
+a whole, without conditions; the note in the ledger is beside them. Each actor may be broken off once, and begins anew.
 
-At rest the mark is `cataloged` exactly where an intake ended well.
+At rest the mark shows a good end exactly where an intake ended well, and no better one than the best of them.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-_RANKS = ("", "failed", "cataloged")
+_RANKS = ("", "failed", "superseded", "cataloged")
+_ENDS = {"filed": "cataloged", "overtaken": "superseded"}
 DONE = -1
-_DROPPING = 10  # the steps of a copy's intake from here on
 
 
 class Actor(NamedTuple):
     kind: str
     at: int = 0
-    seen: str = ""  # the tag, or for `drop` at first the note, as it was read
-    changed: bool = False
+    known: str = ""  # the note, as it was read or written last
+    seen: str = ""  # the tag, as it was read
+    broken_off: bool = False
 
 
 class Marks(NamedTuple):
@@ -32,8 +33,10 @@ class Marks(NamedTuple):
 class Rules(NamedTuple):
     """Each can be left out."""
 
-    unnoted: bool = False  # a submission's intake notes its status only where others wrote the mark
-    blind: bool = False  # a failure is marked without a note before and a look after
+    shown_first: bool = False  # the tag is written before the note
+    blind: bool = False  # nobody looks at the note after a write
+    put_back: bool = False  # a failure's mark leaves the good end that the tags claim, and writes it back
+    trusting: bool = False  # a better end than one's own is believed as it stands
 
 
 WHOLE = Rules()
@@ -41,18 +44,18 @@ WHOLE = Rules()
 
 def search(inherited: str, kinds: tuple[str, ...], rules: Rules = WHOLE) -> tuple[bool, int]:
     """Whether every order ends well, and how many states were seen until that was known."""
-    start = Marks(inherited, "", tuple(Actor(kind, _DROPPING if kind == "copy" else 0) for kind in kinds))
+    start = Marks(inherited, "", tuple(Actor(kind) for kind in kinds))
     seen, stack = {start}, [start]
-    ended_well = bool({"submitted", "copy"} & set(kinds))
+    ends = {_ENDS[kind] for kind in kinds if kind in _ENDS}
     while stack:
         state = stack.pop()
         following = [
             changed._replace(actors=(*state.actors[:number], after, *state.actors[number + 1 :]))
             for number, actor in enumerate(state.actors)
             if actor.at != DONE
-            for after, changed in _STEPS[actor.kind](state, actor, rules)
+            for after, changed in _next(state, actor, rules)
         ]
-        if not following and (state.tag == "cataloged") != ended_well:
+        if not following and state.tag not in (ends or {"", "failed"}):
             return False, len(seen)
         stack += set(following) - seen
         seen |= set(following)
@@ -62,71 +65,48 @@ def search(inherited: str, kinds: tuple[str, ...], rules: Rules = WHOLE) -> tupl
 Step = tuple[Actor, Marks]
 
 
+def _next(state: Marks, this: Actor, rules: Rules) -> Iterator[Step]:
+    yield from (_ended if this.kind in _ENDS else _unless_noted)(state, this, rules)
+    if this.at and not this.broken_off:
+        yield Actor(this.kind, broken_off=True), state
+
+
 def _ended(state: Marks, this: Actor, rules: Rules) -> Iterator[Step]:
-    match this.at:
-        case 0 | 4:
-            lower = _is_lower(state.tag, "cataloged")
-            after = this.at + 1 if lower else 2 if this.at == 0 else DONE
-            yield this._replace(at=after, seen=state.tag), state
-        case 1 | 5:
-            yield this._replace(at=2 if this.at == 1 else DONE, changed=True), state._replace(tag="cataloged")
+    order = (1, 2, 3, 0) if rules.shown_first else (0, 1, 2, 3)
+    match order[this.at]:
+        case 0:
+            note = max(state.note, _ENDS[this.kind], key=_RANKS.index)
+            after = DONE if rules.shown_first else this.at + 1
+            yield this._replace(at=after, known=note), state._replace(note=note)
+        case 1:
+            known = this.known or _ENDS[this.kind]
+            higher = _RANKS.index(state.tag) > _RANKS.index(known) and not rules.trusting
+            yield this._replace(at=this.at + (1 if higher else 2), known=known, seen=state.tag), state
         case 2:
-            quiet = state.note == "" and (this.kind == "copy" or rules.unnoted)
-            noted = state.note == "cataloged" and not this.changed
-            yield this._replace(at=DONE if quiet or noted else 3), state
+            yield this._replace(at=this.at + 1, known=state.note or this.known), state
         case 3:
-            yield this._replace(at=4), state._replace(note="cataloged")
+            keeps = rules.trusting and _RANKS.index(this.seen) > _RANKS.index(this.known)
+            after = this.at + 1 if rules.shown_first else DONE
+            yield this._replace(at=after), state._replace(tag=this.seen if keeps else this.known)
 
 
-def _fail(state: Marks, this: Actor, rules: Rules) -> Iterator[Step]:
+def _unless_noted(state: Marks, this: Actor, rules: Rules) -> Iterator[Step]:
+    """Look at the note; where there is none, read and write the tag, and look again; show what is noted."""
+    claims = _RANKS.index(this.seen) > _RANKS.index("failed")
     match this.at:
         case 0:
-            noted = state if rules.blind else state._replace(note=state.note or "contended")
-            yield this._replace(at=1), noted
+            yield this._replace(at=4 if state.note else 1, known=state.note), state
         case 1:
-            yield this._replace(at=2 if _is_lower(state.tag, "failed") else 3), state
+            yield this._replace(at=2, seen=state.tag), state
         case 2:
-            yield this._replace(at=3), state._replace(tag="failed")
-        case _:
-            yield from _mended(state, this, 3, blind=rules.blind)
-
-
-def _copy(state: Marks, this: Actor, rules: Rules) -> Iterator[Step]:
-    """First it drops, then it ends."""
-    if this.at < _DROPPING:
-        yield from _ended(state, this, rules)
-        return
-    for after, changed in _drop(state, this._replace(at=this.at - _DROPPING), rules):
-        yield after._replace(at=0 if after.at == DONE else after.at + _DROPPING), changed
-
-
-def _drop(state: Marks, this: Actor, _: Rules) -> Iterator[Step]:
-    match this.at:
-        case 0:
-            yield this._replace(at=1), state._replace(note=state.note or "contended")
-        case 1:
-            yield this._replace(at=2, seen=state.note), state
-        case 2:
-            keeps = state.tag in ("", this.seen)
-            yield this._replace(at=4 if keeps else 3), state
+            wanted = "failed" if this.kind == "fail" else "" if claims else this.seen
+            tag = this.seen if this.kind == "fail" and claims and rules.put_back else wanted
+            changes = tag != this.seen or rules.put_back
+            yield this._replace(at=3 if changes else DONE), state._replace(tag=tag) if changes else state
         case 3:
-            yield this._replace(at=4), state._replace(tag="")
-        case _:
-            yield from _mended(state, this, 4, blind=False)
-
-
-def _mended(state: Marks, this: Actor, first: int, *, blind: bool) -> Iterator[Step]:
-    """Put right what is noted: look at the note, read the tag, write it."""
-    if this.at == first:
-        yield this._replace(at=DONE if blind or state.note != "cataloged" else first + 1), state
-    elif this.at == first + 1:
-        yield this._replace(at=first + 2 if _is_lower(state.tag, "cataloged") else DONE), state
-    else:
-        yield this._replace(at=DONE), state._replace(tag="cataloged")
-
-
-def _is_lower(tag: str, status: str) -> bool:
-    return _RANKS.index(tag) < _RANKS.index(status)
-
-
-_STEPS = {"submitted": _ended, "copy": _copy, "dropped": _drop, "fail": _fail}
+            yield this._replace(at=4 if state.note and not rules.blind else DONE, known=state.note), state
+        case 4:
+            yield this._replace(at=5, seen=state.tag), state
+        case 5:
+            changed = state if this.seen == this.known else state._replace(tag=this.known)
+            yield this._replace(at=DONE), changed

@@ -16,7 +16,7 @@ from tests.simulation.aws.gate import Fault
 
 T = TypeVar("T")
 
-UPLOADS = ("metadata", "content", "same bytes", "empty", "copied")
+UPLOADS = ("metadata", "content", "same bytes", "empty", "copied", "marked")
 OTHERS = ("again", "delete", "scan", "submitted", "decided whose", "decided what", "renamed")
 _DECISIONS = ("decided whose", "decided what", "renamed")
 _FAULT_WEIGHTS = {

@@ -69,7 +69,9 @@ class Outside:
         body = self._body(step)
         metadata = {"patient-id": step.metadata} if step.metadata else {}
         version = Version(key.key, "", body, world.now(), etag_of(body), "text/plain", metadata)
-        version.tags = dict(UPLOADERS_TAGS) | ({"pipeline-status": "cataloged"} if step.copied else {})
+        version.tags = dict(UPLOADERS_TAGS) | (
+            {"pipeline-status": "cataloged"} if step.copied or step.marked else {}
+        )
         if world.scenario.scanned and step.copied:
             version.tags[SCANNER_TAG[0]] = CLEAN
         world.landing.add(version)
@@ -92,7 +94,8 @@ class Outside:
         self._uploaded[step.name] = uploaded
         world.note(
             f"-- {step.name}: upload {key.key} = {shown}, patient in metadata {step.metadata}, "
-            f"in content {uploaded.content}, {len(body)} bytes{', a copy' if step.copied else ''}"
+            f"in content {uploaded.content}, {len(body)} bytes"
+            f"{', a copy' if step.copied else ''}{', marked as filed' if step.marked else ''}"
         )
         if world.scenario.scanned:
             self._scanning(step, version)

@@ -44,6 +44,7 @@ class Upload:
     empty: bool = False
     like: str | None = None  # the upload that has the same bytes
     copied: bool = False  # it came by CopyObject, with the tags of an object that was filed
+    marked: bool = False  # its own request gave it the mark of one that is filed
     verdict: str = CLEAN  # of malware protection, where the scenario has it
     second_verdict: str | None = None  # that of a later scan
 
@@ -233,12 +234,14 @@ class _Drawn:
         if self.versioned and uploads and "same bytes" in kinds and rng.random() < 0.2:
             return Upload(name, index, whose, like=rng.choice(uploads))
         if self.versioned and "empty" in kinds and rng.random() < 0.15:
-            return Upload(name, index, whose, empty=True, copied=int(name[1:]) % 2 == 0)
+            number = int(name[1:])
+            return Upload(name, index, whose, empty=True, copied=number % 2 == 0, marked=number % 3 == 0)
         copied = self.versioned and "copied" in kinds and rng.random() < 0.2
+        marked = self.versioned and "marked" in kinds and rng.random() < 0.2
         in_content = key.session is None and "content" in kinds
         if in_content and ("metadata" not in kinds or rng.random() < 0.4):
-            return Upload(name, index, None, whose, copied=copied)
-        return Upload(name, index, whose if "metadata" in kinds else None, copied=copied)
+            return Upload(name, index, None, whose, copied=copied, marked=marked)
+        return Upload(name, index, whose if "metadata" in kinds else None, copied=copied, marked=marked)
 
     def other(self, name: str, before: list[Step]) -> Step:
         rng = self._rng

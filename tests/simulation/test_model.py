@@ -97,35 +97,44 @@ def test_each_rule_about_what_is_refused_decided_and_told_is_needed(
     assert not holds
 
 
-@pytest.mark.parametrize("inherited", ["", "cataloged"])
+@pytest.mark.parametrize("brought", ["", "failed", "cataloged"])
 @pytest.mark.parametrize(
     "kinds",
     [
-        ("submitted",),
-        ("submitted", "fail"),
-        ("submitted", "dropped"),
-        ("dropped", "fail"),
-        ("copy", "fail"),
-        ("submitted", "dropped", "fail"),
-        ("submitted", "copy", "fail"),
-        ("copy", "copy", "fail"),
-        ("submitted", "submitted", "dropped", "fail"),
+        ("filed",),
+        ("fail",),
+        ("admitted",),
+        ("overtaken",),
+        ("filed", "fail"),
+        ("filed", "admitted"),
+        ("overtaken", "admitted"),
+        ("admitted", "fail"),
+        ("filed", "admitted", "fail"),
+        ("filed", "overtaken", "admitted"),
+        ("filed", "overtaken", "fail"),
     ],
     ids="-".join,
 )
 def test_whatever_else_writes_the_mark_it_says_at_rest_how_it_ended(
-    inherited: str, kinds: tuple[str, ...]
+    brought: str, kinds: tuple[str, ...]
 ) -> None:
-    holds, states = mark_model.search(inherited, kinds)
+    holds, states = mark_model.search(brought, kinds)
     assert holds
     assert states >= 4
 
 
 @pytest.mark.parametrize(
-    ("rules", "inherited"),
-    [(mark_model.Rules(unnoted=True), "cataloged"), (mark_model.Rules(blind=True), "")],
+    ("rules", "brought", "kinds"),
+    [
+        (mark_model.Rules(shown_first=True), "cataloged", ("filed", "admitted")),
+        (mark_model.Rules(blind=True), "", ("filed", "fail")),
+        (mark_model.Rules(put_back=True), "cataloged", ("admitted", "fail")),
+        (mark_model.Rules(trusting=True), "cataloged", ("overtaken",)),
+    ],
     ids=str,
 )
-def test_each_rule_about_the_mark_is_needed(rules: mark_model.Rules, inherited: str) -> None:
-    holds, _ = mark_model.search(inherited, ("submitted", "dropped", "fail"), rules)
+def test_each_rule_about_the_mark_is_needed(
+    rules: mark_model.Rules, brought: str, kinds: tuple[str, ...]
+) -> None:
+    holds, _ = mark_model.search(brought, kinds, rules)
     assert not holds

@@ -16,6 +16,7 @@ from tests.simulation.scenario import (
     ANA,
     BO,
     CY,
+    THREAT,
     Again,
     Assign,
     Delete,
@@ -30,7 +31,7 @@ from tests.simulation.schedule import Script
 
 KEY = LandingKey("documents/PHIlab.txt", None, None, "", "PHIlab", "txt")
 FAILED = "Object Failed"
-ANA_S_PLACE = f"processed/{ANA}_medical_notes/session_2/"
+ANA_S_PLACE = f"processed/{ANA}_medical_notes/session_2-"
 ALL = 60  # more steps than any execution has
 
 
@@ -49,14 +50,14 @@ def holds_only_with(mend: Any, result: Any) -> None:
 def test_an_intake_that_read_an_older_version_does_not_file_it_over_a_newer_deleted_one() -> None:
     """At the check both find the object deleted, and the last revision theirs."""
     steps = (Upload("u1", 0), Upload("u2", 0), Delete("x1", 0))
-    picks = ["world", *["u1"] * 4, "world", *["u2"] * ALL, "world", *["u1"] * ALL]
+    picks = ["world", *["u1"] * 6, "world", *["u2"] * ALL, "world", *["u1"] * ALL]
     holds_only_with(variants.revision_taken_blindly, lambda: run(*steps, picks=picks))
 
 
 def test_an_abandoned_function_files_nothing_after_everybody_else_found_the_object_withdrawn() -> None:
     steps = (Upload("u1", 0), Delete("x1", 0))
-    picks = ["world", *["u1"] * 5, "world", "redrive u1", *["u1"] * ALL, *["u1~1"] * ALL]
-    faults = {("u1", 4): Fault.ABORTED}
+    picks = ["world", *["u1"] * 7, "world", "redrive u1", *["u1"] * ALL, *["u1~1"] * ALL]
+    faults = {("u1", 6): Fault.ABORTED}
 
     def nobody_is_stopped() -> variants.Patches:
         return [(Ledger, "stop_others", lambda *_: True)]
@@ -98,7 +99,7 @@ def test_a_failure_that_is_recorded_late_does_not_hide_how_another_execution_end
         assert any(recorded_late(before_the_put).violations for before_the_put in range(1, 9))
 
 
-def test_a_version_that_was_filed_but_never_announced_is_not_marked_as_cataloged() -> None:
+def test_a_version_that_was_filed_and_not_noted_so_is_not_marked_as_cataloged() -> None:
     steps = (Upload("u1", 0),)
     picks = ["world", *["u1"] * ALL, *["failure u1.1"] * ALL]
     tried = [run(*steps, picks=picks, faults={("u1", call): Fault.DENIED}) for call in range(1, ALL)]
@@ -108,9 +109,9 @@ def test_a_version_that_was_filed_but_never_announced_is_not_marked_as_cataloged
         for result in stopped
     ]
     assert not any(result.violations for result in tried)
-    # Its tags could not be read, not be written, and were written already.
-    failed = "PutObjectTagging documents/PHIlab.txt ['failed'] v1"
-    assert marks == [[failed], [failed], []]
+    # It could not be noted how it ended; it was noted, and the tags could not be read or written.
+    failed, filed = (f"PutObjectTagging documents/PHIlab.txt ['{it}'] v1" for it in ("failed", "cataloged"))
+    assert marks == [[failed], [filed], [filed]]
 
 
 SESSION = LandingKey(
@@ -129,7 +130,8 @@ def test_a_session_goes_to_whom_a_person_decided_though_an_empty_upload_came_bef
 
     holds_only_with(variants.empty_version_takes_the_place_of_the_one_before, moved)
     places = [event.detail["location"]["prefix"] for event in moved().world.published if event.type != FAILED]
-    assert places[-2:] == [f"processed/{CY}_medical_notes/session_2/", f"{ANA_S_PLACE}session.json"]
+    assert places[-2] == f"processed/{CY}_medical_notes/session_2/"
+    assert places[-1].startswith(ANA_S_PLACE)
 
 
 @pytest.mark.parametrize("deleted", [False, True], ids=["emptied", "deleted, then emptied"])
@@ -187,24 +189,27 @@ def test_what_is_lost_on_the_express_lane_with_its_promotion_is_marked_only_as_i
                 assert broken()
 
 
-def test_how_an_intake_ended_stays_marked_when_the_event_of_the_copy_comes_after_it() -> None:
-    """The upload is a copy that brought the mark of a filed object along. Somebody submits it, and that ends well
-    before the upload's own event comes, whose intake takes the mark off as it was inherited. A failure recorded at that
-    moment would stand there alone."""
+def test_how_an_intake_ended_stays_marked_whatever_is_recorded_while_it_is_marked() -> None:
+    """The upload is a copy that brought the mark of a filed object along. It is submitted twice: one of these fails,
+    and that is recorded while the other one ends well, and before the upload's own event comes."""
     steps = (
         Upload("u1", 0, copied=True),
         Submit("x1", 0, None, (), typed=True),
         Submit("x2", 0, None, (), typed=True),
     )
 
-    def recorded(after: int) -> Result:
-        failure = ["failure x1.1"] * ALL
-        picks = [*["world"] * 3, "x1", *["x2"] * ALL, *["u1"] * after, *failure, *["u1"] * ALL]
+    def recorded(ending: int, recording: int) -> Result:
+        failure = "failure x1.1"
+        begun = [*["world"] * 3, "x1", *["x2"] * ending, *[failure] * recording]
+        picks = [*begun, *["x2"] * ALL, *[failure] * ALL]
         return run(*steps, picks=picks, faults={("x1", 1): Fault.DENIED})
 
-    assert not any(recorded(after).violations for after in range(9))
-    with variants.broken(variants.mark_of_a_submission_not_noted):
-        assert any(recorded(after).violations for after in range(9))
+    def hidden() -> bool:
+        return any(recorded(ending, at).violations for ending in range(16, 24) for at in range(1, 9))
+
+    assert not hidden()
+    with variants.broken(variants.end_shown_before_it_is_noted):
+        assert hidden()
 
 
 def test_an_upload_that_another_intake_filed_is_not_called_withdrawn_when_its_own_event_comes_late() -> None:
@@ -243,6 +248,60 @@ def test_an_empty_copy_is_marked_as_failed_and_not_as_the_object_that_it_was_cop
         return run_script(Scenario((KEY,), steps, express=express), Script(), tracing=True)
 
     def nothing_dropped() -> variants.Patches:
-        return [(Marks, "drop_inherited", lambda *_: None)]
+        return [
+            (Marks, "drop_inherited", lambda *_: None),
+            *variants.failure_puts_back_what_the_tags_claim(),
+        ]
 
     holds_only_with(nothing_dropped, refused)
+
+
+def test_a_failure_recorded_beside_a_copys_own_intake_leaves_no_mark_that_the_copy_brought_along() -> None:
+    """The upload is a copy and holds a threat. One of its executions fails, and whoever records that reads its tags, in
+    which `cataloged` stands as inherited; the copy's own intake takes that off; the other writes the tags back, as
+    the verdict's tag has to be restored. A refused threat that looks filed is deleted by a lifecycle rule."""
+    steps = (Upload("u1", 0, copied=True, verdict=THREAT), Again("x1", "u1"))
+
+    def recorded(before: int) -> Result:
+        failure = "failure u1.1"
+        begun = ["world", *["u1"] * 4, *[failure] * before]
+        picks = [*begun, "world", *["x1"] * ALL, "redrive u1", *["u1"] * ALL, *[failure] * ALL]
+        script = Script(picks, {("u1", 1): Fault.DENIED}, set(), {"redrive x1"})
+        return run_script(Scenario((KEY,), steps, scanned=True), script, tracing=True)
+
+    assert not any(recorded(before).violations for before in range(12))
+    with variants.broken(variants.failure_puts_back_what_the_tags_claim):
+        assert any(recorded(before).violations for before in range(12))
+
+
+def test_an_admission_that_is_slow_takes_no_mark_off_that_was_earned_meanwhile() -> None:
+    """Step Functions gave the function up while it looked whether the upload had brought its mark along; the next try
+    files the upload and marks it."""
+    steps = (Upload("u1", 0),)
+
+    def slow(call: int) -> Result:
+        return run(
+            *steps, picks=["world", *["u1"] * ALL, *["u1~1"] * ALL], faults={("u1", call): Fault.ABANDONED}
+        )
+
+    def not_looked_after() -> variants.Patches:
+        return [(Marks, "mend", lambda *_: None)]
+
+    assert not any(slow(call).violations for call in range(1, 6))
+    with variants.broken(not_looked_after):
+        assert any(slow(call).violations for call in range(1, 6))
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_an_overtaken_upload_is_not_marked_as_it_said_itself(copied: bool) -> None:
+    """It is overwritten before any intake sees it, so no intake looks at its tags but to write how it ended."""
+    steps = (Upload("u1", 0, copied=copied, marked=not copied), Upload("u2", 0))
+    picks = ["world", "world", *["u2"] * ALL, *["u1"] * ALL]
+
+    def overtaken() -> Result:
+        return run(*steps, picks=picks)
+
+    if copied:
+        assert not overtaken().violations
+    else:
+        holds_only_with(variants.better_end_than_ones_own_believed, overtaken)

@@ -15,7 +15,7 @@ from carefile.core.deciding.scanning import Verdict
 from carefile.core.errors import RejectedObject
 from carefile.core.filing import layout
 from carefile.core.filing.layout import Owner
-from carefile.core.filing.tagging import STATUS_TAG, VERDICT_TAG, PipelineStatus, with_status
+from carefile.core.filing.tagging import STATUS_TAG, VERDICT_TAG, PipelineStatus, Tags, outranks, with_status
 from carefile.core.messages import events
 from carefile.core.model import Disposition, Observation, Source, Stamp, StoredObject, digest
 from carefile.core.records.catalog import Entry
@@ -60,8 +60,8 @@ def suffix_left_out() -> Patches:
 
 
 def tags_without_merge() -> Patches:
-    def status_alone(present: Any, status: PipelineStatus) -> dict[str, str] | None:
-        return {STATUS_TAG: status.value} if with_status(present, status) else None
+    def status_alone(_: Any, status: PipelineStatus) -> dict[str, str]:
+        return {STATUS_TAG: status.value}
 
     return [(marks, "with_status", status_alone)]
 
@@ -185,7 +185,7 @@ def assignment_left_out_of_the_check() -> Patches:
 
 def failure_marked_blindly() -> Patches:
     def failed(self: Marks, source: Source, version: str, version_id: str | None) -> None:
-        self._raise(source, version, version_id, PipelineStatus.FAILED)
+        self._rewrite(source, version, version_id, lambda tags: with_status(tags, PipelineStatus.FAILED))
 
     return [(Marks, "failed", failed)]
 
@@ -201,9 +201,32 @@ def empty_version_takes_the_place_of_the_one_before() -> Patches:
     return [(Uploads, "fit", lambda self, found: found), (Admission, "_meant", meant)]
 
 
-def mark_of_a_submission_not_noted() -> Patches:
-    real = Marks.ended
-    return [(Marks, "ended", lambda self, *about, submitted: real(self, *about))]
+def end_shown_before_it_is_noted() -> Patches:
+    def ended(
+        self: Marks, source: Source, version: str, version_id: str | None, status: PipelineStatus
+    ) -> bool:
+        changed = self._rewrite(source, version, version_id, lambda tags: with_status(tags, status))
+        self.ledger.note_status(source, version, status)
+        return changed
+
+    return [(Marks, "ended", ended)]
+
+
+def failure_puts_back_what_the_tags_claim() -> Patches:
+    """Whoever marks a failure leaves a better end in the tags as it was read."""
+
+    def failed_at_most(tags: Tags, status: PipelineStatus) -> dict[str, str]:
+        keeps = status is PipelineStatus.FAILED and outranks(tags, status)
+        return dict(tags) if keeps else with_status(tags, status)
+
+    return [(marks, "with_status", failed_at_most)]
+
+
+def better_end_than_ones_own_believed() -> Patches:
+    """A mark that an upload brought along stands where its intake found it overtaken."""
+    return [
+        (marks, "with_status", lambda tags, it: dict(tags) if outranks(tags, it) else with_status(tags, it))
+    ]
 
 
 def order_of_uploads_told_by_their_seconds() -> Patches:

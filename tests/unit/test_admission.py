@@ -34,8 +34,7 @@ def test_all_three_shapes_of_input_are_accepted(world: World) -> None:
         {"bucket": LANDING, "key": "x.txt", "version_id": version},
         {"bucket": LANDING, "key": "x.txt"},
     ):
-        submitted = {} if data.get("source") == "aws.s3" else {"submitted": True}
-        assert world.classify(data)["upload"] == expected | submitted
+        assert world.classify(data)["upload"] == expected
 
 
 def test_the_classification_shows_kind_patient_rule_and_evidence(world: World) -> None:

@@ -171,8 +171,8 @@ def test_what_is_filed_already_costs_a_backfill_exactly_these_calls_and_writes_n
         "HeadObject": 9,
         "GetObjectTagging": 6,
         "BatchGetItem": 3,
-        # The mark of each: whether the ledger knows it, and noted once as it stood there already.
-        "GetItem": 6,
+        # Is the mark that each has one that is noted? It is noted once more, and the catalog has the entry.
+        "GetItem": 3,
         "UpdateItem": 3,
         "PutItem": 3,
     }
@@ -180,7 +180,7 @@ def test_what_is_filed_already_costs_a_backfill_exactly_these_calls_and_writes_n
         "HeadObject": 18,
         "GetObject": 3,
         "GetObjectTagging": 6,
-        "GetItem": 9,
+        "GetItem": 6,
         "UpdateItem": 3,
         "PutItem": 3,
     }

@@ -22,6 +22,7 @@ from carefile.cli.shown.view import View
 from carefile.core.deciding.rules import RuleTable
 from carefile.core.errors import RejectedAssignment, RejectedObject
 from carefile.core.filing.layout import Owner
+from carefile.core.filing.tagging import PipelineStatus
 from carefile.core.model import Observation, Source
 from carefile.core.records.session_entries import Place
 from lambdas.adapters.landing import Landing
@@ -716,7 +717,7 @@ def test_no_item_of_a_version_is_left_where_the_landing_bucket_s_versioning_is_s
         seen = Landing(world.s3).head(Source(LANDING, "documents/Ana_7/knee.txt"))
         assert isinstance(seen, Observation)
         assert "@" in seen.version
-        Ledger(world.dynamodb, "ledger").note_contention(seen.source, seen.version)
+        Ledger(world.dynamodb, "ledger").note_status(seen.source, seen.version, PipelineStatus.CATALOGED)
     assert len(world.dynamodb.scan(TableName="ledger")["Items"]) == 3
     forget("Ana_7")
     assert standing(world, "ledger") == []

@@ -6,6 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from carefile.core.errors import LedgerFull
+from carefile.core.filing.tagging import PipelineStatus
 from carefile.core.model import Hints, Source
 from carefile.core.records import ledger as module
 from tests.unit.world import LANDING, World, created_event
@@ -94,4 +95,4 @@ def test_another_refusal_keeps_its_name(world: World, monkeypatch: pytest.Monkey
     ledger = world.intake.ledger
     monkeypatch.setattr(ledger._dynamodb, "update_item", refuse)
     with pytest.raises(ClientError):
-        ledger.note_contention(Source(LANDING, KEY), "v1")
+        ledger.note_status(Source(LANDING, KEY), "v1", PipelineStatus.CATALOGED)

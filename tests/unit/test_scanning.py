@@ -393,11 +393,11 @@ def test_waiting_for_a_verdict_costs_these_calls_more(scanned_world: World) -> N
     event = scan_event(key.format(2), version)
     assert calls_during(lambda: world.run(event, "e2")) == {
         "HeadObject": 3,
-        "GetObjectTagging": 4,  # is there an inherited status? is TagObject's mark still there?
+        "GetObjectTagging": 3,  # one more: did the upload bring a status along?
         "CopyObject": 1,
         "PutObjectTagging": 1,
         "BatchGetItem": 2,
-        "GetItem": 11,
-        "UpdateItem": 4,  # the verdict, that the tags are contended, and how it ended
+        "GetItem": 8,
+        "UpdateItem": 3,  # one more: the verdict
         "PutItem": 1,
     }

@@ -103,13 +103,24 @@ def status_of(disposition: Disposition) -> PipelineStatus:
     return PipelineStatus(disposition.value)
 
 
-def with_status(present: Tags, status: PipelineStatus) -> dict[str, str] | None:
-    """All tags of a landing version after it got this status; None when nothing is to be written.
-
-    A status only ever rises (failed, ignored, withdrawn, superseded, cataloged), so what arrives late harms nothing. An
-    object that has ten tags of others keeps them: there is no room for ours.
-    """
-    if _RANK.get(present.get(STATUS_TAG, ""), 0) >= _RANK[status.value]:
-        return None
+def with_status(present: Tags, status: PipelineStatus) -> dict[str, str]:
+    """All tags of a landing version that shows this status. One that has ten tags of others keeps them: there is no
+    room for ours."""
     merged = {**present, STATUS_TAG: status.value}
-    return merged if len(merged) <= MAX_TAGS else None
+    return merged if len(merged) <= MAX_TAGS else dict(present)
+
+
+def without_good_end(present: Tags) -> dict[str, str]:
+    """The tags without the word that an intake ended well; that it failed may stand."""
+    failed = present.get(STATUS_TAG) == PipelineStatus.FAILED
+    return {key: value for key, value in present.items() if failed or key != STATUS_TAG}
+
+
+def outranks(present: Tags, status: PipelineStatus) -> bool:
+    """Whether the tags claim a better end than this status."""
+    return _RANK.get(present.get(STATUS_TAG, ""), 0) > _RANK[status.value]
+
+
+def up_to(status: PipelineStatus) -> tuple[PipelineStatus, ...]:
+    """The good ends that this one may take the place of: a status only ever rises."""
+    return tuple(it for it in PipelineStatus if it != PipelineStatus.FAILED and _RANK[it] <= _RANK[status])

@@ -12,20 +12,19 @@ from carefile.core.model import Source
 @dataclass(frozen=True, slots=True)
 class NamedUpload:
     """A version of a source. `version` is None of what was gone before it was ever seen, `version_id` in a bucket
-    without versioning. `submitted`: another event than its own brought it in."""
+    without versioning."""
 
     source: Source
     version: str | None
     version_id: str | None
-    submitted: bool = False
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> NamedUpload:
         version_id = data.get("version_id")
         source = Source(data["bucket"], data["key"])
-        return cls(source, version_id or data.get("version"), version_id, bool(data.get("submitted")))
+        return cls(source, version_id or data.get("version"), version_id)
 
     def to_json(self) -> dict[str, Any]:
-        named = {"version": self.version, "version_id": self.version_id, "submitted": self.submitted}
+        named = {"version": self.version, "version_id": self.version_id}
         known = {name: value for name, value in named.items() if value}
         return {"bucket": self.source.bucket, "key": self.source.key} | known
