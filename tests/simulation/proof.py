@@ -22,7 +22,8 @@ _CODE = (
     "carefile/core/**/*.py", "lambdas/intake/**/*.py", "lambdas/adapters/**/*.py", "rules/*.json",
     "lambdas/classify_object.py", "lambdas/normalise_*.py", "lambdas/tag_object.py", "lambdas/record_failure.py",
     "lambdas/index_*.py", "statemachines/object_pipeline.asl.json", "statemachines/express_lane.asl.json",
-    "infrastructure/machines/composition.py",
+    "infrastructure/machines/composition.py", "infrastructure/machines/definitions.py", "schemas/*.json",
+    "carefile/cli/checks/repairing.py",
 )  # fmt: skip
 # What draws, runs or judges no schedule, but shows it.
 _SHOWING = frozenset(

@@ -36,9 +36,8 @@ def test_a_broken_rule_is_found_out(variant: Callable[[], Any], schedules: int) 
 )
 def test_a_broken_rule_about_malware_is_found_out(variant: Callable[[], Any], schedules: int) -> None:
     with broken(variant):
-        seed = first_violation(range(SCANNED, SCANNED + schedules))
-        assert seed is not None
-        assert run_seed(seed).violations[0].startswith("malware: ")
+        found = (run_seed(seed).violations for seed in range(SCANNED, SCANNED + schedules))
+        assert any(text.startswith("malware: ") for violations in found for text in violations[:1])
 
 
 def test_a_failing_schedule_is_made_small_and_reads_as_a_story() -> None:

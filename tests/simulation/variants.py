@@ -306,7 +306,7 @@ def _retire(intake: Intake, plan: Plan, others: frozenset[str]) -> tuple[str, ..
 
 FOUND_WITHIN: dict[Callable[[], Patches], int] = {
     without_check: 200,
-    claim_without_condition: 100,
+    claim_without_condition: 400,
     suffix_left_out: 50,
     tags_without_merge: 10,
     event_before_the_write: 10,
@@ -323,6 +323,8 @@ FOUND_WITHIN: dict[Callable[[], Patches], int] = {
     failure_not_promoted: 100,
     assignment_left_out_of_the_check: 1000,
     session_left_untold: 200,
+    empty_version_takes_the_place_of_the_one_before: 50,
+    better_end_than_ones_own_believed: 50,
 }
 
 
