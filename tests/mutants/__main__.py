@@ -1,0 +1,134 @@
+"""`python -m tests.mutants`: break the code in N small ways, and count which the fast tests notice.
+
+python -m tests.mutants --breakages 200 [--seed 1 | --fresh] [--part core] [--minutes 60] [--seconds 240]
+                        [--processes auto]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import zip_longest
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Lock
+
+from rich.console import Console
+
+from tests.mutants.breakages import Breakage, breakages
+from tests.mutants.trial import Trials, Verdict, copy_of
+
+ROOT = Path(__file__).resolve().parents[2]
+PARTS = {"core": "carefile/core", "intake": "lambdas/intake", "adapters": "lambdas/adapters"}
+
+
+def drawn(root: Path, part: str, number: int, seed: int) -> list[Breakage]:
+    """So many breakages of a part, no two of one line, in the order in which they are tried. The kinds take turns, as
+    half of all that can be changed is constants."""
+    sources = {path: path.read_text(encoding="utf-8") for path in sorted((root / PARTS[part]).rglob("*.py"))}
+    by_kind: dict[str, list[Breakage]] = defaultdict(list)
+    for path, source in sources.items():
+        for breakage in breakages(path.relative_to(root).as_posix(), source):
+            by_kind[breakage.kind].append(breakage)
+    chance = random.Random(f"{part} {seed}")
+    for kind in sorted(by_kind):
+        chance.shuffle(by_kind[kind])
+    turns = (it for row in zip_longest(*(by_kind[kind] for kind in sorted(by_kind))) for it in row if it)
+    found: dict[tuple[str, int], Breakage] = {}
+    for breakage in turns:
+        place = breakage.path, breakage.line
+        if len(found) == number:
+            break
+        if place not in found and breakage.means_another_thing(sources[root / breakage.path]):
+            found[place] = breakage
+    return list(found.values())
+
+
+def main() -> int:
+    options, console = _options(), Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+    seed = int(time.time()) if options.fresh else options.seed
+    parts = [options.part] if options.part else list(PARTS)
+    per_part = [drawn(ROOT, part, -(-options.breakages // len(parts)), seed) for part in parts]
+    # By turns, so that what is not reached in time is missing from each part alike.
+    todo = [it for row in zip_longest(*per_part) for it in row if it][: options.breakages]
+    processes = os.cpu_count() or 1 if options.processes == "auto" else int(options.processes)
+    verdicts: list[Verdict] = []
+    console.print(f"The code is broken in {len(todo)} ways, one after another, seed {seed}.")
+    with console.status("Copying …") as status:
+        for verdict in _tried(todo, min(processes, len(todo)), options.seconds, options.minutes):
+            verdicts.append(verdict)
+            noticed = sum(it.noticed_by is not None for it in verdicts)
+            status.update(
+                f"{len(verdicts)} of {len(todo)} tried: {noticed} noticed, {len(verdicts) - noticed} not"
+            )
+    _report(verdicts, len(todo), console)
+    return 0
+
+
+def _tried(todo: list[Breakage], workers: int, seconds: float, minutes: float) -> Iterator[Verdict]:
+    """Each worker has its own copy. Nothing is begun when the time is up."""
+    ends, waiting, lock = time.monotonic() + 60 * minutes, iter(todo), Lock()
+    done: SimpleQueue[Verdict | None] = SimpleQueue()
+
+    def work() -> None:
+        try:
+            with copy_of(ROOT) as copy:
+                trials = Trials(copy, seconds)
+                while time.monotonic() < ends:
+                    with lock:
+                        breakage = next(waiting, None)
+                    if breakage is None:
+                        return
+                    done.put(trials.of(breakage))
+        finally:
+            done.put(None)
+
+    with ThreadPoolExecutor(workers) as pool:
+        working = [pool.submit(work) for _ in range(workers)]
+        ended = 0
+        while ended < workers:
+            if (verdict := done.get()) is None:
+                ended += 1
+            else:
+                yield verdict
+        for worker in working:
+            worker.result()
+
+
+def _report(verdicts: list[Verdict], drawn: int, console: Console) -> None:
+    for verdict in sorted(verdicts, key=lambda it: (it.breakage.path, it.breakage.line)):
+        if verdict.noticed_by is None:
+            breakage = verdict.breakage
+            more = "" if verdict.whole else " (the time was up before all tests were run)"
+            console.print(f"{breakage.path}:{breakage.line}: not noticed: {breakage.kind}{more}")
+            console.print(breakage.diff((ROOT / breakage.path).read_text(encoding="utf-8")) + "\n")
+    for part, folder in PARTS.items():
+        found = [it.noticed_by is not None for it in verdicts if it.breakage.path.startswith(f"{folder}/")]
+        if found:
+            console.print(f"{part:9} {sum(found):4} of {len(found):4} noticed, {sum(found) / len(found):.0%}")
+    if len(verdicts) < drawn:
+        console.print(f"The time was up after {len(verdicts)} of {drawn}.")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.mutants", description=(__doc__ or "").partition("\n")[0]
+    )
+    parser.add_argument("--breakages", type=int, default=200, help="how many to try (default 200)")
+    parser.add_argument("--seed", type=int, default=1, help="what is drawn (default 1)")
+    parser.add_argument("--fresh", action="store_true", help="take the seed from the clock")
+    parser.add_argument("--part", choices=PARTS, help="of one part only")
+    parser.add_argument("--minutes", type=float, default=60, help="begin no trial after these (default 60)")
+    parser.add_argument("--seconds", type=float, default=240, help="most for one breakage (default 240)")
+    parser.add_argument("--processes", default="auto", help="how many at once (default: one a core)")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
