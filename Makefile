@@ -1,7 +1,7 @@
 # Every target installs what it needs on first use. `make` alone lists them.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status demo test simulate prove proof hunt names storm faults cost bench backfill sbom audit lint deploy clean clean-all
+.PHONY: help setup up down status demo test simulate prove proof hunt mutants names storm faults cost bench backfill sbom audit lint deploy clean clean-all
 
 # The first of these that is new enough; override with `make setup PYTHON=/path/to/python`.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -54,6 +54,9 @@ proof: setup ## report how many schedules the current code has passed (make prov
 
 hunt: setup ## measure how soon schedules find each broken variant: the median of N hunts (N=9)
 	@$(PY) -m tests.simulation --hunt $(call n,9)
+
+mutants: setup ## break the code in N small ways, and count which the fast tests notice (N=200, SEED=1)
+	@$(PY) -m tests.mutants --breakages $(call n,200) --seed $(SEED) --processes $(WORKERS) $(ARGS)
 
 names: setup ## run the property tests with N examples each (N=20000)
 	@CAREFILE_EXAMPLES=$(call n,20000) $(PY) -m pytest tests/property

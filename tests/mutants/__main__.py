@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import zip_longest
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Lock
+from threading import Event, Lock
 
 from rich.console import Console
 
@@ -59,28 +59,36 @@ def main() -> int:
     todo = [it for row in zip_longest(*per_part) for it in row if it][: options.breakages]
     processes = os.cpu_count() or 1 if options.processes == "auto" else int(options.processes)
     verdicts: list[Verdict] = []
+    red: set[str] = set()
     console.print(f"The code is broken in {len(todo)} ways, one after another, seed {seed}.")
     with console.status("Copying …") as status:
-        for verdict in _tried(todo, min(processes, len(todo)), options.seconds, options.minutes):
+        for verdict in _tried(todo, min(processes, len(todo)), options.seconds, options.minutes, red):
             verdicts.append(verdict)
             noticed = sum(it.noticed_by is not None for it in verdicts)
             status.update(
                 f"{len(verdicts)} of {len(todo)} tried: {noticed} noticed, {len(verdicts) - noticed} not"
             )
     _report(verdicts, len(todo), console)
+    for test in sorted(red):
+        console.print(f"fails without any breakage, so it did not count: {test}")
     return 0
 
 
-def _tried(todo: list[Breakage], workers: int, seconds: float, minutes: float) -> Iterator[Verdict]:
-    """Each worker has its own copy. Nothing is begun when the time is up."""
+def _tried(
+    todo: list[Breakage], workers: int, seconds: float, minutes: float, red: set[str]
+) -> Iterator[Verdict]:
+    """Each worker has its own copy. Nothing is begun when the time is up. `red` gets the tests that say nothing."""
     ends, waiting, lock = time.monotonic() + 60 * minutes, iter(todo), Lock()
     done: SimpleQueue[Verdict | None] = SimpleQueue()
+    at_work: list[Trials] = []
+    interrupted = Event()
 
     def work() -> None:
         try:
             with copy_of(ROOT) as copy:
-                trials = Trials(copy, seconds)
-                while time.monotonic() < ends:
+                trials = Trials(copy, seconds, red)
+                at_work.append(trials)
+                while time.monotonic() < ends and not interrupted.is_set():
                     with lock:
                         breakage = next(waiting, None)
                     if breakage is None:
@@ -91,12 +99,17 @@ def _tried(todo: list[Breakage], workers: int, seconds: float, minutes: float) -
 
     with ThreadPoolExecutor(workers) as pool:
         working = [pool.submit(work) for _ in range(workers)]
-        ended = 0
-        while ended < workers:
-            if (verdict := done.get()) is None:
-                ended += 1
-            else:
-                yield verdict
+        try:
+            ended = 0
+            while ended < workers:
+                if (verdict := done.get()) is None:
+                    ended += 1
+                else:
+                    yield verdict
+        finally:
+            interrupted.set()
+            for trials in at_work:
+                trials.stop()
         for worker in working:
             worker.result()
 

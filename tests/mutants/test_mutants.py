@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from pathlib import Path
 
 import pytest
 
@@ -96,3 +97,37 @@ def test_a_breakage_is_noticed_by_a_test_on_a_copy_and_the_tree_stays_as_it_is()
     assert verdict.noticed_by is not None
     assert verdict.noticed_by.startswith("tests/unit/test_folders.py::test_a_folder_shows_its_own_source")
     assert (ROOT / FOLDERS).read_text(encoding="utf-8") == source
+
+
+PROJECT = {
+    "lambdas/__init__.py": "",
+    "lambdas/adapters/__init__.py": "",
+    "lambdas/adapters/doubling.py": (
+        "def double(number):\n    return number + number\n\n\ndef unused(number=1):\n    pass\n"
+    ),
+    "tests/__init__.py": "",
+    "tests/mutants/__init__.py": "",
+    "tests/mutants/schedules.py": "import lambdas.adapters.doubling\nprint(39)\n",
+    "tests/unit/test_doubling.py": (
+        "import pytest\nfrom lambdas.adapters.doubling import double\n\n"
+        "def test_red():\n    assert double(1) == 3\n\n"
+        "@pytest.mark.parametrize('number', [2, 3], ids=['two - of them', 'three'])\n"
+        "def test_double(number):\n    assert double(number) == 2 * number\n"
+    ),
+}
+
+
+def test_a_test_that_fails_anyway_notices_nothing(tmp_path: Path) -> None:
+    for name, text in PROJECT.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    name = "lambdas/adapters/doubling.py"
+    trials = Trials(tmp_path, 60)
+    kinds = ("plus/minus", "constant changed")
+    found = {it.kind: trials.of(it) for it in breakages(name, PROJECT[name]) if it.kind in kinds}
+    assert found["plus/minus"].noticed_by == "tests/unit/test_doubling.py::test_double"
+    assert found["constant changed"].noticed_by is None
+    assert found["constant changed"].whole
+    assert trials.red == {"tests/unit/test_doubling.py::test_red", "schedule 39"}
+    hopeless = Trials(tmp_path, 0.01).of(found["plus/minus"].breakage)
+    assert (hopeless.noticed_by, hopeless.whole) == (None, False)

@@ -19,9 +19,11 @@ from tests.mutants.breakages import Breakage
 from tests.mutants.nearby import concerned
 
 _LEFT_OUT = {".git", ".build", ".local", "cdk.out", "__pycache__", ".hypothesis"}
-SCHEDULES = ("-m", "tests.simulation", "--schedules", "300", "--scanned", "60", "--processes", "1")
+SCHEDULES = ("-m", "tests.mutants.schedules")
 _ONE_TEST = 60  # seconds; what hangs is noticed
-_FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+?\.py\S*)", re.MULTILINE)
+_FAILING = (1, 2)  # pytest, exit codes: a test failed, or a file could not even be collected
+# Of a test with parameters the whole function: their ids may hold anything.
+_FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+?\.py(?:::[^\s\[]+)*)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,37 +41,44 @@ class Trials:
 
     root: Path
     seconds: float
+    red: set[str] = field(default_factory=set)  # what fails without a breakage, and so says nothing of one
     _green: set[str] = field(default_factory=set)
-    _red: set[str] = field(default_factory=set)
+    _running: subprocess.Popen[str] | None = None
+    _known: str | None = None  # the seeds of schedules that break a promise without a breakage
 
     def of(self, breakage: Breakage) -> Verdict:
         """Stops at the first test that fails, and would not fail without the breakage."""
         first, rest = concerned(self.root, breakage.path)
         ends = monotonic() + self.seconds
         for part in (first, SCHEDULES, rest):
-            while part:
-                with self._broken(breakage):
-                    failed = self._failed(part, ends)
-                if monotonic() >= ends and failed is None:
-                    return Verdict(breakage, None, whole=False)
-                if not failed:
-                    break
-                if failed == "schedules" or self._is_green(failed):
-                    return Verdict(breakage, failed)
-                self._red.add(failed)
+            noticed_by = self._noticed_by(part, breakage, ends)
+            if noticed_by:
+                return Verdict(breakage, noticed_by)
+            if monotonic() >= ends:
+                return Verdict(breakage, None, whole=False)
         return Verdict(breakage, None)
 
-    def _failed(self, part: Sequence[str], ends: float) -> str | None:
-        """The first test that fails; an empty string where all pass, None where the time is up."""
+    def _noticed_by(self, part: Sequence[str], breakage: Breakage, ends: float) -> str | None:
         if part is SCHEDULES:
-            done = self._run(part, ends)
-            return None if done is None else "" if done[0] == 0 else "schedules"
-        skipped = [f"--deselect={name}" for name in sorted(self._red)]
+            if not (known := self._known_seeds()):
+                return None
+            with self._broken(breakage):
+                done = self._run((*SCHEDULES, known), ends)
+            return "schedules" if done and done[0] == 1 else None
+        while part := [name for name in part if name not in self.red]:
+            with self._broken(breakage):
+                failed = self._failed(part, ends)
+            if failed is None or self._is_green(failed):
+                return failed
+            self.red.add(failed)
+        return None
+
+    def _failed(self, part: Sequence[str], ends: float) -> str | None:
+        """The first test that fails; None where all pass, or the time is up."""
+        skipped = [f"--deselect={name}" for name in sorted(self.red) if "::" in name]
         done = self._run((*_PYTEST, *skipped, *part), ends)
-        if done is None:
+        if done is None or done[0] not in _FAILING:
             return None
-        if done[0] in (0, 5):  # 5: all were deselected
-            return ""
         found = _FAILED.search(done[1])
         return found[1] if found else part[0]
 
@@ -80,6 +89,20 @@ class Trials:
                 return False
             self._green.add(test)
         return True
+
+    def _known_seeds(self) -> str:
+        """Of the schedules that break a promise without a breakage; empty where none can be run at all."""
+        if self._known is None:
+            done = self._run(SCHEDULES, monotonic() + self.seconds)
+            broken = done[1].split() if done and done[0] == 0 else None
+            self._known = "" if broken is None else ",".join(["0", *broken])
+            self.red |= {"all schedules"} if broken is None else {f"schedule {seed}" for seed in broken}
+        return self._known
+
+    def stop(self) -> None:
+        """End what runs now."""
+        if (process := self._running) and process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
 
     @contextmanager
     def _broken(self, breakage: Breakage) -> Iterator[None]:
@@ -94,7 +117,7 @@ class Trials:
 
     def _run(self, arguments: Sequence[str], ends: float) -> tuple[int, str] | None:
         """How it ended, and what it said; None where the time was up first."""
-        process = subprocess.Popen(
+        self._running = process = subprocess.Popen(
             [sys.executable, "-B", *arguments],
             cwd=self.root,
             env=os.environ | {"PYTHONPATH": str(self.root), "PYTHONHASHSEED": "0"},
@@ -106,9 +129,11 @@ class Trials:
         try:
             said, _ = process.communicate(timeout=max(0.1, ends - monotonic()))
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+            self.stop()
             process.communicate()
             return None
+        finally:
+            self._running = None
         return process.returncode, said
 
 
