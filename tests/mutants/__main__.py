@@ -31,10 +31,9 @@ PARTS = {"core": "carefile/core", "intake": "lambdas/intake", "adapters": "lambd
 def drawn(root: Path, part: str, number: int, seed: int) -> list[Breakage]:
     """So many breakages of a part, no two of one line, in the order in which they are tried. The kinds take turns, as
     half of all that can be changed is constants."""
-    sources = {path: path.read_text(encoding="utf-8") for path in sorted((root / PARTS[part]).rglob("*.py"))}
     by_kind: dict[str, list[Breakage]] = defaultdict(list)
-    for path, source in sources.items():
-        for breakage in breakages(path.relative_to(root).as_posix(), source):
+    for path in sorted((root / PARTS[part]).rglob("*.py")):
+        for breakage in breakages(path.relative_to(root).as_posix(), path.read_text(encoding="utf-8")):
             by_kind[breakage.kind].append(breakage)
     chance = random.Random(f"{part} {seed}")
     for kind in sorted(by_kind):
@@ -45,7 +44,7 @@ def drawn(root: Path, part: str, number: int, seed: int) -> list[Breakage]:
         place = breakage.path, breakage.line
         if len(found) == number:
             break
-        if place not in found and breakage.means_another_thing(sources[root / breakage.path]):
+        if place not in found and breakage.means_another_thing():
             found[place] = breakage
     return list(found.values())
 
@@ -120,7 +119,7 @@ def _report(verdicts: list[Verdict], drawn: int, console: Console) -> None:
             breakage = verdict.breakage
             more = "" if verdict.whole else " (the time was up before all tests were run)"
             console.print(f"{breakage.path}:{breakage.line}: not noticed: {breakage.kind}{more}")
-            console.print(breakage.diff((ROOT / breakage.path).read_text(encoding="utf-8")) + "\n")
+            console.print(breakage.diff() + "\n")
     for part, folder in PARTS.items():
         found = [it.noticed_by is not None for it in verdicts if it.breakage.path.startswith(f"{folder}/")]
         if found:

@@ -31,22 +31,23 @@ _LEFT_ALONE = (ast.JoinedStr, ast.Import, ast.ImportFrom, ast.Global)
 
 @dataclass(frozen=True, slots=True)
 class Breakage:
-    """What a file says at a line, and what is put in its place."""
+    """A file as it is, and as it is with something else at a line."""
 
     path: str
     line: int
     kind: str
+    source: str
     broken: str
 
-    def means_another_thing(self, source: str) -> bool:
+    def means_another_thing(self) -> bool:
         """Whether it can be compiled, and is not the same but for how it is written."""
         try:
-            return ast.dump(ast.parse(self.broken)) != ast.dump(ast.parse(source))
+            return ast.dump(ast.parse(self.broken)) != ast.dump(ast.parse(self.source))
         except SyntaxError:
             return False
 
-    def diff(self, source: str) -> str:
-        lines = difflib.unified_diff(source.splitlines(), self.broken.splitlines(), lineterm="", n=0)
+    def diff(self) -> str:
+        lines = difflib.unified_diff(self.source.splitlines(), self.broken.splitlines(), lineterm="", n=0)
         return "\n".join(line for line in lines if not line.startswith(("---", "+++", "@@")))
 
 
@@ -55,7 +56,7 @@ def breakages(path: str, source: str) -> list[Breakage]:
     found: dict[str, Breakage] = {}
     for node, kind, text in _changes(ast.parse(source)):
         broken = _replaced(source, node, text)
-        found.setdefault(broken, Breakage(path, node.lineno, kind, broken))
+        found.setdefault(broken, Breakage(path, node.lineno, kind, source, broken))
     return sorted(found.values(), key=lambda it: (it.line, it.kind, it.broken))
 
 

@@ -20,7 +20,7 @@ from tests.mutants.nearby import concerned
 
 _LEFT_OUT = {".git", ".build", ".local", "cdk.out", "__pycache__", ".hypothesis"}
 SCHEDULES = ("-m", "tests.mutants.schedules")
-_ONE_TEST = 60  # seconds; what hangs is noticed
+_ONE_TEST = 120  # seconds, however busy the machine is; what hangs is noticed
 _FAILING = (1, 2)  # pytest, exit codes: a test failed, or a file could not even be collected
 # Of a test with parameters the whole function: their ids may hold anything.
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+?\.py(?:::[^\s\[]+)*)", re.MULTILINE)
