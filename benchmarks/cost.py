@@ -73,7 +73,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.objects_per_month:
         month = Month(options.objects_per_month, options.session_share, options.size, options.months)
         bills = [
-            (lane, [*month.bill(*(counted[kind, lane].operations for kind in KINDS), lane)]) for lane in lanes
+            (
+                lane,
+                [
+                    *month.bill(
+                        counted["session", lane].operations, counted["document", lane].operations, lane
+                    )
+                ],
+            )
+            for lane in lanes
         ]
         _table(console, _title(month), bills, {})
         return 0

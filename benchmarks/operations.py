@@ -43,4 +43,4 @@ class Operations:
 
     def of_works(self, name: str) -> float:
         """Sum one attribute over the functions, weighted by their share in one object."""
-        return sum(getattr(work, name) * work.per_object for work in self.works)
+        return float(sum(getattr(work, name) * work.per_object for work in self.works))

@@ -105,8 +105,8 @@ class Traffic:
         began = time.monotonic()
         taken = self._through(kind, uploads, at_once, f"{self._lane}: {kind}s, {at_once} at once")
         rate = uploads / (time.monotonic() - began)
-        shares = (quantile(taken, share) for share in (0.5, 0.95, 0.99))
-        return Latency(self._lane, kind, at_once, uploads, *shares, rate)
+        p50, p95, p99 = (quantile(taken, share) for share in (0.5, 0.95, 0.99))
+        return Latency(self._lane, kind, at_once, uploads, p50, p95, p99, rate)
 
     def grow(self, objects: int, so_far: int) -> dict[str, float]:
         """Upload so many more session objects."""

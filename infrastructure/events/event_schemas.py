@@ -96,10 +96,13 @@ class Archives(Construct):
 
 def detail_schema(name: str, definition: str | None) -> dict[str, Any]:
     """Load the schema of an event's detail, converted to draft 4."""
-    schema = json.loads((PROJECT_ROOT / "schemas" / f"{name}.v1.json").read_text(encoding="utf-8"))
+    schema: dict[str, Any] = json.loads(
+        (PROJECT_ROOT / "schemas" / f"{name}.v1.json").read_text(encoding="utf-8")
+    )
     if definition:
         schema = {"$defs": schema["$defs"], **schema["$defs"][definition]}
-    return draft_4(schema)
+    converted: dict[str, Any] = draft_4(schema)
+    return converted
 
 
 def envelope(source: str, detail_type: str, detail: Mapping[str, Any]) -> dict[str, Any]:
@@ -139,7 +142,7 @@ def draft_4(schema: Any) -> Any:
         elif word == "const":
             converted["enum"] = [value]
         elif word in ("properties", "$defs"):
-            converted[_RENAMED.get(word, word)] = {name: draft_4(part) for name, part in value.items()}
+            converted[_RENAMED.get(word) or word] = {name: draft_4(part) for name, part in value.items()}
         elif word in ("oneOf", "anyOf", "allOf"):
             converted[word] = [draft_4(part) for part in value]
         elif word in ("items", "not", "additionalProperties"):
@@ -147,7 +150,7 @@ def draft_4(schema: Any) -> Any:
         elif word == "required" and not value:
             continue  # draft 4 allows no empty list, which requires nothing anyway
         elif word in _SAME or word in _RENAMED:
-            converted[_RENAMED.get(word, word)] = value
+            converted[_RENAMED.get(word) or word] = value
         else:
             raise ValueError(f"JSON Schema draft 4 has no {word!r}, so the schema registry would reject it")
     if "$ref" in converted and len(converted) > 1:

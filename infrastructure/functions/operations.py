@@ -72,7 +72,8 @@ def _shared(scope: Construct, permission: Permission) -> iam.IManagedPolicy:
     """Find or create the stack's one policy for a wide permission, so that it is reviewed once."""
     assert permission.wide  # noqa: S101 - narrows the type
     stack = Stack.of(scope)
-    all_shared = stack.node.try_find_child("Permissions") or Construct(stack, "Permissions")
+    known = stack.node.try_find_child("Permissions")
+    all_shared = known if isinstance(known, Construct) else Construct(stack, "Permissions")
     found = all_shared.node.try_find_child(permission.wide.name)
     if found is None:
         found = iam.ManagedPolicy(

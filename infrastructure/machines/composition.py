@@ -136,7 +136,7 @@ def longest_seconds(machine: Mapping[str, Any]) -> float:
     def way(name: str) -> float:
         state = machine["States"][name]
         waits = [wait for retry in state.get("Retry", ()) for wait in delays(retry)]
-        tries = (1 + len(waits)) * state.get("TimeoutSeconds", 0)
+        tries: float = (1 + len(waits)) * state.get("TimeoutSeconds", 0)
         return (
             tries
             + sum(waits)

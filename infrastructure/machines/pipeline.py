@@ -109,7 +109,7 @@ class TaskFunctions(Construct):
         ).function
 
     @property
-    def all(self) -> Sequence[lambda_.IFunction]:
+    def all(self) -> Sequence[lambda_.Function]:
         return (self.classify_object, self.normalise_document, self.normalise_session, self.tag_object)
 
 

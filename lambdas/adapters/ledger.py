@@ -181,7 +181,8 @@ class Ledger:
         return Verdict(found["S"]) if found else None
 
     def _forgotten_since(self, key: str, at: str) -> bool:
-        return self._get(key).get(FORGOTTEN_AT, {"S": ""})["S"] >= at
+        forgotten: str = self._get(key).get(FORGOTTEN_AT, {"S": ""})["S"]
+        return forgotten >= at
 
     def _get(self, key: str) -> dict[str, Any]:
         found = self._dynamodb.get_item(TableName=self._table, Key={KEY: {"S": key}}, ConsistentRead=True)

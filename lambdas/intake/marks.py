@@ -92,7 +92,9 @@ class Marks:
         self, source: Source, version: str, version_id: str | None, noted: PipelineStatus | None
     ) -> None:
         if noted:
-            self._rewrite(source, version, version_id, lambda tags: with_status(without_layout_tags(tags), noted))
+            self._rewrite(
+                source, version, version_id, lambda tags: with_status(without_layout_tags(tags), noted)
+            )
 
     def _rewrite(
         self, source: Source, version: str, version_id: str | None, change: Callable[[Tags], Tags]

@@ -7,7 +7,7 @@ that is older than the tombstone is refused. It holds no id and is keyed by a di
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -93,7 +93,7 @@ class Remembered:
                 ExpressionAttributeValues={":patient": {"SS": [self._patient]}},
             )
 
-    def _change(self, key: str, names: Iterable[str], places: set[str], at: str, more: int) -> Item:
+    def _change(self, key: str, names: Iterable[str], places: Set[str], at: str, more: int) -> Item:
         """Take attributes and places out of an item, noting when; it takes revisions, so that no round under way can
         write ahead."""
         aliases = {f"#n{number}": name for number, name in enumerate(sorted(names))}
