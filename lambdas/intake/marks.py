@@ -83,9 +83,15 @@ class Marks:
         self, source: Source, version: str, version_id: str | None, change: Callable[[Tags], Tags]
     ) -> None:
         noted = self.ledger.noted_status(source, version)
+
+        def unless_earned(tags: Tags) -> Tags:
+            """A good end that was earned since is not touched: whoever took it off may die before the next look."""
+            claims = outranks(tags, PipelineStatus.FAILED)
+            return dict(tags) if claims and self.ledger.noted_status(source, version) else change(tags)
+
         if noted:
             self._show(source, version, version_id, noted)
-        elif self._rewrite(source, version, version_id, change):
+        elif self._rewrite(source, version, version_id, unless_earned):
             self.mend(source, version, version_id)
 
     def _show(

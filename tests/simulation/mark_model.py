@@ -91,13 +91,17 @@ def _ended(state: Marks, this: Actor, rules: Rules) -> Iterator[Step]:
 
 
 def _unless_noted(state: Marks, this: Actor, rules: Rules) -> Iterator[Step]:
-    """Look at the note; where there is none, read and write the tag, and look again; show what is noted."""
+    """Look at the note; where there is none, read the tag, look again if that claims a good end, write the tag, and
+    look once more; show what is noted."""
     claims = _RANKS.index(this.seen) > _RANKS.index("failed")
     match this.at:
         case 0:
             yield this._replace(at=4 if state.note else 1, known=state.note), state
         case 1:
-            yield this._replace(at=2, seen=state.tag), state
+            higher = _RANKS.index(state.tag) > _RANKS.index("failed")
+            yield this._replace(at=6 if higher else 2, seen=state.tag), state
+        case 6:
+            yield this._replace(at=DONE if state.note else 2), state
         case 2:
             wanted = "failed" if this.kind == "fail" else "" if claims else this.seen
             tag = this.seen if this.kind == "fail" and claims and rules.put_back else wanted

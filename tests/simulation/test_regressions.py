@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from lambdas.adapters.ledger import Ledger
+from lambdas.intake import marks
 from lambdas.intake.marks import Marks
 from tests.simulation import variants
 from tests.simulation.aws.gate import Fault
@@ -285,7 +286,7 @@ def test_an_admission_that_is_slow_takes_no_mark_off_that_was_earned_meanwhile()
         )
 
     def not_looked_after() -> variants.Patches:
-        return [(Marks, "mend", lambda *_: None)]
+        return [(Marks, "mend", lambda *_: None), (marks, "outranks", lambda *_: False)]
 
     assert not any(slow(call).violations for call in range(1, 6))
     with variants.broken(not_looked_after):
@@ -305,3 +306,20 @@ def test_an_overtaken_upload_is_not_marked_as_it_said_itself(copied: bool) -> No
         assert not overtaken().violations
     else:
         holds_only_with(variants.better_end_than_ones_own_believed, overtaken)
+
+
+def test_a_mark_that_was_earned_is_not_taken_off_by_one_who_dies_before_looking_again() -> None:
+    """A submission without a version looks whether the upload brought its mark along, while that is filed; then its
+    function dies, and its next try is about a newer upload."""
+    steps = (Upload("u1", 0), Submit("x1", 0, None, (), typed=True), Upload("u2", 0))
+
+    def died(call: int) -> Result:
+        picks = ["world", "world", "x1", "x1", *["u1"] * ALL, "world", *["x1"] * ALL]
+        return run(*steps, picks=picks, faults={("x1", call): Fault.CRASH_BEFORE})
+
+    def nothing_earned() -> variants.Patches:
+        return [(marks, "outranks", lambda *_: False)]
+
+    assert not any(died(call).violations for call in range(1, 10))
+    with variants.broken(nothing_earned):
+        assert any(died(call).violations for call in range(1, 10))
