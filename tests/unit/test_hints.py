@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime
+
 import pytest
 
+from carefile.core.messages.intake_request import decided_at
 from tests.unit.world import LANDING, World, created_event, prefix_of, submitted_event, types
 
 KEY = "documents/Juan_Perez_123/lab.txt"
@@ -119,3 +123,16 @@ def test_a_hint_taken_while_the_object_is_being_filed_is_followed_in_the_same_in
     result = world.normalise(classified)
     assert prefix_of(result) == "processed/Ana_7_x/"
     assert types(result) == ["Object Cataloged", "Object Retired"]
+
+
+def test_a_moment_that_names_no_zone_is_one_of_utc_wherever_it_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    noon = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "Asia/Kolkata")
+        time.tzset()
+        found = [decided_at({}, f"2026-11-20T{told}") for told in ("12:00:00", "12:00:00Z", "17:30:00+05:30")]
+    time.tzset()
+    assert found == [noon] * 3
+    assert decided_at({}, "no moment") is None
