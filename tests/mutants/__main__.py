@@ -65,7 +65,7 @@ def main() -> int:
             verdicts.append(verdict)
             noticed = sum(it.noticed_by is not None for it in verdicts)
             status.update(
-                f"{len(verdicts)} of {len(todo)} tried: {noticed} noticed, {len(verdicts) - noticed} not"
+                f"{len(verdicts)} of {len(todo)} tried: {noticed} noticed, {len(verdicts) - noticed} not or undecided"
             )
     _report(verdicts, len(todo), console)
     for test in sorted(red):
@@ -117,13 +117,16 @@ def _report(verdicts: list[Verdict], drawn: int, console: Console) -> None:
     for verdict in sorted(verdicts, key=lambda it: (it.breakage.path, it.breakage.line)):
         if verdict.noticed_by is None:
             breakage = verdict.breakage
-            more = "" if verdict.whole else " (the time was up before all tests were run)"
-            console.print(f"{breakage.path}:{breakage.line}: not noticed: {breakage.kind}{more}")
+            what = "not noticed" if verdict.whole else "undecided, the time was up"
+            console.print(f"{breakage.path}:{breakage.line}: {what}: {breakage.kind}")
             console.print(breakage.diff() + "\n")
     for part, folder in PARTS.items():
-        found = [it.noticed_by is not None for it in verdicts if it.breakage.path.startswith(f"{folder}/")]
-        if found:
-            console.print(f"{part:9} {sum(found):4} of {len(found):4} noticed, {sum(found) / len(found):.0%}")
+        found = [it for it in verdicts if it.breakage.path.startswith(f"{folder}/")]
+        decided = [it for it in found if it.whole]
+        noticed = sum(it.noticed_by is not None for it in decided)
+        score = f"{noticed / len(decided):4.0%}" if decided else "   ?"
+        open_ = f", {len(found) - len(decided)} undecided" if len(found) > len(decided) else ""
+        console.print(f"{part:9} {noticed:4} of {len(decided):4} noticed {score}{open_}")
     if len(verdicts) < drawn:
         console.print(f"The time was up after {len(verdicts)} of {drawn}.")
 
