@@ -38,6 +38,7 @@ from carefile.core.records.ledger import (
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+_CONTENDED = "contended"  # no status: an earlier release noted so that others write the tag
 _BATCH = 100  # DynamoDB, BatchGetItem: up to 100 items
 
 
@@ -141,11 +142,11 @@ class Ledger:
     def noted_status(self, source: Source, version: str) -> PipelineStatus | None:
         """How an execution about this version ended well, where one did."""
         noted = self._get(version_key(source.source_id, version)).get("status")
-        return PipelineStatus(noted["S"]) if noted else None
+        return PipelineStatus(noted["S"]) if noted and noted["S"] != _CONTENDED else None
 
     def note_status(self, source: Source, version: str, status: PipelineStatus) -> PipelineStatus:
         """Note how an execution about this version ended well. Returns what is noted now: a status only rises."""
-        lower = {f":{it.value}": {"S": it.value} for it in up_to(status)}
+        lower = {f":{name}": {"S": name} for name in (_CONTENDED, *(it.value for it in up_to(status)))}
         done = self._update(
             version_key(source.source_id, version),
             f"SET #status = :{status.value}",

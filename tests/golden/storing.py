@@ -64,7 +64,7 @@ def ledger_items() -> dict[str, Json]:
     ledger.stop_others(empty, ledger.read(empty))
     ledger.assign(Owner("landing", SESSION, tree=True), "Ben_8", frozenset({"Ana_7"}), NOON)
     ledger.note_status(DOCUMENT, FIRST, PipelineStatus.CATALOGED)
-    ledger.note_contention(DOCUMENT, SECOND)
+    ledger.note_status(DOCUMENT, SECOND, PipelineStatus.SUPERSEDED)
     ledger.record_verdict(unversioned, FIRST, Scan(Verdict.CLEAN, "etag", "2026-11-20T12:00:05Z"))
     ledger.record_verdict(unversioned, SECOND, Scan(Verdict.THREAT, "etag", "2026-11-20T12:00:05Z"))
     _trim(ledger, moved)

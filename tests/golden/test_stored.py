@@ -13,11 +13,11 @@ import pytest
 from moto import mock_aws
 
 from carefile.core.filing.stamps import ROLE, metadata_of, stamp_in
-from carefile.core.filing.tagging import adopted_revision
+from carefile.core.filing.tagging import PipelineStatus, adopted_revision
 from carefile.core.messages.events import owner_in
 from carefile.core.model import Hints, Source
 from carefile.core.records.catalog import Entry
-from carefile.core.records.ledger import assignment_in, entry_in
+from carefile.core.records.ledger import assignment_in, entry_in, version_key
 from carefile.core.records.session_entries import Place, SessionSummary, entry_at, is_session_key
 from lambdas.adapters.ledger import Ledger
 from tests.golden import storing
@@ -85,11 +85,8 @@ def test_stored_items_hold_off_a_late_decision_and_say_status_and_verdict() -> N
     decided = ledger.read(DOCUMENT).hints_for(SECOND)
     assert decided is not None
     assert decided.patient_id == "Ben_8"
-    assert (ledger.noted_status(DOCUMENT, FIRST), ledger.noted_status(DOCUMENT, SECOND)) == (
-        "cataloged",
-        None,
-    )
-    assert ledger.contended(DOCUMENT, SECOND)
+    noted = [ledger.noted_status(DOCUMENT, version) for version in (FIRST, SECOND)]
+    assert noted == ["cataloged", "superseded"]
     assert as_json(ledger.verdicts(unversioned, (FIRST, SECOND))) == {
         FIRST: "NO_THREATS_FOUND",
         SECOND: "THREATS_FOUND",
@@ -147,6 +144,16 @@ def test_the_previous_release_s_ledger_is_read_as_it_was_written() -> None:
         assert sorted(entry.destinations) == item["destinations"]["SS"]
         assert (entry.revision, entry.version) == (int(item["revision"]["N"]), item["version"]["S"])
         assert entry.version_id == item["version_id"]["S"]
+
+
+def test_what_an_earlier_release_noted_of_a_contended_tag_is_no_status_and_gives_way_to_one() -> None:
+    dynamodb = storing.tables()
+    item = {"source_id": {"S": version_key(DOCUMENT.source_id, FIRST)}, "status": {"S": "contended"}}
+    dynamodb.put_item(TableName="ledger", Item=item)
+    ledger = Ledger(dynamodb, "ledger")
+    assert ledger.noted_status(DOCUMENT, FIRST) is None
+    assert ledger.note_status(DOCUMENT, FIRST, PipelineStatus.WITHDRAWN) == "withdrawn"
+    assert ledger.noted_status(DOCUMENT, FIRST) == "withdrawn"
 
 
 def test_the_previous_release_s_catalog_is_read_as_it_was_written() -> None:
