@@ -65,6 +65,10 @@ def unversioned_world(aws_in_process: None, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def connection(world: World) -> Connection:
+    return connection_to(world)
+
+
+def connection_to(world: World) -> Connection:
     """The operator's connection to the world of these tests."""
     world.dynamodb.update_table(
         TableName="catalog",

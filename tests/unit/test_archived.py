@@ -60,7 +60,9 @@ def test_it_is_refused_and_filed_once_it_is_restored(world: World, key: str) -> 
 def archive(world: World, key: str) -> None:
     """As a lifecycle rule does it: the version stays the same."""
     backend = next(iter(s3_backends.values()))["aws"]
-    backend.get_object(LANDING, key)._storage_class = "GLACIER"
+    stored = backend.get_object(LANDING, key)
+    assert stored is not None
+    stored._storage_class = "GLACIER"
     assert world.s3.head_object(Bucket=LANDING, Key=key)["StorageClass"] == "GLACIER"
 
 

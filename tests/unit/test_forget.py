@@ -15,7 +15,8 @@ from carefile.cli.aws.connection import Connection
 from carefile.cli.commands.forget import forget as command
 from carefile.cli.exits import Exit
 from carefile.cli.patients.forgetting import Forgetter, refuse_placeholder
-from carefile.cli.patients.traces import Finder, Traces
+from carefile.cli.patients.trace import Traces
+from carefile.cli.patients.traces import Finder
 from carefile.cli.problem import Problem
 from carefile.cli.rule_table import rules_of
 from carefile.cli.shown.view import View

@@ -20,7 +20,8 @@ from carefile.core.model import Source, Stamp
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A version or a delete marker. `name` is the version's name in the ledger and in stamps."""
+    """A version or a delete marker. `name` is what the ledger and the stamps know the version by, `modified` when it
+    was written, as they have it."""
 
     bucket: str
     key: str
@@ -29,6 +30,7 @@ class Version:
     is_marker: bool
     is_latest: bool
     name: str
+    modified: str
 
 
 class Versions:
@@ -43,10 +45,9 @@ class Versions:
             found += [(item, True) for item in page.get("DeleteMarkers", ())]
             for item, is_marker in sorted(found, key=lambda one: one[0]["Key"]):
                 version_id, size = item.get("VersionId") or "null", item.get("Size", 0)
-                name = version_name(version_id, item.get("ETag", ""), moment(item["LastModified"]))
-                yield Version(
-                    bucket, item["Key"], version_id, size, is_marker, item.get("IsLatest", True), name
-                )
+                latest, modified = item.get("IsLatest", True), moment(item["LastModified"])
+                name = version_name(version_id, item.get("ETag", ""), modified)
+                yield Version(bucket, item["Key"], version_id, size, is_marker, latest, name, modified)
 
     def at(self, place: str) -> Iterator[Version]:
         """Yield the versions at a place of the layout: a folder, or the key of a session's object."""

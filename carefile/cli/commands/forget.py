@@ -14,7 +14,8 @@ from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.listing import place_in
 from carefile.cli.exits import Exit
 from carefile.cli.patients.forgetting import Forgetter, Tally, refuse_placeholder
-from carefile.cli.patients.traces import Finder, Traces, subject_of
+from carefile.cli.patients.trace import Traces, subject_of
+from carefile.cli.patients.traces import Finder
 from carefile.cli.private_files import write
 from carefile.cli.problem import Problem
 from carefile.cli.rule_table import rules_of
@@ -73,7 +74,7 @@ def forget(
     if view.as_json:
         view.thing(told, lambda _: None)
     _end(view, done, after, left, yes=yes)
-    unwell = done.held or done.left or left.undecided or (yes and _anything(after))
+    unwell = done.held or done.left or left.undecided or left.unfiled or (yes and _anything(after))
     return Exit.FOUND if unwell else Exit.DONE
 
 
@@ -135,6 +136,11 @@ def _end(view: View, done: Tally, after: Tally, left: Traces, *, yes: bool) -> N
         return
     if left.undecided:
         view.warn(f"{len(left.undecided)} objects are left that name the patient: a person has to decide.")
+    if left.unfiled:
+        view.warn(
+            f"{len(left.unfiled)} uploads were never filed, so nobody knows whether they are the patient's: "
+            "`carefile reconcile --repair --yes`, then give the command again."
+        )
     if done.left:
         view.warn(
             f"{len(done.left)} versions could not be deleted: these credentials may not, or they are locked."
@@ -172,6 +178,7 @@ def _told(
         "not_deleted": len(done.left),
         "claims_left": after.claims_left,
         "for_a_person": len(left.undecided),
+        "never_filed": len(left.unfiled),
     }
 
 

@@ -25,7 +25,7 @@ from carefile.cli.aws.entries import Entries
 from carefile.cli.aws.objects import head
 from carefile.cli.aws.versions import Version, Versions
 from carefile.cli.patients.remembered import Remembered, conditionally
-from carefile.cli.patients.traces import FORGOTTEN, Trace, Traces, subject_of
+from carefile.cli.patients.trace import FORGOTTEN, Trace, Traces, subject_of
 from carefile.cli.problem import Problem
 from carefile.core.deciding.rules import RuleTable
 from carefile.core.filing.layout import Layout, manifest_key
@@ -83,7 +83,9 @@ class Forgetter:
             tally.bytes += sum(one.size for one in going)
             tally.catalog_entries += trace.mine and self._entries.get(trace.source.source_id) is not None
             tally.ledger_items += sum(map(self._remembered.holds, self._remembered.keys(trace, versions)))
-        tally.ledger_items += sum(map(self._remembered.holds, self._trees(traces, tally)))
+        tally.ledger_items += sum(map(self._remembered.holds, self._trees(traces, tally))) + len(
+            traces.strays
+        )
         for version in self._in_layout(traces, tally):
             tally.layout_versions += 1
             tally.bytes += version.size
@@ -109,9 +111,13 @@ class Forgetter:
                 tally.ledger_items += known
         for owner_id in self._trees(traces, tally):
             tally.ledger_items += self._remembered.entomb(owner_id, at)[0]
+        for key in traces.strays:
+            tally.ledger_items += self._remembered.entomb(key, at)[0]
         for trace in traces.traces.values():
             if not trace.whole:
-                revisions[trace.source.source_id] = self._remembered.take_out(trace, at)
+                revisions[trace.source.source_id] = self._remembered.take_out(
+                    trace, at, ordered=trace.source.source_id in traces.ordered
+                )
         self._remembered.take_back(traces.taken)
         made = {self._claim_barely(folder) for folder in sorted(self._free_folders(traces, tally))}
         tally.layout_versions += self._delete(self._in_layout(traces, tally), tally, made)

@@ -16,7 +16,7 @@ from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.entries import Entries
 from carefile.cli.aws.ledger_places import LedgerPlaces
 from carefile.cli.aws.versions import Version, Versions
-from carefile.cli.patients.traces import Trace
+from carefile.cli.patients.trace import Trace
 from carefile.core.records.catalog import Item, number_in
 from carefile.core.records.ledger import (
     FORGOTTEN_AT,
@@ -66,13 +66,13 @@ class Remembered:
         left = self._change(key, rest, set(), at, 1 + max(0, behind))
         return bool(item) and not is_tombstone(item), number_in(left, "revision")
 
-    def take_out(self, trace: Trace, at: str) -> int:
+    def take_out(self, trace: Trace, at: str, *, ordered: bool) -> int:
         """Of a source that is not the patient's alone: what names the patient, and what was decided about the versions
-        that are gone. The revision then."""
+        that are gone; but for an order that was not carried out. The revision then."""
         revision = 0
         for key in self._places.keys(trace.source):
             item = self._item(key)
-            names = set(decisions_naming(item, self._patient))
+            names = set() if ordered else set(decisions_naming(item, self._patient))
             gone = (version for version in trace.holders if trace.goes(version))
             names |= {name for version in gone for name in (hints_name(version), decided_name(version))}
             places = places_in(item) & trace.named

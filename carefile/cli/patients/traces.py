@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from itertools import chain, groupby
 from typing import Any
 
@@ -23,83 +23,34 @@ from carefile.cli.aws.ledger_places import LedgerPlaces
 from carefile.cli.aws.objects import head, landing_object
 from carefile.cli.aws.versions import Version, Versions, patient_in
 from carefile.cli.patients.inplace import InPlace, Whose
+from carefile.cli.patients.pending import Decisions, Upload, Uploads
+from carefile.cli.patients.trace import FORGOTTEN, Trace, Traces, subject_of
 from carefile.cli.problem import Problem
 from carefile.core.deciding.agent_sessions import prefixes_of
 from carefile.core.deciding.classification import session_tree
 from carefile.core.deciding.rules import RuleTable
 from carefile.core.filing.layout import MANIFEST, Owner, manifest_key
-from carefile.core.model import Patient, Source, Stamp, digest
+from carefile.core.messages.events import owner_in
+from carefile.core.messages.head import moment
+from carefile.core.model import Patient, Source, Stamp
 from carefile.core.records.recovery import Standing, sources_of
 from carefile.core.records.session_entries import Place
 
 _THREADS = 16
-FORGOTTEN = "carefile-forgotten"
-
-
-@dataclass(slots=True)
-class Trace:
-    """A landing object. `mine`: it is the patient's now. `stands`: something of it is filed under the patient's name
-    and not deleted. `places` are where it is or was filed, folders or keys; `theirs` those of them that belong to other
-    patients, `named` those that name this one. `holders`: whose each of its versions was last, where there were several
-    patients."""
-
-    source: Source
-    mine: bool = False
-    stands: bool = False
-    places: set[str] = field(default_factory=set)
-    theirs: set[str] = field(default_factory=set)
-    named: set[str] = field(default_factory=set)
-    holders: dict[str, str] = field(default_factory=dict)
-    patient: str = ""
-
-    @property
-    def whole(self) -> bool:
-        """Whether all of it is the patient's: no version of it was another's last."""
-        return self.mine and set(self.holders.values()) <= {self.patient}
-
-    def goes(self, version: str) -> bool:
-        """Whether a version is the patient's: all of the patient's own source that nobody else had last; of another's,
-        what the patient had last."""
-        holder = self.holders.get(version)
-        return holder == self.patient or (self.mine and holder is None)
-
-
-@dataclass(slots=True)
-class Traces:
-    """`folders`: of the layout, those that are the patient's as a whole, but for what is undecided in them; `sessions`
-    those of sessions under the patient's name. `trees`: where the sessions come from; `taken`: the owners of those that
-    were assigned to somebody else. `undecided`: of objects that name the patient and are not theirs for sure, why.
-    `absent`: what was to be included, and is not there."""
-
-    traces: dict[str, Trace] = field(default_factory=dict)
-    folders: set[str] = field(default_factory=set)
-    sessions: set[str] = field(default_factory=set)
-    trees: dict[str, Owner] = field(default_factory=dict)
-    taken: set[str] = field(default_factory=set)
-    undecided: dict[Source, str] = field(default_factory=dict)
-    absent: list[Source] = field(default_factory=list)
-
-    @property
-    def mine(self) -> list[Trace]:
-        return [trace for trace in self.traces.values() if trace.mine]
-
-    @property
-    def going(self) -> list[Trace]:
-        """Those of which a version is the patient's."""
-        return [
-            trace for trace in self.traces.values() if trace.mine or trace.patient in trace.holders.values()
-        ]
-
-
-def subject_of(patient: str) -> str:
-    """Return the patient's pseudonym for reports: anyone who knows the id, or guesses it, can recognise it."""
-    return digest("forgotten", patient)
 
 
 class Finder:
-    """`_self_owned`: the keys in each folder that no source owns, so that each object in it is its own."""
+    """`_self_owned`: the keys in each folder that no source owns, so that each object in it is its own; `_claimed` by
+    whom folders are that hold nothing yet. `settled`: an upload that is older is not on its way any more."""
 
-    def __init__(self, connection: Connection, patient: str, rules: RuleTable) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        patient: str,
+        rules: RuleTable,
+        *,
+        settled: timedelta = timedelta(minutes=15),
+    ) -> None:
         self._connection = connection
         self._patient, self._rules = patient, rules
         self._ledger_places = LedgerPlaces(connection)
@@ -108,6 +59,9 @@ class Finder:
         self._inplace = InPlace(connection, patient, rules)
         self._found = Traces()
         self._self_owned: dict[str, set[str]] = {}
+        self._claimed: dict[str, set[str | None]] = {}
+        self._there: set[str | None] = set()
+        self._settled = moment(datetime.now(UTC) - settled)
 
     def find(self, include: Iterable[Source] = ()) -> Traces:
         """Find all traces. `include`: objects that an operator declares the patient's, though cataloged as unknown."""
@@ -115,6 +69,7 @@ class Finder:
         self._by_the_catalog()
         self._whose()
         self._of_the_trees()
+        self._not_yet()
         self._included(include)
         self._other_places()
         self._undecided()
@@ -204,6 +159,7 @@ class Finder:
         filed = [one for one in manifests if one.get("state") == "filed"]
         if not filed:
             self._owns_itself(folder, versions)
+            self._claimed[folder] = {owner_in(one) for one in manifests}
             self._decide(versions, Whose.NOBODY)
             return
         foreign = {key: found for key, found in versions.items() if self._is_foreign(found)}
@@ -296,6 +252,53 @@ class Finder:
             found |= {key for key in keys if session_tree(key, self._rules) == tree.path}
         return found
 
+    def _not_yet(self) -> None:
+        """What was never filed, and what a decision would make the patient's and was not moved."""
+        decisions, uploads = (
+            Decisions(self._connection, self._patient),
+            Uploads(self._connection, self._rules),
+        )
+        self._there = set(self._found.traces) | {tree.owner_id for tree in self._found.trees.values()}
+        self._found.taken |= decisions.taken
+        for upload in uploads:
+            source = upload.source
+            self._there |= {source.source_id, upload.session or ""}
+            decided = decisions.about(upload)
+            is_ordered = upload.session in decisions.assigned or (
+                upload.newest is not None and upload.newest.name in decided
+            )
+            if trace := self._found.traces.get(source.source_id):
+                if is_ordered and not trace.mine:
+                    self._found.ordered.add(source.source_id)
+            elif upload.entry is None:
+                self._never_filed(upload, uploads, decided=is_ordered or bool(decided))
+            elif is_ordered:
+                self._order(source)
+            elif decided:
+                self._trace(source).holders |= dict.fromkeys(decided, self._patient)
+        strays = decisions.subjects - self._there
+        for source_id, entry in self._entries.get_many(sorted(strays)).items():
+            self._order(Source(entry.landing_bucket, entry.landing_key))
+            strays.discard(source_id)
+        self._found.strays = strays
+
+    def _order(self, source: Source) -> None:
+        self._found.ordered.add(source.source_id)
+        self._leave(source, "was decided to be the patient's, and was not moved there")
+
+    def _never_filed(self, upload: Upload, uploads: Uploads, *, decided: bool) -> None:
+        source, newest = upload.source, upload.newest
+        where = "key" if self._rules.names_patient(source.key, self._patient) else None
+        if decided:
+            where = "decision"
+        elif where is None and newest and uploads.is_named(newest, self._patient):
+            where = "metadata"
+        if where:
+            self._found.ordered.add(source.source_id)
+            self._leave(source, f"names the patient in its {where}, and was never filed")
+        elif newest and newest.modified <= self._settled:
+            self._found.unfiled.add(source)
+
     def _included(self, sources: Iterable[Source]) -> None:
         for source in sources:
             entry = self._entries.get(source.source_id)
@@ -309,6 +312,7 @@ class Finder:
             else:
                 self._trace(source).mine = True
             self._found.undecided.pop(source, None)
+            self._found.unfiled.discard(source)
             if entry is None and not self._versions.landed(source):
                 self._found.absent.append(source)
 
@@ -353,17 +357,6 @@ class Finder:
             if not known and (where := self._evidence(entry)):
                 source = Source(entry.landing_bucket, entry.landing_key)
                 self._leave(source, f"names the patient in its {where}, and is filed as nobody's")
-        for bucket in self._connection.accepted_buckets:
-            for prefix in self._rules.prefixes_of(self._patient):
-                for version in self._versions.below(bucket, prefix):
-                    self._never_filed(Source(version.bucket, version.key))
-
-    def _never_filed(self, source: Source) -> None:
-        known = source.source_id in self._found.traces or self._connection.layout.holds(source.key)
-        if known or source.key.endswith("/") or source in self._found.undecided:
-            return
-        if self._rules.names_patient(source.key, self._patient) and not self._entries.get(source.source_id):
-            self._leave(source, "names the patient in its key, and was never filed")
 
     def _emptied(self) -> None:
         """Take folders that no source owns if everything in them is the patient's, manifest included."""
@@ -371,8 +364,15 @@ class Finder:
         for folder, keys in self._self_owned.items():
             mine = {key for key in keys if self._is_mine(Source(processed, key))}
             theirs = bool(mine) or layout.session_folder_of(folder + MANIFEST) or self._is_forgotten(folder)
-            if mine == keys and theirs:
+            owners = self._claimed.get(folder) or set()
+            gone = {one for one in owners if one not in self._there or self._owns_nothing_else(one)}
+            if mine == keys and (theirs or (owners and gone == owners)):
                 self._found.folders.add(folder)
+
+    def _owns_nothing_else(self, owner: str | None) -> bool:
+        """Whether the owner of a folder is a source that is the patient's as a whole."""
+        trace = self._found.traces.get(owner or "")
+        return trace is not None and trace.whole
 
     def _is_mine(self, source: Source) -> bool:
         trace = self._found.traces.get(source.source_id)

@@ -1,0 +1,104 @@
+"""What names a patient and is not filed as theirs yet: decisions that moved nothing, and uploads that were never filed.
+
+The ledger knows its items by digests alone, so whose a decision is about is told by a walk over the landing buckets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby, islice
+
+from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.entries import Entries, Entry
+from carefile.cli.aws.versions import Version, Versions
+from carefile.core.deciding.classification import session_tree
+from carefile.core.deciding.identity import identity
+from carefile.core.deciding.metadata import PATIENT_METADATA, metadata_text
+from carefile.core.deciding.rules import RuleTable
+from carefile.core.filing.layout import Owner
+from carefile.core.model import Source
+from carefile.core.records.catalog import KEY, Item, text_in
+from carefile.core.records.ledger import decisions_naming, hints_name
+
+_BATCH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A landing key with its versions, the newest first, its catalog's entry, and the session that it is part of."""
+
+    source: Source
+    versions: list[Version]
+    entry: Entry | None
+    session: str | None
+
+    @property
+    def newest(self) -> Version | None:
+        """The newest version that an intake would file."""
+        return next((one for one in self.versions if one.size), None)
+
+
+class Decisions:
+    """The ledger's items that name the patient."""
+
+    def __init__(self, connection: Connection, patient: str) -> None:
+        self._patient = patient
+        self._about: dict[str, frozenset[str]] = {}
+        self.assigned: set[str] = set()
+        self.taken: set[str] = set()
+        pages = connection.client("dynamodb").get_paginator("scan")
+        for page in pages.paginate(TableName=connection.output("LedgerTableName"), ConsistentRead=True):
+            for item in page["Items"]:
+                self._note(item)
+
+    def _note(self, item: Item) -> None:
+        key = item[KEY]["S"]
+        if names := decisions_naming(item, self._patient):
+            self._about[key] = frozenset(names)
+        if text_in(item, "assigned") == self._patient:
+            self.assigned.add(key)
+        if self._patient in item.get("replaced", {}).get("SS", ()):
+            self.taken.add(key)
+
+    @property
+    def subjects(self) -> set[str]:
+        """What is said to be the patient's, by the ledger's keys."""
+        return self._about.keys() | self.assigned
+
+    def about(self, upload: Upload) -> set[str]:
+        """The versions of an upload that were said to be the patient's."""
+        names = self._about.get(upload.source.source_id, frozenset())
+        return {one.name for one in upload.versions if not one.is_marker and hints_name(one.name) in names}
+
+
+class Uploads:
+    """Every key of the landing buckets that the pipeline would take in."""
+
+    def __init__(self, connection: Connection, rules: RuleTable) -> None:
+        self._connection, self._rules = connection, rules
+        self._versions, self._entries = Versions(connection), Entries(connection)
+
+    def __iter__(self) -> Iterator[Upload]:
+        for bucket in self._connection.accepted_buckets:
+            found = groupby(self._versions.below(bucket, ""), lambda one: one.key)
+            groups = (
+                (Source(bucket, key), list(versions)) for key, versions in found if self._is_upload(key)
+            )
+            while batch := list(islice(groups, _BATCH)):
+                entries = self._entries.get_many([source.source_id for source, _ in batch])
+                for source, versions in batch:
+                    yield Upload(source, versions, entries.get(source.source_id), self._session(source))
+
+    def _is_upload(self, key: str) -> bool:
+        return not (key.endswith("/") or self._connection.layout.holds(key) or self._rules.ignores(key))
+
+    def _session(self, source: Source) -> str | None:
+        tree = session_tree(source.key, self._rules)
+        return Owner(source.bucket, tree, tree=True).owner_id if tree else None
+
+    def is_named(self, version: Version, patient: str) -> bool:
+        """Whether the metadata of a version name a patient."""
+        found = (self._versions.head(version) or {}).get("Metadata", {})
+        values = [metadata_text(value) for name, value in found.items() if name.lower() in PATIENT_METADATA]
+        return identity(patient) in map(identity, values)
