@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import stat
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -644,7 +644,10 @@ class TestTheCommand:
         report = tmp_path / "report.json"
         assert run("P_1", yes=True, report=report) is Exit.FOUND
         assert f"s3://{PROCESSED}/{key}" in capsys.readouterr().out
-        assert json.loads(report.read_text())["for_a_person"] == 1
+        told = json.loads(report.read_text())
+        assert told["for_a_person"] == 1
+        at = datetime.fromisoformat(told["at"]).date()
+        assert told["remains_until"]["executions"] == (at + timedelta(90)).isoformat()
         assert stat.S_IMODE(report.stat().st_mode) == 0o600
         assert run("P_1", yes=True, include=[f"s3://{PROCESSED}/{key}"]) is Exit.DONE
         assert run("P_1", yes=True) is Exit.DONE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +23,16 @@ from carefile.cli.shown.view import Column, View, plain, sized
 from carefile.cli.times import span
 from carefile.core.messages.events import iso_8601
 from carefile.core.model import Source
+
+# What nothing but time removes, in days at the longest; `docs/retention.md` has more to each.
+_REMAINS = {
+    "executions": 90,
+    "point_in_time_recovery": 35,
+    "event_archives_by_default": 30,
+    "dead_letter_queues": 14,
+    "catalog_stream": 1,
+    "backups_where_they_are_on": 365,
+}
 
 
 def forget(
@@ -166,9 +176,10 @@ def _told(
     yes: bool,
 ) -> dict[str, Any]:
     """Build the report. It names neither the patient nor a key."""
+    now = datetime.now(UTC)
     return {
         "stack": connection.stack,
-        "at": iso_8601(datetime.now(UTC)),
+        "at": iso_8601(now),
         "subject": subject_of(patient),
         "deleted": yes,
         "sources": sorted(trace.source.source_id for trace in traces.mine),
@@ -179,6 +190,9 @@ def _told(
         "claims_left": after.claims_left,
         "for_a_person": len(left.undecided),
         "never_filed": len(left.unfiled),
+        "remains_until": {
+            name: (now + timedelta(days)).date().isoformat() for name, days in _REMAINS.items()
+        },
     }
 
 
