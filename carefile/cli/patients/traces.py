@@ -60,7 +60,7 @@ class Finder:
         self._found = Traces()
         self._self_owned: dict[str, set[str]] = {}
         self._claimed: dict[str, set[str | None]] = {}
-        self._there: set[str | None] = set()
+        self._there: set[str] = set()
         self._settled = moment(datetime.now(UTC) - settled)
 
     def find(self, include: Iterable[Source] = ()) -> Traces:
