@@ -260,7 +260,7 @@ TAKEN_BACK = [
 @example(CLAIMED_AND_CUT_OFF)
 @example(EACH_IN_TURN)
 @example(TAKEN_BACK)
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
 def test_what_was_forgotten_never_stands_again(acts: list[Step]) -> None:
     with history() as told:
         for step in acts:
