@@ -47,7 +47,7 @@ simulate: setup ## run N schedules of uploads, crashes and races (N=100000, SEED
 
 prove: setup ## run schedules with fresh seeds, and property tests with fresh examples (N=10000)
 	@$(PY) -m tests.simulation --fresh --schedules $(call n,10000) --scanned $$(( $(call n,10000) / 5 )) $(ARGS)
-	@CAREFILE_EXAMPLES=300 $(PY) -m pytest -n $(WORKERS) -m hypothesis tests/property tests/readers tests/unit
+	@CAREFILE_EXAMPLES=50 $(PY) -m pytest -n $(WORKERS) -m hypothesis tests/property tests/readers tests/unit
 
 proof: setup ## report how many schedules the current code has passed (make prove ARGS=--record adds to them)
 	@$(PY) -m tests.simulation --proof
