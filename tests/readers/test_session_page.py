@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambdas.readers import conversation as module
+from lambdas.readers.page import conversation as module
 from lambdas.readers.page.conversation import Conversation, Kind, conversation, in_order
 from lambdas.readers.page.render import PageHeader
 from lambdas.readers.page.session import render_session

@@ -10,7 +10,7 @@ from moto.s3.models import s3_backends
 
 from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.listing import Item, Place
-from carefile.cli.commands.backfill import _foreseen
+from carefile.cli.commands.backfill import _preview
 from carefile.cli.exits import Exit
 from carefile.cli.moving.forecast import Forecaster, Would
 from carefile.cli.rule_table import rules_of
@@ -93,5 +93,5 @@ def test_a_backfill_s_dry_run_counts_them(
     forecast = Forecaster(connection, LANDING, rules_of(connection)).of(items)
     assert [one.would for one in forecast] == [Would.FAIL, Would.FILE]
     view = View(as_json=False)
-    assert _foreseen(connection, view, Place(LANDING, ""), iter(items)) is Exit.FOUND
+    assert _preview(connection, view, Place(LANDING, ""), iter(items)) is Exit.FOUND
     assert "1 are in an archive of S3 and cannot be read: restore them first." in capsys.readouterr().err
