@@ -46,7 +46,7 @@ EXPRESS_ONLY: Mapping[str, str] = {
     "test_an_upload_that_goes_well_starts_no_standard_execution_and_is_a_duplicate_when_typed": (
         "the lane's own promise"
     ),
-    "test_what_fails_after_filing_is_promoted_redriven_and_cataloged_once": "the lane's own promise",
+    "test_what_fails_after_filing_is_promoted_redriven_and_announced_as_the_same": "the lane's own promise",
     "test_the_operators_command_follows_an_upload_and_shows_what_is_known_of_it": (
         "tests/operator does it on the other lane"
     ),

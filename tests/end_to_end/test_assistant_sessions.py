@@ -63,7 +63,7 @@ def test_an_assistants_conversation_loads_again_from_the_processed_layout(
 def test_a_session_that_is_not_filed_is_not_begun_in_the_layout(pipeline: Pipeline) -> None:
     code, said = example(pipeline, "read", "never-held", "Marta_Rey_8")
     assert code == 2
-    assert said.startswith("no session never-held is filed under processed/Marta_Rey_8_medical_notes/")
+    assert said.startswith("no session never-held is filed under processed/Marta_Rey_8_medical_notes; ")
     assert not pipeline.keys("processed/Marta_Rey_8_medical_notes/session_never-held/")
 
 
