@@ -167,7 +167,7 @@ def tag_versions_of_deleted_objects() -> None:
         bucket, version = ensure(name), asked.get()
         if bucket is None or version is None:
             return bucket
-        return {**bucket, "objects": ChainMap(version, bucket["objects"])}
+        return {**bucket, "objects": ChainMap(bucket["objects"], version)}
 
     def of_any_version(operation: Any) -> Any:
         def answer(bucket: str, key: str, *args: Any, **kwargs: Any) -> Any:
