@@ -88,7 +88,7 @@ def test_a_document_whose_upload_was_deleted_is_assigned(
     deployed_aws.client("s3").delete_object(Bucket=deployed_aws.outputs["LandingBucketName"], Key=put["key"])
     moved = carefile("assign", "--key", put["key"], "--patient", "Ana_7", "--yes")
     assert moved.code == 0, moved.err
-    assert "Moved. 1 taken in again" in moved.err
+    assert "Moved. 1 object filed again" in moved.err
     eventually(lambda: carefile("catalog", put["key"], "--json").rows[0]["patient"] == "Ana_7")
 
 
