@@ -196,7 +196,9 @@ def test_the_catalog_is_found_by_patient_in_order_of_time(stage: Synthesised) ->
     shown = {*projected["NonKeyAttributes"], *INDEX_KEYS, KEY}
     document = Entry.of_event(json.loads(DOCUMENT.read_text())["detail"]).to_item()
     assert document.keys() - {"event_id"} <= shown
-    assert {field.name for field in fields(SessionSummary)} - {"patient"} <= shown
+    # To project one more would replace the index, so the command reads these from the items themselves.
+    read_apart = {"snapshots", "more_agents", "incomplete"}
+    assert {field.name for field in fields(SessionSummary)} - {"patient"} - read_apart <= shown
 
 
 def test_the_secret_of_the_pseudonyms_is_made_by_aws_and_seen_by_nobody(stage: Synthesised) -> None:
