@@ -280,7 +280,7 @@ def test_a_document_that_has_a_title_goes_by_it_and_its_name_stands_below() -> N
     facts = replace(page_with("x").document, format="cda", metadata=(("title", "Discharge  summary"),))
     titled = render(replace(page_with("x"), document=facts), HEADER)
     assert '<h1 dir="auto">Discharge summary</h1>' in titled
-    assert "<bdi>lab_report</bdi>" in titled
+    assert '<p class="filed-as" dir="auto">lab_report</p>' in titled
     other = render(replace(page_with("x"), document=replace(facts, format="docx")), HEADER)
     assert '<h1 dir="auto">lab_report</h1>' in other
 
