@@ -69,7 +69,9 @@ def test_a_redriven_execution_ends_as_one_that_never_failed(breakable: Pipeline,
     # What is filed and noted to be is marked so: then only the announcement is missing.
     expected = "cataloged" if state in ("TagObject", "EmitCatalogEvent") else "failed"
     assert eventually(lambda: pipeline.tags(pipeline.landing, key)) == {"pipeline-status": expected}
-    assert key not in [event.get("source", {}).get("key") for event in pipeline.heard()]
+    # The lane express-first announces before it marks, so there the first look at this failure finds the event.
+    announced = state == "TagObject" and arn.rpartition(":")[2].startswith("promoted-")
+    assert (key in [event.get("source", {}).get("key") for event in pipeline.heard()]) is announced
 
     pipeline.command_line("stepfunctions", "redrive-execution", "--execution-arn", arn)
     ended = pipeline.aws.finished(arn)
@@ -82,12 +84,12 @@ def test_a_redriven_execution_ends_as_one_that_never_failed(breakable: Pipeline,
     assert {event["event_id"] for event in pipeline.events_of(key)} == {
         announced["event_id"] for announced in json.loads(ended["output"])["announced"]
     }
-    assert len(pipeline.events_of(key)) == 1
+    assert len(pipeline.events_of(key)) == (2 if announced else 1)
 
 
 def filed(pipeline: Pipeline, key: str) -> dict[str, object]:
     """What became of an upload, but for its name."""
-    (event,) = pipeline.events_of(key)
+    (event,) = {event["event_id"]: event for event in pipeline.events_of(key)}.values()
     entry = pipeline.catalog_entry(event["source_id"])
     folder = event["location"]["prefix"]
     assert entry["prefix"] == {"S": folder}
