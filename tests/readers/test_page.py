@@ -282,7 +282,9 @@ def test_a_document_that_has_a_title_goes_by_it_and_its_name_stands_below() -> N
     assert '<h1 dir="auto">Discharge summary</h1>' in titled
     assert '<p class="filed-as" dir="auto">lab_report</p>' in titled
     other = render(replace(page_with("x"), document=replace(facts, format="docx")), HEADER)
-    assert '<h1 dir="auto">x</h1>' in other  # its first heading: an office document's title is often that of a template
+    assert (
+        '<h1 dir="auto">x</h1>' in other
+    )  # its first heading: an office document's title is often that of a template
 
 
 @pytest.mark.parametrize(

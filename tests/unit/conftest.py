@@ -41,7 +41,7 @@ def log() -> Iterator[io.StringIO]:
     logger.registered_handler.setStream(before)  # type: ignore[attr-defined]
 
 
-def _tags_of(response: S3Response) -> dict[str, str]:
+def tags_of(response: S3Response) -> dict[str, str]:
     """S3 takes an empty set of tags, over which moto 5.2 stumbles."""
     found = ElementTree.fromstring(response.body).iterfind(".//{*}Tag")  # noqa: S314 - a request of these tests
     return {tag.findtext("{*}Key") or "": tag.findtext("{*}Value") or "" for tag in found}
@@ -49,7 +49,7 @@ def _tags_of(response: S3Response) -> dict[str, str]:
 
 @pytest.fixture
 def aws_in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(S3Response, "_tagging_from_xml", _tags_of)
+    monkeypatch.setattr(S3Response, "_tagging_from_xml", tags_of)
     with mock_aws():
         yield
 
