@@ -115,7 +115,13 @@ def assert_same(before: Items, after: Items) -> None:
         if isinstance(one, Entry):
             assert same_but_for_the_telling(one, found[key])
             adopted = one.landing_bucket == one.bucket
-            assert adopted or one.execution.rpartition(":")[2] == found[key].execution.rpartition(":")[2]
+            # What another test had announced again names that execution; S3 alone knows the one that wrote.
+            own = "Reb_" in one.landing_key
+            assert (
+                adopted
+                or not own
+                or one.execution.rpartition(":")[2] == found[key].execution.rpartition(":")[2]
+            )
         else:
             assert one == found[key]
 
