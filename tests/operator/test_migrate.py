@@ -76,7 +76,7 @@ def test_old_sessions_move_step_by_step_and_stay_until_they_are_retired(
 
         s3.put_object(Bucket=landing, Key=f"{base}20241027/session.json", Body=b'{"newer": 1}')
         changed = carefile("migrate", "retire", *report, "--retire-originals")
-        assert (changed.code, "1 originals were written since" in changed.err) == (2, True)
+        assert (changed.code, "1 originals have changed since" in changed.err) == (2, True)
         assert s3.list_objects_v2(Bucket=landing, Prefix=base)["KeyCount"] == 3
         assert carefile("migrate", "copy", place).code == 0
         signed = ("migrate", "verify", place, *report, "--signed-by", "Dr. Example")
@@ -206,7 +206,7 @@ def test_a_copy_and_a_comparison_that_are_killed_go_on_where_they_were(
     eventually(lambda: not any(row["to_copy"] for row in carefile("migrate", "plan", place, "--json").rows))
 
     compared = folder / "compared.jsonl"
-    killed("verify", lambda: compared.exists() and compared.read_text().count("\n") > 20)
+    killed("verify", lambda: compared.exists() and compared.read_text().count("\n") > 25)
     assert not (folder / "report.json").exists()
     known = [json.loads(line)["key"] for line in compared.read_text().splitlines()[:-1] if line]
     assert carefile("migrate", "verify", place, "--folder", folder).code == 0

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from carefile.core.model import Source
-from carefile.core.records.catalog import Entry
+from carefile.core.records.catalog import Entry, is_tombstone
 from carefile.core.records.recovery import same_but_for_the_telling
 from carefile.core.records.session_entries import (
     Facts,
@@ -80,9 +80,11 @@ def rebuild(carefile: Carefile, *words: str) -> Ran:
 
 
 def shown(items: Items) -> dict[str, Any]:
-    """Entries and sessions without what cannot be told again."""
+    """Entries and sessions without what S3 does not hold: tombstones, and when it was announced."""
     found: dict[str, Any] = {}
     for key, item in items.items():
+        if is_tombstone(item):
+            continue
         if is_session_key(key):
             summary = SessionSummary.of_item(item)
             if summary:
