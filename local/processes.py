@@ -44,8 +44,15 @@ class Running:
 @contextmanager
 def exclusive(settings: Settings) -> Iterator[None]:
     """Hold this home's lock, or refuse if another command holds it."""
-    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with settings.lock_file.open("w") as handle:
+    try:
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = settings.lock_file.open("w")
+    except OSError as error:
+        raise Problem(
+            f"{settings.home} cannot hold the embedded AWS: {error.strerror}",
+            "set CAREFILE_HOME to a folder that you may write to",
+        ) from None
+    with lock as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

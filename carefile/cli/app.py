@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Any
 
 import typer
@@ -26,18 +27,39 @@ from carefile.cli.commands.show import show
 from carefile.cli.commands.where import where
 from carefile.cli.operation import operation
 
+# What people type first, coming from other tools. A command that deletes is never suggested for another word.
+_GUESSED = {
+    "get": "open", "cat": "open", "view": "open", "download": "open", "page": "open",
+    "ls": "catalog", "list": "catalog", "find": "catalog", "search": "catalog",
+    "upload": "put", "cp": "put", "add": "put", "send": "put", "submit": "put",
+    "log": "runs", "logs": "runs", "executions": "runs", "status": "runs", "failed": "runs", "ps": "runs",
+    "describe": "show", "info": "show", "why": "show", "explain": "show",
+    "move": "assign", "mv": "assign", "reassign": "assign", "retry": "redrive", "resubmit": "redrive",
+    "rerun": "redrive", "import": "backfill", "ingest": "backfill", "check": "doctor", "health": "doctor",
+    "repair": "reconcile", "sync": "reconcile", "rebuild": "catalog rebuild",
+}  # fmt: skip
+_DESTRUCTIVE = frozenset({"forget"})
 
-class _TwoWords(TyperGroup):
-    """Resolves two-word commands next to one-word ones: `catalog rebuild` and `catalog`."""
+
+class _Commands(TyperGroup):
+    """Resolves two-word commands next to one-word ones (`catalog rebuild` and `catalog`), and suggests one for a word
+    that is none."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         words = " ".join(args[:2])
-        return super().resolve_command(ctx, [words, *args[2:]] if words in self.commands else args)
+        if words in self.commands:
+            return super().resolve_command(ctx, [words, *args[2:]])
+        if args[0] not in self.commands and not args[0].startswith("-"):
+            meant = _GUESSED.get(args[0].casefold()) or next(
+                iter(get_close_matches(args[0], self.commands.keys() - _DESTRUCTIVE)), None
+            )
+            ctx.fail(f"No such command {args[0]!r}." + (f" Did you mean {meant!r}?" if meant else ""))
+        return super().resolve_command(ctx, args)
 
 
 app = typer.Typer(
     name="carefile",
-    cls=_TwoWords,
+    cls=_Commands,
     help="Operate a Carefile deployment.",
     no_args_is_help=True,
     add_completion=False,

@@ -11,10 +11,11 @@ import functools
 import inspect
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import typer
+from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
 from carefile.cli.aws.connection import connect
@@ -46,13 +47,14 @@ def operation(command: Command) -> Callable[..., None]:
     ) -> None:
         view = View(as_json=as_json)
         try:
+            _refuse_empty(options | {"stack": stack, "profile": profile, "region": region})
             connection = connect(profile, region, stack)
             view.note(f"[dim]{plain(connection.where)}[/dim]")
             code = command(connection, view, **options)
         except KeyboardInterrupt:
             view.warn("\nInterrupted. Run the same command again to resume.")
             code = Exit.INTERRUPTED
-        except (Problem, ClientError, BotoCoreError) as error:
+        except (Problem, ClientError, BotoCoreError, Boto3Error) as error:
             problem = error if isinstance(error, Problem) else problem_for(error)
             view.warn(f"[red]carefile:[/red] {plain(problem.what)}")
             if problem.to_do:
@@ -65,6 +67,13 @@ def operation(command: Command) -> Callable[..., None]:
 
     _announce(wrapped, command)
     return wrapped
+
+
+def _refuse_empty(options: Mapping[str, Any]) -> None:
+    """Refuse an empty value: mostly a shell's variable that is not set, and never an id, a key or a duration."""
+    for name, value in options.items():
+        if value == "" or (isinstance(value, list) and "" in value):
+            raise Problem(f"{name.strip('_').replace('_', '-')} is empty", "give it a value, or leave it out")
 
 
 def _announce(wrapped: Any, command: Command) -> None:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+from boto3.exceptions import S3UploadFailedError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    NoRegionError,
+    ParamValidationError,
+)
 
 from carefile.cli.exits import Exit
 
@@ -25,12 +32,12 @@ class Problem(Exception):
 def problem_for(error: Exception) -> Problem:
     """Translate an error from AWS, or in reaching it, into a Problem."""
     if isinstance(error, NoCredentialsError):
-        return Problem(
-            "no AWS credentials found, and no embedded AWS is running on this machine",
-            "sign in (aws sso login, or set AWS_PROFILE), or start the embedded AWS with `make up`",
-        )
+        return Problem("no AWS credentials found", "sign in (aws sso login, or set AWS_PROFILE)")
     if isinstance(error, NoRegionError):
         return Problem("no AWS region selected", "use --region, or set AWS_REGION")
+    if isinstance(error, ParamValidationError):
+        found = " ".join(str(error.kwargs["report"]).split())
+        return Problem(f"AWS cannot take a value of this command: {found}", "check the key and the options")
     if isinstance(error, ClientError):
         code = str(error.response.get("Error", {}).get("Code", "unknown"))
         operation = error.operation_name
@@ -47,6 +54,8 @@ def problem_for(error: Exception) -> Problem:
             f"AWS rejected {operation}: {error.response.get('Error', {}).get('Message', code)}",
             f"look up the error code {code} of {operation} in the AWS documentation",
         )
+    if isinstance(error, S3UploadFailedError):
+        return Problem(str(error), "run the same command again; it uploads what is missing")
     if isinstance(error, BotoCoreError):
         return Problem(f"cannot reach AWS: {error}", "check the network, the region and the profile")
     raise error

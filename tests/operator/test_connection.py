@@ -7,7 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError, NoCredentialsError
+from botocore.exceptions import ClientError
 
 from carefile.cli.aws import local_aws
 from carefile.cli.aws.connection import connect
@@ -110,8 +110,22 @@ def test_a_stack_without_the_outputs_is_no_carefile(on_aws: Stacks) -> None:
 
 
 def test_a_profile_that_is_not_there_is_told(on_aws: Stacks) -> None:
-    with pytest.raises(Problem, match="no AWS profile 'nobody'"):
+    with pytest.raises(Problem, match="--profile selects the AWS profile 'nobody', which does not exist"):
         connect(profile="nobody")
+
+
+def test_a_profile_of_the_environment_that_is_not_there_is_named(
+    on_aws: Stacks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "somebody")
+    for region in (None, "eu-west-1"):
+        with pytest.raises(Problem, match="AWS_PROFILE selects the AWS profile 'somebody'"):
+            connect(region=region)
+
+
+def test_a_region_that_is_none_is_refused(on_aws: Stacks) -> None:
+    with pytest.raises(Problem, match="is no AWS region"):
+        connect(region="eu west")
 
 
 def test_without_credentials_it_says_how_to_get_some(on_aws: Stacks, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,8 +133,12 @@ def test_without_credentials_it_says_how_to_get_some(on_aws: Stacks, monkeypatch
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
-    with pytest.raises(NoCredentialsError):
+    with pytest.raises(Problem, match="no embedded AWS is running"):
         connect()
+    monkeypatch.setattr(local_aws, "find", lambda: local_aws.EmbeddedAws("http://127.0.0.1:1"))
+    with pytest.raises(Problem) as raised:
+        connect(region="eu-west-1")
+    assert "for the embedded AWS, which is running, leave out" in raised.value.to_do
 
 
 def test_the_embedded_aws_is_found_while_it_runs(carefile: Carefile, deployed_aws: EmbeddedAws) -> None:

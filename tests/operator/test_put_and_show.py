@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from boto3.s3.transfer import TransferConfig
 
+from carefile.cli.commands import put as command
+from carefile.cli.moving import uploads
 from tests.embedded import EmbeddedAws, eventually
 from tests.operator.conftest import Carefile
 
@@ -27,6 +31,57 @@ def test_a_tree_is_uploaded_whole(carefile: Carefile, file: MakeFile, tmp_path: 
     assert ran.code == 0
     assert {row["prefix"] for row in ran.rows} == {"processed/Put_2_medical_notes/session_7/"}
     assert len(ran.rows) == 2
+
+
+def test_what_is_there_already_is_not_uploaded_again(
+    carefile: Carefile, file: MakeFile, tmp_path: Path
+) -> None:
+    file("again/a.txt", b"first")
+    first = carefile("put", tmp_path / "again", "--patient", "Put_5", "--wait", "--json")
+    file("again/b.txt", b"second")
+    planned = carefile("put", tmp_path / "again", "--patient", "Put_5", "--dry-run", "--json")
+    assert [row["key"] for row in planned.rows] == ["documents/Put_5/b.txt"]
+    told = carefile("put", tmp_path / "again", "--patient", "Put_5", "--dry-run").err
+    assert "1 already there" in told
+    assert "Nothing was uploaded" in told
+    second = carefile("put", tmp_path / "again", "--patient", "Put_5", "--wait", "--json")
+    versions = {row["key"]: row["version_id"] for row in second.rows}
+    assert len(versions) == 2
+    assert versions["documents/Put_5/a.txt"] == first.rows[0]["version_id"]
+
+    file("again/a.txt", b"other")
+    changed = carefile("put", tmp_path / "again", "--patient", "Put_5", "--json")
+    assert [row["key"] for row in changed.rows] == ["documents/Put_5/a.txt"]
+    repeated = carefile("put", tmp_path / "again", "--patient", "Put_5", "--again", "--json")
+    assert len(repeated.rows) == 2
+
+
+def test_the_same_bytes_under_another_patient_are_not_there_already(
+    carefile: Carefile, file: MakeFile
+) -> None:
+    place = ("--prefix", "documents/Put_6", "--json")
+    carefile("put", file("who.txt"), *place)
+    assert len(carefile("put", file("who.txt"), "--patient", "Put_6", *place).rows) == 1
+
+
+def test_a_large_file_is_known_by_the_checksums_of_its_parts(
+    carefile: Carefile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "MAX_SINGLE_PUT", 6 * 1024**2)
+    monkeypatch.setattr(command, "MAX_SINGLE_PUT", 6 * 1024**2)
+    large = tmp_path / "large.bin"
+    large.write_bytes(os.urandom(9 * 1024**2))
+    monkeypatch.setattr(
+        command, "_TRANSFER", TransferConfig(multipart_threshold=6 * 1024**2, multipart_chunksize=8 * 1024**2)
+    )
+    assert len(carefile("put", large, "--prefix", "large", "--json").rows) == 1
+    assert carefile("put", large, "--prefix", "large", "--json").rows == []
+
+
+def test_a_file_below_two_of_the_paths_is_refused(carefile: Carefile, file: MakeFile, tmp_path: Path) -> None:
+    file("outer/inner/x.txt")
+    ran = carefile("put", tmp_path / "outer", tmp_path / "outer" / "inner")
+    assert (ran.code, "is already part of" in ran.err) == (2, True)
 
 
 def test_a_conflict_is_told(carefile: Carefile, file: MakeFile) -> None:
@@ -91,6 +146,22 @@ def test_a_landing_key_and_every_filed_object_name_their_execution(
     ran = carefile("show", of.format(**row), "--json")
     assert ran.code == 0
     assert ran.thing["execution"] == row["arn"]
+
+
+def test_a_folder_names_the_document_in_it(carefile: Carefile, row: dict[str, str]) -> None:
+    for folder in (row["folder"], row["folder"].rstrip("/")):
+        assert carefile("show", folder, "--json").thing["execution"] == row["arn"]
+
+
+def test_a_session_is_named_by_its_folder_and_one_of_nobody_by_its_id(
+    carefile: Carefile, file: MakeFile, tmp_path: Path
+) -> None:
+    file("session_Show_9/session.json", b"{}")
+    carefile("put", tmp_path / "session_Show_9", "--wait")
+    folder = "processed/unknown_medical_notes/session_Show_9"
+    eventually(lambda: carefile("show", f"{folder}/").code == 0)
+    for word in (folder, "session_Show_9", "Show_9"):
+        assert carefile("show", word, "--json").thing["prefix"] == f"{folder}/"
 
 
 def test_an_execution_is_found_by_its_bare_name(carefile: Carefile, row: dict[str, str]) -> None:

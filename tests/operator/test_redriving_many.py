@@ -6,6 +6,7 @@ import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from threading import Barrier
 from types import SimpleNamespace
 from typing import Any
 
@@ -113,6 +114,24 @@ def test_what_has_not_ended_in_time_is_told_all_the_same(states: StepFunctions) 
     states.list_executions = lambda **_: {"executions": []}  # type: ignore[method-assign]
     results = list(redriver(states).run(failed(5), timedelta(0)))
     assert [result.status for result in results] == [None] * 5
+
+
+def test_whoever_interrupts_it_is_told_of_all_that_were_begun(states: StepFunctions) -> None:
+    interrupted = redriver(states)
+    redrive, begun = states.redrive_execution, Barrier(2)
+
+    def third_is_interrupted(*, executionArn: str) -> None:  # noqa: N803
+        if executionArn.endswith(":0"):
+            begun.wait(10)
+            raise KeyboardInterrupt
+        redrive(executionArn=executionArn)
+        if executionArn.endswith(":4"):
+            begun.wait(10)
+
+    states.redrive_execution = third_is_interrupted  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        list(interrupted.run(failed(5), timedelta(minutes=1)))
+    assert interrupted.started == sum(states.redriven.values()) == 4
 
 
 def test_without_following_it_ends_when_all_are_begun(states: StepFunctions) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import islice
+from threading import Lock
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -69,7 +70,7 @@ class Redriver:
         self._resubmit, self._follow = resubmit, follow
         self._definitions = Definitions(connection)
         self._pause = 3.0 if connection.endpoint is None else 0.5
-        self.started = 0
+        self.started, self._counting = 0, Lock()
 
     def run(self, chosen: Iterable[Listed], patience: timedelta) -> Iterator[Result]:
         """Redrive each execution, and yield each result as soon as it is known."""
@@ -82,7 +83,6 @@ class Redriver:
                     batch = list(islice(source, _THREADS * 4))
                     more = bool(batch)
                     for result in pool.map(self._begin, batch):
-                        self.started += result.action is not Action.NONE
                         if result.status or result.action is Action.NONE or not self._follow:
                             yield result
                         else:
@@ -116,6 +116,7 @@ class Redriver:
                 return self._start_new(execution)
             reason = str(error.response["Error"].get("Message", "Step Functions gives no reason"))
             return Result(execution, Action.NONE, execution.arn, execution.status, reason)
+        self._count()
         return Result(execution, Action.REDRIVEN, execution.arn)
 
     def _would_fail_again(self, execution: Listed) -> bool:
@@ -141,7 +142,13 @@ class Redriver:
                 before.listed.status,
                 f"already resubmitted as {name}",
             )
+        self._count()
         return Result(execution, Action.RESUBMITTED, started["executionArn"])
+
+    def _count(self) -> None:
+        """At once, in the thread that has started it: whoever interrupts the command is told of every one."""
+        with self._counting:
+            self.started += 1
 
     def _ended(self, flights: dict[str, _Flight], since: datetime) -> Iterator[Result]:
         """Remove executions that have ended from those in flight, and yield their results."""

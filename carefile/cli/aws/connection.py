@@ -7,6 +7,7 @@ otherwise the embedded AWS if it is running on this machine; otherwise AWS. Ever
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from threading import Lock
@@ -14,7 +15,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError, NoCredentialsError, ProfileNotFound
+from botocore.exceptions import ClientError, ProfileNotFound
 
 from carefile.cli.aws import local_aws
 from carefile.cli.aws.rate import Quotas
@@ -22,6 +23,7 @@ from carefile.cli.problem import Problem
 from carefile.core.filing.layout import Layout
 
 _PREFIX = "Carefile-"
+_REGION = re.compile(r"[a-z]+(-[a-z0-9]+)+")
 _CONNECTIONS = 32
 _OUTPUTS = (
     "LandingBucketName",
@@ -131,24 +133,48 @@ class Connection:
 def connect(profile: str | None = None, region: str | None = None, stack: str | None = None) -> Connection:
     """Connect to the deployment selected by the options and the environment."""
     stack = stack or os.environ.get("CAREFILE_STACK")
-    named = profile or region or stack or os.environ.get("AWS_ENDPOINT_URL")
-    embedded = None if named else local_aws.find()
-    if embedded:
-        session = boto3.session.Session(
-            aws_access_key_id="test",
-            aws_secret_access_key="test",  # noqa: S106 - the embedded AWS takes any
-            region_name=embedded.region,
-        )
-        return _connection(session, embedded.stack, embedded.endpoint)
+    endpoint = os.environ.get("AWS_ENDPOINT_URL") or None
+    if not (profile or region or stack or endpoint) and (embedded := local_aws.find()):
+        try:
+            session = boto3.session.Session(
+                aws_access_key_id="test",
+                aws_secret_access_key="test",  # noqa: S106 - the embedded AWS takes any
+                region_name=embedded.region,
+            )
+            return _connection(session, embedded.stack, embedded.endpoint)
+        except ProfileNotFound:
+            raise _no_profile(None) from None
     try:
         session = boto3.session.Session(profile_name=profile, region_name=region)
+        credentials = session.get_credentials()
     except ProfileNotFound:
-        raise Problem(
-            f"there is no AWS profile {profile!r}", "list profiles with `aws configure list-profiles`"
-        ) from None
-    if session.get_credentials() is None:
-        raise NoCredentialsError
-    return _connection(session, stack, os.environ.get("AWS_ENDPOINT_URL") or None)
+        raise _no_profile(profile) from None
+    if session.region_name and not _REGION.fullmatch(session.region_name):
+        raise Problem(f"{session.region_name!r} is no AWS region", "use a region's code, such as eu-west-1")
+    if credentials is None:
+        raise _no_credentials()
+    return _connection(session, stack, endpoint)
+
+
+def _no_profile(option: str | None) -> Problem:
+    name, selected_by = (option, "--profile") if option else (os.environ.get("AWS_PROFILE"), "AWS_PROFILE")
+    return Problem(
+        f"{selected_by} selects the AWS profile {name!r}, which does not exist",
+        "list profiles with `aws configure list-profiles`",
+    )
+
+
+def _no_credentials() -> Problem:
+    if local_aws.find():
+        return Problem(
+            "no AWS credentials found",
+            "sign in (aws sso login, or set AWS_PROFILE); for the embedded AWS, which is running, leave out --stack, "
+            "--profile and --region, and unset CAREFILE_STACK",
+        )
+    return Problem(
+        "no AWS credentials found, and no embedded AWS is running on this machine",
+        "sign in (aws sso login, or set AWS_PROFILE), or start the embedded AWS with `make up`",
+    )
 
 
 def _connection(session: boto3.session.Session, stack: str | None, endpoint: str | None) -> Connection:

@@ -1,7 +1,8 @@
 """Resolve what an operator names: an execution, a landing object, or an object or session of the layout.
 
-An ARN names an execution, `s3://bucket/key` an object, a folder of the layout (ending in a slash) a session. Any other
-word may be an execution name or a key: both are looked up, and if both exist the operator has to choose.
+An ARN names an execution, `s3://bucket/key` an object; a folder of the layout, with or without its last slash, names
+the session or the document in it. Any other word may be an execution name, a key, or the id of a session of nobody:
+all are looked up, and if an execution and a key exist the operator has to choose.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ import re
 from dataclasses import dataclass
 
 from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.entries import Entries
 from carefile.cli.aws.executions import Described, Executions
 from carefile.cli.aws.objects import FiledObject, LandingObject, filed_object, landing_object
 from carefile.cli.problem import Problem
-from carefile.core.model import Source
+from carefile.core.filing.layout import original_key
+from carefile.core.model import Patient, Source
 from carefile.core.records.session_entries import Place
 
 _NAME = re.compile(r"[0-9A-Za-z_-]{1,80}")
@@ -45,16 +48,39 @@ def subject(connection: Connection, executions: Executions, word: str) -> Subjec
         )
     if execution:
         return Subject(execution)
-    bucket = connection.processed if connection.layout.holds(word) else connection.landing
-    return _object(connection, bucket, word)
+    if connection.layout.holds(word):
+        return _object(connection, connection.processed, word)
+    session = None if landed or "/" in word else _session_of_nobody(connection, word)
+    return (
+        Subject(session=session)
+        if session
+        else Subject(source=Source(connection.landing, word), landed=landed)
+    )
+
+
+def _session_of_nobody(connection: Connection, session_id: str) -> Place | None:
+    """The place of a session without a patient, if the catalog has one of this id."""
+    place = Place(connection.processed, f"{connection.layout.session_stem(Patient(), session_id)}/")
+    return place if Entries(connection).session(place) else None
 
 
 def _object(connection: Connection, bucket: str, key: str) -> Subject:
     if bucket == connection.processed and connection.layout.holds(key):
-        if key.endswith("/"):
-            return Subject(session=Place(bucket, key))
-        filed = filed_object(connection, key)
+        filed = None if key.endswith("/") else filed_object(connection, key)
+        if filed is None:
+            folder = key.rstrip("/") + "/"
+            filed = _original_in(connection, folder)
+            if filed is None and (key == folder or Entries(connection).session(Place(bucket, folder))):
+                return Subject(session=Place(bucket, folder))
         if filed is None:
             raise Problem(f"there is no object s3://{bucket}/{key}", "check the key; keys are case-sensitive")
         return Subject(filed=filed)
     return Subject(source=Source(bucket, key), landed=landing_object(connection, key, bucket))
+
+
+def _original_in(connection: Connection, folder: str) -> FiledObject | None:
+    """The original of the document that is filed in a folder."""
+    page = connection.client("s3").list_objects_v2(
+        Bucket=connection.processed, Prefix=original_key(folder, ""), MaxKeys=1
+    )
+    return next((filed_object(connection, item["Key"]) for item in page.get("Contents", ())), None)

@@ -3,6 +3,9 @@
 `--patient` and `--kind` determine the landing key and, for the patient, user metadata: both are part of the one request
 that writes the object, so there is a single intake and never a moment under another patient. They are evidence, not a
 decision: if a document names another patient, it is filed as unknown (`conflict`) and the command reports it.
+
+A file whose bytes and patient the landing bucket already shows under its key is not uploaded again, so an interrupted
+command goes on where it was.
 """
 
 from __future__ import annotations
@@ -16,19 +19,28 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from boto3.s3.transfer import TransferConfig
 
 from carefile.cli.again.following import Sent, follow
 from carefile.cli.aws.connection import Connection
 from carefile.cli.exits import Exit
-from carefile.cli.moving.uploads import Upload, patient_metadata, plan_uploads
+from carefile.cli.moving.checksums import Checksums
+from carefile.cli.moving.uploads import (
+    MAX_SINGLE_PUT,
+    PART,
+    Upload,
+    checksum_of,
+    patient_metadata,
+    plan_uploads,
+)
 from carefile.cli.problem import Problem
 from carefile.cli.rule_table import rules_of
 from carefile.cli.shown.view import Column, View, lasting, sized
 from carefile.cli.times import span
-from carefile.core.model import Kind, Source
+from carefile.core.model import Kind, Source, UnknownReason
 
 _THREADS = 8
-_MAX_SINGLE_PUT = 64 * 1024**2
+_TRANSFER = TransferConfig(multipart_threshold=MAX_SINGLE_PUT + 1, multipart_chunksize=PART)
 _MAX_KEY = 1024  # S3, "Object key name"
 
 
@@ -51,21 +63,43 @@ def put(
         bool, typer.Option("--wait", help="Wait until each upload is filed or has failed.")
     ] = False,
     timeout: Annotated[str, typer.Option(help="Maximum time to wait.")] = "10m",
+    again: Annotated[bool, typer.Option("--again", help="Upload also what is already there.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only list the keys that it would upload.")
+    ] = False,
 ) -> Exit:
-    """Upload files or folders to the landing bucket."""
+    """Upload files or folders to the landing bucket.
+
+    Files that are already there are not uploaded again.
+    """
     patience = span(timeout)
+    _refuse_overlaps(paths)
     planned = [upload for path in paths for upload in _plan(path, patient, kind, prefix)]
     rules = rules_of(connection)
     uploads = [upload for upload in planned if not rules.ignores(upload.key)]
     if ignored := len(planned) - len(uploads):
         view.note(f"{ignored} ignored: leftovers of desktops and transfer tools.")
     _refuse(connection, uploads)
+    metadata = patient_metadata(patient)
+    there = {} if again else _there(connection, view, uploads, metadata)
+    if there:
+        view.note(f"{len(there)} already there and not uploaded again; --again uploads them.")
+    new = [upload for upload in uploads if upload.key not in there]
+    if dry_run:
+        rows = [
+            {"path": str(upload.path), "key": upload.key, "size": upload.path.stat().st_size}
+            for upload in new
+        ]
+        view.table(_PLANNED, rows, nothing="No files to upload.")
+        view.note("[bold]Nothing was uploaded.[/bold] Leave out --dry-run to upload.")
+        return Exit.DONE
     started = datetime.now(UTC)
-    sent = list(_sent(connection, view, uploads, patient_metadata(patient)))
+    sent = list(_sent(connection, view, new, metadata))
     if not wait:
         view.table(_UPLOADED, [_uploaded(item) for item in sent], nothing="No files to upload.")
         return Exit.DONE
-    ends: Counter[str] = Counter()
+    sent += there.values()
+    ends, unknown = Counter[str](), Counter[str]()
     with view.progress("objects") as bar:
         task = bar.add_task("Filing", total=len(sent))
 
@@ -73,12 +107,21 @@ def put(
             for followed in follow(connection, sent, patience):
                 record = followed.to_json()
                 ends[followed.status] += 1
-                ends["conflict"] += record["reason"] == "conflict"
+                if record["reason"]:
+                    unknown[record["reason"]] += 1
                 bar.advance(task)
                 yield record
 
         view.stream(_FOLLOWED, ended(), below=_where, nothing="No files to upload.")
-    return _report(view, ends, datetime.now(UTC) - started)
+    return _report(view, len(new), ends, unknown, datetime.now(UTC) - started)
+
+
+def _refuse_overlaps(paths: list[Path]) -> None:
+    """A file below two of the paths would get two keys, and be filed twice."""
+    for path in paths:
+        for other in paths:
+            if other is not path and path.resolve().is_relative_to(other.resolve()):
+                raise Problem(f"{path} is already part of {other}", "leave out one of them")
 
 
 def _plan(path: Path, patient: str | None, kind: Kind | None, prefix: str | None) -> Iterator[Upload]:
@@ -108,6 +151,32 @@ def _refuse(connection: Connection, uploads: list[Upload]) -> None:
         keys[upload.key] = upload.path
 
 
+def _there(
+    connection: Connection, view: View, uploads: list[Upload], metadata: dict[str, str]
+) -> dict[str, Sent]:
+    """The current versions that hold a file's bytes and name its patient already, by key."""
+    checksums = Checksums(connection.client("s3"))
+
+    def found(upload: Upload) -> Sent | None:
+        stored = checksums.stored(connection.landing, upload.key)
+        size = upload.path.stat().st_size
+        if stored is None or stored.size != size or stored.head.get("Metadata", {}) != metadata:
+            return None
+        if stored.head.get("ChecksumCRC32") != checksum_of(upload.path, size):
+            return None
+        version_id = None if stored.version_id == "null" else stored.version_id
+        return Sent(Source(connection.landing, upload.key), version_id, size, stored.head["LastModified"])
+
+    with view.progress("files") as bar, ThreadPoolExecutor(_THREADS) as pool:
+        task = bar.add_task("Comparing", total=len(uploads))
+        there = {}
+        for upload, sent in zip(uploads, pool.map(found, uploads), strict=True):
+            bar.advance(task)
+            if sent:
+                there[upload.key] = sent
+    return there
+
+
 def _sent(
     connection: Connection, view: View, uploads: list[Upload], metadata: dict[str, str]
 ) -> Iterator[Sent]:
@@ -119,11 +188,11 @@ def _sent(
             arguments["ContentType"] = content_type
         at, size = datetime.now(UTC), upload.path.stat().st_size
         named = {"Bucket": connection.landing, "Key": upload.key}
-        if size <= _MAX_SINGLE_PUT:
+        if size <= MAX_SINGLE_PUT:
             with upload.path.open("rb") as body:
                 version_id = s3.put_object(Body=body, **named, **arguments).get("VersionId")
         else:
-            s3.upload_file(str(upload.path), *named.values(), ExtraArgs=arguments)
+            s3.upload_file(str(upload.path), *named.values(), ExtraArgs=arguments, Config=_TRANSFER)
             version_id = s3.head_object(**named).get("VersionId")
         return Sent(
             Source(connection.landing, upload.key), version_id if version_id != "null" else None, size, at
@@ -145,14 +214,13 @@ def _uploaded(sent: Sent) -> dict[str, Any]:
     }
 
 
-def _report(view: View, ends: Counter[str], took: timedelta) -> Exit:
+def _report(view: View, uploaded: int, ends: Counter[str], unknown: Counter[str], took: timedelta) -> Exit:
     failed, waiting = ends["failed"], ends["waiting"]
-    total = ends.total() - ends["conflict"]
-    view.note(f"{total} uploaded, {total - failed - waiting} processed in {lasting(took)}.")
-    if ends["conflict"]:
+    view.note(f"{uploaded} uploaded, {ends.total() - failed - waiting} processed in {lasting(took)}.")
+    for reason, count in unknown.most_common():
         view.note(
-            f"[yellow]{ends['conflict']} filed as unknown: the evidence names different patients.[/yellow] "
-            "Use `carefile show KEY` to see it."
+            f"[yellow]{count} filed as unknown: {_WHY_UNKNOWN.get(reason, reason)}.[/yellow] "
+            "Use `carefile show KEY` to see why."
         )
     if failed:
         view.note(f"[red]{failed} failed.[/red] Use `carefile show KEY` to see why and what to do.")
@@ -174,6 +242,15 @@ def _where(record: Any) -> str | None:
     return str(record["prefix"]) if record["prefix"] else None
 
 
+_WHY_UNKNOWN: dict[str, str] = {
+    UnknownReason.CONFLICT: "the evidence names different patients",
+    UnknownReason.NO_EVIDENCE: "nothing names a patient",
+}
+_PLANNED = (
+    Column("File", lambda r: r["path"]),
+    Column("Size", lambda r: sized(r["size"]), keep=True, right=True),
+    Column("Key", lambda r: r["key"]),
+)
 _UPLOADED = (
     Column("Key", lambda r: r["key"]),
     Column("Size", lambda r: sized(r["size"]), keep=True, right=True),

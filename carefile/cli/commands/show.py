@@ -34,7 +34,7 @@ def show(
     what: Annotated[
         str,
         typer.Argument(
-            help="An execution name or ARN, a landing key, or a key or session folder under processed/."
+            help="An execution name or ARN, a landing key, a key or folder under processed/, or a session's id."
         ),
     ],
     *,

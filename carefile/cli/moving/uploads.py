@@ -1,4 +1,4 @@
-"""Determine the landing keys of files. Pure: paths in, keys out.
+"""Determine the landing keys of files, and their checksums as S3 will have them. Pure: paths in, keys out.
 
 A file keeps its name, a folder the paths below it; a session's folder (`session_…`, or one that holds a session.json)
 also keeps its own name. The key starts with the kind and the patient, as the default rules expect them:
@@ -8,13 +8,17 @@ also keeps its own name. The key starts with the kind and the patient, as the de
 from __future__ import annotations
 
 import unicodedata
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.header import Header
 from pathlib import Path
+from zlib import crc32
 
 from carefile.core.model import Kind
 
+MAX_SINGLE_PUT = 64 * 1024**2
+PART = 8 * 1024**2
 _SESSION = "session_"
 _HIDDEN = "."
 
@@ -43,6 +47,24 @@ def patient_metadata(patient: str | None) -> dict[str, str]:
     if patient.isascii():
         return {"patient-id": patient}
     return {"patient-id": Header(unicodedata.normalize("NFC", patient), "utf-8", maxlinelen=10_000).encode()}
+
+
+def checksum_of(path: Path, size: int) -> str:
+    """The CRC-32 that S3 keeps of an upload by `put`: of all bytes, or of its parts' CRC-32s and their number."""
+    parts: list[int] = []
+    rest = size
+    with path.open("rb") as body:
+        while rest > 0 or not parts:
+            part = body.read(size if size <= MAX_SINGLE_PUT else PART)
+            parts.append(crc32(part))
+            rest -= len(part) or rest
+    if size <= MAX_SINGLE_PUT:
+        return _base64(parts[0])
+    return f"{_base64(crc32(b''.join(part.to_bytes(4, 'big') for part in parts)))}-{len(parts)}"
+
+
+def _base64(checksum: int) -> str:
+    return b64encode(checksum.to_bytes(4, "big")).decode()
 
 
 def is_session(root: Path) -> bool:

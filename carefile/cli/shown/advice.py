@@ -90,7 +90,7 @@ ADVICE = (
     Advice(
         "RejectedAssignment",
         "The assignment names no patient, or a subject that is missing, ambiguous or not filed.",
-        "See the cause for which. Name the patient and the session or document exactly.",
+        "Name what is filed exactly: `carefile catalog --unknown` and `carefile catalog --patient ID` list it.",
         Then.NEITHER,
     ),
     Advice(
