@@ -12,6 +12,7 @@ SEED ?= 1
 # How many tests run at once.
 WORKERS ?= auto
 PY := .venv/bin/python
+PYTEST = $(PY) -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 # The default of N for a target.
 n = $(if $(filter file,$(origin N)),$(1),$(N))
 # Silences uv's warning about links across file systems.
@@ -39,15 +40,20 @@ status: setup ## print the addresses and stack outputs of the embedded AWS
 down: ## stop the embedded AWS; its data is kept
 	@if [ -e .venv/.ready ]; then $(PY) -m local down; else echo "Nothing is running."; fi
 
-test: setup node_modules/.ready .venv-checkov/.ready ## run all tests
-	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
+test: setup node_modules/.ready .venv-checkov/.ready ## run the tests, every promise at the scale that finds it broken
+	@$(PYTEST) $(ARGS)
 
 simulate: setup ## run N schedules of uploads, crashes and races (N=100000, SEED=1)
 	@$(PY) -m tests.simulation --schedules $(N) --seed $(SEED) $(ARGS)
 
-prove: setup ## run schedules with fresh seeds, and property tests with fresh examples (N=10000)
-	@$(PY) -m tests.simulation --fresh --schedules $(call n,10000) --scanned $$(( $(call n,10000) / 5 )) $(ARGS)
-	@CAREFILE_EXAMPLES=50 $(PY) -m pytest -n $(WORKERS) -m hypothesis tests/property tests/readers tests/unit
+# All of it runs, whatever fails. With ARGS=--count-only what is fresh is reported only.
+prove: setup node_modules/.ready .venv-checkov/.ready ## run what is too large for `make test`, N fresh schedules and fresh examples (N=10000)
+	@failed=0; fresh=$(if $(findstring --count-only,$(ARGS)),0,1); \
+	$(PY) -m tests.simulation --fresh --schedules $(call n,10000) --scanned $$(( $(call n,10000) / 5 )) $(ARGS) || failed=1; \
+	CAREFILE_EXAMPLES=50 $(PYTEST) -m 'hypothesis and not prove' tests/property tests/readers tests/unit || failed=$$((failed | fresh)); \
+	CAREFILE_EXAMPLES=20000 $(PYTEST) tests/property/test_names.py || failed=1; \
+	$(PYTEST) -m prove || failed=1; \
+	exit $$failed
 
 proof: setup ## report how many schedules the current code has passed (make prove ARGS=--record adds to them)
 	@$(PY) -m tests.simulation --proof
@@ -59,13 +65,13 @@ mutants: setup ## break the code in N small ways, and count which the fast tests
 	@$(PY) -m tests.mutants --breakages $(call n,200) --seed $(SEED) --processes $(WORKERS) $(ARGS)
 
 names: setup ## run the property tests with N examples each (N=20000)
-	@CAREFILE_EXAMPLES=$(call n,20000) $(PY) -m pytest tests/property
+	@CAREFILE_EXAMPLES=$(call n,20000) $(PYTEST) tests/property
 
-storm: setup ## file N simultaneous uploads on the embedded AWS (N=1000)
-	@CAREFILE_STORM=$(call n,1000) $(PY) -m pytest tests/end_to_end/test_many.py
+storm: setup ## file a thousand simultaneous uploads on the embedded AWS, on both lanes
+	@$(PYTEST) -m prove tests/end_to_end/test_many.py
 
-faults: setup ## file N uploads during AWS errors and a crash (N=200)
-	@CAREFILE_FAULTS=$(call n,200) $(PY) -m pytest tests/faults
+faults: setup ## file 200 uploads during AWS errors and a crash, on both lanes
+	@$(PYTEST) -m prove tests/faults
 
 cost: setup node_modules/.ready ## compute the bill by kind and lane from counted operations (ARGS='--objects-per-month 1e6 --size 20kB')
 	@$(PY) -m benchmarks.cost $(ARGS)

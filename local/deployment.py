@@ -164,7 +164,7 @@ def _publish(settings: Settings, manifest_path: Path, template_path: Path) -> st
         for destination in asset["destinations"].values():
             bucket, key = _resolve(destination["bucketName"]), _resolve(destination["objectKey"])
             s3.create_bucket(Bucket=bucket)  # in us-east-1, recreating one's own bucket is not an error
-            body = _zipped(source) if asset["source"]["packaging"] == "zip" else source.read_bytes()
+            body = zipped(source) if asset["source"]["packaging"] == "zip" else source.read_bytes()
             s3.put_object(Bucket=bucket, Key=key, Body=body)
             if source == template_path:
                 template_url = f"{settings.endpoint}/{bucket}/{key}"
@@ -177,7 +177,7 @@ def _resolve(text: str) -> str:
     return text
 
 
-def _zipped(folder: Path) -> bytes:
+def zipped(folder: Path) -> bytes:
     if folder.is_file():  # a bundler may have packed it already
         return folder.read_bytes()
     buffer = io.BytesIO()

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.shared import shared
+
 FUNCTION_ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
@@ -39,6 +41,8 @@ EXAMPLES = os.environ.get("CAREFILE_EXAMPLES")
 
 
 def pytest_configure() -> None:
+    shared()  # before there are workers, which share it
+
     from hypothesis import HealthCheck, settings
     from hypothesis.database import DirectoryBasedExampleDatabase
 

@@ -24,6 +24,7 @@ import pytest
 
 from local import deployment, processes
 from local.settings import Settings
+from tests.assemblies import assembly
 
 T = TypeVar("T")
 # IAM is enforced: every request is held against the policies of its caller, and a function has its role and no more.
@@ -138,15 +139,9 @@ def on_express_lane(aws: EmbeddedAws) -> EmbeddedAws:
     return there
 
 
-_assemblies: dict[str, Path] = {}
-
-
 def bring_up(aws: EmbeddedAws) -> None:
-    """Deploy the stack if it is not there. A stage is synthesised once for all embedded AWSs of these tests."""
+    """Deploy the stack if it is not there."""
     settings = aws.settings
-    synthesised = _assemblies.setdefault(settings.stage, settings.cloud_assembly)
-    if synthesised == settings.cloud_assembly:
-        deployment.bring_up_to_date(settings)
-    elif deployment.stack_outputs(settings) is None:
-        deployment.deploy(settings, synthesised)
+    if deployment.stack_outputs(settings) is None:
+        deployment.deploy(settings, assembly(settings.stage))
         settings.deployed_file.write_text(json.dumps({"sources": deployment.source_digest()}))

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from tests.embedded import (
 
 __all__ = ["deployed_aws", "scanned_aws"]
 
-BOTH = ("standard", "express-first")
+BOTH = STANDARD, EXPRESS = "standard", "express-first"
 # The tests that hold on one lane, each with its reason. Every other one runs on both.
 STANDARD_ONLY: Mapping[str, str] = {
     "test_an_upload_goes_through_five_states": "Step Functions keeps no history of an Express execution",
@@ -52,14 +52,36 @@ EXPRESS_ONLY: Mapping[str, str] = {
     ),
     "test_the_roles_of_the_express_lane_may_start_and_call_and_nothing_else": "the other lane does not have them",
 }
+# About something that the lanes share: `make test` tries it on this lane, `make prove` on the other one as well.
+# A whole file is named where all of its tests are.
+ENOUGH_ON: Mapping[str, str] = {
+    "test_assistant_sessions": STANDARD,  # where a session's objects are put, and what the SDK finds there
+    "test_backfill": STANDARD,  # a backfill has a machine of its own
+    "test_names": STANDARD,  # layout and catalog
+    "test_size": STANDARD,  # the functions' memory
+    "test_reassignment": STANDARD,  # a machine of its own
+    "test_same_bucket": STANDARD,  # tests/template holds the rules of both lanes against the layout
+    "test_redrive": STANDARD,  # on the other lane test_express_lane re-drives what was promoted
+    "test_replay": STANDARD,  # buses that both have
+    "test_crash": STANDARD,
+    "test_no_patient_outside": EXPRESS,  # what fails there is promoted, and so goes through both machines
+    "test_services": EXPRESS,
+}
+
+
+def lanes_of(function: Callable[..., object]) -> list[object]:
+    """The lanes on which a test holds; what is for `make prove` only has its mark."""
+    name, file = function.__name__, function.__module__.rpartition(".")[2]
+    if name in STANDARD_ONLY or name in EXPRESS_ONLY:
+        return [STANDARD if name in STANDARD_ONLY else EXPRESS]
+    enough = ENOUGH_ON.get(name) or ENOUGH_ON.get(file)
+    return [lane if enough in (None, lane) else pytest.param(lane, marks=pytest.mark.prove) for lane in BOTH]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Every test that has the fixture `lane`, itself or through another one, is one test a lane."""
     if "lane" in metafunc.fixturenames:
-        name, (standard, express) = metafunc.function.__name__, BOTH
-        lanes = [standard] if name in STANDARD_ONLY else [express] if name in EXPRESS_ONLY else BOTH
-        metafunc.parametrize("lane", lanes, indirect=True, scope="session")
+        metafunc.parametrize("lane", lanes_of(metafunc.function), indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")

@@ -76,8 +76,7 @@ def is_filed(pipeline: Pipeline, uploaded: str, place: str) -> bool:
     return bool(one == other)
 
 
-@pytest.mark.parametrize("patient", ["Marta_Rey_8", None])
-@pytest.mark.parametrize("id", ["visit-2", "+34 600 123 456"])
+@pytest.mark.parametrize(("id", "patient"), [("visit-2", None), ("+34 600 123 456", "Marta_Rey_8")])
 def test_an_assistants_snapshots_load_again_from_the_processed_layout(
     pipeline: Pipeline, patient: str | None, id: str
 ) -> None:

@@ -136,34 +136,44 @@ PATIENTS = (
 NOBODY = ("unknown", "N/A", "None", "-", " ")
 
 
-def keys() -> Iterator[str]:
-    """Each name as a document's, as nobody's, and as a session's or in one; each patient with a few of them."""
-    for name, is_session in zip(NAMES, itertools.cycle((True, False)), strict=False):
-        yield f"documents/Juan_Perez_123/{name}"
-        yield name
-        yield (
-            f"sessions/session_{name}/x.json" if is_session else f"sessions/Juan_Perez_123/session_1/n/{name}"
-        )
+# A manifest is read by people and by machines: it names the owner exactly as it is.
+READ_IN_MANIFESTS = ("documents/Juan_Perez_123/a\nb.txt", "documents/Juan_Perez_123/\u202efdp.exe")
+
+
+def keys(*, everywhere: bool) -> Iterator[str]:
+    """Each name and each patient in every sort of place, or in one of them by turns."""
+    for turn, name in enumerate(NAMES):
+        session = f"sessions/session_{name}/x.json", f"sessions/Juan_Perez_123/session_1/n/{name}"
+        places = (f"documents/Juan_Perez_123/{name}", name, session[turn % 2])
+        yield from places if everywhere else places[turn % 3 :][:1]
     for name in COMPOSED:  # the same in the other form, which is another key
         yield f"documents/Juan_Perez_123/{unicodedata.normalize('NFD', name)}"
-    for patient, name in itertools.product(PATIENTS, ("b_c.txt", "c.txt")):
-        yield f"documents/{patient}/{name}"
-        yield f"sessions/{patient}/session_2/{name}"
+    for turn, patient in enumerate(PATIENTS):
+        places = tuple(
+            f"{place}/{name}"
+            for place, name in itertools.product(
+                (f"documents/{patient}", f"sessions/{patient}/session_2"), ("b_c.txt", "c.txt")
+            )
+        )
+        meets_another = patient in ("a", "a_b")
+        yield from places if everywhere or meets_another else places[turn % 4 :][:1]
     for start, letter in itertools.product(("documents/P/", "sessions/P/session_3/", ""), ("x", "é", "🩻")):
         long = start + letter * ((1024 - len(start)) // len(letter.encode()))
         yield long + "y" * (1024 - len(long.encode()))
     yield "documents/a/../b/./c.txt"
     yield "//two//slashes//.txt"
     yield "/leading.txt"
+    yield from READ_IN_MANIFESTS
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.parametrize("everywhere", [False, pytest.param(True, marks=pytest.mark.prove)])
 def test_every_odd_name_is_filed_once_byte_for_byte_in_a_place_of_its_own(
-    pipeline: Pipeline, lane: str, say: Callable[[str], None]
+    pipeline: Pipeline, lane: str, everywhere: bool, say: Callable[[str], None]
 ) -> None:
     files = [
         File(key, f"the bytes of upload {number}".encode())
-        for number, key in enumerate(dict.fromkeys(keys()))
+        for number, key in enumerate(dict.fromkeys(keys(everywhere=everywhere)))
     ]
     files += [File(f"uploads/{value}.txt", b"whose?", {"patient-id": value}) for value in NOBODY]
     crowd = Crowd(pipeline)
@@ -183,8 +193,7 @@ def test_every_odd_name_is_filed_once_byte_for_byte_in_a_place_of_its_own(
     assert {file.key: filed[uploaded[file.key]] for file in files} == {file.key: file.body for file in files}
     for value in NOBODY:
         assert rest.catalog[uploaded[f"uploads/{value}.txt"]]["patient_ref_key"] == {"S": "UNKNOWN"}
-    # A manifest is read by people and by machines: it names the owner exactly as he is.
-    for key in ("documents/Juan_Perez_123/a\nb.txt", "documents/Juan_Perez_123/\u202efdp.exe"):
+    for key in READ_IN_MANIFESTS:
         prefix = rest.catalog[uploaded[key]]["prefix"]["S"]
         assert json.loads(pipeline.read(prefix + "_manifest.json"))["owner"]["key"] == key
     say(f"{lane}: {len(files)} odd names, each filed once, byte for byte, in a place of its own")

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from infrastructure.settings.config import load_context
 from local import deployment
-from local.settings import ACCOUNT, REGION, REPOSITORY
+from tests.assemblies import assembly
 from tests.embedded import eventually, running
 from tests.end_to_end.conftest import ExpressPipeline, Pipeline, listen
 
@@ -23,32 +17,9 @@ pytestmark = pytest.mark.timeout(240)
 @pytest.fixture(scope="module")
 def same_bucket(lane: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     """The pipeline with `processed_in_landing_bucket`, on an embedded AWS of its own."""
-    folder = tmp_path_factory.mktemp("same-bucket")
-    with running(folder) as aws:
-        deployment.deploy(aws.settings, synthesised(folder / "assembly", lane))
+    with running(tmp_path_factory.mktemp("same-bucket")) as aws:
+        deployment.deploy(aws.settings, assembly(processed_in_landing_bucket=True, lane=lane))
         yield (Pipeline if lane == "standard" else ExpressPipeline)(aws, listen(aws))
-
-
-def synthesised(output: Path, lane: str) -> Path:
-    """The cloud assembly of the local stage with these settings, by the context a CDK command hands on."""
-    stages = load_context()["stages"]
-    changed = {**stages, "local": {**stages["local"], "processed_in_landing_bucket": True, "lane": lane}}
-    done = subprocess.run(
-        [sys.executable, "-m", "infrastructure.app", "-c", "stage=local", "-o", output],
-        cwd=REPOSITORY,
-        env={
-            **os.environ,
-            "CDK_DEFAULT_ACCOUNT": ACCOUNT,
-            "CDK_DEFAULT_REGION": REGION,
-            "CDK_CONTEXT_JSON": json.dumps({"stages": changed}),
-        },
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return output
 
 
 def test_what_it_files_in_its_own_landing_bucket_starts_no_execution(

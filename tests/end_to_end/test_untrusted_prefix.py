@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from infrastructure.settings.config import load_context
 from local import deployment
 from local.settings import ACCOUNT, REGION, REPOSITORY
+from tests.assemblies import assembly
 from tests.embedded import EmbeddedAws, running
 from tests.end_to_end.attempts import REFUSED, Client, Roles
 from tests.end_to_end.conftest import Pipeline, listen
@@ -34,40 +31,19 @@ TRUST = json.dumps(
 @pytest.fixture(scope="module")
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     """A stage with the recipe's rules before the default ones, and its statements in the landing bucket's policy."""
-    folder, rules = tmp_path_factory.mktemp("portal"), REPOSITORY / ".build" / f"portal_{os.getpid()}.json"
+    rules = REPOSITORY / ".build" / f"portal_{os.getpid()}.json"
     table = json.loads((REPOSITORY / "rules" / "default.json").read_text(encoding="utf-8"))
     table["rules"] = [*json.loads((EXAMPLE / "rules.json").read_text(encoding="utf-8")), *table["rules"]]
     rules.parent.mkdir(exist_ok=True)
     rules.write_text(json.dumps(table), encoding="utf-8")
     try:
-        with running(folder) as aws:
-            synthesise(folder / "assembly", rules)
-            deployment.deploy(aws.settings, folder / "assembly")
+        with running(tmp_path_factory.mktemp("portal")) as aws:
+            deployment.deploy(aws.settings, assembly(rules_file=str(rules.relative_to(REPOSITORY))))
             pipeline = Pipeline(aws, listen(aws))
             confine(aws, pipeline.landing)
             yield pipeline
     finally:
         rules.unlink()
-
-
-def synthesise(output: Path, rules: Path) -> None:
-    stages = load_context()["stages"]
-    changed = {**stages["local"], "rules_file": str(rules.relative_to(REPOSITORY))}
-    done = subprocess.run(
-        [sys.executable, "-m", "infrastructure.app", "-c", "stage=local", "-o", output],
-        cwd=REPOSITORY,
-        env={
-            **os.environ,
-            "CDK_DEFAULT_ACCOUNT": ACCOUNT,
-            "CDK_DEFAULT_REGION": REGION,
-            "CDK_CONTEXT_JSON": json.dumps({"stages": {**stages, "local": changed}}),
-        },
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
 
 
 def confine(aws: EmbeddedAws, landing: str) -> None:

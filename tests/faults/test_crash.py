@@ -22,19 +22,20 @@ from tests.end_to_end.at_rest import Rest
 from tests.end_to_end.conftest import Pipeline
 from tests.end_to_end.crowd import Crowd
 from tests.faults.redriving import bring_home
-from tests.faults.test_services import UPLOADS, files
+from tests.faults.test_services import A_DAY, EVERY_FAULT, files
 
 
-@pytest.mark.timeout(max(300, UPLOADS * 6))
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("uploads", [EVERY_FAULT, A_DAY])
 def test_nothing_is_lost_when_the_embedded_aws_is_killed_in_the_middle(
-    fragile: Pipeline, lane: str, say: Callable[[str], None]
+    fragile: Pipeline, lane: str, uploads: int, say: Callable[[str], None]
 ) -> None:
     settings, crowd = fragile.aws.settings, Crowd(fragile)
-    crowd.upload(files(UPLOADS // 2, "cataloged"))
-    eventually(lambda: cataloged(fragile) >= UPLOADS // 4, 60 + UPLOADS)
-    crowd.upload(files(UPLOADS // 4, "running"))
+    crowd.upload(files(uploads // 2, "cataloged"))
+    eventually(lambda: cataloged(fragile) >= uploads // 4, 60 + uploads)
+    crowd.upload(files(uploads // 4, "running"))
     save(settings)
-    crowd.upload(files(UPLOADS // 4, "forgotten"))
+    crowd.upload(files(uploads // 4, "forgotten"))
     done = ended(crowd)
 
     began = time.monotonic()

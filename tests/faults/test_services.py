@@ -6,7 +6,6 @@ The catalog bus is reached by Step Functions itself, not through a function, so 
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -25,7 +24,8 @@ from tests.end_to_end.crowd import Crowd, File, in_parallel
 from tests.faults.conftest import FaultProxy, Rule, proxy_before
 from tests.faults.redriving import bring_home
 
-UPLOADS = int(os.environ.get("CAREFILE_FAULTS", "40"))
+# How many are uploaded: as many as meet every fault, and by `make prove` (and `make faults`) as many as a clinic's day.
+EVERY_FAULT, A_DAY = 24, pytest.param(200, marks=pytest.mark.prove)
 
 PASSING: list[Rule] = [
     {"service": "s3", "probability": 0.04, "error": {"code": "SlowDown", "status": 503}},
@@ -48,15 +48,11 @@ PASSING: list[Rule] = [
     {"service": "dynamodb", "times": 2, "timeout_ms": 11_000},
     {"service": "secretsmanager", "probability": 0.2, "error": {"code": "ThrottlingException"}},
 ]
-DENIALS = max(4, UPLOADS // 20)
-LASTING: list[Rule] = [
-    {
-        "service": "s3",
-        "operation": "PutObject",
-        "times": DENIALS,
-        "error": {"code": "AccessDenied", "status": 403},
-    },
-]
+
+
+def denied(times: int) -> Rule:
+    error = {"code": "AccessDenied", "status": 403}
+    return {"service": "s3", "operation": "PutObject", "times": times, "error": error}
 
 
 def files(count: int, name: str = "services") -> list[File]:
@@ -70,26 +66,27 @@ def files(count: int, name: str = "services") -> list[File]:
     return found
 
 
-@pytest.mark.timeout(max(300, UPLOADS * 6))
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("uploads", [EVERY_FAULT, A_DAY])
 def test_nothing_is_lost_when_the_services_fail_and_what_failed_goes_home_when_they_are_mended(
-    fragile: Pipeline, lane: str, proxy: FaultProxy, say: Callable[[str], None]
+    fragile: Pipeline, lane: str, uploads: int, proxy: FaultProxy, say: Callable[[str], None]
 ) -> None:
-    crowd, began = Crowd(fragile), time.monotonic()
-    proxy.inject(LASTING + PASSING)
-    crowd.upload(files(UPLOADS))
-    crowd.settle(60 + UPLOADS * 3)
+    crowd, denials, began = Crowd(fragile), max(4, uploads // 20), time.monotonic()
+    proxy.inject([denied(denials), *PASSING])
+    crowd.upload(files(uploads))
+    crowd.settle(60 + uploads * 3)
     took, ends = time.monotonic() - began, [end for (end,) in crowd.ends().values()]
     fired = proxy.fired()
 
     # What the express lane filed at the first try is no execution that can be asked.
     seen = [end for end in ends if "executionArn" in end]
     failed = [end for end in ends if end["status"] != "SUCCEEDED"]
-    assert len(ends) == UPLOADS
+    assert len(ends) == uploads
     unforeseen = [end for end in failed if end["error"] not in ("StorageThrottled", "StorageDenied")]
     assert [end["cause"] for end in unforeseen] == []
     refused = failed if lane == "standard" else seen
     assert refused, "a missing permission must be seen"
-    assert sum(end["error"] == "StorageDenied" for end in failed) <= DENIALS
+    assert sum(end["error"] == "StorageDenied" for end in failed) <= denials
     assert not [end for end in failed if "P_" in end["cause"] or "upload" in end["cause"]]
     retried = sum(1 for count in in_parallel(lambda end: failures_in(fragile, end), seen) if count)
     assert fired["s3 error:SlowDown"]
@@ -98,7 +95,7 @@ def test_nothing_is_lost_when_the_services_fail_and_what_failed_goes_home_when_t
     again = bring_home(crowd)
     Rest.of(crowd).assert_right()
     say(
-        f"{lane}: {UPLOADS} uploads, {proxy.requests()} requests of the functions, {sum(fired.values())} of them "
+        f"{lane}: {uploads} uploads, {proxy.requests()} requests of the functions, {sum(fired.values())} of them "
         f"failed ({spelt(fired)}); {len(ends) - len(failed)} filed in {took:.0f} s all the same, {retried} executions "
         f"after retries of the machine; {len(failed)} failed visibly "
         f"({spelt(Counter(end['error'] for end in failed))}); then {again}; nothing lost"

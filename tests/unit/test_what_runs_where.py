@@ -1,0 +1,86 @@
+"""Every test is in `make test` or in `make prove`, and CI runs both; none is in neither."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.conftest import BOTH, ENOUGH_ON, EXPRESS_ONLY, STANDARD_ONLY, lanes_of
+
+ROOT = Path(__file__).parents[2]
+TESTS = ROOT / "tests"
+
+
+def commands(target: str) -> str:
+    """What the Makefile runs for a target, with the variable of pytest's command line filled in."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n", "")
+    found = re.search(rf"^{target}:.*\n((?:\t.*\n)+)", makefile, re.MULTILINE)
+    assert found is not None, target
+    return found[1]
+
+
+def test_one_mark_decides_and_one_that_is_not_known_fails_the_run() -> None:
+    options = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]
+    said = shlex.split(options["ini_options"]["addopts"])
+    assert said[said.index("-m") + 1] == "not prove"
+    assert "--strict-markers" in said
+    assert [mark.partition(":")[0] for mark in options["ini_options"]["markers"]] == ["prove"]
+
+
+def test_make_test_runs_all_without_the_mark_and_make_prove_all_that_has_it() -> None:
+    assert re.fullmatch(r"\t@\$\(PYTEST\) \$\(ARGS\)\n", commands("test"))
+    assert re.search(r"\$\(PYTEST\) -m prove \|\| failed=1;", commands("prove"))
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (pytest_is,) = re.findall(r"^PYTEST = (.*)$", makefile, re.MULTILINE)
+    assert not re.search(r" -[mk] | --(deselect|ignore)", pytest_is.partition("pytest")[2])
+
+
+def test_ci_runs_both_and_fails_where_one_does() -> None:
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert re.search(r"^make test 2>&1 .*\nresult=\$\{PIPESTATUS\[0\]\}$", script, re.MULTILINE)
+    assert re.search(r"^make prove .*\|\| result=1$", script, re.MULTILINE)
+
+
+def test_no_test_is_where_nothing_collects_it() -> None:
+    written = {path for path in ROOT.rglob("test_*.py") if is_ours(path)}
+    assert {path.relative_to(ROOT).as_posix() for path in written if TESTS not in path.parents} == set()
+    for path in TESTS.rglob("*.py"):
+        if not path.name.startswith("test_") and re.search(
+            r"^(?:    )?(?:async )?def test_", path.read_text(encoding="utf-8"), re.MULTILINE
+        ):
+            pytest.fail(f"{path.relative_to(ROOT)} holds a test, and pytest does not look there")
+
+
+def is_ours(path: Path) -> bool:
+    parts = path.relative_to(ROOT).parts
+    return not any(part.startswith((".", "node_modules", "cdk.out")) for part in parts)
+
+
+def test_a_lane_is_left_to_make_prove_only_for_files_and_tests_that_are_there() -> None:
+    files = {
+        path.stem: path for folder in ("end_to_end", "faults") for path in (TESTS / folder).glob("test_*.py")
+    }
+    tests = {
+        name for path in files.values() for name in re.findall(r"^def (test_\w+)", path.read_text(), re.M)
+    }
+    assert {*STANDARD_ONLY, *EXPRESS_ONLY} <= tests
+    assert {*ENOUGH_ON} <= {*files, *tests}
+    assert {*ENOUGH_ON.values()} <= {*BOTH}
+
+
+def test_the_other_lane_is_not_left_out_but_marked() -> None:
+    def test_anything() -> None: ...
+
+    test_anything.__module__ = "tests.end_to_end.test_upload_to_catalog"
+    assert lanes_of(test_anything) == list(BOTH)
+    for file, lane in ENOUGH_ON.items():
+        test_anything.__module__ = f"tests.end_to_end.{file}"
+        found = lanes_of(test_anything)
+        assert len(found) == len(BOTH)
+        assert lane in found
+        (other,) = [it for it in found if it != lane]
+        assert [mark.name for mark in other.marks] == ["prove"]  # type: ignore[attr-defined]
