@@ -16,14 +16,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from carefile.events import ObjectCataloged, UnknownEventError, announcement
+from carefile.events import (
+    ObjectCataloged,
+    ObjectCatalogedV2,
+    ObjectRetired,
+    ObjectRetiredV2,
+    UnknownEventError,
+    announcement,
+)
 
 
 @dataclass
 class FiledObjects:
-    """The newest known event of each source."""
+    """The newest known event of each source, and the revision at which a source was taken out."""
 
-    newest: dict[str, ObjectCataloged] = field(default_factory=dict)
+    newest: dict[str, ObjectCataloged | ObjectCatalogedV2] = field(default_factory=dict)
+    taken_out: dict[str, int] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
 
@@ -38,14 +46,24 @@ class FiledObjects:
             return self._cataloged(announced[1])
         if announced[0] == "Object Failed":
             self.failed[announced[1]["execution"]] = announced[1]["error"]
-        # Retired: `Object Cataloged` of the same revision replaces the old location.
+        if announced[0] == "Object Retired" and announced[1].get("disposition") == "unfiled":
+            return self._unfiled(announced[1])
+        # Retired with a successor: `Object Cataloged` of the same revision replaces the old location.
         # Withdrawn: it was never filed, so there is nothing to remove.
         return announced[0] == "Object Failed"
 
-    def _cataloged(self, detail: ObjectCataloged) -> bool:
+    def _unfiled(self, detail: ObjectRetired | ObjectRetiredV2) -> bool:
+        source, revision = detail["source_id"], detail["revision"]
+        self.taken_out[source] = max(revision, self.taken_out.get(source, 0))
+        if source in self.newest and self.newest[source]["revision"] < revision:
+            del self.newest[source]
+            return True
+        return False
+
+    def _cataloged(self, detail: ObjectCataloged | ObjectCatalogedV2) -> bool:
         source = detail["source_id"]
         known = self.newest.get(source)
-        if known and known["revision"] >= detail["revision"]:
+        if max(known["revision"] if known else 0, self.taken_out.get(source, 0)) >= detail["revision"]:
             return False
         self.newest[source] = detail
         self.failed.pop(detail["execution"], None)

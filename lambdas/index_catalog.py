@@ -8,7 +8,7 @@ from carefile.core.records.catalog import Entry
 from lambdas.adapters import aws, settings
 from lambdas.adapters.boundary import entry_point, logger
 from lambdas.adapters.catalog import Catalog
-from lambdas.adapters.contracts import conform
+from lambdas.adapters.contracts import read
 
 catalog = Catalog(aws.dynamodb(), settings.named("CATALOG_TABLE"))
 
@@ -16,7 +16,7 @@ catalog = Catalog(aws.dynamodb(), settings.named("CATALOG_TABLE"))
 @entry_point
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """`event`: an EventBridge event `Object Cataloged`. Returns {indexed}: False when a newer entry was there."""
-    detail = conform("object_cataloged", event["detail"])
+    detail = read("object_cataloged", event["detail"])
     indexed = catalog.put(Entry.of_event(detail))
     logger.info("indexed", written=indexed)
     return {"indexed": indexed}

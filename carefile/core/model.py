@@ -30,6 +30,7 @@ class PatientStatus(StrEnum):
 class UnknownReason(StrEnum):
     NO_EVIDENCE = "no-evidence"
     CONFLICT = "conflict"
+    UNLISTED = "unlisted"
 
 
 class Disposition(StrEnum):
@@ -40,6 +41,7 @@ class Disposition(StrEnum):
     SUPERSEDED = "superseded"
     WITHDRAWN = "withdrawn"
     IGNORED = "ignored"
+    UNFILED = "unfiled"
 
 
 class EvidenceSource(StrEnum):
@@ -48,6 +50,31 @@ class EvidenceSource(StrEnum):
     METADATA = "metadata"
     KEY = "key"
     CONTENT = "content"
+    TEXT = "text"
+    PICTURE = "picture"
+    DIRECTORY = "directory"
+
+
+class DecisionType(StrEnum):
+    """What was decided: whose something is, that it is nobody's, that an earlier decision no longer holds, that it is
+    not to be filed, or what two patients of the directory are to each other."""
+
+    ASSIGN = "assign"
+    NOBODY = "nobody"
+    TAKE_BACK = "take-back"
+    UNFILE = "unfile"
+    HINT = "hint"
+    MERGE = "merge"
+    UNMERGE = "unmerge"
+
+
+class ReadingStatus(StrEnum):
+    """How far the pages of a scan have been read."""
+
+    PENDING = "pending"
+    DONE = "done"
+    FAILED = "failed"
+    OFF = "off"
 
 
 class Trust(StrEnum):
@@ -115,12 +142,56 @@ class Assignment:
 
 
 @dataclass(frozen=True, slots=True)
+class Decision:
+    """Who decided what, when and why. `decided_by` is as claimed by whoever sent it: a person, or `system:<source>`."""
+
+    type: DecisionType
+    decided_by: str
+    decided_at: str
+    reason: str | None = None
+
+    def to_json(self) -> dict[str, str]:
+        data = {"type": self.type.value, "decided_by": self.decided_by, "decided_at": self.decided_at}
+        return data | ({"reason": self.reason} if self.reason else {})
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A patient of the directory whose something may be, and the names of the factors that support it."""
+
+    patient_id: str
+    supported_by: tuple[str, ...]
+
+    def to_json(self) -> dict[str, object]:
+        return {"patient_id": self.patient_id, "supported_by": list(self.supported_by)}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How far the pages of a scan have been read, by which engine, how surely (in percent), or why not."""
+
+    status: ReadingStatus
+    engine: str | None = None
+    confidence: int | None = None
+    reason: str | None = None
+
+    def to_json(self) -> dict[str, object]:
+        pairs = {
+            "status": self.status.value,
+            "engine": self.engine,
+            "confidence": self.confidence,
+            "reason": self.reason,
+        }
+        return {name: value for name, value in pairs.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """One version of a landing object, as HEAD shows it.
 
     `version` identifies the version for comparison; `version_id` is S3's own id, or None in a bucket without
     versioning, where `version` is made of ETag and modification time instead. `archived`: it has to be restored before
-    it can be read.
+    it can be read. `content_digest` is the algorithm and digest of all its bytes, where S3 has computed one.
     """
 
     source: Source
@@ -134,6 +205,7 @@ class Observation:
     headers: tuple[tuple[str, str], ...] = ()
     tag_count: int = 0
     archived: bool = False
+    content_digest: str | None = None
 
     def to_json(self) -> dict[str, object]:
         data: dict[str, object] = {
@@ -144,7 +216,8 @@ class Observation:
             "content_type": self.content_type,
             "last_modified": self.last_modified,
         }
-        return data | ({"version_id": self.version_id} if self.version_id else {})
+        named = {"version_id": self.version_id, "content_digest": self.content_digest}
+        return data | {name: value for name, value in named.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,22 +230,25 @@ class Deleted:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One reason for a classification, used or not, as the operator sees it in the console."""
+    """One reason for a classification, used or not, as the operator sees it in the console. `listed`: whether the
+    patient directory holds the value, where one was asked."""
 
     about: str
     source: EvidenceSource
     value: str
     where: str
     used: bool
+    listed: bool | None = None
 
     def to_json(self) -> dict[str, object]:
-        return {
+        data: dict[str, object] = {
             "about": self.about,
             "source": self.source.value,
             "value": self.value,
             "where": self.where,
             "used": self.used,
         }
+        return data | ({} if self.listed is None else {"listed": self.listed})
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +283,8 @@ class Classification:
     """What a landing object is and whose, with all the evidence. `session` is there exactly for sessions.
 
     `may_have_plain_name`: False where whoever may write there could otherwise take the place of somebody else's; the
-    folder then has a suffix from the start.
+    folder then has a suffix from the start. `decision` is what decided the patient, `suggestions` are whose an
+    unknown patient's may be, `warnings` codes of what a person should look at.
     """
 
     kind: Kind
@@ -218,6 +295,18 @@ class Classification:
     session: SessionPart | None
     evidence: tuple[Evidence, ...] = field(default=())
     may_have_plain_name: bool = True
+    suggestions: tuple[Suggestion, ...] = ()
+    decision: Decision | None = None
+    warnings: tuple[str, ...] = ()
+
+    def known_besides(self) -> dict[str, object]:
+        """What few classifications have, as events and records write it."""
+        pairs: dict[str, object] = {
+            "suggestions": [item.to_json() for item in self.suggestions],
+            "decision": self.decision and self.decision.to_json(),
+            "warnings": list(self.warnings),
+        }
+        return {name: value for name, value in pairs.items() if value}
 
     def to_json(self) -> dict[str, object]:
         name: dict[str, object] = (
@@ -231,6 +320,7 @@ class Classification:
             "patient": self.patient.to_json(),
             "rule": self.rule,
             "evidence": [item.to_json() for item in self.evidence],
+            **self.known_besides(),
         } | name
 
 

@@ -10,33 +10,51 @@ from typing import Any, Literal, TypeAlias, cast
 
 from carefile.events.details import (
     ObjectCataloged,
+    ObjectCatalogedV2,
     ObjectFailed,
     ObjectRetired,
+    ObjectRetiredV2,
     ObjectSubmitted,
+    ObjectSubmittedV2,
     ObjectWithdrawn,
     PatientIdentified,
+    PatientIdentifiedV2,
+    PatientRegistered,
+    PatientsMerged,
 )
 
 __all__ = [
     "Announcement",
     "ObjectCataloged",
+    "ObjectCatalogedV2",
     "ObjectFailed",
     "ObjectRetired",
+    "ObjectRetiredV2",
     "ObjectSubmitted",
+    "ObjectSubmittedV2",
     "ObjectWithdrawn",
     "PatientIdentified",
+    "PatientIdentifiedV2",
+    "PatientRegistered",
+    "PatientsMerged",
     "UnknownEventError",
     "announcement",
 ]
 
 SOURCE = "carefile.catalog"
 Announcement: TypeAlias = (
-    tuple[Literal["Object Cataloged"], ObjectCataloged]
-    | tuple[Literal["Object Retired"], ObjectRetired]
+    tuple[Literal["Object Cataloged"], ObjectCataloged | ObjectCatalogedV2]
+    | tuple[Literal["Object Retired"], ObjectRetired | ObjectRetiredV2]
     | tuple[Literal["Object Withdrawn"], ObjectWithdrawn]
     | tuple[Literal["Object Failed"], ObjectFailed]
 )
-_TYPES = ("Object Cataloged", "Object Retired", "Object Withdrawn", "Object Failed")
+# The major versions of each type.
+_TYPES = {
+    "Object Cataloged": ("1", "2"),
+    "Object Retired": ("1", "2"),
+    "Object Withdrawn": ("1",),
+    "Object Failed": ("1",),
+}
 
 
 class UnknownEventError(ValueError):
@@ -44,10 +62,11 @@ class UnknownEventError(ValueError):
 
 
 def announcement(event: Mapping[str, Any]) -> Announcement:
-    """The event's type and its detail. Members that are not in the types may be there: newer versions add some."""
+    """Return the event's type and its detail, of either major version: `schema_version` says which. Members that are
+    not in the types may be there: newer versions add some."""
     kind, detail = event.get("detail-type"), event.get("detail")
     if event.get("source") != SOURCE or kind not in _TYPES or not isinstance(detail, Mapping):
         raise UnknownEventError(f"no event of {SOURCE} that this package knows")
-    if str(detail.get("schema_version", "")).partition(".")[0] != "1":
-        raise UnknownEventError("the event is of another major version than 1")
+    if str(detail.get("schema_version", "")).partition(".")[0] not in _TYPES[kind]:
+        raise UnknownEventError("the event is of a major version that this package does not know")
     return cast(Announcement, (kind, detail))

@@ -13,14 +13,20 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 SCHEMAS = HERE.parents[1] / "schemas"
-# Each event's schema file, and the definition of the event's detail in it.
+# Each version of an event: its schema, and the definition of the event's detail in it.
 DETAILS = {
-    "ObjectCataloged": ("object_cataloged", None),
-    "ObjectRetired": ("object_retired", None),
-    "ObjectWithdrawn": ("object_withdrawn", None),
-    "ObjectFailed": ("object_failed", None),
-    "ObjectSubmitted": ("pipeline_input", "request"),
-    "PatientIdentified": ("patient_identified", "request"),
+    "ObjectCataloged": ("object_cataloged.v1", None),
+    "ObjectCatalogedV2": ("object_cataloged.v2", None),
+    "ObjectRetired": ("object_retired.v1", None),
+    "ObjectRetiredV2": ("object_retired.v2", None),
+    "ObjectWithdrawn": ("object_withdrawn.v1", None),
+    "ObjectFailed": ("object_failed.v1", None),
+    "ObjectSubmitted": ("pipeline_input.v1", "request"),
+    "ObjectSubmittedV2": ("pipeline_input.v2", "request"),
+    "PatientIdentified": ("patient_identified.v1", "request"),
+    "PatientIdentifiedV2": ("patient_identified.v2", "request"),
+    "PatientRegistered": ("patient_registered.v1", None),
+    "PatientsMerged": ("patients_merged.v1", None),
 }
 _PLAIN = {"string": "str", "integer": "int", "boolean": "bool", "number": "float", "null": "None"}
 _HEAD = '''"""Types for the details of Carefile's events. Generated from the schemas by carefile/events/generate.py."""
@@ -89,7 +95,7 @@ def _suffix(part: Mapping[str, Any], number: int) -> str:
 def generated() -> str:
     module = _Module()
     for name, (file, definition) in DETAILS.items():
-        schema = json.loads((SCHEMAS / f"{file}.v1.json").read_text(encoding="utf-8"))
+        schema = json.loads((SCHEMAS / f"{file}.json").read_text(encoding="utf-8"))
         definitions = schema.get("$defs", {})
         module.add(name, definitions[definition] if definition else schema, definitions)
     return _HEAD + "".join(f"\n\n{text}\n" for text in module.classes.values())

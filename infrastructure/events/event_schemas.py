@@ -18,14 +18,16 @@ from constructs import Construct
 from infrastructure.protection.bus_policies import CATALOG_SOURCE, INTAKE_SOURCE
 from infrastructure.settings.config import PROJECT_ROOT, StageConfig
 
-# Each event's source and detail-type, its schema file, and the definition in it that describes the detail.
+# Each event's source and detail-type, the newest version of its schema, and the definition of the detail in it.
 EVENTS: Mapping[tuple[str, str], tuple[str, str | None]] = {
-    (CATALOG_SOURCE, "Object Cataloged"): ("object_cataloged", None),
-    (CATALOG_SOURCE, "Object Retired"): ("object_retired", None),
-    (CATALOG_SOURCE, "Object Withdrawn"): ("object_withdrawn", None),
-    (CATALOG_SOURCE, "Object Failed"): ("object_failed", None),
-    (INTAKE_SOURCE, "Object Submitted"): ("pipeline_input", "request"),
-    (INTAKE_SOURCE, "Patient Identified"): ("patient_identified", "request"),
+    (CATALOG_SOURCE, "Object Cataloged"): ("object_cataloged.v2", None),
+    (CATALOG_SOURCE, "Object Retired"): ("object_retired.v2", None),
+    (CATALOG_SOURCE, "Object Withdrawn"): ("object_withdrawn.v1", None),
+    (CATALOG_SOURCE, "Object Failed"): ("object_failed.v1", None),
+    (INTAKE_SOURCE, "Object Submitted"): ("pipeline_input.v2", "request"),
+    (INTAKE_SOURCE, "Patient Identified"): ("patient_identified.v2", "request"),
+    (INTAKE_SOURCE, "Patient Registered"): ("patient_registered.v1", None),
+    (INTAKE_SOURCE, "Patients Merged"): ("patients_merged.v1", None),
 }
 _DRAFT_4 = "http://json-schema.org/draft-04/schema#"
 _SAME = {"title", "description", "type", "properties", "required", "additionalProperties", "enum", "format"}
@@ -41,7 +43,7 @@ _SAME |= {
     "minimum",
     "maximum",
 }
-_SAME |= {"minItems", "maxItems", "uniqueItems"}
+_SAME |= {"default", "minItems", "maxItems", "uniqueItems"}
 _RENAMED = {"$defs": "definitions", "dependentRequired": "dependencies", "$id": "id"}
 
 
@@ -97,7 +99,7 @@ class Archives(Construct):
 def detail_schema(name: str, definition: str | None) -> dict[str, Any]:
     """Load the schema of an event's detail, converted to draft 4."""
     schema: dict[str, Any] = json.loads(
-        (PROJECT_ROOT / "schemas" / f"{name}.v1.json").read_text(encoding="utf-8")
+        (PROJECT_ROOT / "schemas" / f"{name}.json").read_text(encoding="utf-8")
     )
     if definition:
         schema = {"$defs": schema["$defs"], **schema["$defs"][definition]}

@@ -1,5 +1,8 @@
 """The published schemas at run time: what comes in and what goes out is held against them.
 
+What goes out is held against the newest version of its schema. What comes in may be of an older version, or of a newer
+minor one with members that this release does not know, which are ignored.
+
 Reports name the place and the rule that was broken, never the value, which may be a patient's, nor a member's name that
 the schema leaves open, which a document may have chosen.
 """
@@ -9,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
@@ -20,8 +24,18 @@ from lambdas.adapters.settings import ROOT
 
 
 @cache
+def versions(name: str) -> dict[int, Path]:
+    """The files that hold the versions of a schema, by major version, the newest last."""
+    found = {
+        int(path.name.split(".")[1].removeprefix("v")): path
+        for path in (ROOT / "schemas").glob(f"{name}.v*.json")
+    }
+    return dict(sorted(found.items()))
+
+
+@cache
 def _schema(name: str) -> dict[str, Any]:
-    schema: dict[str, Any] = json.loads((ROOT / "schemas" / f"{name}.v1.json").read_bytes())
+    schema: dict[str, Any] = json.loads([*versions(name).values()][-1].read_bytes())
     return schema
 
 
@@ -31,6 +45,24 @@ def _validator(name: str, definition: str | None = None) -> Any:
     if definition:
         schema = {"$schema": schema["$schema"], "$defs": schema["$defs"], "$ref": f"#/$defs/{definition}"}
     return jsonschema_rs.Draft202012Validator(schema)
+
+
+@cache
+def _reader(file: Path) -> tuple[Any, dict[str, Any]]:
+    """A validator that ignores members which a schema does not name, and that schema."""
+    schema = _open(json.loads(file.read_bytes()))
+    return jsonschema_rs.Draft202012Validator(schema), schema
+
+
+def _open(part: Any) -> Any:
+    if isinstance(part, list):
+        return [_open(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    closed = part.get("additionalProperties") is False
+    return {
+        word: _open(value) for word, value in part.items() if not (closed and word == "additionalProperties")
+    }
 
 
 def _members(part: object) -> Iterator[str]:
@@ -45,8 +77,12 @@ def _members(part: object) -> Iterator[str]:
 
 
 def _fault(name: str, instance: object, definition: str | None = None) -> str | None:
-    for error in _validator(name, definition).iter_errors(instance):
-        known = set(_members(_schema(name)))
+    return _first_fault(_validator(name, definition), _schema(name), instance)
+
+
+def _first_fault(validator: Any, schema: dict[str, Any], instance: object) -> str | None:
+    for error in validator.iter_errors(instance):
+        known = set(_members(schema))
         steps = (str(step) if isinstance(step, int) or step in known else "*" for step in error.instance_path)
         place = "/".join(steps) or "the top"
         if isinstance(error.kind, jsonschema_rs.ValidationErrorKind.Required):
@@ -81,18 +117,34 @@ def _accept(name: str, shape: str, instance: object) -> None:
     if not _is_unicode(instance):
         raise RejectedEvent("malformed-input: the input holds text that is no valid Unicode")
     if fault := _fault(name, instance, None if shape == name else shape):
-        raise RejectedEvent(
-            f"malformed-input: the input is no valid {shape}, {fault}; see schemas/{name}.v1.json"
-        )
+        name = _file(name)
+        raise RejectedEvent(f"malformed-input: the input is no valid {shape}, {fault}; see schemas/{name}")
 
 
 def conform(name: str, instance: dict[str, Any]) -> dict[str, Any]:
     """The instance itself, when it is what the schema of that name publishes. ContractViolation otherwise."""
     if fault := _fault(name, instance):
-        raise ContractViolation(
-            f"contract-broken: the data made for schemas/{name}.v1.json is invalid, {fault}"
-        )
+        name = _file(name)
+        raise ContractViolation(f"contract-broken: the data made for schemas/{name} is invalid, {fault}")
     return instance
+
+
+def read(name: str, instance: dict[str, Any]) -> dict[str, Any]:
+    """The instance itself, when it is an event of a version that is published. ContractViolation otherwise."""
+    major = str(instance.get("schema_version", "")).partition(".")[0]
+    file = next((path for number, path in versions(name).items() if str(number) == major), None)
+    if file is None:
+        raise ContractViolation("contract-broken: the event is of a version that this release does not know")
+    validator, schema = _reader(file)
+    if fault := _first_fault(validator, schema, instance):
+        name = file.name
+        raise ContractViolation(f"contract-broken: the event is invalid by schemas/{name}, {fault}")
+    return instance
+
+
+def _file(name: str) -> str:
+    """The name of the file with the newest version."""
+    return next((path.name for path in reversed(versions(name).values())), name)
 
 
 def load(name: str, data: bytes) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from botocore.validate import validate_parameters
 from jsonschema import Draft202012Validator
 
 from lambdas import classify_object, normalise_document, normalise_session, tag_object
-from lambdas.adapters.settings import ROOT
 from tests.asl.definition import Walk, walk
+from tests.golden.instances import schema
 from tests.unit.world import LANDING, World, created_event, execution_arn, submitted_event
 
 HANDLERS = {
@@ -59,8 +59,7 @@ def put(arguments: dict[str, Any]) -> None:
         assert entry["Source"] == "carefile.catalog"
         assert entry["EventBusName"] == "${CatalogBusName}"
         name = entry["DetailType"].lower().replace(" ", "_")
-        schema = json.loads((ROOT / "schemas" / f"{name}.v1.json").read_bytes())
-        Draft202012Validator(schema).validate(entry["Detail"])
+        Draft202012Validator(schema(name)).validate(entry["Detail"])
 
 
 def entries(done: Walk) -> list[dict[str, Any]]:

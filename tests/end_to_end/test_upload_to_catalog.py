@@ -10,16 +10,15 @@ import pytest
 
 from tests.embedded import eventually
 from tests.end_to_end.conftest import Pipeline
+from tests.golden.instances import schema
 from tests.unit.world import created_event
 
-SCHEMAS = Path(__file__).parents[2] / "schemas"
 SAMPLES = Path(__file__).parents[2] / "samples"
 FIVE_TAGS = {"kind", "data-type", "patient-status", "patient-ref", "layout-version"}
 
 
 def valid(name: str, instance: object) -> None:
-    schema = json.loads((SCHEMAS / f"{name}.v1.json").read_text())
-    jsonschema.validate(instance, schema, cls=jsonschema.Draft202012Validator)
+    jsonschema.validate(instance, schema(name), cls=jsonschema.Draft202012Validator)
 
 
 def test_a_file_with_an_odd_name_uploaded_by_the_aws_command_line_is_filed_tagged_and_announced(

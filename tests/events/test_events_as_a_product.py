@@ -15,16 +15,20 @@ from typing import Any
 import jsonschema
 import pytest
 
+from carefile.core.errors import ContractViolation
+from carefile.core.records.catalog import Entry
 from carefile.events import UnknownEventError, announcement
 from carefile.events.generate import DETAILS, HERE, SCHEMAS, generated
 from examples import consumer
 from infrastructure.events.event_schemas import EVENTS, detail_schema, draft_4, envelope
+from lambdas.adapters.contracts import read, versions
 from tests.events.compatibility import breaks
-from tests.golden.instances import good, spoilt
+from tests.golden.instances import good, schema, spoilt
 from tests.golden.pairs import pairs
 
 RELEASED = sorted((Path(__file__).parent / "released").glob("*.json"))
-CATALOGED = json.loads((SCHEMAS / "object_cataloged.v1.json").read_text())
+CATALOGED = json.loads((SCHEMAS / "object_cataloged.v2.json").read_text())
+REPLACED = ("object_cataloged", "object_retired", "patient_identified", "pipeline_input")
 Json = Any
 
 
@@ -35,7 +39,85 @@ def test_what_was_published_is_not_broken(path: Path) -> None:
 
 
 def test_every_schema_of_an_event_has_its_released_copy() -> None:
-    assert {path.name for path in RELEASED} == {f"{name}.v1.json" for name, _ in EVENTS.values()}
+    names = {name.split(".")[0] for name, _ in EVENTS.values()}
+    every = {path.name for name in names for path in versions(name).values()}
+    assert {path.name for path in RELEASED} == every
+
+
+@pytest.mark.parametrize("path", RELEASED, ids=lambda path: path.name)
+def test_a_version_that_was_replaced_stays_byte_for_byte(path: Path) -> None:
+    replaced = max(versions(path.name.split(".")[0])) > int(path.name.split(".")[1].removeprefix("v"))
+    assert replaced == (path.name in {f"{name}.v1.json" for name in REPLACED})
+    if replaced:
+        assert (SCHEMAS / path.name).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["patient_identified", "pipeline_input"])
+def test_what_an_older_version_accepts_is_still_accepted(name: str) -> None:
+    older, newer = (
+        jsonschema.Draft202012Validator(json.loads(path.read_bytes())) for path in versions(name).values()
+    )
+    accepted = 0
+    for instance in good(name):
+        for sent in (instance, *spoilt(instance)):
+            if older.is_valid(sent):
+                assert newer.is_valid(sent), sent
+                accepted += 1
+    assert accepted > 20
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"session_id": "s"},
+        {"patient_id": "P", "decision": "nobody", "session_id": "s"},
+        {"patient_id": "P", "decision": "take-back", "session_id": "s"},
+        {"decision": "assign", "session_id": "s"},
+        {"decision": "nobody"},
+    ],
+    ids=str,
+)
+def test_a_decision_names_a_patient_exactly_where_it_assigns_one(sent: Json) -> None:
+    assert not jsonschema.Draft202012Validator(schema("patient_identified")).is_valid(sent)
+
+
+def test_a_place_is_retired_for_a_successor_or_by_a_decision_and_never_for_neither_or_both() -> None:
+    validator = jsonschema.Draft202012Validator(schema("object_retired"))
+    by_end = {"disposition" in detail: detail for detail in good("object_retired")}
+    moved, unfiled = by_end[False], by_end[True]
+    assert not validator.is_valid(moved | {"disposition": "unfiled", "decision": unfiled["decision"]})
+    for member in ("disposition", "decision"):
+        assert not validator.is_valid({name: it for name, it in unfiled.items() if name != member})
+    assert not validator.is_valid({name: it for name, it in moved.items() if name != "successor"})
+
+
+def of_version_1(detail: Json) -> Json:
+    """An announcement as the previous release made it."""
+    members = json.loads((SCHEMAS / "object_cataloged.v1.json").read_bytes())["properties"]
+    return {name: value for name, value in detail.items() if name in members} | {"schema_version": "1.0"}
+
+
+def test_both_versions_are_indexed_and_members_of_later_ones_are_ignored() -> None:
+    for detail in good("object_cataloged"):
+        assert read("object_cataloged", detail) is detail
+        later = copy.deepcopy(detail) | {"unheard_of": 1}
+        later["source"]["unheard_of"] = 1
+        assert read("object_cataloged", later) is later
+    told = next(it for it in good("object_cataloged") if "content_digest" not in it["source"])
+    older = of_version_1(told)
+    jsonschema.Draft202012Validator(json.loads((SCHEMAS / "object_cataloged.v1.json").read_bytes())).validate(
+        older
+    )
+    assert Entry.of_event(read("object_cataloged", older)) == Entry.of_event(told)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"schema_version": "3.0"}, {"schema_version": 2}, {"revision": "1"}, {"schema_version": "1.0"}]
+)
+def test_an_event_that_is_not_of_the_version_it_names_is_refused(wrong: Json) -> None:
+    unlisted = next(it for it in good("object_cataloged") if it["patient"].get("reason") == "unlisted")
+    with pytest.raises(ContractViolation, match=r"^contract-broken: the event is "):
+        read("object_cataloged", unlisted | wrong)
 
 
 def _narrow(schema: Json) -> None:
@@ -98,21 +180,27 @@ def test_the_types_are_what_the_schemas_make() -> None:
     assert ast.dump(written) == ast.dump(ast.parse(generated())), "run: python carefile/events/generate.py"
 
 
-def test_registry_and_types_know_the_same_events() -> None:
-    assert set(DETAILS.values()) == set(EVENTS.values())
-    assert set(DETAILS) == {kind.replace(" ", "") for _, kind in EVENTS}
+def test_the_types_know_every_version_and_the_registry_the_newest() -> None:
+    every = {
+        (path.stem, part) for name, part in EVENTS.values() for path in versions(name.split(".")[0]).values()
+    }
+    assert set(DETAILS.values()) == every
+    assert {name.removesuffix("V2") for name in DETAILS} == {kind.replace(" ", "") for _, kind in EVENTS}
+    for name, _ in EVENTS.values():
+        assert name.endswith(f".v{max(versions(name.split('.')[0]))}")
 
 
 @pytest.mark.parametrize("name", sorted({name for name, part in EVENTS.values() if part is None}))
 def test_the_registry_s_draft_says_the_same_as_the_published_one(name: str) -> None:
-    published = jsonschema.Draft202012Validator(json.loads((SCHEMAS / f"{name}.v1.json").read_text()))
+    published = jsonschema.Draft202012Validator(json.loads((SCHEMAS / f"{name}.json").read_text()))
     converted = detail_schema(name, None)
     jsonschema.Draft4Validator.check_schema(converted)
     older = jsonschema.Draft4Validator(converted)
-    for instance in good(name):
+    examples = good(name.split(".")[0])
+    for instance in examples:
         assert older.is_valid(instance)
     refused = 0
-    for broken in list(spoilt(min(good(name), key=lambda data: len(json.dumps(data)))))[:400]:
+    for broken in list(spoilt(max(examples, key=lambda data: len(json.dumps(data)))))[:400]:
         assert older.is_valid(broken) == published.is_valid(broken), broken
         refused += not older.is_valid(broken)
     assert refused > 50
@@ -128,7 +216,7 @@ def test_a_whole_event_is_valid_in_the_registry_s_draft_and_a_wrong_one_is_not(
     detail = {
         "Object Submitted": {"bucket": "landing", "key": "x.pdf", "hints": {"kind": "document"}},
         "Patient Identified": {"patient_id": "Ana", "session_id": "session_1"},
-    }.get(kind) or good(EVENTS[(source, kind)][0])[0]
+    }.get(kind) or good(EVENTS[(source, kind)][0].split(".")[0])[0]
     event = {"source": source, "detail-type": kind, "detail": detail}
     assert validator.is_valid(event)
     assert not validator.is_valid(event | {"detail": {}})
@@ -167,13 +255,25 @@ def cataloged(source: str, revision: int, prefix: str, patient: Json) -> Json:
     return {"source": "carefile.catalog", "detail-type": "Object Cataloged", "detail": detail}
 
 
+def unfiled(source: str, revision: int, prefix: str) -> Json:
+    detail = copy.deepcopy(next(it for it in good("object_retired") if "disposition" in it))
+    detail |= {"source_id": source, "revision": revision, "event_id": f"{source}f{revision:030x}"}
+    detail["location"]["prefix"] = prefix
+    return {"source": "carefile.catalog", "detail-type": "Object Retired", "detail": detail}
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_the_example_consumer_ends_the_same_in_any_order_with_any_repetition(seed: int) -> None:
     ana, nobody = {"status": "known", "id": "Ana"}, {"status": "unknown", "reason": "no-evidence"}
+    carla = {"status": "known", "id": "Carla"}
     told = [
         cataloged("a", 1, "processed/unknown_lab/", nobody),
         cataloged("a", 2, "processed/Ana_lab/", ana),
         cataloged("b", 1, "processed/unknown_scan/", nobody),
+        cataloged("c", 1, "processed/Carla_scan/", carla),
+        unfiled("c", 2, "processed/Carla_scan/"),
+        unfiled("d", 1, "processed/Carla_lab/"),
+        cataloged("d", 2, "processed/Carla_lab/", carla),
         *events(),
     ]
     told = [*told, *told]
@@ -184,6 +284,8 @@ def test_the_example_consumer_ends_the_same_in_any_order_with_any_repetition(see
     assert "processed/Ana_lab/" in list(filed.of("Ana"))
     assert "processed/unknown_lab/" not in list(filed.of(None))
     assert "processed/unknown_scan/" in list(filed.of(None))
+    assert "processed/Carla_scan/" not in list(filed.of("Carla"))
+    assert "processed/Carla_lab/" in list(filed.of("Carla"))
 
 
 def test_the_example_runs_as_its_first_lines_say(
@@ -203,4 +305,6 @@ def test_an_event_of_another_major_version_is_refused_and_a_minor_one_taken() ->
     assert kind == event["detail-type"]
     assert detail["event_id"]
     with pytest.raises(UnknownEventError):
-        announcement(event | {"detail": event["detail"] | {"schema_version": "2.0"}})
+        announcement(event | {"detail": event["detail"] | {"schema_version": "3.0"}})
+    for older in ({"schema_version": "1.0"}, {"schema_version": "2.0"}):
+        assert announcement(event | {"detail": event["detail"] | older})[1]["event_id"]

@@ -18,13 +18,14 @@ from tests.golden.pairs import pairs
 
 Json = Any
 Path = tuple[str | int, ...]
-SCHEMAS = sorted(path.name.removesuffix(".v1.json") for path in (ROOT / "schemas").glob("*.v1.json"))
+SCHEMAS = sorted({path.name.split(".")[0] for path in (ROOT / "schemas").glob("*.v*.json")})
 # One of each type, and texts that patterns and lengths may let through by mistake.
 _SPOILT = (None, True, 0, -1, 1.5, "", "x", " ", "2026-11-20", "known", [], [None], {}, {"a": 1})
 
 
 def schema(name: str) -> Json:
-    return json.loads((ROOT / "schemas" / f"{name}.v1.json").read_bytes())
+    """The newest version of a schema."""
+    return json.loads([*contracts.versions(name).values()][-1].read_bytes())
 
 
 def good(name: str) -> list[Json]:
@@ -44,6 +45,10 @@ def good(name: str) -> list[Json]:
             return list(_stages())
         case "patient_identified":
             return list(_assignments())
+        case "patient_registered":
+            return list(_registered())
+        case "patients_merged":
+            return list(_merged())
         case "extracted_data":
             return [
                 json.loads(path.read_bytes())
@@ -114,6 +119,31 @@ def _assignments() -> Iterator[Json]:
     asked = {"patient_id": "P", "key": "documents/x.txt", "bucket": "landing"}
     yield {"source": "carefile.intake", "detail-type": "Patient Identified", "detail": asked}
 
+    yield {"decision": "nobody", "prefix": "processed/P_x/", "from": "P", **_DECIDED}
+    yield {"decision": "take-back", "key": "documents/x.txt", **_DECIDED}
+
+
+_DECIDED = {"decided_by": "Dr. Rey", "decided_at": "2026-11-20T10:00:00Z", "reason": "by phone"}
+
+
+def _registered() -> Iterator[Json]:
+    yield {"patient_id": "P"}
+    yield {
+        "patient_id": "P",
+        "names": [{"text": "Ana Rey", "family": "Rey", "given": ["Ana"]}],
+        "birth_date": "1980-02-29",
+        "sex": "female",
+        "identifiers": [{"system": "urn:oid:1.2.3", "value": "7"}],
+        "status": "inactive",
+        "source": "ehr",
+        "stated_at": "2026-11-20T10:00:00Z",
+    }
+
+
+def _merged() -> Iterator[Json]:
+    yield {"from": "P", "into": "Q"}
+    yield {"decision": "unmerge", "from": "P", "into": "Q", **_DECIDED}
+
 
 def _stages() -> Iterator[Json]:
     yield from json.loads((ROOT / "cdk.json").read_bytes())["context"]["stages"].values()
@@ -151,6 +181,7 @@ def _verdicts() -> Iterator[Json]:
 
 def _inputs() -> Iterator[Json]:
     hints = {"kind": "document", "patient_id": "P", "document_name": "d", "session_id": "s"}
+    hints |= {"decided_by": "Dr. Rey", "reason": "by phone"}
     asked = {"bucket": "landing", "key": "documents/P/x.txt", "version_id": "v1", "hints": hints}
     yield asked
     yield {"bucket": "landing", "key": "x"}

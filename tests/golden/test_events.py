@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -11,7 +10,7 @@ from jsonschema import Draft202012Validator
 from carefile.core.messages import events
 from carefile.core.messages.events import EventType
 from carefile.core.model import Source
-from lambdas.adapters.settings import ROOT
+from tests.golden.instances import schema
 from tests.golden.made_events import made, observation
 from tests.golden.pairs import Pair, pairs
 
@@ -25,8 +24,7 @@ def test_an_event_is_what_its_golden_case_says(pair: Pair) -> None:
 
 @pytest.mark.parametrize("pair", EVENTS, ids=str)
 def test_an_event_conforms_to_its_published_schema(pair: Pair) -> None:
-    schema = json.loads((ROOT / "schemas" / f"{made(pair.given).type.schema}.v1.json").read_bytes())
-    Draft202012Validator(schema).validate(pair.expected["detail"])
+    Draft202012Validator(schema(made(pair.given).type.schema)).validate(pair.expected["detail"])
 
 
 def test_every_type_of_event_has_its_golden_case() -> None:

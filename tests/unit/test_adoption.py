@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,7 +14,7 @@ from carefile.core.filing.layout import Layout
 from carefile.core.filing.tagging import adopted_revision
 from carefile.core.model import Patient, Source
 from lambdas import adopt_object
-from lambdas.adapters.settings import ROOT
+from tests.golden.instances import schema
 from tests.unit.test_index_sessions import Stream, index
 from tests.unit.world import PROCESSED, World, cataloged, execution_arn, prefix_of
 
@@ -53,8 +52,7 @@ def test_a_sessions_object_is_tagged_claimed_and_cataloged_without_a_copy(world:
     assert tags["patient-status"] == "known"
     assert world.head(MESSAGE)["VersionId"] == version  # nothing was written anew
     manifest = world.json(f"{SESSION}_manifest.json")
-    schema = json.loads((ROOT / "schemas" / "manifest.v1.json").read_bytes())
-    Draft202012Validator(schema).validate(manifest)
+    Draft202012Validator(schema("manifest")).validate(manifest)
     assert manifest["adopted"] is True
     assert manifest["owner"]["tree"] == SESSION
     (entry,) = [item for item in world.catalog() if item["kind"]["S"] == "session"]
@@ -188,8 +186,7 @@ def test_the_source_of_an_adopted_object_is_itself(world: World) -> None:
     assert detail["source_id"] == Source(PROCESSED, NOTE).source_id
     assert detail["patient"]["id"] == "P"
     assert detail["kind"] == "document"
-    schema = json.loads((ROOT / "schemas" / "manifest.v1.json").read_bytes())
-    Draft202012Validator(schema).validate(world.json("processed/P_lab/_manifest.json"))
+    Draft202012Validator(schema("manifest")).validate(world.json("processed/P_lab/_manifest.json"))
 
 
 def test_a_version_carries_the_mark_of_its_own_adoption_where_there_is_room(world: World) -> None:

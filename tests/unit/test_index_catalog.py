@@ -74,6 +74,6 @@ def test_a_source_that_moved_has_still_one_entry(world: World) -> None:
 
 def test_an_event_that_breaks_its_contract_is_not_indexed(world: World) -> None:
     detail = cataloged(world.file("documents/P/x.txt"))
-    for broken in (detail | {"revision": 0}, detail | {"extra": 1}, {}):
+    for broken in (detail | {"revision": 0}, detail | {"schema_version": "3.0"}, {}):
         with pytest.raises(ContractViolation, match=r"^contract-broken: "):
             world.index(broken)

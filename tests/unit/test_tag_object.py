@@ -98,7 +98,7 @@ def test_each_intake_is_counted_with_its_unknown_and_conflicting_patients(
 def test_every_disposition_has_a_status_and_every_status_a_rank() -> None:
     for disposition in Disposition:
         assert with_status({}, status_of(disposition)) == {"pipeline-status": status_of(disposition).value}
-    ranked = ["failed", "ignored", "withdrawn", "superseded", "cataloged"]
+    ranked = ["failed", "ignored", "withdrawn", "superseded", "unfiled", "cataloged"]
     assert [status.value for status in PipelineStatus] == ranked
 
 

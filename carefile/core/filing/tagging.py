@@ -32,6 +32,7 @@ class PipelineStatus(StrEnum):
     IGNORED = "ignored"
     WITHDRAWN = "withdrawn"
     SUPERSEDED = "superseded"
+    UNFILED = "unfiled"
     CATALOGED = "cataloged"
 
 

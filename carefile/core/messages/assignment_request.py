@@ -51,7 +51,7 @@ class Subject:
 
 
 def shape_of(data: object) -> str:
-    """The definition in `schemas/patient_identified.v1.json` that an input is held against."""
+    """The definition in `schemas/patient_identified.v2.json` that an input is held against."""
     return "event" if isinstance(data, Mapping) and "detail-type" in data else "request"
 
 
@@ -61,7 +61,7 @@ def parse(data: Mapping[str, Any], rules: RuleTable) -> AssignmentRequest:
     Taking something from `unknown` needs no word, so a placeholder there says nothing.
     """
     asked = data["detail"] if shape_of(data) == "event" else data
-    patient_id = identity(asked["patient_id"])
+    patient_id = identity(asked.get("patient_id", ""))
     if rules.is_placeholder(patient_id):
         raise RejectedAssignment(
             "placeholder-patient: the patient id stands for nobody; give the id of the patient it belongs to"

@@ -15,17 +15,19 @@ from carefile.core.filing.layout import Layout, Owner
 from carefile.core.model import (
     LAYOUT_VERSION,
     Classification,
+    Decision,
     Disposition,
     Kind,
     Observation,
     Patient,
+    Reading,
     Source,
     StoredObject,
     digest,
 )
 
 EVENT_SOURCE = "carefile.catalog"
-SCHEMA_VERSION = "1.0"
+_MANIFEST_VERSION = "2.0"
 Json = dict[str, object]
 
 
@@ -40,6 +42,10 @@ class EventType(StrEnum):
     @property
     def schema(self) -> str:
         return self.value.lower().replace(" ", "_")
+
+    @property
+    def schema_version(self) -> str:
+        return "2.0" if self in (EventType.CATALOGED, EventType.RETIRED) else "1.0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,7 @@ def object_cataloged(
     disposition: Disposition,
     execution: str,
     at: str,
+    reading: Reading | None = None,
 ) -> Event:
     """The fact that this version of its source is filed at this place."""
     session = classification.session
@@ -87,7 +94,7 @@ def object_cataloged(
     return Event(
         EventType.CATALOGED,
         {
-            "schema_version": SCHEMA_VERSION,
+            "schema_version": EventType.CATALOGED.schema_version,
             "event_id": cataloged_event_id(observed.source, observed.version),
             "source_id": observed.source.source_id,
             "revision": place.revision,
@@ -105,6 +112,8 @@ def object_cataloged(
             "source": observed.to_json(),
             "rule": classification.rule,
             "evidence": [item.to_json() for item in classification.evidence],
+            **classification.known_besides(),
+            **_reading(reading),
             "execution": execution,
             "cataloged_at": at,
         },
@@ -122,7 +131,7 @@ def object_retired(
     return Event(
         EventType.RETIRED,
         {
-            "schema_version": SCHEMA_VERSION,
+            "schema_version": EventType.RETIRED.schema_version,
             "event_id": _event_id(EventType.RETIRED, source, destination, observed.version),
             "source_id": source.source_id,
             "source": observed.to_json(),
@@ -135,13 +144,45 @@ def object_retired(
     )
 
 
+def object_unfiled(
+    source: Source,
+    version: str,
+    told: Mapping[str, object],
+    bucket: str,
+    destination: str,
+    revision: int,
+    decision: Decision,
+    execution: str,
+    at: str,
+) -> Event:
+    """The fact that a person took this version of a source out of the layout.
+
+    `told` is what is still known of the version beside its bucket and key, since its upload may be gone.
+    """
+    return Event(
+        EventType.RETIRED,
+        {
+            "schema_version": EventType.RETIRED.schema_version,
+            "event_id": _event_id(EventType.RETIRED, source, destination, version, Disposition.UNFILED.value),
+            "source_id": source.source_id,
+            "source": {**told, "bucket": source.bucket, "key": source.key},
+            "location": {"bucket": bucket, "prefix": destination},
+            "disposition": Disposition.UNFILED.value,
+            "decision": decision.to_json(),
+            "revision": revision,
+            "execution": execution,
+            "retired_at": at,
+        },
+    )
+
+
 def object_withdrawn(source: Source, version_id: str | None, execution: str, at: str) -> Event:
     """The fact that an upload was deleted from the landing bucket before it was filed."""
     named = {"version_id": version_id} if version_id else {}
     return Event(
         EventType.WITHDRAWN,
         {
-            "schema_version": SCHEMA_VERSION,
+            "schema_version": EventType.WITHDRAWN.schema_version,
             "event_id": _event_id(EventType.WITHDRAWN, source, version_id or ""),
             "source_id": source.source_id,
             "source": {"bucket": source.bucket, "key": source.key} | named,
@@ -165,7 +206,7 @@ def object_failed(
     return Event(
         EventType.FAILED,
         {
-            "schema_version": SCHEMA_VERSION,
+            "schema_version": EventType.FAILED.schema_version,
             "event_id": digest("event", EventType.FAILED.value, execution, at),
             "error": error,
             "cause": cause,
@@ -183,7 +224,7 @@ def claim(owner: Owner) -> Json:
 
 def bare_claim(owner_id: str) -> Json:
     return {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": _MANIFEST_VERSION,
         "layout_version": LAYOUT_VERSION,
         "state": "claimed",
         "owner": {"id": owner_id},
@@ -222,6 +263,7 @@ def document_manifest(
     revision: int,
     artifacts: Sequence[StoredObject],
     execution: str,
+    reading: Reading | None = None,
 ) -> Json:
     """The manifest of a filed document: whose folder it is, where its bytes came from, what else is in the folder."""
     return claim(owner) | {
@@ -230,6 +272,7 @@ def document_manifest(
         "revision": revision,
         "source": observed.to_json(),
         "classification": classification.to_json(),
+        **_reading(reading),
         "artifacts": [item.to_json() for item in artifacts],
         "execution": execution,
     }
@@ -245,6 +288,10 @@ def owner_in(manifest: Mapping[str, object]) -> str | None:
     owner = manifest.get("owner")
     found = owner.get("id") if isinstance(owner, Mapping) else None
     return found if isinstance(found, str) else None
+
+
+def _reading(reading: Reading | None) -> Json:
+    return {"reading": reading.to_json()} if reading else {}
 
 
 def cataloged_event_id(source: Source, version: str) -> str:

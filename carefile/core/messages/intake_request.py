@@ -16,7 +16,7 @@ from carefile.core.model import Hints, Source
 
 
 class Shape(StrEnum):
-    """What the input is held against: a definition in `schemas/pipeline_input.v1.json`, or, for a verdict of malware
+    """What the input is held against: a definition in `schemas/pipeline_input.v2.json`, or, for a verdict of malware
     protection, `schemas/scan_result.v1.json`."""
 
     OBJECT_CREATED = "s3_object_created"

@@ -13,11 +13,15 @@ _SAYS = {
     EvidenceSource.METADATA: "the metadata say",
     EvidenceSource.KEY: "the folder says",
     EvidenceSource.CONTENT: "the document says",
+    EvidenceSource.TEXT: "the text says",
+    EvidenceSource.PICTURE: "the picture says",
+    EvidenceSource.DIRECTORY: "the patient directory says",
 }
 _MOST = 20  # statements of one page
 _OPENINGS = {
     UnknownReason.CONFLICT: "The patient is unknown, because not everything names the same one.",
     UnknownReason.NO_EVIDENCE: "The patient is unknown, because nothing names one beyond doubt.",
+    UnknownReason.UNLISTED: "The patient is unknown, because the patient directory does not hold the id that is named.",
 }
 
 
