@@ -73,8 +73,8 @@ def _milliseconds(program: str) -> float:
 
 def package_sizes() -> dict[str, int]:
     """Zipped and unpacked size of the package for this machine, as `make up` deploys it."""
-    from local.deployment import _zipped  # the same archive that goes to the embedded AWS
+    from local.deployment import zipped  # the same archive that goes to the embedded AWS
 
     package = build_package(stage_config(load_context() | {"stage": "local"})).directory
     unpacked = sum(path.stat().st_size for path in package.rglob("*") if path.is_file())
-    return {"zipped": len(_zipped(package)), "unpacked": unpacked}
+    return {"zipped": len(zipped(package)), "unpacked": unpacked}
