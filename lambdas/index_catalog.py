@@ -1,4 +1,7 @@
-"""IndexCatalog: keep the catalog's entry of a source at its highest revision, in whatever order events arrive."""
+"""IndexCatalog: keep the catalog's entry of a source at its highest revision, in whatever order events arrive.
+
+A document whose bytes are filed under another patient too is counted, which raises an alarm. Both stay filed.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from lambdas.adapters import aws, settings
 from lambdas.adapters.boundary import entry_point, logger
 from lambdas.adapters.catalog import Catalog
 from lambdas.adapters.contracts import read
+from lambdas.adapters.measures import Metric, measure
 
 catalog = Catalog(aws.dynamodb(), settings.named("CATALOG_TABLE"))
 
@@ -17,6 +21,9 @@ catalog = Catalog(aws.dynamodb(), settings.named("CATALOG_TABLE"))
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """`event`: an EventBridge event `Object Cataloged`. Returns {indexed}: False when a newer entry was there."""
     detail = read("object_cataloged", event["detail"])
-    indexed = catalog.put(Entry.of_event(detail))
+    entry = Entry.of_event(detail)
+    indexed = catalog.put(entry)
+    if indexed and entry.patient and entry.content_digest and catalog.shared_with_others(entry):
+        measure({Metric.BYTES_OF_TWO_PATIENTS: 1})
     logger.info("indexed", written=indexed)
     return {"indexed": indexed}

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 LAYOUT_VERSION = "1"
+# How a content digest begins of which two equal ones prove that the bytes are the same.
+PROOF = "sha256:"
 
 
 class Kind(StrEnum):
@@ -326,7 +328,7 @@ class Classification:
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """One object of the layout, as it stands in the processed bucket."""
+    """One object of the layout, as it stands in the processed bucket. `content_digest` is of what was copied."""
 
     key: str
     role: str
@@ -334,6 +336,7 @@ class StoredObject:
     etag: str
     size: int
     content_type: str
+    content_digest: str | None = None
 
     def to_json(self) -> dict[str, object]:
         data: dict[str, object] = {

@@ -12,7 +12,7 @@ from infrastructure.functions.function import FOLLOWS_A_STREAM, CarefileFunction
 from infrastructure.machines.pipeline import intake_environment
 from infrastructure.protection import bucket_permissions, execution_permissions, permissions
 from infrastructure.storage.buckets import Storage
-from infrastructure.storage.catalog import Catalog
+from infrastructure.storage.catalog import CONTENT_INDEX, Catalog
 
 
 class IndexCatalog(CarefileFunction):
@@ -30,7 +30,10 @@ class IndexCatalog(CarefileFunction):
             memory_mb=256,
             timeout=Duration.seconds(30),
             environment={"CATALOG_TABLE": catalog.table.table_name},
-            statements=permissions.write_items(catalog.table),
+            statements=[
+                *permissions.write_items(catalog.table),
+                *permissions.query_index(catalog.table, CONTENT_INDEX),
+            ],
             failures=failures,
         )
 

@@ -84,6 +84,11 @@ def write_items(table: dynamodb.ITable) -> list[Permission]:
     return [allow("WriteItems", actions, [table.table_arn]), *_use_table_key(table)]
 
 
+def query_index(table: dynamodb.ITable, index: str) -> list[Permission]:
+    """Query one index of the table."""
+    return [allow("QueryIndex", ["dynamodb:Query"], [f"{table.table_arn}/index/{index}"])]
+
+
 def replace_items(table: dynamodb.ITable) -> list[Permission]:
     """Read, replace and delete single items; no scan."""
     actions = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"]

@@ -15,6 +15,7 @@ from infrastructure.protection.encryption import import_key, removal_policy
 from infrastructure.settings.config import StageConfig
 
 PATIENT_INDEX = "by-patient"
+CONTENT_INDEX = "by-content"
 # Attributes that a patient's listing shows. Each further kilobyte is paid for at every change.
 _LISTED = (
     "reason", "kind", "revision", "session_id", "landing_bucket", "landing_key", "landing_version", "modified",
@@ -47,6 +48,13 @@ class Catalog(Construct):
             sort_key=_text_attribute("listed_at"),
             projection_type=dynamodb.ProjectionType.INCLUDE,
             non_key_attributes=list(_LISTED),
+        )
+        # Of documents only, so the index stays sparse; a write costs it one unit.
+        self.table.add_global_secondary_index(
+            index_name=CONTENT_INDEX,
+            partition_key=_text_attribute("content_digest"),
+            projection_type=dynamodb.ProjectionType.INCLUDE,
+            non_key_attributes=["patient_ref_key"],
         )
         self.ledger = self._table("LedgerTable", config, key)
         # Never rotated: a new value would give every patient a second pseudonym in the tags.

@@ -95,6 +95,12 @@ def alarms(config: StageConfig, watched: Watched) -> Iterator[AlarmSpec]:
         summary="A session has more objects than its catalog entry can hold; its numbers are no longer updated.",
         section="a-session-is-too-large-for-its-entry",
     )
+    yield AlarmSpec(
+        id="BytesOfTwoPatients",
+        metric=metrics.ours(config.stage, "BytesOfTwoPatients", SUM),
+        summary="The same document was filed under two patients; one of them may be the wrong one.",
+        section="the-same-bytes-under-two-patients",
+    )
     if config.malware_scan:
         yield AlarmSpec(
             id="ThreatFound",

@@ -95,8 +95,12 @@ def dashboard(
     )
     board.add_widgets(
         _graph(
-            "Dead letters, and sessions whose entry cannot be written",
-            [*waiting, metrics.ours(stage, "SessionsRefused", SUM, label="sessions refused")],
+            "Dead letters, sessions whose entry cannot be written, documents filed under two patients",
+            [
+                *waiting,
+                metrics.ours(stage, "SessionsRefused", SUM, label="sessions refused"),
+                metrics.ours(stage, "BytesOfTwoPatients", SUM, label="bytes of two patients"),
+            ],
         ),
         _graph(
             "Dead letters: age of the oldest, seconds",

@@ -115,6 +115,7 @@ OPERATIONS = frozenset(
         "ListObjectsV2",
         "PutEvents",
         "PutItem",
+        "Query",
         "PutObject",
         "PutObjectTagging",
         "UpdateItem",

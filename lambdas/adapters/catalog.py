@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from carefile.core.errors import CarefileError, StillChanging
-from carefile.core.records.catalog import KEY, Entry, Item
+from carefile.core.records.catalog import CONTENT_INDEX, CONTENT_KEY, KEY, Entry, Item, patient_in
 from carefile.core.records.session_entries import INCOMPLETE, Change, Place, entry_at, fits
 from lambdas.adapters.boundary import translated
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+_MOST_ALIKE = 100  # entries of one content to look at
 _TRIES = 8  # several shards of the stream may hold objects of one session
 
 
@@ -35,6 +36,19 @@ class Catalog:
         return self._put(
             entry.to_item(), f"attribute_not_exists({KEY}) OR revision < :known", {"N": str(entry.revision)}
         )
+
+    def shared_with_others(self, entry: Entry) -> bool:
+        """Whether the bytes of a document are filed under another patient as well. The index lags behind by a moment,
+        so of two that arrive at once neither may see the other; `carefile reconcile` does."""
+        found = self._dynamodb.query(
+            TableName=self._table,
+            IndexName=CONTENT_INDEX,
+            KeyConditionExpression=f"{CONTENT_KEY} = :content",
+            ExpressionAttributeValues={":content": {"S": entry.content_digest or ""}},
+            Limit=_MOST_ALIKE,
+        )
+        patients = {patient_in(item) for item in found["Items"]} - {None}
+        return entry.patient is not None and bool(patients - {entry.patient})
 
     def change_sessions(
         self, changes: Mapping[Place, Sequence[Change]]

@@ -13,6 +13,7 @@ from carefile.core.errors import RejectedObject
 from carefile.core.filing.tagging import Tags
 from carefile.core.messages.head import observed
 from carefile.core.model import Deleted, Observation, Source
+from lambdas.adapters import digests
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -85,6 +86,21 @@ class Landing:
                 return None
             raise
         return found["Body"].read()
+
+    def content_digest(self, observed: Observation) -> str | None:
+        """A digest that proves equal bytes: the uploader's own, which S3 has checked, or one of the bytes. None when
+        this version is gone."""
+        named = {"Bucket": observed.source.bucket, "Key": observed.source.key}
+        which: dict[str, Any] = named | version_argument(observed.version_id)
+        try:
+            told = digests.told(self._s3.head_object(**which, ChecksumMode="ENABLED"))
+            if digests.proves(told):
+                return told
+            return digests.computed(self._s3, **which, IfMatch=etag_condition(observed))
+        except ClientError as error:
+            if is_gone(error) or error.response.get("Error", {}).get("Code") in ("PreconditionFailed", "412"):
+                return None
+            raise
 
     def uploads(self, bucket: str, prefix: str, after: str = "") -> Iterator[dict[str, str]]:
         """Every key under a prefix that has, or had, something to be filed, in the order of keys, from one on: deleted

@@ -28,10 +28,12 @@ from carefile.core.records.ledger import (
     KEY,
     LedgerEntry,
     assignment_in,
+    bytes_name,
     decided_name,
     entry_in,
     hints_name,
     may_be_kept,
+    since_name,
     version_key,
 )
 
@@ -100,15 +102,25 @@ class Ledger:
         """
         return self._take_revision(source, known, "ADD revision :one", {}) is not None
 
-    def decide(self, source: Source, version: str, hints: Hints, at: str) -> None:
-        """Record a decision about one version, taken at a moment (ISO 8601). The latest one holds, not the last to
-        arrive."""
+    def decide(
+        self, source: Source, version: str, hints: Hints, at: str, content_digest: str | None = None
+    ) -> None:
+        """Record a decision about one version, taken at a moment (ISO 8601); with a digest, also about its bytes,
+        whenever they are sent again. The latest one holds, not the last to arrive."""
+        update = "SET #hints = :hints, #decided = :at"
+        names = {"#hints": hints_name(version), "#decided": decided_name(version)}
+        later = ("attribute_not_exists(#decided)", "#decided <= :at")
+        if content_digest:
+            update += ", #bytes = :hints, #since = :at"
+            names |= {"#bytes": bytes_name(content_digest), "#since": since_name(content_digest)}
+            of_bytes = ("attribute_not_exists(#since)", "#since <= :at")
+            later = tuple(f"{one} AND {other}" for one in later for other in of_bytes)  # type: ignore[assignment]
         recorded = self._update(
             source.source_id,
-            "SET #hints = :hints, #decided = :at",
+            update,
             {":hints": {"S": json.dumps(hints.to_json(), sort_keys=True)}, ":at": {"S": at}},
-            ConditionExpression=_unless_forgotten("attribute_not_exists(#decided)", "#decided <= :at"),
-            ExpressionAttributeNames={"#hints": hints_name(version), "#decided": decided_name(version)},
+            ConditionExpression=_unless_forgotten(*later),
+            ExpressionAttributeNames=names,
         )
         if recorded is None and self._forgotten_since(source.source_id, at):
             raise RejectedObject(

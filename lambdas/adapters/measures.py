@@ -27,6 +27,7 @@ class Metric(StrEnum):
     RUNNING_INTAKES = "RunningIntakes"
     OLDEST_UNFILED = "OldestUnfiled"
     SESSIONS_REFUSED = "SessionsRefused"
+    BYTES_OF_TWO_PATIENTS = "BytesOfTwoPatients"
 
 
 _BY_KIND = ("disposition", "kind")
@@ -39,6 +40,7 @@ DIMENSIONS: Mapping[Metric, tuple[str, ...]] = {
     Metric.RUNNING_INTAKES: (),
     Metric.OLDEST_UNFILED: (),
     Metric.SESSIONS_REFUSED: (),
+    Metric.BYTES_OF_TWO_PATIENTS: (),
 }
 _UNITS = {Metric.UPLOAD_TO_CATALOG: MetricUnit.Milliseconds, Metric.OLDEST_UNFILED: MetricUnit.Seconds}
 

@@ -20,6 +20,7 @@ from carefile.core.filing.layout import Owner, manifest_key
 from carefile.core.filing.tagging import Tags, encoded
 from carefile.core.messages.events import owner_in
 from carefile.core.model import Observation, Stamp, StoredObject
+from lambdas.adapters import digests
 from lambdas.adapters.landing import etag_condition, is_gone, version_argument
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ class Processed:
     def head(self, key: str) -> tuple[StoredObject, Stamp] | None:
         """An artifact with its stamp; None where there is none, or one that no intake wrote."""
         try:
-            found = self._s3.head_object(Bucket=self.bucket, Key=key)
+            found = self._s3.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
         except ClientError as error:
             if is_gone(error):
                 return None
@@ -149,6 +150,7 @@ class Processed:
             found["ETag"].strip('"'),
             found["ContentLength"],
             found.get("ContentType", "binary/octet-stream"),
+            digests.told(found),
         )
         return stored, stamp
 
@@ -194,17 +196,20 @@ class Processed:
         }
         try:
             if observed.size <= MAX_SINGLE_COPY:
+                # S3 computes the digest as it copies: nobody reads the bytes again.
+                arguments["ChecksumAlgorithm"] = "SHA256"
                 done = self._s3.copy_object(Bucket=self.bucket, Key=key, CopySource=source, **arguments)  # type: ignore[arg-type]
-                version_id, etag = done.get("VersionId"), done["CopyObjectResult"]["ETag"].strip('"')
+                version_id, told = done.get("VersionId"), dict(done["CopyObjectResult"])
             else:
                 self._s3.copy(source, self.bucket, key, ExtraArgs=arguments)  # type: ignore[arg-type]
-                found = self._s3.head_object(Bucket=self.bucket, Key=key)
-                version_id, etag = found.get("VersionId"), found["ETag"].strip('"')
+                found = self._s3.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
+                version_id, told = found.get("VersionId"), dict(found)
         except ClientError as error:
             if is_gone(error) or error.response.get("Error", {}).get("Code") in ("PreconditionFailed", "412"):
                 raise VersionGone from None
             raise
-        return StoredObject(key, role, version_id, etag, observed.size, observed.content_type)
+        etag, digest = told["ETag"].strip('"'), digests.told(told)
+        return StoredObject(key, role, version_id, etag, observed.size, observed.content_type, digest)
 
     def retire(self, destination: str, source_id: str, tombstone: dict[str, Any], tags: Tags) -> bool:
         """Delete what this source holds at a destination (delete markers; older versions stay recoverable). False

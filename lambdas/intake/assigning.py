@@ -27,6 +27,7 @@ from carefile.core.messages.head import version_name
 from carefile.core.messages.intake_request import decided_at
 from carefile.core.model import Hints, Patient, Source
 from lambdas.adapters.contracts import accept_assignment
+from lambdas.adapters.digests import proves
 from lambdas.adapters.folders import Folders
 from lambdas.adapters.landing import Landing
 from lambdas.adapters.ledger import Ledger
@@ -232,16 +233,26 @@ class Assigning:
     # What is decided
 
     def _record(self, request: AssignmentRequest, subject: Subject, at: str) -> None:
-        """A session's assignment holds for all its objects, those to come included; a document's for this version, like
-        any hint, since tomorrow's file of the same name may be somebody else's."""
+        """A session's assignment holds for all its objects, those to come included; a document's for this version and
+        these bytes, also when they are sent again, since tomorrow's file of the same name may be somebody else's."""
         if subject.version is None:
             self.ledger.assign(subject.owner, request.patient_id, request.replacing, at)
             return
         source = Source(subject.bucket, subject.path)
-        hints = self.ledger.read(source).hints_for(subject.version) or Hints()
+        digest = self._content_digest(subject)
+        hints = self.ledger.read(source).hints_for(subject.version, digest) or Hints()
         wanted = replace(hints, patient_id=request.patient_id)
-        self.ledger.decide(source, subject.version, wanted, at)
-        if self.ledger.read(source).hints_for(subject.version) != wanted:
+        self.ledger.decide(source, subject.version, wanted, at, digest)
+        if self.ledger.read(source).hints_for(subject.version, digest) != wanted:
             raise AssignmentConflict(
                 "decided-otherwise: a later decision about the document is there; look at it"
             )
+
+    def _content_digest(self, subject: Subject) -> str | None:
+        """The digest of a filed document's bytes, by its manifest, or, of what an earlier release filed, by them. None
+        where only a checksum is known that proves nothing, as of more than S3 copies at once."""
+        manifest = (self.folders.manifest(subject.folder) if subject.folder else None) or {}
+        told = manifest.get("source", {}).get("content_digest")
+        if told is None and manifest.get("state") == "filed":
+            told = self.folders.content_digest(manifest["artifacts"][0]["key"])
+        return told if proves(told) else None

@@ -23,7 +23,7 @@ older version, and the version recorded with the highest is the newest that was 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from carefile.core.errors import RejectedObject, StillChanging
@@ -98,6 +98,11 @@ class Intake:
                 if self.ledger.stop_others(upload.source, entry):
                     return self._nothing_to_file(upload, found)
                 continue
+            if entry.asks_for_bytes(found.version):
+                digest = self.landing.content_digest(found)
+                if digest is None:
+                    continue
+                found = replace(found, content_digest=digest)
             plan = self.filing.plan(found, entry)
             if plan is None:
                 continue
@@ -155,14 +160,17 @@ class Intake:
         empty: list[str] = []
         for other in sorted(written.destinations - {destination}):
             (emptied if self.filing.retire(plan.source, other) else empty).append(other)
-        return Filed(place, (*emptied, *empty), written) if self._still_holds(plan, entry) else None
+        holds = self._still_holds(plan, entry, place.content_digest)
+        return Filed(place, (*emptied, *empty), written) if holds else None
 
-    def _still_holds(self, plan: Plan, entry: LedgerEntry) -> bool:
-        """After the last change: is this version still the one to be there, and what was decided the same?"""
+    def _still_holds(self, plan: Plan, entry: LedgerEntry, written: str | None) -> bool:
+        """After the last change: is this version still the one to be there, and what was decided the same? `written` is
+        the digest of its bytes, which is known now even if nobody asked for it before."""
         found = self._current(plan.source)
         latest = self.ledger.read(plan.source, self.filing.session_of(plan.source))
         version = plan.observed.version
-        if latest.decision_about(version) != entry.decision_about(version):
+        digest = plan.observed.content_digest or written
+        if latest.decision_about(version, digest) != entry.decision_about(version, digest):
             return False
         if isinstance(found, Deleted) or found.size == 0:
             return latest.version == version
@@ -195,11 +203,12 @@ class Intake:
         self, upload: Upload, plan: Plan, filed: Filed, disposition: Disposition
     ) -> Iterator[Event]:
         at, place = self.now(), filed.place
+        observed = replace(plan.observed, content_digest=place.content_digest)
         yield events.object_cataloged(
-            self.filing.layout, plan.observed, plan.classification, place, disposition, upload.execution, at
+            self.filing.layout, observed, plan.classification, place, disposition, upload.execution, at
         )
         for other in filed.retired[:MAX_RETIRED]:
-            yield events.object_retired(plan.observed, place.bucket, other, place, upload.execution, at)
+            yield events.object_retired(observed, place.bucket, other, place, upload.execution, at)
 
     def _withdrawn(self, upload: Upload) -> Outcome:
         event = events.object_withdrawn(upload.source, upload.version_id, upload.execution, self.now())

@@ -102,7 +102,8 @@ class Filing:
 
     def plan(self, observed: Observation, entry: LedgerEntry) -> Plan | None:
         """Classify a version, with its content if it is a document. None when the version is gone."""
-        key, metadata, hints = observed.source.key, observed.metadata, entry.hints_for(observed.version)
+        key, metadata = observed.source.key, observed.metadata
+        hints = entry.hints_for(observed.version, observed.content_digest)
         require_text(metadata)
         classification = classify(key, metadata, self.rules, hints, assignment=entry.assignment)
         if classification.kind is Kind.SESSION:
@@ -179,6 +180,7 @@ class Filing:
             processed.put(extracted, "extracted", extraction.to_bytes(), "application/json", stamp, tags),
             processed.put(result, "result", page, "text/html; charset=utf-8", stamp, tags),
         ]
+        observed = replace(observed, content_digest=artifacts[0].content_digest)
         content = events.document_manifest(
             plan.owner, observed, plan.classification, stamp.revision, artifacts, execution
         )

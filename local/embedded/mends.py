@@ -44,6 +44,7 @@ def apply() -> None:
     let_a_wildcard_go_on_in_the_next_line()
     know_a_session_by_its_role()
     deploy_alarms_on_expressions()
+    compute_the_checksum_that_a_copy_asks_for()
 
 
 def name_lambda_errors_after_their_class() -> None:
@@ -318,3 +319,24 @@ def know_a_session_by_its_role() -> None:
         return found
 
     iam_evaluator._resolve_condition_key = by_role
+
+
+def compute_the_checksum_that_a_copy_asks_for() -> None:
+    """CopyObject with x-amz-checksum-algorithm computes that checksum of the copied bytes, keeps it and returns it."""
+    copy = s3._copy_object
+
+    def copy_with_checksum(bucket_name: str, dest_key: str, headers: dict[str, Any]) -> Any:
+        algorithm = (headers.get("x-amz-checksum-algorithm") or "").upper()
+        if not algorithm:
+            return copy(bucket_name, dest_key, headers)
+        answer = copy(bucket_name, dest_key, {**headers, "x-amz-sdk-checksum-algorithm": algorithm})
+        status, fields, body = answer
+        stored = s3._buckets.get(bucket_name, {}).get("objects", {}).get(dest_key, {})
+        checksum = (stored.get("checksums") or {}).get(algorithm)
+        if status != 200 or not checksum:
+            return answer
+        name = f"Checksum{algorithm}"
+        end = b"</CopyObjectResult>"
+        return status, fields, body.replace(end, f"<{name}>{checksum}</{name}>".encode() + end)
+
+    s3._copy_object = copy_with_checksum

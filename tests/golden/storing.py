@@ -39,6 +39,7 @@ from tests.golden.pairs import pairs
 Json = dict[str, Any]
 DOCUMENT, SESSION = Source("landing", "documents/Ana_7/lab.txt"), "sessions/Ana_7/session_1/"
 FIRST, SECOND, NOON = "version-1", "version-2", "2026-11-20T12:00:00.000Z"
+DIGEST = f"sha256:{'0a1b2c3d' * 8}"
 LAYOUT = Layout()
 
 
@@ -56,7 +57,7 @@ def ledger_items() -> dict[str, Json]:
     assert known
     ledger.write_ahead(observed(DOCUMENT, SECOND), "processed/Ben_8_lab/", known)
     hints = Hints(Kind.DOCUMENT, "Ben_8", "lab", "session_1")
-    ledger.decide(DOCUMENT, SECOND, hints, NOON)
+    ledger.decide(DOCUMENT, SECOND, hints, NOON, DIGEST)
     unversioned, empty, moved = (Source("landing", name) for name in ("unversioned", "empty", "moved"))
     ledger.write_ahead(
         observed(unversioned, None), "processed/unknown_unversioned/", ledger.read(unversioned)

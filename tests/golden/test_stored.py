@@ -22,7 +22,7 @@ from carefile.core.records.session_entries import Place, SessionSummary, entry_a
 from lambdas.adapters.ledger import Ledger
 from tests.golden import storing
 from tests.golden.pairs import HERE
-from tests.golden.storing import DOCUMENT, FIRST, SECOND, Json, as_json, item_of, plain
+from tests.golden.storing import DIGEST, DOCUMENT, FIRST, NOON, SECOND, Json, as_json, item_of, plain
 
 PREVIOUS = json.loads((HERE.parent / "unit" / "previous" / "stage.json").read_bytes())
 MADE: dict[str, Callable[[], Any]] = {
@@ -64,7 +64,10 @@ def test_a_key_s_item_says_its_places_its_version_and_what_was_decided() -> None
         "version_id": SECOND,
         "hints": as_json(entry.hints),
         "assignment": None,
+        "moments": dict.fromkeys(entry.hints, NOON),
     }
+    assert entry.hints_for(FIRST, DIGEST) == entry.hints_for(SECOND)
+    assert entry.hints_for(FIRST, DIGEST.replace("0", "1")) is None
     assert as_json(entry.hints_for(SECOND)) == {
         "kind": "document",
         "patient_id": "Ben_8",

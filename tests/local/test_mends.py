@@ -377,3 +377,23 @@ def test_a_reference_to_a_secret_is_its_arn_also_when_it_is_changed_and_deleted(
 
 def test_canary_a_reference_to_a_secret_is_its_name_without_the_mend(unmended_aws: EmbeddedAws) -> None:
     assert not secret_of_a_template(unmended_aws)[0].startswith("arn:")
+
+
+def checksums_of_a_copy(aws: EmbeddedAws) -> tuple[str | None, str | None]:
+    """The checksum that a copy answers with, and the one that HEAD then tells."""
+    s3, bucket = aws.client("s3"), stubs.unique("copies")
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="upload", Body=b"hello")
+    source = {"Bucket": bucket, "Key": "upload"}
+    done = s3.copy_object(Bucket=bucket, Key="copy", CopySource=source, ChecksumAlgorithm="SHA256")
+    found = s3.head_object(Bucket=bucket, Key="copy", ChecksumMode="ENABLED")
+    return done["CopyObjectResult"].get("ChecksumSHA256"), found.get("ChecksumSHA256")
+
+
+def test_a_copy_computes_the_checksum_that_it_is_asked_for(bare_aws: EmbeddedAws) -> None:
+    hello = "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ="
+    assert checksums_of_a_copy(bare_aws) == (hello, hello)
+
+
+def test_canary_a_copy_computes_no_checksum_without_the_mend(unmended_aws: EmbeddedAws) -> None:
+    assert checksums_of_a_copy(unmended_aws) == (None, None)

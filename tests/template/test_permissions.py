@@ -87,7 +87,7 @@ ALLOWED = {
     "NormaliseSession": {*NORMALISE, *LOGS, *TRACES},
     "TagObject": {"s3:ListBucket", *TAG_LANDING, *USE_LEDGER, *LOGS, *TRACES},
     "IndexCatalog": {
-        *{"dynamodb:PutItem", "dynamodb:UpdateItem", "kms:Decrypt", "kms:DescribeKey"},
+        *{"dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem", "kms:Decrypt", "kms:DescribeKey"},
         *SEND_DEAD_LETTERS,
         *LOGS,
         *TRACES,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from carefile.core.filing.tagging import MANIFEST_KIND
-from carefile.core.records.catalog import INDEX_KEYS, KEY, Entry
+from carefile.core.records.catalog import CONTENT_KEY, INDEX_KEYS, KEY, Entry
 from carefile.core.records.session_entries import SessionSummary
 from tests.template.conftest import Synthesise
 from tests.template.synthesis import Synthesised, listed
@@ -183,7 +183,9 @@ def test_the_tables_are_encrypted_and_can_be_restored(stage: Synthesised) -> Non
 
 def test_the_catalog_is_found_by_patient_in_order_of_time(stage: Synthesised) -> None:
     table = stage.only("AWS::DynamoDB::Table", named="CatalogTable")[1]
-    (index,) = table["GlobalSecondaryIndexes"]
+    index, by_content = table["GlobalSecondaryIndexes"]
+    assert by_content["KeySchema"] == [{"AttributeName": CONTENT_KEY, "KeyType": "HASH"}]
+    assert by_content["Projection"]["NonKeyAttributes"] == ["patient_ref_key"]
     assert index["IndexName"] == "by-patient"
     assert index["KeySchema"] == [
         {"AttributeName": "patient_ref_key", "KeyType": "HASH"},
@@ -195,8 +197,8 @@ def test_the_catalog_is_found_by_patient_in_order_of_time(stage: Synthesised) ->
     assert not {"seen", "event_id"} & set(projected["NonKeyAttributes"])
     shown = {*projected["NonKeyAttributes"], *INDEX_KEYS, KEY}
     document = Entry.of_event(json.loads(DOCUMENT.read_text())["detail"]).to_item()
-    assert document.keys() - {"event_id"} <= shown
     # To project one more would replace the index, so the command reads these from the items themselves.
+    assert document.keys() - {"event_id", CONTENT_KEY} <= shown
     read_apart = {"snapshots", "more_agents", "incomplete"}
     assert {field.name for field in fields(SessionSummary)} - {"patient"} - read_apart <= shown
 

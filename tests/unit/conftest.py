@@ -82,7 +82,8 @@ def connection_to(world: World) -> Connection:
     world.dynamodb.update_table(
         TableName="catalog",
         AttributeDefinitions=[
-            {"AttributeName": name, "AttributeType": "S"} for name in ("patient_ref_key", "listed_at")
+            {"AttributeName": name, "AttributeType": "S"}
+            for name in ("patient_ref_key", "listed_at", "content_digest")
         ],
         GlobalSecondaryIndexUpdates=[
             {

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from lambdas import assign_patient
 from lambdas.adapters import aws
-from tests.unit.world import World, created_event
+from tests.unit.world import LANDING, World, created_event
 
 MESSAGE = "sessions/Ana/session_1/agents/agent_a/messages/message_{}.json"
 
@@ -62,7 +63,26 @@ def test_a_new_document_costs_four_puts_one_copy_one_listing_and_one_tagging(wor
         "GetItem": 2,
         "UpdateItem": 2,  # its destination, and how it ended
         "PutItem": 1,
+        "Query": 1,  # are its bytes filed under another patient?
     }
+
+
+def test_a_decision_costs_two_requests_when_its_key_is_uploaded_again_and_others_none(world: World) -> None:
+    key = "documents/scan.txt"
+    world.file(key, name="e1")
+    assign_patient.handler({"input": {"key": key, "patient_id": "Ana"}}, None)
+    world.run({"bucket": LANDING, "key": key}, "e2")
+    again = created_event(key, world.upload(key))
+
+    made = calls_during(lambda: world.run(again, "e3"))
+    beside = 2  # what is at its place, and at the one that it left
+    assert (made["HeadObject"], made["GetObject"]) == (
+        3 + beside + 1,
+        2,
+    )  # has S3 a SHA-256? if not, the bytes
+    decided = created_event(key, world.upload(key, ChecksumAlgorithm="SHA256"))
+    made = calls_during(lambda: world.run(decided, "e4"))
+    assert (made["HeadObject"], made["GetObject"]) == (3 + beside + 1, 1)
 
 
 def test_in_a_layout_of_its_own_nothing_is_ever_listed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,6 +36,7 @@ def test_the_entry_says_whose_and_where(world: World) -> None:
         "event_id": detail["event_id"],
         "patient_ref_key": "PATIENT#P",
         "kind": "document",
+        "content_digest": detail["source"]["content_digest"],
         "landing_bucket": LANDING,
         "landing_key": "documents/P/x.txt",
         "landing_version": detail["source"]["version_id"],

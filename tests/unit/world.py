@@ -158,9 +158,25 @@ class World:
                 AttributeDefinitions=[{"AttributeName": "source_id", "AttributeType": "S"}],
                 BillingMode="PAY_PER_REQUEST",
             )
+        self._index("by-content", "content_digest")
         aws.secrets().create_secret(Name="pseudonym-key", SecretString="k" * 32)
         self.executions, self.bus = ScriptedExecutions(), CollectedEvents()
         self.wire()
+
+    def _index(self, name: str, key: str) -> None:
+        self.dynamodb.update_table(
+            TableName="catalog",
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+            GlobalSecondaryIndexUpdates=[
+                {
+                    "Create": {
+                        "IndexName": name,
+                        "KeySchema": [{"AttributeName": key, "KeyType": "HASH"}],
+                        "Projection": {"ProjectionType": "ALL"},
+                    }
+                }
+            ],
+        )
 
     def wire(self) -> None:
         """What a cold start forgets: who owns which folder. The clients live on."""

@@ -9,6 +9,8 @@ from typing import Any
 from carefile.cli.aws.connection import Connection
 from carefile.core.model import Kind
 from carefile.core.records.catalog import (
+    CONTENT_INDEX,
+    CONTENT_KEY,
     INDEX_KEYS,
     KEY,
     PATIENT_INDEX,
@@ -73,6 +75,22 @@ class Entries:
                 if found:
                     yield found
 
+    def same_bytes(self, entry: Entry) -> list[Entry]:
+        """Return the entries of other documents with the same bytes, sorted by landing key."""
+        if entry.content_digest is None:
+            return []
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            IndexName=CONTENT_INDEX,
+            KeyConditionExpression=f"{CONTENT_KEY} = :content",
+            ExpressionAttributeValues={":content": {"S": entry.content_digest}},
+        )
+        others = [item[KEY]["S"] for page in pages for item in page["Items"]]
+        found = self.get_many([other for other in others if other != entry.source_id]).values()
+        # The index lags behind by a moment, the entries do not.
+        same = [other for other in found if other.content_digest == entry.content_digest]
+        return sorted(same, key=lambda other: (other.landing_key, other.landing_bucket))
+
     def sessions_of(self, patient: str | None) -> Iterator[SessionSummary]:
         """Yield a patient's sessions (None: the unknown patient's), newest first."""
         return (found for found in self.of_patient(patient) if isinstance(found, SessionSummary))
@@ -129,4 +147,4 @@ def record_of(found: Entry | SessionSummary) -> dict[str, Any]:
         "cataloged_at": found.cataloged_at,
         "execution": found.execution,
         "source_id": found.source_id,
-    }
+    } | ({CONTENT_KEY: found.content_digest} if found.content_digest else {})

@@ -68,6 +68,11 @@ class Place:
     objects: tuple[StoredObject, ...]
     revision: int
 
+    @property
+    def content_digest(self) -> str | None:
+        """Of the upload's bytes, which the first object holds."""
+        return self.objects[0].content_digest if self.objects else None
+
     def location(self) -> Json:
         return {
             "bucket": self.bucket,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from carefile.core.model import Kind
+from carefile.core.model import PROOF, Kind
 
 Item = dict[str, Any]
 
@@ -18,6 +18,10 @@ Item = dict[str, Any]
 # through their session, so they have no `listed_at` and are not in it.
 PATIENT_INDEX = "by-patient"
 INDEX_KEYS = ("patient_ref_key", "listed_at")
+# The index of documents by the digest of their bytes, where that proves which are the same. Of a session's objects many
+# are alike, and none means anything without its session, so they are not in it.
+CONTENT_INDEX = "by-content"
+CONTENT_KEY = "content_digest"
 KEY = "source_id"
 _FORGOTTEN_AT = "forgotten_at"
 
@@ -46,6 +50,7 @@ class Entry:
     key: str
     execution: str
     cataloged_at: str
+    content_digest: str | None = None
 
     @property
     def is_session(self) -> bool:
@@ -69,6 +74,7 @@ class Entry:
             "key": self.key,
             "execution": self.execution,
             "cataloged_at": self.cataloged_at,
+            CONTENT_KEY: self.content_digest,
         }
         item: Item = {name: {"S": value} for name, value in texts.items() if value}
         return item | {"revision": {"N": str(self.revision)}, "size": {"N": str(self.size)}}
@@ -95,6 +101,7 @@ class Entry:
             key=location["objects"][0]["key"],
             execution=detail["execution"],
             cataloged_at=detail["cataloged_at"],
+            content_digest=indexed_digest(detail["kind"], source.get("content_digest")),
         )
 
     @classmethod
@@ -118,7 +125,15 @@ class Entry:
             key=text_in(item, "key") or "",
             execution=text_in(item, "execution") or "",
             cataloged_at=text_in(item, "cataloged_at") or "",
+            content_digest=text_in(item, CONTENT_KEY),
         )
+
+
+def indexed_digest(kind: str, content_digest: str | None) -> str | None:
+    """The digest under which a source is found by its bytes: a document's, of a kind that proves that they are the
+    same."""
+    proof = content_digest is not None and content_digest.startswith(PROOF)
+    return content_digest if proof and kind == Kind.DOCUMENT else None
 
 
 def tombstone(source_id: str, revision: int, at: str) -> Item:

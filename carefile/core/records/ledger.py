@@ -4,7 +4,9 @@ so a name once used here stays readable.
 Item of a landing key, under its `source_id`: `destinations` (string set), `revision` (number, rises with every round
 that writes), `version` and `version_id` of the round that took that revision, and for each version that somebody
 decided about, named by a digest, `hints#…` and `decided#…`: a decision that arrives late says nothing about any other
-version. Places that were taken out to make room are in items of their own, `<source_id>#places#<number>`.
+version. A decision about a document holds for its bytes as well, whenever they are sent again: `bytes#…` and `since#…`,
+named by a digest of the content's. Places that were taken out to make room are in items of their own,
+`<source_id>#places#<number>`.
 
 Item of a session that was assigned to a patient, under the id of its source tree: `assigned` (the patient),
 `assigned_at` and `replaced` (string set, patients it was taken from). It holds for every object of the tree.
@@ -28,6 +30,7 @@ from carefile.core.model import Assignment, Hints, digest
 KEY = "source_id"
 FORGOTTEN_AT = "forgotten_at"
 _HINTS, _DECIDED = "hints", "decided"
+_BYTES, _SINCE = "bytes", "since"
 # Each round looks at every place that a key ever had, and an item of DynamoDB holds 400 KB.
 MAX_PLACES, MAX_PLACES_BYTES = 100, 100_000
 Item = Mapping[str, Any]
@@ -43,14 +46,29 @@ class LedgerEntry:
     version_id: str | None = None
     hints: Mapping[str, Hints] = field(default_factory=dict)
     assignment: Assignment | None = None
+    moments: Mapping[str, str] = field(default_factory=dict)
 
-    def hints_for(self, version: str) -> Hints | None:
-        """The decision somebody took about this very version. It says nothing about others."""
-        return self.hints.get(hints_name(version))
+    def hints_for(self, version: str, content_digest: str | None = None) -> Hints | None:
+        """The latest decision somebody took about this very version, or about its bytes. It says nothing about
+        others."""
+        names = [hints_name(version), *([bytes_name(content_digest)] if content_digest else ())]
+        found = [name for name in names if name in self.hints]
+        return self.hints[max(found, key=self._when)] if found else None
 
-    def decision_about(self, version: str) -> tuple[Hints | None, Assignment | None]:
-        """All that was decided about this version: about it alone, and about the session that it is part of."""
-        return self.hints_for(version), self.assignment
+    def asks_for_bytes(self, version: str) -> bool:
+        """Whether the digest of its content may change what was decided about a version."""
+        own = self._when(hints_name(version))
+        return any(name.startswith(f"{_BYTES}#") and self._when(name) > own for name in self.hints)
+
+    def decision_about(
+        self, version: str, content_digest: str | None = None
+    ) -> tuple[Hints | None, Assignment | None]:
+        """All that was decided about this version: about it or its bytes, and about the session that it is part of."""
+        return self.hints_for(version, content_digest), self.assignment
+
+    def _when(self, name: str) -> str:
+        """When a decision was taken; before all others, where none of that name was."""
+        return self.moments.get(name, "") if name in self.hints else ""
 
 
 def version_key(source_id: str, version: str) -> str:
@@ -73,6 +91,16 @@ def decided_name(version: str) -> str:
     return f"{_DECIDED}#{digest('version', version)}"
 
 
+def bytes_name(content_digest: str) -> str:
+    """The attribute with what was decided about a document of this content."""
+    return f"{_BYTES}#{digest('content', content_digest)}"
+
+
+def since_name(content_digest: str) -> str:
+    """The attribute with when that was decided."""
+    return f"{_SINCE}#{digest('content', content_digest)}"
+
+
 def is_tombstone(item: Item) -> bool:
     """Whether all that an item says is that its patient was forgotten."""
     return FORGOTTEN_AT in item and item.keys() <= {KEY, FORGOTTEN_AT, "revision"}
@@ -80,12 +108,8 @@ def is_tombstone(item: Item) -> bool:
 
 def decisions_naming(item: Item, patient_id: str) -> list[str]:
     """The attributes with decisions that name a patient, and with their moments."""
-    named = [
-        name.removeprefix(f"{_HINTS}#")
-        for name, value in item.items()
-        if name.startswith(f"{_HINTS}#") and Hints.from_json(json.loads(value["S"])).patient_id == patient_id
-    ]
-    return [f"{kind}#{name}" for name in named for kind in (_HINTS, _DECIDED)]
+    named = [name for name in item if _is_decision(name) and _hints_in(item[name]).patient_id == patient_id]
+    return [attribute for name in named for attribute in (name, _moment_of(name))]
 
 
 def may_be_kept(places: frozenset[str]) -> bool:
@@ -102,12 +126,23 @@ def entry_in(item: Item) -> LedgerEntry:
         int(item.get("revision", {}).get("N", 0)),
         text("version"),
         text("version_id"),
-        {
-            name: Hints.from_json(json.loads(value["S"]))
-            for name, value in item.items()
-            if name.startswith(f"{_HINTS}#")
-        },
+        {name: _hints_in(value) for name, value in item.items() if _is_decision(name)},
+        moments={name: text(_moment_of(name)) or "" for name in item if _is_decision(name)},
     )
+
+
+def _is_decision(name: str) -> bool:
+    return name.startswith((f"{_HINTS}#", f"{_BYTES}#"))
+
+
+def _moment_of(name: str) -> str:
+    """The attribute with when a decision was taken."""
+    kind, _, rest = name.partition("#")
+    return f"{_DECIDED if kind == _HINTS else _SINCE}#{rest}"
+
+
+def _hints_in(value: Any) -> Hints:
+    return Hints.from_json(json.loads(value["S"]))
 
 
 def places_in(item: Item) -> frozenset[str]:

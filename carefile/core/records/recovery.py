@@ -17,7 +17,7 @@ from carefile.core.filing.layout import MANIFEST
 from carefile.core.filing.names import decode_earlier_sub_path, decode_sub_path
 from carefile.core.messages.events import cataloged_event_id
 from carefile.core.model import Classification, Kind, Observation, Source, Stamp, UnknownReason
-from carefile.core.records.catalog import Entry
+from carefile.core.records.catalog import Entry, indexed_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ def entry_of_document(standing: Standing, manifest: Mapping[str, Any]) -> Entry 
         key=manifest["artifacts"][0]["key"],
         execution=standing.stamp.execution,
         cataloged_at=standing.written,
+        content_digest=indexed_digest(Kind.DOCUMENT, told.get("content_digest")),
     )
 
 

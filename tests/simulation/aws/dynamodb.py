@@ -35,6 +35,9 @@ class DynamoDB:
     def put_item(self, **arguments: Any) -> dict[str, Any]:
         return self._gate.call("dynamodb", "PutItem", arguments, self._put)
 
+    def query(self, **arguments: Any) -> dict[str, Any]:
+        return self._gate.call("dynamodb", "Query", arguments, self._query)
+
     def update_item(self, **arguments: Any) -> dict[str, Any]:
         return self._gate.call("dynamodb", "UpdateItem", arguments, self._update)
 
@@ -55,6 +58,21 @@ class DynamoDB:
             found = (self._table(table).get(_key_of(key)) for key in asked["Keys"])
             responses[table] = [_copied(item) for item in found if item]
         return {"Responses": responses, "UnprocessedKeys": {}}
+
+    def _query(
+        self,
+        TableName: str,
+        IndexName: str,
+        KeyConditionExpression: str,
+        ExpressionAttributeValues: Item,
+        Limit: int,
+    ) -> dict[str, Any]:
+        if IndexName != "by-content":
+            raise NotImplementedError(IndexName)
+        name, _, value = KeyConditionExpression.partition(" = ")
+        items = self._table(TableName).values()
+        found = [_copied(item) for item in items if item.get(name) == ExpressionAttributeValues[value]]
+        return {"Items": found[:Limit]}
 
     def _put(
         self,

@@ -7,6 +7,8 @@ The contents are in `store.py`; the methods named as boto3's are the functions' 
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -68,9 +70,11 @@ class S3:
             raise NotImplementedError(name)
         return _Listing(self._gate, self._list)
 
-    def _head(self, Bucket: str, Key: str, VersionId: str | None = None) -> dict[str, Any]:
+    def _head(
+        self, Bucket: str, Key: str, VersionId: str | None = None, ChecksumMode: str = ""
+    ) -> dict[str, Any]:
         found = self._readable("HeadObject", Bucket, Key, VersionId)
-        return self._described(Bucket, found)
+        return self._described(Bucket, found) | (found.checksums if ChecksumMode else {})
 
     def _get(
         self,
@@ -122,6 +126,7 @@ class S3:
         Tagging: str,
         ContentType: str,
         CopySourceIfMatch: str | None = None,
+        ChecksumAlgorithm: str = "",
         **headers: str,
     ) -> dict[str, Any]:
         if (MetadataDirective, TaggingDirective) != ("REPLACE", "REPLACE") or set(headers) - set(_HEADERS):
@@ -132,8 +137,11 @@ class S3:
         version = Version(Key, "", source.body, self._now(), source.etag, ContentType)
         version.metadata, version.tags = _metadata("CopyObject", Metadata), _tags("CopyObject", Tagging)
         version.headers = headers
+        if ChecksumAlgorithm:
+            version.checksums = {f"Checksum{ChecksumAlgorithm}": _sha256(source.body or b"")}
         done = self._written(self._buckets[Bucket], version)
-        return {"CopyObjectResult": {"ETag": done.pop("ETag"), "LastModified": version.modified}} | done
+        result = {"ETag": done.pop("ETag"), "LastModified": version.modified, **version.checksums}
+        return {"CopyObjectResult": result} | done
 
     def _source(self, named: dict[str, str]) -> Version:
         version_id = named.get("VersionId")
@@ -268,6 +276,10 @@ def _metadata(operation: str, metadata: dict[str, str]) -> dict[str, str]:
     if sum(len(name) + len(value) for name, value in metadata.items()) > _MAX_METADATA:
         raise client_error(operation, "MetadataTooLarge", 400)
     return {name.lower(): value for name, value in metadata.items()}
+
+
+def _sha256(body: bytes) -> str:
+    return base64.b64encode(hashlib.sha256(body).digest()).decode()
 
 
 def _bytes(body: bytes | str) -> bytes:
