@@ -9,6 +9,7 @@ from unittest.mock import patch
 
 import pytest
 
+from carefile.cli.aws.connection import Connection
 from carefile.cli.checks import reconciling
 from carefile.cli.checks.reconciling import Finding, Reconciler
 from carefile.cli.checks.repairing import uploaded
@@ -67,3 +68,56 @@ def test_what_was_filed_and_deleted_is_in_line(world: World) -> None:
 def test_below_an_empty_upload_the_newest_with_bytes_in_it_is_looked_at(world: World) -> None:
     full, empty = world.upload(KEY, b"lost"), world.upload(KEY, b"")
     assert [found.hidden_version for found in findings(world)] == [empty, full]
+
+
+# The same bytes from several keys
+
+ANAS, BENS = "documents/Ana_7/letter.txt", "documents/Ben_8/letter.txt"
+
+
+def alike(connection: Connection, later: timedelta = timedelta(minutes=1)) -> tuple[list[Finding], int]:
+    """What the pass over the catalog finds, and how many documents have a double with their own patient."""
+    reconciler = Reconciler(connection, datetime.now(UTC) + later, look_at_tags=False, passed=lambda _: None)
+    pool: Any = SimpleNamespace(map=map)
+    return list(reconciler._of_catalog(pool)), reconciler.alike
+
+
+def test_the_same_bytes_under_two_patients_are_reported_for_both(
+    world: World, connection: Connection
+) -> None:
+    for key in (ANAS, BENS, "documents/letter.txt"):
+        world.file(key, b"same", name=key[-12:-11])
+    found, own = alike(connection)
+    assert {(it.fault, it.key) for it in found} == {("shared", ANAS), ("shared", BENS)}
+    assert "under Ben_8" in next(it.why for it in found if it.key == ANAS)
+    assert own == 1  # the unknown one is nobody's double
+
+
+def test_the_same_bytes_twice_of_one_patient_are_only_counted(world: World, connection: Connection) -> None:
+    for name in ("letter", "copy", "other"):
+        world.file(f"documents/Ana_7/{name}.txt", b"other" if name == "other" else b"same", name=name)
+    assert alike(connection) == ([], 2)
+
+
+def test_a_file_that_was_moved_to_another_patient_is_found_where_it_was(
+    world: World, connection: Connection
+) -> None:
+    world.file(ANAS, b"same")
+    moved = world.s3.copy_object(Bucket=LANDING, Key=BENS, CopySource={"Bucket": LANDING, "Key": ANAS})
+    world.delete(ANAS)
+    world.run(created_event(BENS, moved["VersionId"]), "e2")
+    found = {it.key: it for it in alike(connection)[0]}
+    assert found[ANAS].fault == "moved"
+    assert BENS in found[ANAS].why
+    assert found[BENS].fault == "shared"
+    assert found[ANAS].source is None  # to submit it again repairs nothing
+
+
+def test_what_expired_long_after_its_double_was_uploaded_was_not_moved(
+    world: World, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.file(ANAS, b"same")
+    world.file(BENS, b"same", name="e2")
+    world.delete(ANAS)
+    monkeypatch.setattr(reconciling, "_ONE_MOVE", timedelta(seconds=-1))
+    assert {it.fault for it in alike(connection)[0]} == {"shared"}

@@ -4,7 +4,7 @@ Three passes, each in constant memory and with a few dozen concurrent requests:
     landing     every current version: does the catalog show it, and does its tag agree? And uploads hidden by a delete
                 marker or an empty version: do their tags record how their intakes ended?
     processed   every object: does its source's catalog entry point here, and are its tags right?
-    catalog     every entry: does its object exist, in that version?
+    catalog     every entry: does its object exist, in that version? Are a document's bytes filed from another key too?
 Objects younger than the grace period may still be in progress and are skipped. Nothing here changes anything.
 """
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import islice
 from typing import Any, TypeVar
@@ -26,6 +26,7 @@ from carefile.core.filing.layout import MANIFEST
 from carefile.core.filing.tagging import STATUS_TAG, PipelineStatus, layout_tags, manifest_tags
 from carefile.core.model import Kind, Patient, Source
 
+_ONE_MOVE = timedelta(days=1)
 _THREADS = 24
 _BATCH = 240
 _FIXED = ("kind", "data-type", "patient-status", "layout-version")
@@ -36,7 +37,9 @@ R = TypeVar("R")
 class Fault(StrEnum):
     """`missed`: uploaded, never filed. `failed`: its intake failed. `stale`: an older version is filed. `lost`: in the
     catalog, but missing from S3. `orphaned`: filed in a place that the catalog does not show. `uncataloged`: filed, but
-    its source has no catalog entry. `mistagged`: its tags are wrong. `foreign`: no intake wrote it."""
+    its source has no catalog entry. `mistagged`: its tags are wrong. `foreign`: no intake wrote it. `moved`: its upload
+    was deleted, and the same bytes are filed from another key. `shared`: the same bytes are filed under another
+    patient, which may be right."""
 
     MISSED = "missed"
     FAILED = "failed"
@@ -46,6 +49,8 @@ class Fault(StrEnum):
     UNCATALOGED = "uncataloged"
     MISTAGGED = "mistagged"
     FOREIGN = "foreign"
+    MOVED = "moved"
+    SHARED = "shared"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,8 @@ class _Landed:
 
 
 class Reconciler:
-    """`passed` is called with the number of objects and entries compared; `ignored` counts leftovers of tools."""
+    """`passed` is called with the number of objects and entries compared; `ignored` counts leftovers of tools, `alike`
+    documents with the same bytes as another one of their patient."""
 
     def __init__(
         self, connection: Connection, grace: datetime, *, look_at_tags: bool, passed: Callable[[int], None]
@@ -89,7 +95,7 @@ class Reconciler:
         self._entries = Entries(connection)
         self._grace, self._look_at_tags, self._passed = grace, look_at_tags, passed
         self._rules = rules_of(connection)
-        self.ignored = 0
+        self.ignored = self.alike = 0
         self._s3 = connection.client("s3")
 
     def count(self) -> int:
@@ -262,6 +268,9 @@ class Reconciler:
     def _of_catalog(self, pool: ThreadPoolExecutor) -> Iterator[Finding]:
         for batch in _batches(self._entries.all()):
             yield from (item for item in pool.map(self._cataloged, batch) if item)
+            for entry, others in zip(batch, pool.map(self._others_alike, batch), strict=True):
+                if others:
+                    yield from self._alike(entry, others)
             self._passed(len(batch))
 
     def _cataloged(self, entry: Entry) -> Finding | None:
@@ -271,6 +280,37 @@ class Reconciler:
             return None
         source = Source(entry.landing_bucket, entry.landing_key)
         return Finding(Fault.LOST, entry.bucket, entry.key, "in the catalog, but missing from S3", source)
+
+    def _others_alike(self, entry: Entry) -> list[Entry]:
+        young = datetime.fromisoformat(entry.cataloged_at) > self._grace
+        return [] if young else self._entries.same_bytes(entry)
+
+    def _alike(self, entry: Entry, others: list[Entry]) -> Iterator[Finding]:
+        deleted = self._deleted_at(entry)
+        moved = next((other for other in others if deleted and _soon(other, deleted)), None)
+        strangers = [other for other in others if {other.patient, entry.patient}.isdisjoint({None})]
+        strangers = [other for other in strangers if other.patient != entry.patient]
+        where = (entry.landing_bucket, entry.landing_key)
+        if moved:
+            why = f"its upload was deleted, and the same bytes are filed from {moved.landing_key}"
+            yield Finding(Fault.MOVED, *where, f"{why}")
+        elif strangers:
+            why = f"the same bytes are filed under {strangers[0].patient}, from {strangers[0].landing_key}"
+            yield Finding(Fault.SHARED, *where, why)
+        else:
+            self.alike += 1
+
+    def _deleted_at(self, entry: Entry) -> datetime | None:
+        """Return when an upload was deleted; None if it is there, or expired from a bucket without versions."""
+        page = self._s3.list_object_versions(Bucket=entry.landing_bucket, Prefix=entry.landing_key, MaxKeys=1)
+        markers = [it for it in page.get("DeleteMarkers", ()) if it["Key"] == entry.landing_key]
+        found: datetime | None = markers[0]["LastModified"] if markers and markers[0]["IsLatest"] else None
+        return found
+
+
+def _soon(other: Entry, deleted: datetime) -> bool:
+    """Return whether a deletion followed that upload as in one move. Later ones are rather of a lifecycle rule."""
+    return timedelta(0) <= deleted - datetime.fromisoformat(other.modified) <= _ONE_MOVE
 
 
 def _batches(items: Iterable[T]) -> Iterator[list[T]]:

@@ -66,8 +66,11 @@ def reconcile(
     )
     if reconciler.ignored:
         view.note(f"{reconciler.ignored} ignored: leftovers of desktops and transfer tools.")
+    if reconciler.alike:
+        view.note(f"{reconciler.alike} documents have the same bytes as another one of their patient.")
     _report(view, counts, repaired, repair=repair, yes=yes)
-    return Exit.FOUND if counts.total() > repaired else Exit.DONE
+    inconsistent = counts.total() - counts[Fault.SHARED]
+    return Exit.FOUND if inconsistent > repaired else Exit.DONE
 
 
 def _report(view: View, counts: Counter[str], repaired: int, *, repair: bool, yes: bool) -> None:

@@ -100,6 +100,8 @@ def _show_landed(
         )
     status = pipeline_status(connection, landed) if landed else None
     view.note(_summary(source, landed, entry, status))
+    for other in entries.same_bytes(entry) if entry else ():
+        view.note(_also(other))
     if landed is None or (entry and _current(entry, landed) and not everything):
         assert entry is not None  # noqa: S101 - one of the two exists
         if is_express(entry.execution):
@@ -143,6 +145,12 @@ def _kept(executions: Executions, name: str) -> Described:
             "see the result with `carefile catalog KEY`",
         )
     return found
+
+
+def _also(other: Entry) -> str:
+    whose = f"patient {plain(other.patient)}" if other.patient is not None else "the unknown patient"
+    key = f"s3://{plain(other.landing_bucket)}/{plain(other.landing_key)}"
+    return f"The same bytes are also filed under {whose}, from {key}"
 
 
 def _current(entry: Entry, landed: LandingObject) -> bool:
