@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from carefile.core.messages.events import EventType
 from carefile.core.records.catalog import Entry
 from lambdas.adapters import aws, settings
 from lambdas.adapters.boundary import entry_point, logger
@@ -19,7 +20,14 @@ catalog = Catalog(aws.dynamodb(), settings.named("CATALOG_TABLE"))
 
 @entry_point
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """`event`: an EventBridge event `Object Cataloged`. Returns {indexed}: False when a newer entry was there."""
+    """`event`: an EventBridge event `Object Cataloged`, or `Object Retired` of what was taken out of the layout.
+    Returns {indexed}: False when a newer entry was there."""
+    if event.get("detail-type") == EventType.RETIRED.value:
+        retired = read(EventType.RETIRED.schema, event["detail"])
+        by, at = retired["decision"]["decided_by"], retired["retired_at"]
+        taken_out = catalog.take_out(retired["source_id"], retired["revision"], at, by)
+        logger.info("indexed", written=taken_out)
+        return {"indexed": taken_out}
     detail = read("object_cataloged", event["detail"])
     entry = Entry.of_event(detail)
     indexed = catalog.put(entry)

@@ -24,6 +24,7 @@ from carefile.cli.commands.reconcile import reconcile
 from carefile.cli.commands.redrive import redrive
 from carefile.cli.commands.runs import runs
 from carefile.cli.commands.show import show
+from carefile.cli.commands.unfile import unfile
 from carefile.cli.commands.where import where
 from carefile.cli.operation import operation
 
@@ -80,6 +81,7 @@ app.command("open")(operation(open_page))
 app.command("where")(operation(where))
 app.command("places")(operation(places))
 app.command("assign")(operation(assign))
+app.command("unfile")(operation(unfile))
 app.command("redrive")(operation(redrive))
 app.command("dlq")(operation(dlq))
 app.command("backfill")(operation(backfill))

@@ -156,6 +156,10 @@ class Decision:
         data = {"type": self.type.value, "decided_by": self.decided_by, "decided_at": self.decided_at}
         return data | ({"reason": self.reason} if self.reason else {})
 
+    @classmethod
+    def from_json(cls, data: dict[str, str]) -> Decision:
+        return cls(DecisionType(data["type"]), data["decided_by"], data["decided_at"], data.get("reason"))
+
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:

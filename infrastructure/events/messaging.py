@@ -247,6 +247,16 @@ class CatalogRules(Construct):
         )
         events.Rule(
             self,
+            "UnfiledRule",
+            description="An object was taken out of the layout: take it out of the catalog",
+            event_bus=catalog_bus,
+            event_pattern=events.EventPattern(
+                source=[CATALOG_SOURCE], detail_type=["Object Retired"], detail={"disposition": ["unfiled"]}
+            ),
+            targets=[_invoke(indexer, dead_letters.catalog_events)],
+        )
+        events.Rule(
+            self,
             "FailureRule",
             description="An execution failed: mark its object and announce it",
             event_pattern=events.EventPattern(

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from carefile.core.errors import CarefileError, StillChanging
-from carefile.core.records.catalog import CONTENT_INDEX, CONTENT_KEY, KEY, Entry, Item, patient_in
+from carefile.core.records.catalog import (
+    CONTENT_INDEX,
+    CONTENT_KEY,
+    KEY,
+    Entry,
+    Item,
+    patient_in,
+    unfiled_item,
+)
 from carefile.core.records.session_entries import INCOMPLETE, Change, Place, entry_at, fits
 from lambdas.adapters.boundary import translated
 
@@ -36,6 +44,11 @@ class Catalog:
         return self._put(
             entry.to_item(), f"attribute_not_exists({KEY}) OR revision < :known", {"N": str(entry.revision)}
         )
+
+    def take_out(self, source_id: str, revision: int, at: str, decided_by: str) -> bool:
+        """Put in the place of an entry that a person took the object out, unless a newer entry is there."""
+        item = unfiled_item(source_id, revision, at, decided_by)
+        return self._put(item, f"attribute_not_exists({KEY}) OR revision < :known", {"N": str(revision)})
 
     def shared_with_others(self, entry: Entry) -> bool:
         """Whether the bytes of a document are filed under another patient as well. The index lags behind by a moment,

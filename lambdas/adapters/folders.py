@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from carefile.core.filing.layout import manifest_key
 from carefile.core.filing.stamps import stamp_in
+from carefile.core.messages.head import content_digest, proves
 from lambdas.adapters import digests
 from lambdas.adapters.landing import is_gone
 
@@ -51,8 +52,8 @@ class Folders:
     def content_digest(self, key: str) -> str | None:
         """A digest that proves equal bytes of an object; None where it is not there."""
         try:
-            told = digests.told(self._s3.head_object(Bucket=self._bucket, Key=key, ChecksumMode="ENABLED"))
-            return told if digests.proves(told) else digests.computed(self._s3, Bucket=self._bucket, Key=key)
+            told = content_digest(self._s3.head_object(Bucket=self._bucket, Key=key, ChecksumMode="ENABLED"))
+            return told if proves(told) else digests.computed(self._s3, Bucket=self._bucket, Key=key)
         except ClientError as error:
             if is_gone(error):
                 return None

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from carefile.core.errors import RejectedObject
 from carefile.core.filing.tagging import Tags
-from carefile.core.messages.head import observed
+from carefile.core.messages.head import content_digest, observed, proves
 from carefile.core.model import Deleted, Observation, Source
 from lambdas.adapters import digests
 
@@ -93,8 +93,8 @@ class Landing:
         named = {"Bucket": observed.source.bucket, "Key": observed.source.key}
         which: dict[str, Any] = named | version_argument(observed.version_id)
         try:
-            told = digests.told(self._s3.head_object(**which, ChecksumMode="ENABLED"))
-            if digests.proves(told):
+            told = content_digest(self._s3.head_object(**which, ChecksumMode="ENABLED"))
+            if proves(told):
                 return told
             return digests.computed(self._s3, **which, IfMatch=etag_condition(observed))
         except ClientError as error:

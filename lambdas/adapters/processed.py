@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from carefile.core.filing.browsing import safe_disposition
 from carefile.core.filing.layout import Owner, manifest_key
 from carefile.core.filing.tagging import Tags, encoded
 from carefile.core.messages.events import owner_in
+from carefile.core.messages.head import content_digest, proves
 from carefile.core.model import Observation, Stamp, StoredObject
 from lambdas.adapters import digests
 from lambdas.adapters.landing import etag_condition, is_gone, version_argument
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 MAX_SINGLE_COPY = 5 * 1024**3  # S3, CopyObject: up to 5 GB in one request
 MAX_USER_METADATA = 2048  # S3, "User-defined object metadata": 2 KB of names and values
+_COPIES = frozenset({"original", "session"})  # the roles of what is a copy of an upload
 _MOST_REMEMBERED = 10_000  # owners of folders, some megabytes
 # Ownership is released only when a patient is forgotten, and that not before a day after the folder was emptied.
 _REMEMBERED_SECONDS = 3600
@@ -150,7 +153,7 @@ class Processed:
             found["ETag"].strip('"'),
             found["ContentLength"],
             found.get("ContentType", "binary/octet-stream"),
-            digests.told(found),
+            content_digest(found),
         )
         return stored, stamp
 
@@ -208,7 +211,7 @@ class Processed:
             if is_gone(error) or error.response.get("Error", {}).get("Code") in ("PreconditionFailed", "412"):
                 raise VersionGone from None
             raise
-        etag, digest = told["ETag"].strip('"'), digests.told(told)
+        etag, digest = told["ETag"].strip('"'), content_digest(told)
         return StoredObject(key, role, version_id, etag, observed.size, observed.content_type, digest)
 
     def retire(self, destination: str, source_id: str, tombstone: dict[str, Any], tags: Tags) -> bool:
@@ -228,6 +231,18 @@ class Processed:
             else:
                 self._s3.delete_object(Bucket=self.bucket, Key=key)
         return held
+
+    def holding(self, destination: str, source_id: str) -> tuple[StoredObject, Stamp] | None:
+        """The copy of an upload's bytes that a destination shows of a source, with a digest that proves them."""
+        for key in self._keys_at(destination):
+            found = self.head(key)
+            if found and found[1].source_id == source_id and found[0].role in _COPIES:
+                stored, stamp = found
+                if not proves(stored.content_digest):
+                    read = digests.computed(self._s3, Bucket=self.bucket, Key=key)
+                    stored = replace(stored, content_digest=read)
+                return stored, stamp
+        return None
 
     def _keys_at(self, destination: str) -> list[str]:
         if not destination.endswith("/"):

@@ -139,7 +139,8 @@ class Admission:
     def _observe(self, request: IntakeRequest, *, from_s3: bool) -> Observation | None:
         found = self.landing.head(request.source)
         if isinstance(found, Deleted):
-            if found.marker or from_s3:
+            # What a person took out of the layout is retired also after its upload is gone for good.
+            if found.marker or from_s3 or self.ledger.read(request.source).has_unfiled:
                 return None
             raise RejectedObject(
                 "object-not-found: the landing bucket holds no object of that key; keys are exact, also in case"

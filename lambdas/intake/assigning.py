@@ -23,11 +23,10 @@ from carefile.core.filing.names import SESSION_PREFIX, with_session_prefix
 from carefile.core.messages import events
 from carefile.core.messages.assignment_request import AssignmentRequest, Subject, parse
 from carefile.core.messages.events import owner_in
-from carefile.core.messages.head import version_name
+from carefile.core.messages.head import proves, version_name
 from carefile.core.messages.intake_request import decided_at
 from carefile.core.model import Hints, Patient, Source
 from lambdas.adapters.contracts import accept_assignment
-from lambdas.adapters.digests import proves
 from lambdas.adapters.folders import Folders
 from lambdas.adapters.landing import Landing
 from lambdas.adapters.ledger import Ledger

@@ -13,7 +13,10 @@ The event that started an intake is only a hint that a key changed. An intake go
     check       is this still the current version, and what was decided about it, or about its session, the same? If
                 not, another round
 
-and returns what is to be announced. It is right under duplicated, late and reordered events, crashes at any call and
+A round that finds that a person took these bytes out of the layout takes a revision for nothing, retires every
+destination, and checks.
+
+It returns what is to be announced. It is right under duplicated, late and reordered events, crashes at any call and
 any number of executions at once, because whoever changes something last has checked after it, and because a revision
 is taken only by a round that read the version after the revision before it was taken: the higher one is never of an
 older version, and the version recorded with the highest is the newest that was ever begun.
@@ -22,7 +25,7 @@ older version, and the version recorded with the highest is the newest that was 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
@@ -30,7 +33,15 @@ from carefile.core.errors import RejectedObject, StillChanging
 from carefile.core.messages import events
 from carefile.core.messages.events import Event, Place
 from carefile.core.messages.execution_names import intake_name
-from carefile.core.model import Classification, Deleted, Disposition, Observation, Source, Stamp
+from carefile.core.model import (
+    Classification,
+    Decision,
+    Deleted,
+    Disposition,
+    Observation,
+    Source,
+    Stamp,
+)
 from carefile.core.records.ledger import LedgerEntry
 from lambdas.adapters.landing import Landing
 from lambdas.adapters.ledger import Ledger
@@ -80,6 +91,16 @@ class Filed:
     known: LedgerEntry
 
 
+@dataclass(frozen=True, slots=True)
+class TakenOut:
+    """Bytes that a person took out of the layout: whose decision, of which version, and what is known of that."""
+
+    decision: Decision
+    content_digest: str
+    version: str
+    told: Mapping[str, object]
+
+
 @dataclass(frozen=True)
 class Intake:
     landing: Landing
@@ -94,15 +115,19 @@ class Intake:
         for _ in range(MAX_ROUNDS):
             entry = self.ledger.read(upload.source, session)
             found = self._to_file(upload.source, entry)
-            if isinstance(found, Deleted) or found.size == 0:
-                if self.ledger.stop_others(upload.source, entry):
-                    return self._nothing_to_file(upload, found)
-                continue
-            if entry.asks_for_bytes(found.version):
+            if isinstance(found, Observation) and found.size and entry.asks_for_bytes(found.version):
                 digest = self.landing.content_digest(found)
                 if digest is None:
                     continue
                 found = replace(found, content_digest=digest)
+            if taken_out := self._taken_out(upload.source, found, entry):
+                if outcome := self._unfile(upload, taken_out, entry):
+                    return outcome
+                continue
+            if isinstance(found, Deleted) or found.size == 0:
+                if self.ledger.stop_others(upload.source, entry):
+                    return self._nothing_to_file(upload, found)
+                continue
             plan = self.filing.plan(found, entry)
             if plan is None:
                 continue
@@ -156,12 +181,62 @@ class Intake:
             place = self.filing.write(plan, folder, stamp, upload.execution)
         except VersionGone:
             return None
+        retired = self._retire(plan.source, written.destinations - {destination})
+        holds = self._still_holds(plan, entry, place.content_digest)
+        return Filed(place, retired, written) if holds else None
+
+    def _retire(self, source: Source, destinations: Iterable[str]) -> tuple[str, ...]:
+        """Empty these destinations; those that held something come first."""
         emptied: list[str] = []
         empty: list[str] = []
-        for other in sorted(written.destinations - {destination}):
-            (emptied if self.filing.retire(plan.source, other) else empty).append(other)
-        holds = self._still_holds(plan, entry, place.content_digest)
-        return Filed(place, (*emptied, *empty), written) if holds else None
+        for other in sorted(destinations):
+            (emptied if self.filing.retire(source, other) else empty).append(other)
+        return (*emptied, *empty)
+
+    def _taken_out(self, source: Source, found: Observation | Deleted, entry: LedgerEntry) -> TakenOut | None:
+        """The decision that the bytes to be filed are not to be; where the upload is gone, that those filed are not."""
+        if not entry.has_unfiled:
+            return None
+        if isinstance(found, Observation) and found.size:
+            digest, version, told = found.content_digest, found.version, found.to_json()
+        elif held := self.filing.held(source, entry):
+            digest, version = held[0].content_digest, held[1].version
+            told = {"content_digest": digest} | ({} if "@" in version else {"version_id": version})
+        else:
+            return None
+        decision = entry.unfiled_for(digest)
+        return TakenOut(decision, digest, version, told) if decision and digest else None
+
+    def _unfile(self, upload: Upload, taken: TakenOut, entry: LedgerEntry) -> Outcome | None:
+        """Retire every destination, unless other bytes or another decision came meanwhile: then None, another round."""
+        source = upload.source
+        if not self.ledger.stop_others(source, entry):
+            return None
+        retired = self._retire(source, entry.destinations)
+        current = self._current(source)
+        overtaken = isinstance(current, Observation) and current.size and current.version != taken.version
+        latest = self.ledger.read(source)
+        if overtaken or latest.unfiled_for(taken.content_digest) != taken.decision:
+            return None
+        disposition = Disposition.UNFILED
+        if upload.version not in (None, taken.version):
+            disposition = Disposition.SUPERSEDED
+        at, revision, bucket = self.now(), entry.revision + 1, self.filing.processed.bucket
+        announced = tuple(
+            events.object_unfiled(
+                source,
+                taken.version,
+                taken.told,
+                bucket,
+                place,
+                revision,
+                taken.decision,
+                upload.execution,
+                at,
+            )
+            for place in retired[:MAX_RETIRED]
+        )
+        return Outcome(disposition, None, announced or self._withdrawn(upload).events)
 
     def _still_holds(self, plan: Plan, entry: LedgerEntry, written: str | None) -> bool:
         """After the last change: is this version still the one to be there, and what was decided the same? `written` is

@@ -194,6 +194,13 @@ class Filing:
         nobodys = tagging.manifest_tags(tagging.layout_tags(Kind.DOCUMENT, Patient(), b""))
         return self.processed.retire(destination, source.source_id, tombstone, nobodys)
 
+    def held(self, source: Source, entry: LedgerEntry) -> tuple[StoredObject, Stamp] | None:
+        """The bytes of a source that are filed, wherever; None where nothing of it is."""
+        for destination in sorted(entry.destinations):
+            if found := self.processed.holding(destination, source.source_id):
+                return found
+        return None
+
     def _known_folder(self, plan: Plan, entry: LedgerEntry) -> str | None:
         """The source's own folder among the candidates: what the ledger knows was claimed before.
 

@@ -65,6 +65,7 @@ def test_a_key_s_item_says_its_places_its_version_and_what_was_decided() -> None
         "hints": as_json(entry.hints),
         "assignment": None,
         "moments": dict.fromkeys(entry.hints, NOON),
+        "taken_out": {},
     }
     assert entry.hints_for(FIRST, DIGEST) == entry.hints_for(SECOND)
     assert entry.hints_for(FIRST, DIGEST.replace("0", "1")) is None

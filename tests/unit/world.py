@@ -236,6 +236,9 @@ class World:
         for event in normalised["events"]:
             if event["detail_type"] == "Object Cataloged":
                 self.index(event["detail"])
+            elif event["detail"].get("disposition") == "unfiled":
+                told = {"detail-type": event["detail_type"], "detail": event["detail"]}
+                index_catalog.handler(told, None)
         return normalised
 
     def file(self, key: str, body: bytes = b"hello", *, name: str = "e1", **members: Any) -> Json:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Mapping
 from typing import Any
 
-from carefile.core.model import Observation, Source
+from carefile.core.model import PROOF, Observation, Source
 
 _UNVERSIONED = "null"
 # What S3 stores for an upload that names no type.
@@ -13,6 +15,7 @@ _NO_TYPE = "binary/octet-stream"
 # The classes of which S3 hands out nothing but what was restored; Intelligent-Tiering tells its archives apart.
 _ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 _RESTORED = 'ongoing-request="false"'
+_CHECKSUMS = ((PROOF, "ChecksumSHA256", 32), ("crc64nvme:", "ChecksumCRC64NVME", 8))
 # The system metadata that a copy carries along.
 _HEADERS = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage")
 
@@ -35,6 +38,29 @@ def observed(source: Source, head: Mapping[str, Any]) -> Observation:
         tag_count=int(tag_count),
         archived=is_archived(head),
     )
+
+
+def content_digest(answer: Mapping[str, Any]) -> str | None:
+    """The digest of an object's content in an answer of S3; None where it holds none of all bytes, only one of parts.
+
+    Only SHA-256 proves that two contents are the same. CRC-64, which S3 has for every large object, is told apart by
+    its name; the ETag says nothing where KMS encrypts.
+    """
+    if answer.get("ChecksumType") == "COMPOSITE":
+        return None
+    for algorithm, member, size in _CHECKSUMS:
+        try:
+            value = base64.b64decode(answer.get(member, ""), validate=True)
+        except binascii.Error:
+            continue  # of parts: their number is behind it
+        if len(value) == size:
+            return algorithm + value.hex()
+    return None
+
+
+def proves(digest: str | None) -> bool:
+    """Whether equal digests of this kind prove equal bytes."""
+    return digest is not None and digest.startswith(PROOF)
 
 
 def is_archived(head: Mapping[str, Any]) -> bool:

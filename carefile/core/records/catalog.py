@@ -23,7 +23,7 @@ INDEX_KEYS = ("patient_ref_key", "listed_at")
 CONTENT_INDEX = "by-content"
 CONTENT_KEY = "content_digest"
 KEY = "source_id"
-_FORGOTTEN_AT = "forgotten_at"
+_FORGOTTEN_AT, _UNFILED_AT = "forgotten_at", "unfiled_at"
 
 _UNKNOWN = "UNKNOWN"
 _PATIENT = "PATIENT#"
@@ -142,8 +142,21 @@ def tombstone(source_id: str, revision: int, at: str) -> Item:
     return {KEY: {"S": source_id}, "revision": {"N": str(revision)}, _FORGOTTEN_AT: {"S": at}}
 
 
+def unfiled_item(source_id: str, revision: int, at: str, decided_by: str) -> Item:
+    """What stands in the place of the entry of what a person took out of the layout: it names no patient and no key,
+    and what was announced before is of a lower revision and is not indexed any more."""
+    texts = {KEY: source_id, _UNFILED_AT: at, "decided_by": decided_by}
+    return {name: {"S": value} for name, value in texts.items()} | {"revision": {"N": str(revision)}}
+
+
+def is_unfiled(item: Mapping[str, Any]) -> bool:
+    return _UNFILED_AT in item
+
+
 def is_tombstone(item: Mapping[str, Any]) -> bool:
-    return _FORGOTTEN_AT in item
+    """Whether an item is there only to keep off what was announced before: of a forgotten source, or of one that was
+    taken out."""
+    return _FORGOTTEN_AT in item or _UNFILED_AT in item
 
 
 def patient_ref_key(patient: str | None) -> str:

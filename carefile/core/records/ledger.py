@@ -8,6 +8,9 @@ version. A decision about a document holds for its bytes as well, whenever they 
 named by a digest of the content's. Places that were taken out to make room are in items of their own,
 `<source_id>#places#<number>`.
 
+A document or a session's object that a person took out of the layout: `unfiled#…` (the decision) and `unfiled_at#…`,
+named by a digest of the content's; to take that back is a later decision in the same place.
+
 Item of a session that was assigned to a patient, under the id of its source tree: `assigned` (the patient),
 `assigned_at` and `replaced` (string set, patients it was taken from). It holds for every object of the tree.
 
@@ -25,12 +28,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from carefile.core.model import Assignment, Hints, digest
+from carefile.core.model import Assignment, Decision, DecisionType, Hints, digest
 
 KEY = "source_id"
 FORGOTTEN_AT = "forgotten_at"
 _HINTS, _DECIDED = "hints", "decided"
 _BYTES, _SINCE = "bytes", "since"
+_UNFILED, _UNFILED_AT = "unfiled", "unfiled_at"
 # Each round looks at every place that a key ever had, and an item of DynamoDB holds 400 KB.
 MAX_PLACES, MAX_PLACES_BYTES = 100, 100_000
 Item = Mapping[str, Any]
@@ -47,6 +51,17 @@ class LedgerEntry:
     hints: Mapping[str, Hints] = field(default_factory=dict)
     assignment: Assignment | None = None
     moments: Mapping[str, str] = field(default_factory=dict)
+    taken_out: Mapping[str, Decision] = field(default_factory=dict)
+
+    @property
+    def has_unfiled(self) -> bool:
+        """Whether some bytes of this source are not to be filed."""
+        return any(it.type is DecisionType.UNFILE for it in self.taken_out.values())
+
+    def unfiled_for(self, content_digest: str | None) -> Decision | None:
+        """The decision that these bytes are not to be filed, where it holds."""
+        found = self.taken_out.get(unfiled_name(content_digest)) if content_digest else None
+        return found if found and found.type is DecisionType.UNFILE else None
 
     def hints_for(self, version: str, content_digest: str | None = None) -> Hints | None:
         """The latest decision somebody took about this very version, or about its bytes. It says nothing about
@@ -58,13 +73,15 @@ class LedgerEntry:
     def asks_for_bytes(self, version: str) -> bool:
         """Whether the digest of its content may change what was decided about a version."""
         own = self._when(hints_name(version))
-        return any(name.startswith(f"{_BYTES}#") and self._when(name) > own for name in self.hints)
+        return self.has_unfiled or any(
+            name.startswith(f"{_BYTES}#") and self._when(name) > own for name in self.hints
+        )
 
     def decision_about(
         self, version: str, content_digest: str | None = None
-    ) -> tuple[Hints | None, Assignment | None]:
+    ) -> tuple[Hints | None, Assignment | None, Decision | None]:
         """All that was decided about this version: about it or its bytes, and about the session that it is part of."""
-        return self.hints_for(version, content_digest), self.assignment
+        return self.hints_for(version, content_digest), self.assignment, self.unfiled_for(content_digest)
 
     def _when(self, name: str) -> str:
         """When a decision was taken; before all others, where none of that name was."""
@@ -101,6 +118,30 @@ def since_name(content_digest: str) -> str:
     return f"{_SINCE}#{digest('content', content_digest)}"
 
 
+def unfiled_name(content_digest: str) -> str:
+    """The attribute with the decision that this content is not to be filed, or is again."""
+    return f"{_UNFILED}#{digest('content', content_digest)}"
+
+
+def unfiling(name: str, decision: Decision) -> dict[str, Any]:
+    """The update that records such a decision in the attribute of that name, on condition that no later one is there,
+    and that the source's patient was not forgotten since."""
+    later = ("attribute_not_exists(#at)", "#at <= :at")
+    free = (f"attribute_not_exists({FORGOTTEN_AT})", f"{FORGOTTEN_AT} < :at")
+    return {
+        "UpdateExpression": "SET #unfiled = :decision, #at = :at",
+        "ConditionExpression": " OR ".join(f"{one} AND {other}" for one in later for other in free),
+        "ExpressionAttributeNames": {
+            "#unfiled": name,
+            "#at": name.replace(_UNFILED, _UNFILED_AT, 1),
+        },
+        "ExpressionAttributeValues": {
+            ":decision": {"S": json.dumps(decision.to_json(), sort_keys=True)},
+            ":at": {"S": decision.decided_at},
+        },
+    }
+
+
 def is_tombstone(item: Item) -> bool:
     """Whether all that an item says is that its patient was forgotten."""
     return FORGOTTEN_AT in item and item.keys() <= {KEY, FORGOTTEN_AT, "revision"}
@@ -128,6 +169,11 @@ def entry_in(item: Item) -> LedgerEntry:
         text("version_id"),
         {name: _hints_in(value) for name, value in item.items() if _is_decision(name)},
         moments={name: text(_moment_of(name)) or "" for name in item if _is_decision(name)},
+        taken_out={
+            name: Decision.from_json(json.loads(value["S"]))
+            for name, value in item.items()
+            if name.startswith(f"{_UNFILED}#")
+        },
     )
 
 
