@@ -3,10 +3,12 @@ in which several workers take them, and a way to say what was measured."""
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
 
+import botocore.session
 import pytest
 
 from tests.shared import shared
@@ -32,6 +34,8 @@ FUNCTION_ENVIRONMENT = {
 }
 
 os.environ.update(FUNCTION_ENVIRONMENT)
+# Every world of the unit tests has a session of its own: all read what AWS's services are like from one loader.
+botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
     os.environ.pop(name, None)
 

@@ -15,6 +15,7 @@ from tests.embedded import running
 CDK = REPOSITORY / "node_modules" / ".bin" / "cdk"
 
 
+@pytest.mark.prove
 @pytest.mark.timeout(400)
 def test_the_cdk_command_line_deploys_the_stack(tmp_path: Path) -> None:
     assert CDK.exists(), "the CDK's command line is not installed: run the tests by `make test`"

@@ -20,8 +20,8 @@ from tests.simulation.model import Protocol, search
         ("AA", True, 1),
         ("AB", True, 1),
         ("AB", True, 2),
-        ("ABA", False, 0),
-        ("AAB", True, 0),
+        pytest.param("ABA", False, 0, marks=pytest.mark.prove),
+        pytest.param("AAB", True, 0, marks=pytest.mark.prove),
         ("A-", False, 2),
         ("-A", True, 1),
         ("AB-", False, 1),
@@ -36,7 +36,12 @@ def test_every_order_ends_with_the_newest_version(destinations: str, deletion: b
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     ("destinations", "deletion", "crashes"),
-    [("A", True, 2), ("AB", False, 0), ("A-", False, 1), ("A-", True, 0)],
+    [
+        ("A", True, 2),
+        pytest.param("AB", False, 0, marks=pytest.mark.prove),
+        ("A-", False, 1),
+        ("A-", True, 0),
+    ],
 )
 def test_every_order_ends_where_it_was_decided_to_belong(
     destinations: str, deletion: bool, crashes: int

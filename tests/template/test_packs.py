@@ -13,6 +13,11 @@ from tests.template.synthesis import Synthesised
 
 # Between them every setting that makes a resource another one.
 STAGES = ["stage", "protected", "express_first", "locked"]
+# The linters that are programs of their own take seconds for each: between them these two have nearly every resource.
+MOST_OF_IT = ["protected", "express_first"]
+linted = pytest.mark.parametrize(
+    "names", [MOST_OF_IT, pytest.param(STAGES, marks=pytest.mark.prove)], ids=len
+)
 
 
 @pytest.fixture(params=STAGES)
@@ -29,12 +34,14 @@ def test_the_cdk_s_packs_find_the_canary_and_nothing_else(either: Synthesised) -
     assert not [finding for finding in found if not finding.where.startswith(audit.CANARY)]
 
 
-def test_cloudformation_s_own_linter_finds_nothing(request: pytest.FixtureRequest) -> None:
-    assert not audit.cfn_lint(*(request.getfixturevalue(name).path for name in STAGES))
+@linted
+def test_cloudformation_s_own_linter_finds_nothing(request: pytest.FixtureRequest, names: list[str]) -> None:
+    assert not audit.cfn_lint(*(request.getfixturevalue(name).path for name in names))
 
 
-def test_checkov_finds_nothing(request: pytest.FixtureRequest) -> None:
-    stages = [request.getfixturevalue(name) for name in STAGES]
+@linted
+def test_checkov_finds_nothing(request: pytest.FixtureRequest, names: list[str]) -> None:
+    stages = [request.getfixturevalue(name) for name in names]
     reports = audit.checkov(*(it.path for it in stages))
     passed = [check for report in reports for check in report["results"]["passed_checks"]]
     assert {check["file_abs_path"] for check in passed} == {str(it.path) for it in stages}
