@@ -211,7 +211,7 @@ class Processed:
             if is_gone(error) or error.response.get("Error", {}).get("Code") in ("PreconditionFailed", "412"):
                 raise VersionGone from None
             raise
-        etag, digest = told["ETag"].strip('"'), content_digest(told)
+        etag, digest = str(told["ETag"]).strip('"'), content_digest(told)
         return StoredObject(key, role, version_id, etag, observed.size, observed.content_type, digest)
 
     def retire(self, destination: str, source_id: str, tombstone: dict[str, Any], tags: Tags) -> bool:

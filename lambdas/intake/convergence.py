@@ -198,7 +198,8 @@ class Intake:
         if not entry.has_unfiled:
             return None
         if isinstance(found, Observation) and found.size:
-            digest, version, told = found.content_digest, found.version, found.to_json()
+            digest, version = found.content_digest, found.version
+            told: Mapping[str, object] = found.to_json()
         elif held := self.filing.held(source, entry):
             digest, version = held[0].content_digest, held[1].version
             told = {"content_digest": digest} | ({} if "@" in version else {"version_id": version})

@@ -17,8 +17,9 @@ from tests.operator.conftest import Carefile
 ODD = (
     "", " ", "x", "-1", "0", "99999999999999999999", "é", "\u202e", "a/../b", "/", "//", "..", "k" * 2000, "%00",
     "null", "\n", "*", "[bold]", "=1+1", "{}", "'; --", "processed/", "processed/x",
-    "processed/unknown_medical_notes/s/", "s3://", "s3:///x", "s3://nowhere/x", "arn:",
-    "arn:aws:states:::x", "session_1", "unknown", "RejectedObjct", "2h", "99999999999999d", "0001-01-01", "9999-12-31T23:59", "tomorrow",
+    "processed/unknown_medical_notes/s/", "s3://", "s3:///x", "s3://nowhere/x", "arn:", "arn:aws:states:::x",
+    "session_1", "unknown", "RejectedObjct", "2h", "99999999999999d", "0001-01-01", "9999-12-31T23:59",
+    "tomorrow",
 )  # fmt: skip
 # They act, wait for hours, or take the terminal.
 LEFT_OUT = {"yes", "help", "follow", "wait", "retire_originals", "remove", "repair", "profile"}
