@@ -3,6 +3,7 @@ brings any of it back: no event again, no repair, no backfill. What was somebody
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,9 +11,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, event, example, given, note, settings
+from hypothesis import HealthCheck, event, example, given, note, settings
 from hypothesis import strategies as st
 from moto import mock_aws
+from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
+from moto.s3.models import s3_backends
 from moto.s3.responses import S3Response
 
 from carefile.cli.aws.connection import Connection
@@ -23,7 +26,7 @@ from carefile.cli.patients.trace import Traces
 from carefile.cli.patients.traces import Finder
 from carefile.cli.rule_table import rules_of
 from carefile.core.errors import CarefileError
-from carefile.core.filing.layout import Owner
+from carefile.core.filing.layout import MANIFEST, Owner
 from lambdas.adapters import aws
 from lambdas.adapters.landing import Landing
 from lambdas.adapters.ledger import Ledger
@@ -87,6 +90,7 @@ class History:
     sent: list[Any] = field(default_factory=list)
     announced: list[dict[str, Any]] = field(default_factory=list)
     number: int = 0
+    suspended: bool = False
 
     def __post_init__(self) -> None:
         self.stream = Stream(self.world)
@@ -127,7 +131,7 @@ class History:
         if step.act in ("upload", "lose"):
             metadata = {"patient-id": step.patient} if step.patient and key != "note.json" else {}
             body = b'{"patient_id": "%s"}' % (step.patient or "").encode() + b" " * self.number
-            version = self.world.upload(key, body, Metadata=metadata)
+            version = self.put(key, body, Metadata=metadata)
             self.send(created_event(key, version), step, run=step.act == "upload")
         elif step.act == "decide":
             self.send(submitted_event(key, {"patient_id": step.patient}) | {"time": moment()}, step)
@@ -139,23 +143,38 @@ class History:
             )
             self.send(created_event(key), step)
         elif step.act == "empty":
-            self.send(created_event(key, self.world.upload(key, b"")), step)
+            self.send(created_event(key, self.put(key, b"")), step)
         elif step.act == "delete":
             self.world.delete(key)
+            self._named(key)
         elif step.act == "delete newest":
             if found := self.versions(key):
                 s3.delete_object(Bucket=LANDING, Key=key, VersionId=found[0])
         elif step.act == "copy" and self.versions(key, current=True):
             to, source = f"copies/{key.replace('/', '-')}", {"Bucket": LANDING, "Key": key}
-            done = s3.copy_object(Bucket=LANDING, Key=to, CopySource=source)  # type: ignore[arg-type]
-            self.send(created_event(to, done.get("VersionId")), step)
+            s3.copy_object(Bucket=LANDING, Key=to, CopySource=source)  # type: ignore[arg-type]
+            self.send(created_event(to, self._named(to)), step)
         elif step.act == "adopt":
             metadata = {"patient-id": step.patient} if step.patient else {}
             s3.put_object(Bucket=PROCESSED, Key=key, Body=b"theirs", Metadata=metadata)
             self.announced += [announced["detail"] for announced in adopt(self.world, key)["events"]]
             index(self.stream.records())
         elif step.act == "suspend":
-            s3.put_bucket_versioning(Bucket=LANDING, VersioningConfiguration={"Status": "Suspended"})
+            self.suspended = True
+
+    def put(self, key: str, body: bytes, **members: Any) -> str | None:
+        self.world.upload(key, body, **members)
+        return self._named(key)
+
+    def _named(self, key: str) -> str | None:
+        """The id of a key's newest version. While versioning is suspended that is "null", in the place of the one that
+        was "null" before, as S3 has it; moto forgets all versions then."""
+        versions = s3_backends[ACCOUNT]["aws"].buckets[LANDING].keys
+        found = versions.getlist(key, [])
+        if self.suspended and found:
+            found[-1]._version_id = "null"
+            versions.setlist(key, [one for one in found[:-1] if one.version_id != "null"] + found[-1:])
+        return None if not found or found[-1].version_id == "null" else str(found[-1].version_id)
 
     def send(self, data: Any, step: Step, *, run: bool = True) -> None:
         self.sent.append(data)
@@ -238,6 +257,24 @@ def history() -> Iterator[History]:
         yield History(world, connection_to(world))
 
 
+def all_but_records_of(patient: str, world: World) -> str:
+    """Everything, but for what stands in another patient's records: their bytes, and the evidence that repeats what
+    their bytes and metadata say. They are that patient's by a decision, whomever else they name.
+    """
+    found = world.s3.list_object_versions(Bucket=PROCESSED).get("Versions", ())
+    told = everything(world)
+    for item in found:
+        if item["Key"].startswith(f"processed/{patient}_") and item["Key"].endswith(".json"):
+            body = world.s3.get_object(Bucket=PROCESSED, Key=item["Key"], VersionId=item["VersionId"])[
+                "Body"
+            ].read()
+            text = body.decode("utf-8", "replace")
+            manifest = json.loads(text) if item["Key"].endswith(MANIFEST) else {}
+            manifest.get("classification", {}).pop("evidence", None)
+            told = told.replace(text, json.dumps(manifest))
+    return told
+
+
 def landed(world: World) -> set[tuple[str, str]]:
     found = world.s3.list_object_versions(Bucket=LANDING).get("Versions", ())
     return {(it["Key"], it["VersionId"]) for it in found}
@@ -245,13 +282,13 @@ def landed(world: World) -> set[tuple[str, str]]:
 
 # A usual run takes the histories that are written down here; `make prove` draws fresh ones. One is known to fail still:
 # an upload whose event was lost, that was uploaded again, and lost once more with the patient in its metadata.
-PHASES = tuple(Phase) if EXAMPLES else (Phase.explicit,)
-
 ASSIGNED_TWICE = [Step("upload"), Step("decide", patient=ANA), Step("decide", patient=BEN)]
 DECIDED_AND_CUT_OFF = [Step("upload"), Step("decide", patient=BEN, cut=4)]
 NAMED_AND_LOST = [Step("lose", patient=BEN)]
 CLAIMED_AND_CUT_OFF = [Step("upload", patient=BEN, cut=6), Step("delete newest")]
 EACH_IN_TURN = [Step("upload", patient=BEN), Step("upload", patient=ANA), Step("delete")]
+DECIDED_OTHERWISE = [Step("upload", patient=BEN), Step("decide", patient=ANA)]
+LOST_AND_LOST_AGAIN = [Step("lose"), Step("upload"), Step("lose", patient=BEN)]
 TAKEN_BACK = [
     Step("upload", SESSIONS[0]),
     Step("assign", SESSIONS[0], ANA),
@@ -267,7 +304,9 @@ TAKEN_BACK = [
 @example(CLAIMED_AND_CUT_OFF)
 @example(EACH_IN_TURN)
 @example(TAKEN_BACK)
-@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck), phases=PHASES)
+@example(DECIDED_OTHERWISE)
+@example(LOST_AND_LOST_AGAIN)
+@settings(max_examples=10 * int(EXAMPLES or 1), deadline=None, suppress_health_check=list(HealthCheck))
 def test_what_was_forgotten_never_stands_again(acts: list[Step]) -> None:
     with history() as told:
         for step in acts:
@@ -282,9 +321,9 @@ def test_what_was_forgotten_never_stands_again(acts: list[Step]) -> None:
         if not well:
             return
         assert not theirs & landed(world)
-        assert BEN not in everything(world)
+        assert BEN not in all_but_records_of(ANA, world)
         for bring_back in (told.replay, told.repair, told.backfill, told.replay):
             world.wire()
             bring_back()
             assert not theirs & landed(world)
-            assert BEN not in everything(world), bring_back.__name__
+            assert BEN not in all_but_records_of(ANA, world), bring_back.__name__

@@ -38,6 +38,16 @@ class Upload:
         """The newest version that an intake would file."""
         return next((one for one in self.versions if one.size), None)
 
+    @property
+    def is_filed(self) -> bool:
+        """Whether the newest version is the one that the catalog shows."""
+        newest, entry = self.newest, self.entry
+        if newest is None or entry is None:
+            return False
+        if entry.landing_version is None:
+            return newest.version_id == "null" and newest.modified == entry.modified
+        return newest.version_id == entry.landing_version
+
 
 class Decisions:
     """The ledger's items that name the patient."""

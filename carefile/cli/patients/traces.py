@@ -270,17 +270,34 @@ class Finder:
             if trace := self._found.traces.get(source.source_id):
                 if is_ordered and not trace.mine:
                     self._found.ordered.add(source.source_id)
+                elif not trace.mine:
+                    self._waiting(upload, uploads)
             elif upload.entry is None:
                 self._never_filed(upload, uploads, decided=is_ordered or bool(decided))
             elif is_ordered:
                 self._order(source)
-            elif decided:
-                self._trace(source).holders |= dict.fromkeys(decided, self._patient)
+            else:
+                if decided:
+                    self._trace(source).holders |= dict.fromkeys(decided, self._patient)
+                self._waiting(upload, uploads)
         strays = decisions.subjects - self._there
         for source_id, entry in self._entries.get_many(sorted(strays)).items():
             self._order(Source(entry.landing_bucket, entry.landing_key))
             strays.discard(source_id)
         self._found.strays = strays
+
+    def _waiting(self, upload: Upload, uploads: Uploads) -> None:
+        """What is filed is somebody else's, and the newest upload to its key is not what is filed: whoever takes that
+        in would bring back whom it names."""
+        newest = upload.newest
+        if newest is None or upload.is_filed:
+            return
+        if uploads.is_named(newest, self._patient):
+            self._leave(
+                upload.source, "was uploaded again, names the patient in its metadata, and is not filed yet"
+            )
+        elif newest.modified <= self._settled:
+            self._found.unfiled.add(upload.source)
 
     def _order(self, source: Source) -> None:
         self._found.ordered.add(source.source_id)
