@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from carefile.core.records.catalog import Entry
+from carefile.core.records.catalog import Entry, is_unfiled, number_in
 from carefile.core.records.session_entries import Change, Place, changes_between
 from lambdas.adapters import aws, settings
 from lambdas.adapters.boundary import entry_point, logger
@@ -28,7 +28,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     changes: defaultdict[Place, list[Change]] = defaultdict(list)
     first: dict[Place, str] = {}
     for record in event["Records"]:
-        for change in changes_between(_image(record, "OldImage"), _image(record, "NewImage")):
+        old, new = _image(record, "OldImage"), _image(record, "NewImage")
+        for change in changes_between(old, new, _taken_out_at(record)):
             changes[change.place].append(change)
             first.setdefault(change.place, record["dynamodb"].get("SequenceNumber", ""))
     changed, refused, failed = catalog.change_sessions(changes)
@@ -45,6 +46,11 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         "refused": refused,
         "batchItemFailures": [{"itemIdentifier": number} for number in again],
     }
+
+
+def _taken_out_at(record: dict[str, Any]) -> int | None:
+    image = record["dynamodb"].get("NewImage")
+    return number_in(image, "revision") if image and is_unfiled(image) else None
 
 
 def _image(record: dict[str, Any], name: str) -> Entry | None:

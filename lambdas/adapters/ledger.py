@@ -102,6 +102,12 @@ class Ledger:
         """
         return self._take_revision(source, known, "ADD revision :one", {}) is not None
 
+    def take_out(self, observed: Observation, known: LedgerEntry) -> bool:
+        """The same before a version is taken out of the layout: it is recorded as the newest that was ever begun."""
+        values = {":version": {"S": observed.version}, ":version_id": {"S": observed.version_id or ""}}
+        update = "ADD revision :one SET version = :version, version_id = :version_id"
+        return self._take_revision(observed.source, known, update, values) is not None
+
     def decide(
         self, source: Source, version: str, hints: Hints, at: str, content_digest: str | None = None
     ) -> None:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import replace
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
@@ -202,11 +202,11 @@ class Processed:
                 # S3 computes the digest as it copies: nobody reads the bytes again.
                 arguments["ChecksumAlgorithm"] = "SHA256"
                 done = self._s3.copy_object(Bucket=self.bucket, Key=key, CopySource=source, **arguments)  # type: ignore[arg-type]
-                version_id, told = done.get("VersionId"), dict(done["CopyObjectResult"])
+                version_id, told = done.get("VersionId"), cast("dict[str, Any]", done["CopyObjectResult"])
             else:
                 self._s3.copy(source, self.bucket, key, ExtraArgs=arguments)  # type: ignore[arg-type]
                 found = self._s3.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
-                version_id, told = found.get("VersionId"), dict(found)
+                version_id, told = found.get("VersionId"), cast("dict[str, Any]", found)
         except ClientError as error:
             if is_gone(error) or error.response.get("Error", {}).get("Code") in ("PreconditionFailed", "412"):
                 raise VersionGone from None

@@ -93,12 +93,14 @@ class Filed:
 
 @dataclass(frozen=True, slots=True)
 class TakenOut:
-    """Bytes that a person took out of the layout: whose decision, of which version, and what is known of that."""
+    """Bytes that a person took out of the layout: whose decision, of which version, and what is known of that.
+    `observed` is None where the upload is gone."""
 
     decision: Decision
     content_digest: str
     version: str
     told: Mapping[str, object]
+    observed: Observation | None
 
 
 @dataclass(frozen=True)
@@ -197,23 +199,27 @@ class Intake:
         """The decision that the bytes to be filed are not to be; where the upload is gone, that those filed are not."""
         if not entry.has_unfiled:
             return None
+        observed: Observation | None = None
+        told: Mapping[str, object]
         if isinstance(found, Observation) and found.size:
+            observed, told = found, found.to_json()
             digest, version = found.content_digest, found.version
-            told: Mapping[str, object] = found.to_json()
         elif held := self.filing.held(source, entry):
             digest, version = held[0].content_digest, held[1].version
             told = {"content_digest": digest} | ({} if "@" in version else {"version_id": version})
         else:
             return None
         decision = entry.unfiled_for(digest)
-        return TakenOut(decision, digest, version, told) if decision and digest else None
+        return TakenOut(decision, digest, version, told, observed) if decision and digest else None
 
     def _unfile(self, upload: Upload, taken: TakenOut, entry: LedgerEntry) -> Outcome | None:
         """Retire every destination, unless other bytes or another decision came meanwhile: then None, another round."""
-        source = upload.source
-        if not self.ledger.stop_others(source, entry):
+        source, observed = upload.source, taken.observed
+        places = entry.destinations or self._would_be(observed, entry)
+        begun = self.ledger.take_out(observed, entry) if observed else self.ledger.stop_others(source, entry)
+        if not places or not begun:
             return None
-        retired = self._retire(source, entry.destinations)
+        retired = self._retire(source, places)
         current = self._current(source)
         overtaken = isinstance(current, Observation) and current.size and current.version != taken.version
         latest = self.ledger.read(source)
@@ -237,7 +243,12 @@ class Intake:
             )
             for place in retired[:MAX_RETIRED]
         )
-        return Outcome(disposition, None, announced or self._withdrawn(upload).events)
+        return Outcome(disposition, None, announced)
+
+    def _would_be(self, observed: Observation | None, entry: LedgerEntry) -> frozenset[str]:
+        """Where a version would be filed that never was: the place that its being taken out is announced of."""
+        plan = self.filing.plan(observed, entry) if observed else None
+        return frozenset({self.filing.first_choice(plan)} if plan else ())
 
     def _still_holds(self, plan: Plan, entry: LedgerEntry, written: str | None) -> bool:
         """After the last change: is this version still the one to be there, and what was decided the same? `written` is

@@ -194,6 +194,10 @@ class Filing:
         nobodys = tagging.manifest_tags(tagging.layout_tags(Kind.DOCUMENT, Patient(), b""))
         return self.processed.retire(destination, source.source_id, tombstone, nobodys)
 
+    def first_choice(self, plan: Plan) -> str:
+        """The destination that a version would have where nobody else has claimed it."""
+        return plan.destination(next(iter(self.layout.folders(plan.classification, plan.source))))
+
     def held(self, source: Source, entry: LedgerEntry) -> tuple[StoredObject, Stamp] | None:
         """The bytes of a source that are filed, wherever; None where nothing of it is."""
         for destination in sorted(entry.destinations):

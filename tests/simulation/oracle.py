@@ -107,6 +107,8 @@ class Known:
     uploads: list[Uploaded] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     assignments: dict[str, list[Assigned]] = field(default_factory=dict)  # of a tree, the last one holds
+    # A key's bytes that somebody decided about, whether they are taken out now; the last decision holds.
+    unfiled: dict[tuple[str, bytes], bool] = field(default_factory=dict)
     clean: set[tuple[str, str]] = field(default_factory=set)  # key and version, by a verdict that was told
 
     def assign(self, tree: str, patient: str, replacing: str | None, at: datetime) -> bool:
@@ -121,6 +123,9 @@ class Known:
 
     def assigned(self, key: LandingKey) -> Assigned | None:
         return next(reversed(self.assignments.get(tree_of(key), [])), None) if key.session else None
+
+    def taken_out(self, upload: Uploaded) -> bool:
+        return self.unfiled.get((upload.key.key, upload.body), False)
 
     def of_version(self, key: str, version: str) -> Uploaded | None:
         return next((u for u in self.uploads if u.key.key == key and u.version == version), None)

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from carefile.core.errors import AssignmentConflict
 from carefile.core.filing.layout import Owner
+from carefile.core.model import Decision as CoreDecision
+from carefile.core.model import DecisionType, Source
+from carefile.core.records.ledger import unfiled_name, unfiling
 from lambdas.adapters.ledger import Ledger
 from tests.simulation.aws.store import Version, etag_of
 from tests.simulation.oracle import Decision, Uploaded, tree_of
-from tests.simulation.scenario import CLEAN, MARK, SKIPPED, Again, Assign, Delete, Scan, Step, Submit, Upload
+from tests.simulation.scenario import (
+    CLEAN,
+    MARK,
+    SKIPPED,
+    Again,
+    Assign,
+    Delete,
+    Scan,
+    Step,
+    Submit,
+    Unfile,
+    Upload,
+)
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -26,6 +42,7 @@ class Outside:
         self._steps = list(reversed(world.scenario.steps))
         self._uploaded: dict[str, Uploaded] = {}
         self._events: dict[str, dict[str, Any]] = {}
+        self._decisions = 0
 
     def step(self) -> None:
         step = self._steps.pop()
@@ -54,6 +71,8 @@ class Outside:
                 found.tags = {**found.tags, SCANNER_TAG[0]: SCANNER_TAG[1]}
         elif isinstance(step, Assign):
             self._assign(step)
+        elif isinstance(step, Unfile):
+            self._unfile(step)
         else:
             self._submit(step)
 
@@ -208,6 +227,28 @@ class Outside:
                 if current is not None and not current.body:
                     asked["version_id"] = uploads[-1].version
                 world.start(f"{step.name}.{number}", asked)
+
+    def _unfile(self, step: Unfile) -> None:
+        """The decision about the bytes is recorded, and an intake of their key started."""
+        world, uploaded = self._world, self._uploaded[step.upload]
+        key = uploaded.key.key
+        kind = DecisionType.TAKE_BACK if step.back else DecisionType.UNFILE
+        world.note(f"-- {step.name}: {kind.value} {step.upload} of {key}")
+        world.known.unfiled[key, uploaded.body] = not step.back
+        # To the microsecond, so that of two decisions the later one is later, however little the schedule takes.
+        self._decisions += 1
+        at = f"{world.now():%Y-%m-%dT%H:%M:%S}.{self._decisions:06}Z"
+        digest = f"sha256:{hashlib.sha256(uploaded.body).hexdigest()}"
+        world.clients.dynamodb.update_item(
+            TableName="ledger",
+            Key={"source_id": {"S": Source("landing", key).source_id}},
+            **unfiling(unfiled_name(digest), CoreDecision(kind, "person", at)),
+        )
+        asked = {"bucket": "landing", "key": key}
+        current = world.landing.live(key)
+        if current is not None and not current.body:
+            asked["version_id"] = uploaded.version
+        world.start(step.name, asked)
 
     def _arriving(self, name: str, event: dict[str, Any]) -> None:
         """The event is on its way to the machine, perhaps twice."""

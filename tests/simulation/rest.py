@@ -44,6 +44,7 @@ class _Key:
         self.events = [
             event for event in world.published if event.detail.get("source", {}).get("key") == key.key
         ]
+        self.unfiled = [event for event in self.events if event.detail.get("disposition") == "unfiled"]
         self.cataloged = [event for event in self.events if event.type == "Object Cataloged"]
         self.alive = {
             name: version
@@ -55,7 +56,10 @@ class _Key:
         if not self.uploads:
             return []
         newest = self._newest()
-        found = self._nothing_filed() if newest is None else self._filed(newest)
+        if newest is not None and self.world.known.taken_out(newest):
+            found = self._unfiled(newest)
+        else:
+            found = self._nothing_filed() if newest is None else self._filed(newest)
         return found + [text for upload in self.uploads for text in self._disposition(upload)]
 
     def _is_ours(self, version: Version) -> bool:
@@ -68,7 +72,7 @@ class _Key:
         current = self._current()
         if current is not None:
             return next((it for it in self.uploads if it.version == current.id), self.uploads[-1])
-        announced = [self._upload(event.detail) for event in self.cataloged]
+        announced = [self._upload(event.detail) for event in (*self.cataloged, *self.unfiled)]
         return max(announced, key=lambda upload: upload.number, default=None)
 
     def _current(self) -> Version | None:
@@ -93,6 +97,20 @@ class _Key:
         if not self.world.scenario.versioned:
             return []  # what is deleted there can't be brought to an end by anybody
         return [f"I2 {name} is there, but nothing was ever announced" for name in self.alive]
+
+    def _unfiled(self, newest: Uploaded) -> list[str]:
+        """A person took the newest version out: nothing is there, and both events and catalog say so."""
+        found = [f"I2 {name} is there, though {newest.name} was taken out" for name in sorted(self.alive)]
+        if not self.unfiled:
+            return [*found, f"I3 {newest.name} was taken out, and nobody was told"]
+        revision = max(event.detail["revision"] for event in self.unfiled)
+        newer = [event for event in self.cataloged if event.detail["revision"] > revision]
+        found += [f"I2 {newest.name} was taken out, and announced as filed since" for _ in newer]
+        source_id = self.unfiled[0].detail["source_id"]
+        item = self.world.dynamodb.tables.get("catalog", {}).get(source_id)
+        if item is None or "unfiled_at" not in item:
+            found.append(f"I2 {newest.name} was taken out, and the catalog does not say so")
+        return found
 
     def _filed(self, newest: Uploaded) -> list[str]:
         if not self.alive:
@@ -237,7 +255,8 @@ class _Key:
         allowed = {_STATUS_OF.get(disposition, disposition) for disposition in ended}
         current = self._current()
         if current and current.id in (upload.version, "null") and upload is self._newest():
-            allowed = {"cataloged"}
+            taken_out = self.world.known.taken_out(upload)
+            allowed = {"cataloged", "unfiled"} if taken_out else {"cataloged"}
         if begun_anew and upload is not self.uploads[-1]:
             allowed.add("superseded")  # by one that failed after it had said so
         if begun_anew and "superseded" in ended:
@@ -269,7 +288,7 @@ def _ended(world: World, execution: Execution) -> list[str]:
     if execution.express and execution.status != "SUCCEEDED":
         return _handed_on(world, execution)
     if execution.status == "SUCCEEDED" and execution.output.get("disposition") in (
-        "cataloged", "duplicate", "superseded", "withdrawn",
+        "cataloged", "duplicate", "superseded", "withdrawn", "unfiled",
     ):  # fmt: skip
         return []
     return [] if execution.final else [f"I3 {execution.name} ended {execution.status} {execution.error}"]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from tests.simulation import rest
 from tests.simulation.coverage import Observer
 from tests.simulation.mixture import draw
-from tests.simulation.scenario import Scenario, generate, with_verdicts
+from tests.simulation.scenario import Scenario, generate, with_unfiling, with_verdicts
 from tests.simulation.schedule import Chance, Decisions, Replay, Script
 from tests.simulation.world import World
 
@@ -30,6 +30,7 @@ class Result:
 
 
 SCANNED = 1_000_000_000  # the seeds from this one on wait for malware protection
+UNFILING = 2_000_000_000  # in those from this one on, people take out what was uploaded
 
 
 def run_seed(seed: int, *, tracing: bool = False, observer: Observer | None = None) -> Result:
@@ -37,7 +38,9 @@ def run_seed(seed: int, *, tracing: bool = False, observer: Observer | None = No
     rng = random.Random(seed)
     mixture = draw(rng)
     scenario = dataclasses.replace(generate(rng, mixture), express=seed % 3 == 0)
-    if seed >= SCANNED:
+    if seed >= UNFILING:
+        scenario = with_unfiling(rng, scenario)
+    elif seed >= SCANNED:
         scenario = with_verdicts(rng, scenario, mixture)
     return _run(scenario, Chance(rng, mixture), tracing=tracing, observer=observer)
 

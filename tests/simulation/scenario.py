@@ -92,7 +92,17 @@ class Assign:
     replacing: str | None
 
 
-Step = Upload | Delete | Submit | Again | Scan | Assign
+@dataclass(frozen=True, slots=True)
+class Unfile:
+    """A person takes the bytes of an upload out of the layout, or, `back`, wants them filed again."""
+
+    name: str
+    key: int
+    upload: str
+    back: bool
+
+
+Step = Upload | Delete | Submit | Again | Scan | Assign | Unfile
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +213,18 @@ def with_verdicts(rng: random.Random, scenario: Scenario, mixture: Mixture) -> S
         if not isinstance(step, Scan)
     )
     return dataclasses.replace(scenario, steps=steps, versioned=True, scanned=True)
+
+
+def with_unfiling(rng: random.Random, scenario: Scenario) -> Scenario:
+    """The same where people take out, and back, what was uploaded."""
+    steps = list(scenario.steps)
+    for number in range(1, rng.choice((1, 1, 2, 3, 4)) + 1):
+        at = rng.randint(1, len(steps))
+        uploads = [step for step in steps[:at] if isinstance(step, Upload) and not step.empty]
+        if uploads:
+            taken = rng.choice(uploads)
+            steps.insert(at, Unfile(f"o{number}", taken.key, taken.name, number > 1 and rng.random() < 0.4))
+    return dataclasses.replace(scenario, steps=tuple(steps), versioned=True)
 
 
 def _with_verdict(rng: random.Random, step: Upload, mixture: Mixture) -> Upload:

@@ -17,7 +17,7 @@ from carefile.core.filing import layout
 from carefile.core.filing.layout import Owner
 from carefile.core.filing.tagging import STATUS_TAG, VERDICT_TAG, PipelineStatus, Tags, outranks, with_status
 from carefile.core.messages import events
-from carefile.core.model import Disposition, Observation, Source, Stamp, StoredObject, digest
+from carefile.core.model import DecisionType, Disposition, Observation, Source, Stamp, StoredObject, digest
 from carefile.core.records.catalog import Entry
 from carefile.core.records.ledger import LedgerEntry
 from infrastructure.machines import composition, definitions
@@ -256,7 +256,7 @@ def what_is_hidden_not_reconciled() -> Patches:
 
 def session_left_untold() -> Patches:
     real = index_sessions.changes_between
-    return [(index_sessions, "changes_between", lambda _, new: real(None, new))]
+    return [(index_sessions, "changes_between", lambda _, new, *rest: real(None, new, *rest))]
 
 
 def promoted_as_another_intake() -> Patches:
@@ -288,6 +288,26 @@ def verdict_tag_believed() -> Patches:
 
 def threat_s_tag_left_to_the_scanner() -> Patches:
     return [(marks, "with_verdict", lambda tags, verdict: dict(tags))]
+
+
+def unfiling_left_out_of_the_check() -> Patches:
+    """A round that began before the decision does not look whether it came meanwhile."""
+    decided = LedgerEntry.decision_about
+    return [(LedgerEntry, "decision_about", lambda *arguments: decided(*arguments)[:2])]
+
+
+def unfiled_whatever_the_bytes() -> Patches:
+    """The decision holds for the key."""
+
+    def unfiled_for(self: LedgerEntry, content_digest: str | None) -> Any:
+        return next((it for it in self.taken_out.values() if it.type is DecisionType.UNFILE), None)
+
+    return [(LedgerEntry, "unfiled_for", unfiled_for)]
+
+
+def unfiled_version_not_recorded() -> Patches:
+    """What is taken out is not the newest that was begun, so once it is deleted, the one before it is filed again."""
+    return [(Ledger, "take_out", lambda self, observed, known: self.stop_others(observed.source, known))]
 
 
 def _written(intake: Intake, upload: Upload, plan: Plan, folder: str, revision: int) -> events.Place | None:
@@ -333,6 +353,14 @@ FOUND_WITHIN_SCANNED: dict[Callable[[], Patches], int] = {
     current_version_whatever_the_scanner_says: 50,
     verdict_tag_believed: 50,
     threat_s_tag_left_to_the_scanner: 1000,
+}
+
+
+# The same of schedules in which people take out what was uploaded.
+FOUND_WITHIN_UNFILING: dict[Callable[[], Patches], int] = {
+    unfiling_left_out_of_the_check: 200,
+    unfiled_whatever_the_bytes: 20,
+    unfiled_version_not_recorded: 300,
 }
 
 

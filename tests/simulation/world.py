@@ -275,7 +275,7 @@ class World:
         event = Published(f"index {self.actor}.{number}", self.actor, entry["DetailType"], detail)
         self.published.append(event)
         self.watch.published(event)
-        if event.type == "Object Cataloged":
+        if event.type == "Object Cataloged" or detail.get("disposition") == "unfiled":
             self.deliver(event.name, "IndexCatalog", {"detail-type": event.type, "detail": detail})
 
     def deliver(self, name: str, function: str, event: dict[str, Any]) -> None:

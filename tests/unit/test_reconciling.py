@@ -15,6 +15,7 @@ from carefile.cli.checks.reconciling import Finding, Reconciler
 from carefile.cli.checks.repairing import uploaded
 from carefile.core.model import Source
 from lambdas.adapters import settings
+from tests.unit.test_unfiled import decide
 from tests.unit.world import LANDING, World, created_event
 
 KEY = "documents/P/x.txt"
@@ -26,7 +27,8 @@ def findings(world: World, shown: dict[str, str] | None = None) -> list[Finding]
         get_many=lambda _: {
             Source(LANDING, key).source_id: SimpleNamespace(landing_version=version)
             for key, version in (shown or {}).items()
-        }
+        },
+        taken_out_by=lambda _: None,
     )
     connection: Any = SimpleNamespace(
         stack="Carefile-test",
@@ -121,3 +123,22 @@ def test_what_expired_long_after_its_double_was_uploaded_was_not_moved(
     world.delete(ANAS)
     monkeypatch.setattr(reconciling, "_ONE_MOVE", timedelta(seconds=-1))
     assert {it.fault for it in alike(connection)[0]} == {"shared"}
+
+
+def test_what_was_taken_out_of_the_layout_was_not_missed(world: World, connection: Connection) -> None:
+    world.file(ANAS, b"same")
+    decide(world, key=ANAS, body=b"same")
+    world.run({"bucket": LANDING, "key": ANAS}, "u1")
+
+    def missed() -> list[Finding]:
+        grace = datetime.now(UTC) + timedelta(minutes=1)
+        reconciler = Reconciler(connection, grace, look_at_tags=True, passed=lambda _: None)
+        pool: Any = SimpleNamespace(map=map)
+        return list(reconciler._of_landing(pool))
+
+    assert missed() == []
+    world.file(ANAS, b"same", name="again")
+    world.delete(ANAS)
+    assert missed() == []
+    world.upload(ANAS, b"other bytes, and nobody heard of them")
+    assert [found.fault for found in missed()] == ["missed"]

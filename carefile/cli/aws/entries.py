@@ -17,7 +17,9 @@ from carefile.core.records.catalog import (
     Entry,
     Item,
     is_tombstone,
+    is_unfiled,
     patient_ref_key,
+    text_in,
 )
 from carefile.core.records.session_entries import Place, SessionSummary, entry_at, is_session_key
 
@@ -74,6 +76,12 @@ class Entries:
                 )
                 if found:
                     yield found
+
+    def taken_out_by(self, source_id: str) -> str | None:
+        """Return who took a source out of the layout, where that is the last that happened to it."""
+        found = self._client.get_item(TableName=self._table, Key={KEY: {"S": source_id}}, ConsistentRead=True)
+        item = found.get("Item", {})
+        return text_in(item, "decided_by") if is_unfiled(item) else None
 
     def same_bytes(self, entry: Entry) -> list[Entry]:
         """Return the entries of other documents with the same bytes, sorted by landing key."""

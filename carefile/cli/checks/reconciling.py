@@ -164,6 +164,8 @@ class Reconciler:
                 return Finding(Fault.MISTAGGED, *where, why, source) if untagged else None
             return Finding(Fault.MISTAGGED, *where, f"filed, but tagged {status}", source)
         status = (tags(self._connection, *where, item.version_id) or {}).get(STATUS_TAG)
+        if entry is None and self._taken_out(source, status):
+            return None
         if status == PipelineStatus.FAILED.value:
             empty = ": it is empty and will be rejected; upload it again" if item.size == 0 else ""
             return Finding(Fault.FAILED, *where, f"its intake failed{empty}", None if empty else source)
@@ -191,10 +193,17 @@ class Reconciler:
         status = present.get(STATUS_TAG)
         if status is not None and (shown or status != PipelineStatus.CATALOGED.value):
             return None
+        if entry is None and self._taken_out(item.source, status):
+            return None
         fault, why = Fault.MISSED, "uploaded, since deleted or emptied, and its outcome was never recorded"
         if shown:
             fault, why = Fault.MISTAGGED, "filed, but its pipeline-status tag is missing"
         return Finding(fault, *where, why, item.source, hidden_version=item.version_id)
+
+    def _taken_out(self, source: Source, status: str | None) -> bool:
+        """Return whether an intake of this upload has ended, and a person took the object out of the layout."""
+        ended = status in (PipelineStatus.UNFILED.value, PipelineStatus.CATALOGED.value)
+        return ended and self._entries.taken_out_by(source.source_id) is not None
 
     # processed → catalog
 

@@ -94,6 +94,13 @@ def _show_landed(
     everything: bool,
 ) -> Exit:
     entry = entries.get(source.source_id)
+    if entry is None and (by := entries.taken_out_by(source.source_id)):
+        view.note(
+            f"s3://{plain(source.bucket)}/{plain(source.key)} was taken out of the layout by {plain(by)}; "
+            "`carefile unfile --undo` files it again"
+        )
+        if landed is None:
+            return Exit.FOUND
     if landed is None and entry is None:
         raise Problem(
             f"there is no object s3://{source.bucket}/{source.key}", "check the key; keys are case-sensitive"

@@ -89,12 +89,16 @@ def is_session_key(key: str) -> bool:
     return key.startswith(_KEY_PREFIX)
 
 
-def changes_between(old: Entry | None, new: Entry | None) -> Iterator[Change]:
-    """What the sessions have to know of an object's entry that was one thing and is now another."""
+def changes_between(
+    old: Entry | None, new: Entry | None, taken_out_at: int | None = None
+) -> Iterator[Change]:
+    """What the sessions have to know of an object's entry that was one thing and is now another, or was taken out of
+    the layout at a revision."""
     if new and new.is_session:
         yield Change(_place_of(new), new.source_id, Seen(new.revision, facts_of(new)), new.patient)
     if old and old.is_session and not (new and new.is_session and _place_of(old) == _place_of(new)):
-        gone = Seen(new.revision, None) if new else None
+        left_at = new.revision if new else taken_out_at
+        gone = None if left_at is None else Seen(left_at, None)
         yield Change(_place_of(old), old.source_id, gone)
 
 
