@@ -55,7 +55,14 @@ class Marks:
             latest = self.ledger.noted_status(source, version) if outranks(tags, noted) else noted
             return with_status(tags, latest or noted)
 
-        return self._rewrite(source, version, version_id, shown)
+        written = self._rewrite(source, version, version_id, shown)
+        # Of all ends this one alone may be taken back: the version may have been filed, and marked so, meanwhile.
+        while noted is PipelineStatus.UNFILED and (latest := self.ledger.noted_status(source, version)):
+            if latest is noted:
+                break
+            noted = latest
+            self._show(source, version, version_id, noted)
+        return written
 
     def failed(self, source: Source, version: str, version_id: str | None) -> None:
         """Mark that an execution about this version failed, unless another one ended well."""

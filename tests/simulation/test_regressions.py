@@ -26,6 +26,7 @@ from tests.simulation.scenario import (
     Scenario,
     Step,
     Submit,
+    Unfile,
     Upload,
 )
 from tests.simulation.schedule import Script
@@ -323,3 +324,22 @@ def test_a_mark_that_was_earned_is_not_taken_off_by_one_who_dies_before_looking_
     assert not any(died(call).violations for call in range(1, 10))
     with variants.broken(nothing_earned):
         assert any(died(call).violations for call in range(1, 10))
+
+
+def test_a_late_mark_of_one_that_was_taken_out_does_not_hide_that_it_was_filed_again() -> None:
+    """Of two intakes of one version, the first ends as unfiled, the other, after that was taken back, as cataloged; and
+    the first one writes its tag last."""
+    steps = (Upload("u1", 0), Unfile("o1", 0, "u1", back=False), Unfile("o2", 0, "u1", back=True))
+
+    def marked(before_the_put: int) -> Result:
+        taken_out = ["world", "world", *["o1"] * before_the_put]
+        rest = [*["o2"] * ALL, *["u1"] * ALL, *["o1"] * ALL]
+        return run(*steps, picks=[*taken_out, "world", *rest])
+
+    assert not any(marked(calls).violations for calls in range(10, 22))
+
+    def never_looked_at_again() -> variants.Patches:
+        return [(Marks, "_show", lambda *_: None)]
+
+    with variants.broken(never_looked_at_again):
+        assert any(marked(calls).violations for calls in range(10, 22))
