@@ -166,8 +166,9 @@ def _spawn(settings: Settings, role: str) -> subprocess.Popen[bytes]:
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
         }
-        # For tests: no waiting between retries, an unpatched emulator, IAM policies enforced on every request.
-        chosen = ("SFN_WAIT_SCALE", "CAREFILE_UNMENDED", "AUTH")
+        # For tests: no waiting between retries, an unpatched emulator, IAM policies enforced on every request, packages
+        # unpacked once for several.
+        chosen = ("SFN_WAIT_SCALE", "CAREFILE_UNMENDED", "AUTH", "CAREFILE_PACKAGES")
         env |= {name: os.environ[name] for name in chosen if name in os.environ}
     else:
         env |= {

@@ -25,6 +25,7 @@ import pytest
 from local import deployment, processes
 from local.settings import Settings
 from tests.assemblies import assembly
+from tests.shared import shared
 
 T = TypeVar("T")
 # IAM is enforced: every request is held against the policies of its caller, and a function has its role and no more.
@@ -64,13 +65,13 @@ class EmbeddedAws:
         return [event for page in pages.paginate(executionArn=execution_arn) for event in page["events"]]
 
 
-def eventually(look: Callable[[], T | None], seconds: float = 30) -> T:
+def eventually(look: Callable[[], T | None], seconds: float = 30, every: float = 0.1) -> T:
     """What `look` gives as soon as it gives something; a failure when the time is over."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if found := look():
             return found
-        time.sleep(0.1)
+        time.sleep(every)
     raise AssertionError(f"nothing happened within {seconds} s")
 
 
@@ -86,9 +87,12 @@ def settings_for(home: Path) -> Settings:
 
 def start(settings: Settings, **environment: str) -> None:
     """Start the embedded AWS of these settings, for the first time or again."""
+    packages = shared() / "packages"
+    packages.mkdir(exist_ok=True)
+    # Retries wait a twentieth of their time.
+    chosen = {"SFN_WAIT_SCALE": "0.05", "CAREFILE_PACKAGES": str(packages), **ENFORCED, **environment}
     with pytest.MonkeyPatch.context() as patch:
-        # Retries wait a twentieth of their time.
-        for name, value in {"SFN_WAIT_SCALE": "0.05", **ENFORCED, **environment}.items():
+        for name, value in chosen.items():
             patch.setenv(name, value)
         processes.start(settings)
 

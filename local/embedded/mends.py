@@ -17,6 +17,7 @@ import tempfile
 import threading
 import zipfile
 from collections import ChainMap
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -211,20 +212,22 @@ def share_the_processors_among_invocations() -> None:
 def unpack_each_package_once() -> None:
     """All workers of one package run from one copy of it, which Python compiles once.
 
-    Otherwise each cold start unpacks 76 MB anew, and compiles what it imports.
+    Otherwise each cold start unpacks 76 MB anew, and compiles what it imports. Tests name a folder that all embedded
+    AWSs of a run share.
     """
-    turn = threading.Lock()
+    turn, place = threading.Lock(), os.environ.get("CAREFILE_PACKAGES") or tempfile.gettempdir()
 
     class Package(zipfile.ZipFile):
         def extractall(self, path: Any = None, *args: Any, **kwargs: Any) -> None:
             file = Path(str(self.filename))
             with turn:
-                unpacked = Path(tempfile.gettempdir(), f"package-{digest_of(file)}")
+                unpacked = Path(place, f"package-{digest_of(file)}")
                 if not unpacked.exists():
-                    new = unpacked.with_suffix(".new")
+                    new = unpacked.with_suffix(f".{os.getpid()}")
                     shutil.rmtree(new, ignore_errors=True)
                     super().extractall(new, *args, **kwargs)
-                    new.rename(unpacked)
+                    with suppress(OSError):  # another process was first
+                        new.rename(unpacked)
             Path(path).rmdir()
             Path(path).symlink_to(unpacked, target_is_directory=True)
             file.unlink()

@@ -289,11 +289,11 @@ class ExpressPipeline(Pipeline):
 
 
 @contextmanager
-def running_breakable(home: Path) -> Iterator[EmbeddedAws]:
+def running_breakable(home: Path, **environment: str) -> Iterator[EmbeddedAws]:
     """An embedded AWS that can be told to refuse events."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(processes.MODULES, "aws", "tests.local.refusing_server")
-        with running(home) as aws:
+        with running(home, **environment) as aws:
             yield aws
 
 

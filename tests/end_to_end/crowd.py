@@ -17,6 +17,7 @@ from tests.end_to_end.conftest import Pipeline
 T = TypeVar("T")
 R = TypeVar("R")
 AT_ONCE = 8
+LOOK_EVERY = 0.5  # at all uploads of a crowd, for which the embedded AWS works as hard as for some of them
 Json = dict[str, Any]
 
 
@@ -74,11 +75,11 @@ class Crowd:
 
     def settle(self, seconds: float) -> None:
         """Wait until every upload has an execution and none is running."""
-        eventually(lambda: not self.without_execution() and not self.running(), seconds)
+        eventually(lambda: not self.without_execution() and not self.running(), seconds, LOOK_EVERY)
 
     def rest(self, seconds: float) -> None:
         """Wait until no execution is running."""
-        eventually(lambda: not self.running(), seconds)
+        eventually(lambda: not self.running(), seconds, LOOK_EVERY)
 
     def running(self) -> int:
         """How many executions have not ended; looks at the emulator's memory on the way."""
