@@ -12,7 +12,10 @@ SEED ?= 1
 # How many tests run at once.
 WORKERS ?= auto
 PY := .venv/bin/python
-PYTEST = $(PY) -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+# Tests of the embedded AWS wait as long as they work, so there are more workers than processors. Bytecode is kept, or
+# hundreds of processes would compile the same modules anew.
+AT_ONCE = $(if $(filter auto,$(WORKERS)),$$(( ($$(getconf _NPROCESSORS_ONLN) * 3 + 1) / 2 )),$(WORKERS))
+PYTEST = PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n $(AT_ONCE) --dist loadgroup --no-loadscope-reorder
 # The default of N for a target.
 n = $(if $(filter file,$(origin N)),$(1),$(N))
 # Silences uv's warning about links across file systems.

@@ -6,6 +6,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable
+from itertools import zip_longest
 from pathlib import Path
 
 import botocore.session
@@ -64,7 +65,7 @@ def pytest_configure() -> None:
 
 
 # The longest first, so that no worker ends long after the others.
-LONGEST = ("end_to_end", "simulation", "faults", "local", "operator", "template")
+LONGEST = ("operator", "end_to_end", "simulation", "faults", "local", "template")
 # They share an embedded AWS or a synthesised template, which is made once for all of a folder's tests on a lane.
 SHARING = ("end_to_end", "faults", "local", "operator", "template")
 # Fixtures that bring an embedded AWS of their own: what uses one may run beside the rest of its folder.
@@ -90,8 +91,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     ranks = {name: rank for rank, name in enumerate(LONGEST)}
     items.sort(key=lambda item: ranks.get(folder(item), len(ranks)))
+    groups: dict[str, list[pytest.Item]] = {}
     for item in items:
         item.add_marker(pytest.mark.xdist_group(group(item)))
+        groups.setdefault(group(item), []).append(item)
+    items[:] = [item for name in by_turns(groups, folder) for item in groups[name]]
+
+
+def by_turns(groups: dict[str, list[pytest.Item]], folder: Callable[[pytest.Item], str]) -> list[str]:
+    """What waits for an embedded AWS beside what keeps a processor busy; both in their order, the small ones last."""
+    waiting = [name for name, items in groups.items() if folder(items[0]) in SHARING]
+    busy = [name for name in groups if name not in waiting]
+    rows = [busy[at : at + 3] for at in range(0, len(busy), 3)]
+    return [name for one, row in zip_longest(waiting, rows) for name in ([one] if one else []) + (row or [])]
 
 
 @pytest.fixture
