@@ -88,7 +88,7 @@ def _of_image(data: bytes) -> Iterator[PagePicture]:
             yield PagePicture(frame + 1, lambda frame=frame: _opened(data, frame))  # type: ignore[misc]
 
 
-def _of_pdf(data: bytes, place: str | None = None) -> Iterator[PagePicture]:
+def _of_pdf(data: bytes) -> Iterator[PagePicture]:
     import pypdfium2
 
     document = pypdfium2.PdfDocument(data)
@@ -106,14 +106,14 @@ def _of_pdf(data: bytes, place: str | None = None) -> Iterator[PagePicture]:
         finally:
             page.close()
         if pictured:
-            yield PagePicture(index + 1, lambda index=index: _rendered(document, index), place)  # type: ignore[misc]
+            yield PagePicture(index + 1, lambda index=index: _rendered(document, index))  # type: ignore[misc]
 
 
 def _rendered(document: pypdfium2.PdfDocument, index: int) -> Image.Image:
     page = document[index]
     longest = max(*page.get_size(), 1)
     scale = min(_RENDERED_DPI / _POINTS, MAX_SIDE / longest)
-    image = page.render(scale=scale, grayscale=True).to_pil().copy()
+    image: Image.Image = page.render(scale=scale, grayscale=True).to_pil().copy()
     page.close()
     image.info["dpi"] = (round(scale * _POINTS),) * 2
     return image
@@ -131,7 +131,7 @@ def _of_dicom(source: Source) -> Iterator[PagePicture]:
         held = bytes(data.EncapsulatedDocument)
         if b"%PDF-" not in held[:1024]:
             raise NotReadableError
-        yield from _of_pdf(held, "the attached document")
+        yield from _of_pdf(held)
         return
     count = min(max(int(data.get("NumberOfFrames") or 1), 1), MAX_PAGES)
     for index in range(count):

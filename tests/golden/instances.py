@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from carefile.core.deciding.classification import classify
+from carefile.core.documents.recognition import PENDING, Line, RecognisedPage, Word, recognition_of
 from carefile.core.filing.layout import owner_of
 from carefile.core.messages import events
 from carefile.core.messages.events import EventType
@@ -51,11 +52,23 @@ def good(name: str) -> list[Json]:
             return list(_merged())
         case "extracted_data":
             return [
-                json.loads(path.read_bytes())
+                json.loads(path.read_bytes()) | {"schema_version": "2.0", "reading": reading}
                 for path in sorted((ROOT / "tests/readers/golden").glob("*.expected.json"))
+                for reading in _readings()
             ]
     named = {kind.schema: kind.value for kind in EventType}[name]
     return [pair.expected["detail"] for pair in pairs("events") if pair.expected["detail_type"] == named]
+
+
+def _readings() -> Iterator[Json]:
+    words = (Word("MRN", (1, 2, 30, 12), 91), Word("4711", (34, 2, 70, 12), 40))
+    pages = [
+        RecognisedPage(1, 100, 200, 90, (Line(words), Line(words, begins_paragraph=True))),
+        RecognisedPage(2, failed="too-slow"),
+        RecognisedPage(3, 10, 20, place="image1.png"),
+    ]
+    yield PENDING.to_json()
+    yield recognition_of("tesseract", "5.5.4", ("eng", "spa"), pages).to_json()
 
 
 def spoilt(instance: Json) -> Iterator[Json]:

@@ -1,8 +1,9 @@
 """What was read out of a document, in one shape for all formats: the content of `extracted_data.json`.
 
 Invariants: nothing here depends on the moment, so equal input gives equal bytes; `to_json()` is valid against
-`schemas/extracted_data.v1.json`; text that went through `clean` is valid UTF-8 and holds no control
-characters but tab and line feed; warnings and reasons never quote the document.
+`schemas/extracted_data.v1.json`, or, with a recognition, against v2, which is v1 with one more member; text that went
+through `clean` is valid UTF-8 and holds no control characters but tab and line feed; warnings and reasons never quote
+the document.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from carefile.core.documents.picture import Picture
+from carefile.core.documents.recognition import Recognition
 
 SCHEMA_VERSION = "1.0"
+_WITH_READING = "2.0"
 
 # Lone surrogates, control characters but tab and line feed, and the two code points that are never
 # characters: each breaks UTF-8, HTML or XML, or the terminal of whoever looks at it.
@@ -157,7 +160,8 @@ class Extraction:
     """Everything that was read out of one document. `content` is in the document's own order.
 
     `candidates_complete` is False when some of the content that may name a patient was not looked at: what
-    the candidates say may then contradict another source, but is no ground to decide on alone.
+    the candidates say may then contradict another source, but is no ground to decide on alone. `recognition` is what
+    an engine made of its pages that are pictures, and `shown` how these look, by their number.
     """
 
     document: DocumentFacts
@@ -170,6 +174,8 @@ class Extraction:
     warnings: tuple[ReadingWarning, ...] = ()
     cuts: tuple[Cut, ...] = ()
     picture: Picture | None = None
+    recognition: Recognition | None = None
+    shown: Mapping[int, Picture] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if (self.status is Status.READ) != (self.reason is None):
@@ -178,7 +184,7 @@ class Extraction:
     def to_json(self) -> dict[str, Any]:
         """The content of `extracted_data.json`."""
         return {
-            "schema_version": SCHEMA_VERSION,
+            "schema_version": _WITH_READING if self.recognition else SCHEMA_VERSION,
             "status": self.status.value,
             **_given(reason=self.reason),
             "document": _facts_to_json(self.document),
@@ -196,11 +202,15 @@ class Extraction:
             "cuts": [
                 {"what": c.what, "why": c.why, "limit": c.limit, **_given(total=c.total)} for c in self.cuts
             ],
+            **_given(reading=self.recognition and self.recognition.to_json()),
         }
 
     def to_bytes(self) -> bytes:
         """The file `extracted_data.json`: UTF-8, the same bytes for the same extraction."""
-        return (json.dumps(self.to_json(), ensure_ascii=False, indent=1) + "\n").encode("utf-8")
+        indent = (
+            None if self.recognition else 1
+        )  # a line for each number of each box would be most of the file
+        return (json.dumps(self.to_json(), ensure_ascii=False, indent=indent) + "\n").encode("utf-8")
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Extraction:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -33,6 +33,8 @@ from carefile.core.documents.extraction import (
     Table,
     clean,
 )
+from carefile.core.documents.recognition import RecognisedPage
+from carefile.core.model import ReadingStatus
 from lambdas.readers.draft import FACTS, RAW
 from lambdas.readers.page.records import MONTHS, come_first, groups, readable, stands_out
 
@@ -115,11 +117,11 @@ def render(extraction: Extraction, header: PageHeader) -> str:
         original=header.original and f"./{quote(header.original)}",
         picture_first=_shows_more_than_it_says(extraction),
         picture=extraction.picture and base64.b64encode(extraction.picture.data).decode(),
-        pages=list(_pages(extraction.content)),
+        pages=list(_pages(extraction)),
         records=list(groups(extraction.entities, extraction.document.format)),
         records_first=come_first(extraction.document.format),
         style=Markup(STYLE),  # noqa: S704 the page's own style sheet, nothing of a document
-        policy=_POLICY_WITH_PICTURE if extraction.picture else POLICY,
+        policy=_POLICY_WITH_PICTURE if extraction.picture or extraction.shown else POLICY,
     )
 
 
@@ -166,28 +168,59 @@ def _title(extraction: Extraction) -> str:
 
 def _shows_more_than_it_says(extraction: Extraction) -> bool:
     """Whether a page is a picture with little text beside it, as of a scan."""
-    if extraction.picture is None:
+    if extraction.picture is None or extraction.shown:
         return False
     words = sum(len(block.text) for block in extraction.content if not isinstance(block, Table))
     return words < _THIN or any(warning.code == "scanned" for warning in extraction.warnings)
 
 
 def _reading(extraction: Extraction) -> str:
+    if extraction.recognition and extraction.recognition.status is ReadingStatus.PENDING:
+        return "Pictures are still being read"
     if extraction.picture and extraction.reason == Reason.NO_TEXT:
         return "As a picture"
     return _READING[extraction.status]
 
 
-def _pages(content: tuple[Block, ...]) -> Iterator[dict[str, Any]]:
-    """The blocks by page, each with the section that begins with it, unless a heading has just named it."""
-    for number, blocks in groupby(content, key=lambda block: block.page):
+def _pages(extraction: Extraction) -> Iterator[dict[str, Any]]:
+    """The blocks by page, each with the section that begins with it, unless a heading has just named it. Of a page that
+    was recognised also its picture with the words over it."""
+    scans = {page.page: page for page in extraction.recognition.pages} if extraction.recognition else {}
+    recognised = {page.text for page in scans.values()}
+    others = [
+        block for block in extraction.content if isinstance(block, Table) or block.text not in recognised
+    ]
+    # A page that shows its recognised text beside its picture does not show it again as a block.
+    for number, blocks in groupby(_with_places(others, scans), key=lambda entry: entry[0]):
         named: str | None = None
         shown = []
-        for block in blocks:
+        for _, block in blocks:
+            if block is None:
+                continue
             is_new = block.section != named
             shown.append({"block": block, "section": block.section if is_new else None})
             named = block.text if isinstance(block, Heading) else block.section
-        yield {"number": number, "blocks": shown}
+        scan = scans.pop(number, None) if number is not None else None
+        yield {"number": number, "blocks": shown, "scan": scan and _scan(scan, extraction)}
+    for page in scans.values():  # of a document that has no pages, and pictures in it
+        yield {"number": page.page, "blocks": [], "scan": _scan(page, extraction)}
+
+
+def _with_places(
+    blocks: list[Block], scans: Mapping[int, RecognisedPage]
+) -> list[tuple[int | None, Block | None]]:
+    """The blocks with their pages, and an entry for each page that was recognised, in the order of pages."""
+    entries: list[tuple[int | None, Block | None]] = [(block.page, block) for block in blocks]
+    if any(number is None for number, _ in entries):
+        return entries
+    scanned: list[tuple[int | None, Block | None]] = [(number, None) for number in scans]
+    return sorted([*scanned, *entries], key=lambda entry: entry[0] or 0)
+
+
+def _scan(page: RecognisedPage, extraction: Extraction) -> dict[str, Any]:
+    picture = extraction.shown.get(page.page)
+    data = picture and base64.b64encode(picture.data).decode()
+    return {"page": page, "picture": picture, "data": data}
 
 
 def _is_aligned(text: str) -> bool:

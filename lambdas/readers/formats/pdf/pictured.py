@@ -21,7 +21,7 @@ def is_pictured(page: pypdfium2.PdfPage, text: str) -> bool:
     if not text.strip():
         return next(_pictures(page), None) is not None
     width, height = page.get_size()
-    return _covered(page) > _MOST * width * height
+    return _covered(page) > float(_MOST * width * height)
 
 
 def _covered(page: pypdfium2.PdfPage) -> float:
