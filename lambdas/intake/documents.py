@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from carefile.core.deciding.patient_fields import PatientFields
 from carefile.core.documents.extraction import Extraction
+from carefile.core.documents.scans import awaiting, shows_text
 from carefile.core.filing.layout import original_key
 from carefile.core.model import Classification, Observation
 from lambdas.adapters.landing import Landing
@@ -15,6 +16,7 @@ from lambdas.adapters.landing import Landing
 class Documents:
     landing: Landing
     fields: PatientFields
+    reads_scans: bool = False
 
     def read(self, observed: Observation) -> Extraction | None:
         """What the readers find in the first bytes of this version; None when it is gone."""
@@ -25,7 +27,8 @@ class Documents:
             return None
         name = observed.source.key.rpartition("/")[2]
         content = Content(data, observed.size, dict(observed.headers).get("ContentEncoding", ""))
-        return read(content, name=name, declared_type=observed.content_type, fields=self.fields)
+        extraction = read(content, name=name, declared_type=observed.content_type, fields=self.fields)
+        return awaiting(extraction) if self.reads_scans and shows_text(extraction) else extraction
 
     def page(self, observed: Observation, classification: Classification, extraction: Extraction) -> bytes:
         from lambdas.readers.page.evidence import why_unknown

@@ -16,7 +16,17 @@ from carefile.core.documents.extraction import Extraction
 from carefile.core.filing import layout, tagging
 from carefile.core.filing.layout import Layout, Owner
 from carefile.core.messages import events
-from carefile.core.model import Classification, Kind, Observation, Patient, Source, Stamp, StoredObject
+from carefile.core.model import (
+    Classification,
+    Kind,
+    Observation,
+    Patient,
+    Reading,
+    ReadingStatus,
+    Source,
+    Stamp,
+    StoredObject,
+)
 from carefile.core.records.ledger import LedgerEntry
 from lambdas.adapters.landing import Landing
 from lambdas.adapters.processed import Processed, VersionGone
@@ -38,10 +48,24 @@ class Plan:
     def owner(self) -> Owner:
         return layout.owner_of(self.classification, self.source)
 
+    @property
+    def reading(self) -> Reading | None:
+        """How far its pictures are read, where this stage reads them and there are any."""
+        recognition = self.extraction and self.extraction.recognition
+        return recognition.summary if recognition else None
+
     def destination(self, folder: str) -> str:
         """What the ledger remembers: a document's folder, or the one key of a session's object."""
         session = self.classification.session
         return layout.session_object_key(folder, session) if session else folder
+
+    def is_satisfied_by(self, reading: Reading | None) -> bool:
+        """Whether what stands there is read as far as this plan would have it: one that waits is content with one that
+        is read, and one that is read with the same alone."""
+        if self.reading is None:
+            return True
+        pending = self.reading.status is ReadingStatus.PENDING
+        return reading is not None if pending else reading == self.reading
 
     def artifact_keys(self, folder: str) -> tuple[str, ...]:
         """All that is written of this object, in the order of writing."""
@@ -70,10 +94,12 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """A place where a version is complete already, and the names of the executions that wrote it."""
+    """A place where a version is complete already, the names of the executions that wrote it, and how far its pictures
+    are read there."""
 
     place: events.Place
     written_by: frozenset[str]
+    reading: Reading | None = None
 
 
 class DocumentReader(Protocol):
@@ -120,6 +146,7 @@ class Filing:
         if folder is None:
             return None
         objects, revision, writers = [], 0, set()
+        readings: set[Reading | None] = set()
         for key in plan.artifact_keys(folder):
             found = self.processed.head(key)
             if found is None:
@@ -129,10 +156,13 @@ class Filing:
                 return None
             objects.append(stored)
             writers.add(stamp.execution)
+            if stored.role != "original":
+                readings.add(stamp.reading)
             revision = max(revision, stamp.revision)
-        return Present(
-            events.Place(self.processed.bucket, folder, tuple(objects), revision), frozenset(writers)
-        )
+        if len(readings) > 1 or not plan.is_satisfied_by(reading := readings.pop()):
+            return None
+        place = events.Place(self.processed.bucket, folder, tuple(objects), revision)
+        return Present(place, frozenset(writers), reading)
 
     def claim(self, plan: Plan, entry: LedgerEntry) -> str:
         """The folder that is this source's own, claimed now if it was not before."""
@@ -174,17 +204,18 @@ class Filing:
     ) -> list[StoredObject]:
         processed, observed = self.processed, plan.observed
         original, extracted, result, manifest = plan.artifact_keys(folder)
+        made = replace(stamp, reading=plan.reading)
         page = self.documents.page(observed, plan.classification, extraction)
         artifacts = [
             processed.copy(observed, original, "original", stamp, tags),
-            processed.put(extracted, "extracted", extraction.to_bytes(), "application/json", stamp, tags),
-            processed.put(result, "result", page, "text/html; charset=utf-8", stamp, tags),
+            processed.put(extracted, "extracted", extraction.to_bytes(), "application/json", made, tags),
+            processed.put(result, "result", page, "text/html; charset=utf-8", made, tags),
         ]
         observed = replace(observed, content_digest=artifacts[0].content_digest)
         content = events.document_manifest(
-            plan.owner, observed, plan.classification, stamp.revision, artifacts, execution
+            plan.owner, observed, plan.classification, stamp.revision, artifacts, execution, plan.reading
         )
-        told = processed.put_json(manifest, "manifest", content, stamp, tagging.manifest_tags(tags))
+        told = processed.put_json(manifest, "manifest", content, made, tagging.manifest_tags(tags))
         return [*artifacts, told]
 
     def retire(self, source: Source, destination: str) -> bool:

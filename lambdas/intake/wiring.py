@@ -84,7 +84,7 @@ def filing() -> Filing:
         layout=settings.layout(),
         rules=contracts.rules(),
         pseudonym_key=aws.pseudonym_key,
-        documents=Documents(arrivals, contracts.rules().patient_fields),
+        documents=Documents(arrivals, contracts.rules().patient_fields, settings.reads_scans()),
     )
 
 

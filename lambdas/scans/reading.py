@@ -51,6 +51,13 @@ class Recogniser:
 
     data: Path
     languages: Sequence[str]
+    engine = "tesseract"
+
+    @property
+    def version(self) -> str:
+        import tesserocr
+
+        return str(tesserocr.tesseract_version().split()[1])
 
     def read(
         self, source: Source, format_: str, *, first: int = 1, known: frozenset[str] = frozenset()
@@ -120,7 +127,3 @@ def _page(message: dict[str, Any]) -> PageRead:
         base64.b64decode(message.get("picture", "")),
         message.get("failed"),
     )
-
-
-def failed_page(read: PageRead) -> RecognisedPage:
-    return RecognisedPage(read.page, failed=read.failed or "unknown")

@@ -25,6 +25,7 @@ _UNREAD: Mapping[str, frozenset[str]] = {
 _DOCUMENTS = ("secondary capture", "encapsulated pdf")  # DICOM images that are documents; others show a body
 RECOGNISED = "recognised"
 _SECTION = "Recognised text"
+_FIRST_PAGE = "first-page"  # that only this one is shown, which is so no more
 
 
 def shows_text(extraction: Extraction) -> bool:
@@ -64,7 +65,7 @@ def with_recognition(
     content: tuple[Block, ...] = (*extraction.content, *recognised)
     if all(block.page is not None for block in content):
         content = tuple(sorted(content, key=lambda block: block.page or 0))
-    warnings = [warning for warning in extraction.warnings if warning.code not in unread]
+    warnings = [it for it in extraction.warnings if it.code not in unread and it.code != _FIRST_PAGE]
     reason: str | None = extraction.reason
     if recognition.failed:
         reason = reason if reason and reason != Reason.NO_TEXT else Reason.FAILED.value

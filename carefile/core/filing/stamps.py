@@ -7,15 +7,17 @@ S3 alone. A document's manifest tells that already; a session's object has its s
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Mapping
 
-from carefile.core.model import Stamp
+from carefile.core.model import Reading, Stamp
 
 PREFIX = "carefile-"
 ROLE = f"{PREFIX}role"
 _SOURCE, _VERSION, _REVISION = f"{PREFIX}source", f"{PREFIX}version", f"{PREFIX}revision"
 _EXECUTION, _MODIFIED = f"{PREFIX}execution", f"{PREFIX}modified"
 _REASON, _KEY = f"{PREFIX}reason", f"{PREFIX}key"
+_READING = f"{PREFIX}reading"
 
 
 def metadata_of(stamp: Stamp, role: str) -> dict[str, str]:
@@ -27,6 +29,7 @@ def metadata_of(stamp: Stamp, role: str) -> dict[str, str]:
         _MODIFIED: stamp.modified,
         _REASON: stamp.reason,
         _KEY: base64.b64encode(stamp.key.encode("utf-8", "surrogatepass")).decode() if stamp.key else None,
+        _READING: json.dumps(stamp.reading.to_json()) if stamp.reading else None,
         ROLE: role,
     }
     return {name: value for name, value in texts.items() if value}
@@ -45,4 +48,5 @@ def stamp_in(metadata: Mapping[str, str]) -> Stamp | None:
         metadata.get(_MODIFIED),
         metadata.get(_REASON),
         base64.b64decode(key).decode("utf-8", "surrogatepass") if key else None,
+        Reading.from_json(json.loads(metadata[_READING])) if _READING in metadata else None,
     )

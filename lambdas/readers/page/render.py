@@ -177,6 +177,8 @@ def _shows_more_than_it_says(extraction: Extraction) -> bool:
 def _reading(extraction: Extraction) -> str:
     if extraction.recognition and extraction.recognition.status is ReadingStatus.PENDING:
         return "Pictures are still being read"
+    if extraction.recognition and extraction.status is Status.READ:
+        return "Recognised from pictures"
     if extraction.picture and extraction.reason == Reason.NO_TEXT:
         return "As a picture"
     return _READING[extraction.status]
