@@ -38,6 +38,11 @@ def trained_data() -> Path:
     return Path(os.environ.get("TRAINED_DATA") or ROOT / "share" / "tessdata")
 
 
+def patients_are_listed() -> bool:
+    """Whether only patients whom the directory lists are known."""
+    return os.environ.get("PATIENTS") == "listed"
+
+
 def layout_is_shared() -> bool:
     """Whether others write into the layout, or once did. Nobody does only where the stack says so."""
     return os.environ.get("LAYOUT_SHARED") != "false"

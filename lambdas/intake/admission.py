@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from carefile.core.deciding.classification import classify
+from carefile.core.deciding.classification import classify, to_look_up
 from carefile.core.deciding.metadata import require_text
 from carefile.core.deciding.rules import RuleTable
 from carefile.core.deciding.scanning import Scan
@@ -16,12 +16,15 @@ from carefile.core.filing.layout import Layout
 from carefile.core.filing.tagging import PipelineStatus
 from carefile.core.messages import events
 from carefile.core.messages.intake_request import IntakeRequest, Shape, decided_at, parse, shape_of
-from carefile.core.model import Classification, Deleted, Observation
+from carefile.core.model import Classification, Deleted, Hints, Observation
 from lambdas.adapters.contracts import accept_input
 from lambdas.adapters.landing import Landing, archived
 from lambdas.adapters.ledger import Ledger
 from lambdas.intake.marks import Marks
 from lambdas.intake.uploads import Uploads
+
+if TYPE_CHECKING:
+    from lambdas.adapters.directory import Directory
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class Admission:
     allowed_buckets: frozenset[str]
     marks: Marks
     now: Callable[[], datetime]
+    directory: Directory | None = None
 
     def admit(self, data: Mapping[str, Any], started: object = None) -> Admitted:
         """Accept an input, or raise RejectedEvent or RejectedObject, or, where malware protection has to agree, what
@@ -80,13 +84,20 @@ class Admission:
             self.uploads.require(request.source, asked)
         observed = self._to_file(observed)
         if observed is None:
-            return Admitted(request, None, classify(request.source.key, (), self.rules, request.hints))
+            return Admitted(request, None, self._classify(request.source.key, (), request.hints))
         require_text(observed.metadata)
         # What an intake has begun with may be filed already, and then nobody has to read it again.
         if observed.archived and self.ledger.read(observed.source).version != observed.version:
             raise archived()
         hints = request.hints if version == observed.version else None
-        return Admitted(request, observed, classify(request.source.key, observed.metadata, self.rules, hints))
+        return Admitted(request, observed, self._classify(request.source.key, observed.metadata, hints))
+
+    def _classify(
+        self, key: str, metadata: tuple[tuple[str, str], ...], hints: Hints | None
+    ) -> Classification:
+        told = (key, metadata, self.rules, hints)
+        listing = self.directory.look_up(to_look_up(*told)) if self.directory else None
+        return classify(*told, directory=listing)
 
     def _mark_ignored(self, request: IntakeRequest) -> Observation | None:
         """Mark the version that was asked for, so that nobody takes it for one that was missed."""

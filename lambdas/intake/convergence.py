@@ -10,8 +10,8 @@ The event that started an intake is only a hint that a key changed. An intake go
     write ahead the destination into the ledger, taking the next revision, unless another round took it since the read
     write       the artifacts, each stamped with version and revision
     retire      every other destination the ledger knows
-    check       is this still the current version, and what was decided about it, or about its session, the same? If
-                not, another round
+    check       is this still the current version, and what was decided about it, about its session, and about the
+                patients whom it names, in the directory, the same? If not, another round
 
 A round that finds that a person took these bytes out of the layout takes a revision for nothing, retires every
 destination, and checks.
@@ -261,6 +261,8 @@ class Intake:
         version = plan.observed.version
         digest = plan.observed.content_digest or written
         if latest.decision_about(version, digest) != entry.decision_about(version, digest):
+            return False
+        if not self.filing.is_listed_as_before(plan):
             return False
         if isinstance(found, Deleted) or found.size == 0:
             return latest.version == version

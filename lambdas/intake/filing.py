@@ -6,10 +6,10 @@ A document becomes a folder of four artifacts, the manifest last; a session's ob
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol
 
-from carefile.core.deciding.classification import classify, session_tree
+from carefile.core.deciding.classification import classify, session_tree, to_look_up
 from carefile.core.deciding.metadata import require_text
 from carefile.core.deciding.rules import RuleTable
 from carefile.core.documents.extraction import Extraction
@@ -27,18 +27,25 @@ from carefile.core.model import (
     Stamp,
     StoredObject,
 )
+from carefile.core.patients.directory import Listing, Wanted
 from carefile.core.records.ledger import LedgerEntry
 from lambdas.adapters.landing import Landing
 from lambdas.adapters.processed import Processed, VersionGone
 
+if TYPE_CHECKING:
+    from lambdas.adapters.directory import Directory
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A round's decision: what the object is, and, where it is a document, what was read out of it."""
+    """A round's decision: what the object is, and, where it is a document, what was read out of it. `asked` and
+    `listing` are what the patient directory was asked, where it is in use, and what it answered."""
 
     observed: Observation
     classification: Classification
     extraction: Extraction | None
+    asked: Wanted = field(default_factory=Wanted)
+    listing: Listing | None = None
 
     @property
     def source(self) -> Source:
@@ -120,6 +127,7 @@ class Filing:
     rules: RuleTable
     pseudonym_key: Callable[[], bytes]
     documents: DocumentReader
+    directory: Directory | None = None
 
     def session_of(self, source: Source) -> Owner | None:
         """The session that a landing key is part of, by the rule table; None for a document's."""
@@ -131,14 +139,19 @@ class Filing:
         key, metadata = observed.source.key, observed.metadata
         hints = entry.hints_for(observed.version, observed.content_digest)
         require_text(metadata)
-        classification = classify(key, metadata, self.rules, hints, assignment=entry.assignment)
-        if classification.kind is Kind.SESSION:
-            return Plan(observed, classification, None)
-        extraction = self.documents.read(observed)
-        if extraction is None:
-            return None
-        classification = classify(key, metadata, self.rules, hints, extraction, entry.assignment)
-        return Plan(observed, classification, extraction)
+        extraction = None
+        if classify(key, metadata, self.rules, hints, assignment=entry.assignment).kind is Kind.DOCUMENT:
+            extraction = self.documents.read(observed)
+            if extraction is None:
+                return None
+        told = (key, metadata, self.rules, hints, extraction, entry.assignment)
+        asked = to_look_up(*told) if self.directory else Wanted()
+        listing = self.directory.look_up(asked) if self.directory else None
+        return Plan(observed, classify(*told, listing), extraction, asked, listing)
+
+    def is_listed_as_before(self, plan: Plan) -> bool:
+        """Whether the patient directory, where it is in use, still answers what the plan was made of."""
+        return self.directory is None or self.directory.look_up(plan.asked) == plan.listing
 
     def present(self, plan: Plan, entry: LedgerEntry) -> Present | None:
         """The place where every artifact of this version is already; None where one is missing or another's."""

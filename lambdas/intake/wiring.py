@@ -14,6 +14,7 @@ from lambdas.adapters import aws, contracts, settings
 from lambdas.adapters.landing import Landing
 
 if TYPE_CHECKING:
+    from lambdas.adapters.directory import Directory
     from lambdas.adapters.ledger import Ledger
     from lambdas.adapters.processed import Processed
     from lambdas.intake.admission import Admission
@@ -45,6 +46,15 @@ def ledger() -> Ledger:
     return Ledger(aws.dynamodb(), settings.named("LEDGER_TABLE"))
 
 
+def directory() -> Directory | None:
+    """The patient directory where it is in use; without it nothing of it is loaded or asked."""
+    if not settings.patients_are_listed():
+        return None
+    from lambdas.adapters.directory import Directory
+
+    return Directory(aws.dynamodb(), settings.named("PATIENTS_TABLE"))
+
+
 def processed() -> Processed:
     from lambdas.adapters.processed import Processed
 
@@ -69,6 +79,7 @@ def admission() -> Admission:
         settings.landing_buckets(),
         marks(),
         moment,
+        directory(),
     )
 
 
@@ -85,6 +96,7 @@ def filing() -> Filing:
         rules=contracts.rules(),
         pseudonym_key=aws.pseudonym_key,
         documents=Documents(arrivals, contracts.rules().patient_fields, settings.reads_scans()),
+        directory=directory(),
     )
 
 

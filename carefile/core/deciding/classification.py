@@ -5,7 +5,9 @@ two sources do, or two records of the content, the patient is unknown (`conflict
 patient from whom the assignment took the session is overruled; a placeholder is no evidence, nor a damaged number
 outside of a hint; content that was only partly looked at, or that holds a record of nobody, may contradict but never
 decides alone; a source that the rule does not trust to decide makes an object unknown at most, and never somebody's;
-all evidence is kept, used or not.
+all evidence is kept, used or not. With a directory, nobody is known whom it does not list, whatever names them; an
+identifier means the patient whose it is there, a merged one the patient they were merged into; and what describes
+somebody else than the patient named is a conflict, unless a person decided.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from carefile.core.deciding.damaged_numbers import damaged_number
 from carefile.core.deciding.identity import Identities, identities, identity
 from carefile.core.deciding.metadata import PATIENT_METADATA, metadata_text
 from carefile.core.deciding.rules import Match, Rule, RuleTable
-from carefile.core.documents.extraction import Extraction
+from carefile.core.documents.extraction import Extraction, PatientCandidate
 from carefile.core.filing.names import SESSION_PREFIX, split_extension, with_session_prefix
 from carefile.core.model import (
     Assignment,
@@ -32,12 +34,17 @@ from carefile.core.model import (
     Trust,
     UnknownReason,
 )
+from carefile.core.patients.directory import Listing, Person, Wanted
+from carefile.core.patients.entries import Identifier
 
 _MOST_ID_BYTES = 1024  # nobody's id is longer, and DynamoDB takes a key of 2,048
 _MOST_CANDIDATES = 20  # of one source in the record, which counts the others; all are weighed
 _MOST_CHARACTERS = 200  # of one value in the record
 # What no uploader of another prefix can say.
 _WHO_NAMES_FOR_GOOD = (EvidenceSource.ASSIGNMENT, EvidenceSource.HINT, EvidenceSource.KEY)
+_DECISIONS = frozenset((EvidenceSource.ASSIGNMENT, EvidenceSource.HINT))
+_MOST_LOOKED_UP = 40  # of the content's identifiers; a document with more is about several patients
+INACTIVE = "inactive-patient"
 _NOT_SURE = "not all of it was looked at, or some of it may be somebody else's"
 
 
@@ -48,16 +55,27 @@ def classify(
     hints: Hints | None = None,
     content: Extraction | None = None,
     assignment: Assignment | None = None,
+    directory: Listing | None = None,
 ) -> Classification:
     """Classify a landing object. `content` is what was read out of it, where it was read; `assignment` the decision
-    about the session that it is part of."""
+    about the session that it is part of; `directory` what the patient directory says, where it is in use, of all that
+    `to_look_up` names."""
     hints = hints or Hints()
     match = rules.match(key)
     kind = hints.kind or match.rule.kind
-    found = _identities(content, rules)
-    claims = [*_patient_claims(match, metadata, hints, rules), *_content_claims(match, content, found)]
+    found = _identities(content, rules, directory)
+    claims = [
+        *_patient_claims(match, metadata, hints, rules, directory),
+        *_content_claims(match, content, found),
+    ]
     if assignment:
-        claims.insert(0, _Claim(EvidenceSource.ASSIGNMENT, assignment.patient_id, "session", valid=True))
+        decided_id = directory and directory.clinic_id(assignment.patient_id)
+        claims.insert(
+            0,
+            _Claim(
+                EvidenceSource.ASSIGNMENT, assignment.patient_id, "session", valid=True, id=decided_id or ""
+            ),
+        )
     patient, deciding = _decide(
         claims,
         replaced=assignment.replaced if assignment else frozenset(),
@@ -65,14 +83,117 @@ def classify(
         content_may_decide=content is not None and content.candidates_complete and found.all_named,
         distrusted=_distrusted(match.rule),
     )
-    evidence = [*_kind_evidence(match, hints), *_patient_evidence(claims, patient, deciding, content)]
+    if directory is not None:
+        patient = _listed(patient, deciding, rules, directory, content, found)
+        deciding = deciding if patient.id is not None else frozenset()
+    evidence = [
+        *_kind_evidence(match, hints),
+        *_patient_evidence(claims, patient, deciding, content, directory),
+    ]
 
     file_name = key.rpartition("/")[2]
     stem, extension = split_extension(file_name)
     session = _session(key, match, hints, stem, file_name) if kind is Kind.SESSION else None
     name = hints.document_name if hints.document_name and hints.document_name.strip() else stem
     plain = _may_have_plain_name(match, kind, patient, claims)
-    return Classification(kind, patient, match.rule.name, name, extension, session, tuple(evidence), plain)
+    inactive = directory is not None and patient.id is not None and directory.is_inactive(patient.id)
+    return Classification(
+        kind,
+        patient,
+        match.rule.name,
+        name,
+        extension,
+        session,
+        tuple(evidence),
+        plain,
+        warnings=(INACTIVE,) if inactive else (),
+    )
+
+
+def to_look_up(
+    key: str,
+    metadata: Iterable[tuple[str, str]],
+    rules: RuleTable,
+    hints: Hints | None = None,
+    content: Extraction | None = None,
+    assignment: Assignment | None = None,
+) -> Wanted:
+    """All that the patient directory is asked for before this object is classified."""
+    match = rules.match(key)
+    named = [metadata_text(value) for name, value in metadata if name.lower() in PATIENT_METADATA]
+    if match.patient is not None and match.may_name_patient:
+        named.append(match.patient)
+    if hints and hints.patient_id is not None:
+        named.append(hints.patient_id)
+    if assignment:
+        named.append(assignment.patient_id)
+    candidates = (
+        tuple(dict.fromkeys((it.value, it.system) for it in content.patient_candidates)) if content else ()
+    )
+    asked = candidates[:_MOST_LOOKED_UP]
+    meant = (
+        identity(rule.patient.replace("{id}", identity(it.value)))
+        for it in (content.patient_candidates[:_MOST_LOOKED_UP] if content else ())
+        for rule in rules.identifiers
+        if rule.patient is not None and rule.matches(it)
+    )
+    ids = {identity(value) for value in (*named, *(value for value, _ in asked), *meant)}
+    return Wanted(
+        frozenset(one for one in ids if one and _fits(one)),
+        frozenset(Identifier.of(system, value) for value, system in asked if system),
+    )
+
+
+def persons_described(content: Extraction | None) -> tuple[Person, ...]:
+    """The patients whom structured fields of a document describe, by name and date of birth."""
+    described = (
+        (dict(entity.attributes) for entity in content.entities if entity.type == "Patient")
+        if content
+        else ()
+    )
+    return tuple(
+        Person(fields["name"], fields["birth date"])
+        for fields in described
+        if fields.keys() >= {"name", "birth date"}
+    )
+
+
+def _listed(
+    patient: Patient,
+    deciding: frozenset[EvidenceSource],
+    rules: RuleTable,
+    directory: Listing,
+    content: Extraction | None,
+    found: Identities,
+) -> Patient:
+    """The patient, if the directory holds one of that id and nothing that it knows contradicts it."""
+    if patient.id is None:
+        return patient
+    listed = directory.clinic_id(patient.id)
+    if listed is None:
+        return Patient(reason=UnknownReason.UNLISTED)
+    if deciding & _DECISIONS:
+        return Patient(listed)
+    of_several = any(len(_leads_to(candidate, rules, directory)) > 1 for candidate in found.meanings)
+    if of_several or directory.contradicts(listed, persons_described(content)):
+        return Patient(reason=UnknownReason.CONFLICT)
+    return Patient(listed)
+
+
+def _leads_to(candidate: PatientCandidate, rules: RuleTable, directory: Listing) -> frozenset[str]:
+    """The listed patients whose an identifier is: by its system, and as a number of the clinic, or as what the rule
+    table makes of it."""
+    value = candidate.value
+    rule = next((rule for rule in rules.identifiers if rule.matches(candidate)), None)
+    if rule and rule.patient is not None:
+        value = rule.patient.replace("{id}", identity(value))
+    return directory.resolve(
+        value, Identifier.of(candidate.system, candidate.value) if candidate.system else None
+    )
+
+
+def _fits(patient_id: str) -> bool:
+    return len(patient_id.encode("utf-8", "surrogatepass")) <= _MOST_ID_BYTES
 
 
 def _distrusted(rule: Rule) -> frozenset[EvidenceSource]:
@@ -107,8 +228,18 @@ class _Claim:
         return self.id or identity(self.value)
 
 
-def _identities(content: Extraction | None, rules: RuleTable) -> Identities:
-    return identities(content.patient_candidates if content else (), rules.identifiers, rules.is_placeholder)
+def _identities(content: Extraction | None, rules: RuleTable, directory: Listing | None) -> Identities:
+    candidates = content.patient_candidates if content else ()
+    if directory is None:
+        return identities(candidates, rules.identifiers, rules.is_placeholder)
+
+    def listed(candidate: PatientCandidate) -> frozenset[str]:
+        return _leads_to(candidate, rules, directory)
+
+    def names_nobody(value: str) -> bool:
+        return rules.is_placeholder(value) and directory.clinic_id(value) is None
+
+    return identities(candidates, rules.identifiers, names_nobody, listed)
 
 
 def _content_claims(match: Match, content: Extraction | None, found: Identities) -> Iterator[_Claim]:
@@ -123,11 +254,17 @@ def _content_claims(match: Match, content: Extraction | None, found: Identities)
 
 
 def _patient_claims(
-    match: Match, metadata: Iterable[tuple[str, str]], hints: Hints, rules: RuleTable
+    match: Match,
+    metadata: Iterable[tuple[str, str]],
+    hints: Hints,
+    rules: RuleTable,
+    directory: Listing | None,
 ) -> Iterator[_Claim]:
     def claim(source: EvidenceSource, value: str, where: str, valid: bool = True) -> _Claim:
         is_damaged = source is not EvidenceSource.HINT and damaged_number(value)
-        return _Claim(source, value, where, valid and not rules.is_placeholder(value) and not is_damaged)
+        known = directory and directory.clinic_id(value)
+        names = valid and not is_damaged and (known is not None or not rules.is_placeholder(value))
+        return _Claim(source, value, where, names, known or "")
 
     if hints.patient_id is not None:
         yield claim(EvidenceSource.HINT, hints.patient_id, "patient_id")
@@ -136,7 +273,10 @@ def _patient_claims(
             believed = match.rule.metadata is not Trust.IGNORE
             yield claim(EvidenceSource.METADATA, metadata_text(value), name, valid=believed)
     if match.patient is not None:
-        yield claim(EvidenceSource.KEY, match.patient, match.rule.name, valid=match.names_patient)
+        listed = match.may_name_patient and directory is not None and directory.clinic_id(match.patient)
+        yield claim(
+            EvidenceSource.KEY, match.patient, match.rule.name, valid=match.names_patient or bool(listed)
+        )
 
 
 def _decide(
@@ -186,7 +326,7 @@ def _weigh(
     if not named or (sources == {EvidenceSource.CONTENT} and not content_may_decide):
         return Patient(reason=UnknownReason.NO_EVIDENCE), frozenset()
     (patient_id,) = named
-    if len(patient_id.encode("utf-8", "surrogatepass")) > _MOST_ID_BYTES:
+    if not _fits(patient_id):
         return Patient(reason=UnknownReason.NO_EVIDENCE), frozenset()
     return Patient(patient_id), sources
 
@@ -209,6 +349,7 @@ def _patient_evidence(
     patient: Patient,
     deciding: frozenset[EvidenceSource],
     content: Extraction | None,
+    directory: Listing | None,
 ) -> Iterator[Evidence]:
     for source in EvidenceSource:
         found = [claim for claim in claims if claim.source is source]
@@ -216,7 +357,8 @@ def _patient_evidence(
         for claim in shown:
             used = claim.valid and source in deciding and claim.patient == patient.id
             value, where = claim.value[:_MOST_CHARACTERS], claim.where[:_MOST_CHARACTERS]
-            yield Evidence("patient", source, value, where, used)
+            listed = None if directory is None else directory.clinic_id(claim.patient) is not None
+            yield Evidence("patient", source, value, where, used, listed)
         if len(shown) < len(found):
             further = {claim.patient for claim in found if claim.valid} - {claim.patient for claim in shown}
             where = f"{len(found) - len(shown)} more, of {len(further)} other patients"

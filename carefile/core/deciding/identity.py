@@ -32,12 +32,12 @@ class IdentifierRule:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> IdentifierRule:
-        return cls(_plain(data["system"]), data.get("type"), data.get("patient"))
+        return cls(plain_system(data["system"]), data.get("type"), data.get("patient"))
 
     def matches(self, candidate: PatientCandidate) -> bool:
         if self.type is not None and self.type != candidate.type:
             return False
-        return self.system in (ANY_SYSTEM, _plain(candidate.system or ""))
+        return self.system in (ANY_SYSTEM, plain_system(candidate.system or ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +93,10 @@ def identities(
     candidates: Iterable[PatientCandidate],
     rules: tuple[IdentifierRule, ...],
     names_nobody: Callable[[str], bool],
+    listed: Callable[[PatientCandidate], Set[str]] = lambda _: frozenset(),
 ) -> Identities:
-    """What the candidates say. A rule's place in the table is its preference, and before those without a rule."""
+    """What the candidates say. A rule's place in the table is its preference, and before those without a rule; before
+    all of them are those of patients who are `listed`, which speak side by side."""
     weighed: dict[PatientCandidate, tuple[tuple[int, int], Name]] = {}
     nobody: list[PatientCandidate] = []
     for candidate in candidates:
@@ -106,10 +108,14 @@ def identities(
             nobody.append(candidate)
             continue
         value = identity(candidate.value)
+        if patients := listed(candidate):
+            # Where it leads to several, whoever classifies sees that too, and chooses none.
+            weighed[candidate] = (-1, 0), Name(_OWN, min(patients))
+            continue
         if rule and rule.patient is not None:
             name = Name(_OWN, identity(rule.patient.replace("{id}", value)))
         else:
-            name = Name(f"system {_plain(candidate.system or '')}", value)
+            name = Name(f"system {plain_system(candidate.system or '')}", value)
         weighed[candidate] = (place, candidate.rank), name
     counting = _counting(weighed)
     return Identities(
@@ -156,6 +162,6 @@ def _around(other: PatientCandidate, candidate: PatientCandidate) -> bool:
     return candidate.scope == other.scope or candidate.scope.startswith(other.scope + "/")
 
 
-def _plain(system: str) -> str:
-    """An OID is one whether or not it is written as a URN."""
+def plain_system(system: str) -> str:
+    """A system in one form: an OID is one whether or not it is written as a URN."""
     return system.strip().removeprefix("urn:oid:")

@@ -46,6 +46,7 @@ class Rule:
     written: tuple[str, ...] = ()
     metadata: Trust = Trust.DECIDES
     content: Trust = Trust.DECIDES
+    patient_if_listed: bool = False
 
     @property
     def trusted(self) -> bool:
@@ -57,6 +58,7 @@ class Rule:
 class Match:
     """`patient` and `session` are the segments of those names, `session_start` and `session_end` where the latter is in
     the key. `names_patient`: whether by the rule the former names one; a placeholder may still stand there.
+    `may_name_patient`: whether it names one if the patient directory is in use and lists it.
     `of_snapshots`: the session is one of snapshots."""
 
     rule: Rule
@@ -66,6 +68,7 @@ class Match:
     session_end: int
     session_start: int = 0
     of_snapshots: bool = False
+    may_name_patient: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +122,10 @@ class RuleTable:
                 if found := pattern.fullmatch(key):
                     names = found.groupdict()
                     patient, session = names.get("patient"), names.get("session")
-                    named = patient is not None and self._is_named(rule, patient, found.start("patient") == 0)
+                    may = patient is not None and self._may_name(rule, patient, found.start("patient") == 0)
                     start, end = found.span("session") if session else (0, 0)
-                    return Match(rule, patient, named, session, end, start, "scopes" in names)
+                    named = may and rule.patient_from_key
+                    return Match(rule, patient, named, session, end, start, "scopes" in names, may)
         raise ValueError("no rule of the table matches the key")
 
     def names_patient(self, key: str, patient: str) -> bool:
@@ -129,9 +133,9 @@ class RuleTable:
         match = self.match(key)
         return match.names_patient and identity(match.patient or "") == identity(patient)
 
-    def _is_named(self, rule: Rule, patient: str, first: bool) -> bool:
-        """Whether the segment where the patient should stand is one by the rule."""
-        if not rule.patient_from_key or patient in _NOWHERE:
+    def _may_name(self, rule: Rule, patient: str, first: bool) -> bool:
+        """Whether the segment where the patient should stand is one by the rule, listed or not."""
+        if not (rule.patient_from_key or rule.patient_if_listed) or patient in _NOWHERE:
             return False
         return not ((first or rule.folder_words_name_no_patient) and self.is_folder_word(patient))
 
@@ -171,6 +175,7 @@ def _rule(data: Mapping[str, Any]) -> Rule:
         tuple(data["patterns"]),
         Trust(data.get("metadata", Trust.DECIDES)),
         Trust(data.get("content", Trust.DECIDES)),
+        data["patient"] == "from-key-if-listed",
     )
 
 

@@ -1,0 +1,81 @@
+"""What the directory says of the ids that a round has to do with: asked for, answered, and compared at its end.
+
+Invariants: an id that is not among the answers is not listed; an id that was merged is the id it was merged into, and
+a chain of merges that has no end leads to nobody; two answers are equal exactly when nothing was decided in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from carefile.core.deciding.identity import identity
+from carefile.core.patients.dates import birth_date, same_date
+from carefile.core.patients.entries import Identifier, PatientEntry, PatientState
+from carefile.core.patients.names import same_name
+
+MAX_MERGES = 10  # one after another, of one id
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be looked up: ids of the clinic, and identifiers that may be a patient's."""
+
+    ids: frozenset[str] = frozenset()
+    identifiers: frozenset[Identifier] = frozenset()
+
+    def __or__(self, other: Wanted) -> Wanted:
+        return Wanted(self.ids | other.ids, self.identifiers | other.identifiers)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Whom the structured fields of a document describe."""
+
+    name: str
+    birth_date: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What is listed of what was asked for. `owners` are the patients who have an identifier, as their own entries
+    confirm."""
+
+    entries: Mapping[str, PatientEntry] = field(default_factory=dict)
+    owners: Mapping[Identifier, frozenset[str]] = field(default_factory=dict)
+
+    def clinic_id(self, value: str) -> str | None:
+        """The id under which the patient of this id is filed; None where it is not listed."""
+        found = identity(value)
+        for _ in range(MAX_MERGES):
+            entry = self.entries.get(found)
+            if entry is None:
+                return None
+            if entry.merged_into is None:
+                return found
+            found = entry.merged_into
+        return None
+
+    def resolve(self, value: str, identifier: Identifier | None) -> frozenset[str]:
+        """The listed patients that a value leads to: as an id of the clinic, and as an identifier, where it is one."""
+        owners = self.owners.get(identifier, frozenset()) if identifier else frozenset()
+        return frozenset(filter(None, map(self.clinic_id, {*owners, value})))
+
+    def is_inactive(self, patient: str) -> bool:
+        entry = self.entries.get(patient)
+        return entry is not None and entry.state is PatientState.INACTIVE
+
+    def contradicts(self, patient: str, persons: Iterable[Person]) -> bool:
+        """Whether the document describes a person of another name and another birth date than the patient's."""
+        entry = self.entries.get(patient)
+        if entry is None or not entry.names or not entry.birth_dates:
+            return False
+        return any(self._is_another(entry, person) for person in persons)
+
+    @staticmethod
+    def _is_another(entry: PatientEntry, person: Person) -> bool:
+        born = birth_date(person.birth_date[:10])
+        if not person.name or born is None:
+            return False
+        other_name = not any(same_name(name.in_full, person.name) for name in entry.names)
+        return other_name and not any(same_date(known, born) for known in entry.birth_dates)
