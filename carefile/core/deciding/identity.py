@@ -86,7 +86,11 @@ def is_placeholder(value: str, words: Set[str]) -> bool:
 
 def of_a_visit(candidate: PatientCandidate) -> bool:
     """True for the number of a visit or an account, which the format itself calls so: it never decides whose."""
-    return (candidate.type or "").strip().upper() in VISIT_TYPES
+    return of_a_visit_type(candidate.type or "")
+
+
+def of_a_visit_type(type_: str) -> bool:
+    return type_.strip().upper() in VISIT_TYPES
 
 
 def identities(

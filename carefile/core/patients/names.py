@@ -12,37 +12,13 @@ from functools import cache
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 # Neither part of a name nor told apart by it.
-_TITLES = frozenset(
-    [
-        "dr",
-        "dra",
-        "mr",
-        "mrs",
-        "ms",
-        "miss",
-        "prof",
-        "sr",
-        "sra",
-        "srta",
-        "don",
-        "dona",
-        "herr",
-        "frau",
-        "mme",
-        "mlle",
-        "jr",
-        "senior",
-        "junior",
-        "ii",
-        "iii",
-        "iv",
-        "md",
-        "phd",
-    ]
-)
-_PARTICLES = frozenset(
-    ["de", "del", "la", "las", "los", "da", "das", "do", "dos", "di", "van", "von", "der", "den", "y", "e"]
-)
+_TITLES = frozenset((
+    "dr", "dra", "mr", "mrs", "ms", "miss", "prof", "sr", "sra", "srta", "don", "dona", "herr", "frau", "mme", "mlle",
+    "jr", "senior", "junior", "ii", "iii", "iv", "md", "phd",
+))  # fmt: skip
+_PARTICLES = frozenset((
+    "de", "del", "la", "las", "los", "da", "das", "do", "dos", "di", "van", "von", "der", "den", "y", "e",
+))  # fmt: skip
 # Letters that have no decomposition in Unicode.
 _PLAIN = str.maketrans(
     {"ø": "o", "đ": "d", "ł": "l", "æ": "ae", "œ": "oe", "ð": "d", "þ": "th", "ı": "i", "’": "", "'": ""}
