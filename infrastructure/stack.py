@@ -71,7 +71,11 @@ class CarefileStack(Stack):
         dead_letters = DeadLetters(self, "DeadLetters", config=config, key=keys.records)
         if config.backup:
             TableBackups(
-                self, "Backups", config=config, key=keys.records, tables=(catalog.table, catalog.ledger)
+                self,
+                "Backups",
+                config=config,
+                key=keys.records,
+                tables=(catalog.table, catalog.ledger, catalog.patients),
             )
         settings = FunctionSettings(
             config=config,
@@ -220,7 +224,7 @@ class CarefileStack(Stack):
                 dead_letters=dead_letters.all,
             ),
             backlog=backlog,
-            tables=(catalog.table, catalog.ledger),
+            tables=(catalog.table, catalog.ledger, catalog.patients),
         )
         if protection:
             protection.notify(observability.topic, keys.operations, config.runbook_url)
@@ -237,6 +241,7 @@ class CarefileStack(Stack):
             ("CatalogBusName", buses.catalog.event_bus_name),
             ("CatalogTableName", catalog.table.table_name),
             ("LedgerTableName", catalog.ledger.table_name),
+            ("PatientsTableName", catalog.patients.table_name),
             *([("ExpressStateMachineArn", express.machine.state_machine_arn)] if express else []),
         ):
             CfnOutput(self, name, value=value)

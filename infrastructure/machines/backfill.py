@@ -18,7 +18,7 @@ from constructs import Construct
 from infrastructure.functions.function import CarefileFunction, FunctionSettings
 from infrastructure.machines import definitions
 from infrastructure.machines.machine import Machine
-from infrastructure.machines.pipeline import TaskFunctions, intake_environment, substitutions
+from infrastructure.machines.pipeline import TaskFunctions, intake_environment, reads_directory, substitutions
 from infrastructure.protection import bucket_permissions, execution_permissions, permissions
 from infrastructure.protection.accepted import accept
 from infrastructure.protection.encryption import Keys
@@ -137,6 +137,7 @@ class Adoption(_ListingMap):
         failure_recorder: lambda_.IFunction,
         catalog_bus: events.IEventBus,
     ) -> None:
+        whose, read_directory = reads_directory(settings, catalog)
         self.function = CarefileFunction(
             scope,
             "AdoptObject",
@@ -147,10 +148,12 @@ class Adoption(_ListingMap):
             timeout=Duration.seconds(30),
             environment={
                 **intake_environment(settings, storage),
+                **whose,
                 "LEDGER_TABLE": catalog.ledger.table_name,
                 "PSEUDONYM_SECRET_ARN": catalog.pseudonym_secret.secret_arn,
             },
             statements=[
+                *read_directory,
                 *bucket_permissions.adopt_in_layout(storage.processed, settings.config.session_prefix),
                 *permissions.update_items(catalog.ledger),
                 *permissions.read_secret(catalog.pseudonym_secret),

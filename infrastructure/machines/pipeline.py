@@ -16,11 +16,21 @@ from infrastructure.functions.function import CarefileFunction, FunctionSettings
 from infrastructure.machines.machine import Machine
 from infrastructure.protection import bucket_permissions, permissions
 from infrastructure.protection.encryption import Keys
-from infrastructure.settings.config import PROJECT_ROOT
+from infrastructure.protection.permissions import Permission
+from infrastructure.settings.config import PROJECT_ROOT, Patients
 from infrastructure.storage.buckets import Storage
 from infrastructure.storage.catalog import Catalog
 
 DEFINITION = PROJECT_ROOT / "statemachines" / "object_pipeline.asl.json"
+
+
+def reads_directory(settings: FunctionSettings, catalog: Catalog) -> tuple[dict[str, str], list[Permission]]:
+    """What a function that decides whose something is needs for the patient directory; nothing where that is not in
+    use."""
+    if settings.config.patients is not Patients.LISTED:
+        return {}, []
+    environment = {"PATIENTS": "listed", "PATIENTS_TABLE": catalog.patients.table_name}
+    return environment, permissions.read_items(catalog.patients)
 
 
 def intake_environment(settings: FunctionSettings, storage: Storage) -> dict[str, str]:
@@ -44,8 +54,10 @@ class TaskFunctions(Construct):
         with_ledger = {**environment, "LEDGER_TABLE": catalog.ledger.table_name}
         # To look for other versions when the current one may not be filed or the key is deleted.
         versions = bucket_permissions.list_versions(*storage.arrivals)
+        whose, read_directory = reads_directory(settings, catalog)
         to_normalise = {
             **with_ledger,
+            **whose,
             "PSEUDONYM_SECRET_ARN": catalog.pseudonym_secret.secret_arn,
             "LAYOUT_SHARED": "true" if settings.config.layout_shared else "false",
         }
@@ -58,8 +70,9 @@ class TaskFunctions(Construct):
             description="Decides the kind and the patient of a landing object, with the evidence",
             memory_mb=256,
             timeout=Duration.seconds(30),
-            environment=with_ledger,
+            environment={**with_ledger, **whose},
             statements=[
+                *read_directory,
                 *bucket_permissions.read_objects(*storage.arrivals),
                 *bucket_permissions.write_object_tags(*storage.arrivals),
                 *permissions.update_items(catalog.ledger),
@@ -79,6 +92,7 @@ class TaskFunctions(Construct):
                 timeout=Duration.minutes(15),
                 environment=to_normalise,
                 statements=[
+                    *read_directory,
                     *bucket_permissions.read_objects(*storage.arrivals),
                     *bucket_permissions.read_object_tags(*storage.arrivals),
                     *bucket_permissions.write_layout(storage.processed, settings.config.session_prefix),

@@ -78,6 +78,11 @@ def update_items(table: dynamodb.ITable) -> list[Permission]:
     return [allow("UpdateItems", actions, [table.table_arn]), *_use_table_key(table)]
 
 
+def read_items(table: dynamodb.ITable) -> list[Permission]:
+    """Read single items whose keys are known; no query, no scan."""
+    return [allow("ReadItems", ["dynamodb:BatchGetItem"], [table.table_arn]), *_use_table_key(table)]
+
+
 def write_items(table: dynamodb.ITable) -> list[Permission]:
     """Write single items; no read."""
     actions = ["dynamodb:PutItem", "dynamodb:UpdateItem"]

@@ -52,6 +52,13 @@ class Lane(StrEnum):
     EXPRESS_FIRST = "express-first"
 
 
+class Patients(StrEnum):
+    """Who is a known patient: whom a convention names, or whom the patient directory lists."""
+
+    OPEN = "open"
+    LISTED = "listed"
+
+
 class ExecutionLogLevel(StrEnum):
     """Which steps of an execution Step Functions logs (never their data)."""
 
@@ -94,6 +101,7 @@ class StageConfig(ProtectionConfig, RetentionConfig):
     rules_file: str = "rules/default.json"
     filed_expiry_days: int | None = 90
     lane: Lane = Lane.STANDARD
+    patients: Patients = Patients.OPEN
     function_platform: FunctionPlatform = FunctionPlatform.ARM64
     log_retention_days: int = 365
     log_level: LogLevel = LogLevel.INFO
@@ -184,6 +192,7 @@ _TYPED: Mapping[str, Callable[[Any], Any]] = {
     "removal_policy": Removal,
     "runbook_url": lambda address: address or "",
     "lane": Lane,
+    "patients": Patients,
     "function_platform": FunctionPlatform,
     "log_level": LogLevel,
     "execution_log_level": ExecutionLogLevel,

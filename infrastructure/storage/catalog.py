@@ -1,6 +1,6 @@
-"""Carefile's state: the catalog, the ledger of destinations, and the secret behind pseudonyms.
+"""Carefile's state: the catalog, the ledger of destinations, the patient directory, and the secret behind pseudonyms.
 
-The catalog can be rebuilt from the processed bucket (`carefile catalog rebuild`); the ledger and the secret cannot.
+The catalog can be rebuilt from the processed bucket (`carefile catalog rebuild`); all else cannot.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ _LISTED = (
 # How each table can be recovered without a backup.
 _WITHOUT_BACKUP = {
     "CatalogTable": "It can be built again from the processed bucket alone (carefile catalog rebuild).",
+    "PatientsTable": "It can be imported again from the clinic's own systems (carefile patients import).",
     "LedgerTable": "No role of the stack can delete an entry; the current state is also in the manifests.",
 }
 
@@ -33,7 +34,8 @@ _WITHOUT_BACKUP = {
 class Catalog(Construct):
     """The tables and the pseudonym secret.
 
-    `table` has one item per source object and one per session; `ledger` every destination a source ever had.
+    `table` has one item per source object and one per session; `ledger` every destination a source ever had;
+    `patients` the clinic's patients, and the items by which they are found.
     """
 
     def __init__(self, scope: Construct, id: str, *, config: StageConfig, key: kms.IKey) -> None:
@@ -57,6 +59,7 @@ class Catalog(Construct):
             non_key_attributes=["patient_ref_key"],
         )
         self.ledger = self._table("LedgerTable", config, key)
+        self.patients = self._table("PatientsTable", config, key, names=("entry", "part"))
         # Never rotated: a new value would give every patient a second pseudonym in the tags.
         self.pseudonym_secret = secretsmanager.Secret(
             self,
@@ -76,12 +79,20 @@ class Catalog(Construct):
         )
 
     def _table(
-        self, id: str, config: StageConfig, key: kms.IKey, stream: dynamodb.StreamViewType | None = None
+        self,
+        id: str,
+        config: StageConfig,
+        key: kms.IKey,
+        stream: dynamodb.StreamViewType | None = None,
+        names: tuple[str, ...] = ("source_id",),
     ) -> dynamodb.Table:
+        partition_key, sort_key, *_ = [*map(_text_attribute, names), None]
+        assert partition_key is not None  # noqa: S101 - narrows the type
         table = dynamodb.Table(
             self,
             id,
-            partition_key=_text_attribute("source_id"),
+            partition_key=partition_key,
+            sort_key=sort_key,
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
             stream=stream,
             encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from carefile.core.deciding.adoption import classify_standing, folder_patient
+from carefile.core.deciding.adoption import classify_standing, folder_patient, is_of_unlisted, to_look_up
 from carefile.core.deciding.metadata import require_text
 from carefile.core.deciding.rules import RuleTable
 from carefile.core.errors import RejectedObject, StillChanging
@@ -22,6 +23,9 @@ from carefile.core.model import Classification, Deleted, Disposition, Kind, Obse
 from lambdas.adapters.landing import Landing
 from lambdas.adapters.ledger import Ledger
 from lambdas.adapters.processed import Processed
+
+if TYPE_CHECKING:
+    from lambdas.adapters.directory import Directory
 
 MAX_ROUNDS = 6
 _STAMP = "carefile-source"
@@ -46,6 +50,7 @@ class Adoption:
     rules: RuleTable
     pseudonym_key: Callable[[], bytes]
     now: Callable[[], str]
+    directory: Directory | None = None
 
     def adopt(self, key: str, execution: str) -> Adopted:
         standing = self.layout.standing(key)
@@ -64,13 +69,16 @@ class Adoption:
             if found.size == 0:
                 raise RejectedObject("empty-object: the object holds no bytes; write it again or delete it")
             require_text(found.metadata)
+            if self._is_unlisted(standing, found):
+                return Adopted(left="unlisted-patient")
             if not self._own_folder(standing):
                 return Adopted(left="folder-of-a-source")
             classification = classify_standing(standing, found.metadata, self.rules)
             known = entry.destinations == {key} and entry.version == found.version
             taken = entry if known else self.ledger.write_ahead(found, key, entry)
             tagged = taken and self._tag(found, classification, taken.revision)
-            if taken is None or tagged is None or not self._still_holds(found):
+            held = self._still_holds(found) and not self._is_unlisted(standing, found)
+            if taken is None or tagged is None or not held:
                 continue
             place = Place(
                 self.processed.bucket, standing.folder, (_stored(found, classification),), taken.revision
@@ -83,6 +91,12 @@ class Adoption:
         raise StillChanging(
             f"still-changing: the object changed in each of {MAX_ROUNDS} rounds; redrive when it is quiet"
         )
+
+    def _is_unlisted(self, standing: Standing, found: Observation) -> bool:
+        if self.directory is None:
+            return False
+        wanted = to_look_up(standing, found.metadata, self.rules)
+        return is_of_unlisted(wanted, self.directory.look_up(wanted))
 
     def _own_folder(self, standing: Standing) -> bool:
         """Whether the folder is its own, made so now if it was nobody's."""

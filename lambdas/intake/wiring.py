@@ -111,7 +111,14 @@ def adoption() -> Adoption:
 
     aws.secrets()
     return Adoption(
-        landing(), ledger(), processed(), settings.layout(), contracts.rules(), aws.pseudonym_key, utc_now
+        landing(),
+        ledger(),
+        processed(),
+        settings.layout(),
+        contracts.rules(),
+        aws.pseudonym_key,
+        utc_now,
+        directory(),
     )
 
 

@@ -20,6 +20,7 @@ from infrastructure.settings.config import (
     FunctionPlatform,
     Lane,
     LogLevel,
+    Patients,
     Removal,
     StageConfig,
     load_context,
@@ -257,6 +258,7 @@ def test_the_schema_and_the_code_know_the_same_choices() -> None:
     choices = {
         "removal_policy": Removal,
         "lane": Lane,
+        "patients": Patients,
         "function_platform": FunctionPlatform,
         "log_level": LogLevel,
         "execution_log_level": ExecutionLogLevel,

@@ -13,10 +13,11 @@ from carefile.core.deciding.classification import classify, to_look_up
 from carefile.core.patients.directory import Listing
 from carefile.core.patients.entries import Identifier, PatientEntry, PersonName, Statement
 from carefile.core.records.patients import KEY, PART, identifier_key, to_item
+from lambdas import adopt_object
 from lambdas.adapters import contracts
 from lambdas.adapters.directory import Directory
 from tests.unit.test_calls import calls_during
-from tests.unit.world import World, cataloged, created_event, submitted_event
+from tests.unit.world import PROCESSED, World, cataloged, created_event, execution_arn, submitted_event
 
 ANA = PatientEntry("Ana").stating(
     "ehr",
@@ -193,3 +194,16 @@ def test_a_rules_mapping_stays_and_is_held_against_the_directory() -> None:
     assert asked.ids == {"Ana"}
     found = classify("documents/Ana/a.txt", (), rules, directory=Listing({"Ana": ANA}))
     assert found.patient.id == "Ana"
+
+
+def test_what_stands_under_an_unlisted_id_is_not_adopted(listed: World) -> None:
+    def adopted(folder: str) -> dict[str, Any]:
+        key = f"processed/{folder}/a.json"
+        listed.s3.put_object(Bucket=PROCESSED, Key=key, Body=b"{}")
+        return adopt_object.handler({"key": key, "execution": execution_arn("adopts")}, None)
+
+    assert adopted("Anna_medical_notes/session_1")["left"] == "unlisted-patient"
+    assert not listed.filed("processed/Anna_medical_notes/session_1/_manifest.json")
+    assert adopted("Ana_medical_notes/session_1")["disposition"] == "cataloged"
+    put(listed, replace(ANA, merged_into="Eva"))
+    assert adopted("Ana_medical_notes/session_2")["left"] == "unlisted-patient"

@@ -2,7 +2,8 @@
 
 Invariants: it stays where it is, so its patient is known only where the place itself says so: a session's prefix is a
 patient's, and nothing contradicts it; a document's folder begins as its metadata's patient's folders do. From a
-document's folder alone no patient is read: `a_b_c` is patient `a` as well as patient `a_b`. Never guess.
+document's folder alone no patient is read: `a_b_c` is patient `a` as well as patient `a_b`. Never guess. Where the
+patient directory is in use, the place must also be that of a listed patient who was merged into nobody.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from carefile.core.model import (
     SessionPart,
     UnknownReason,
 )
+from carefile.core.patients.directory import Listing, Wanted
 
 _WHERE = "layout"
 _NOBODY = Patient(reason=UnknownReason.NO_EVIDENCE)
@@ -61,6 +63,18 @@ def classify_standing(
             ),
         ),
     )
+
+
+def to_look_up(standing: Standing, metadata: Iterable[tuple[str, str]], rules: RuleTable) -> Wanted:
+    """Whom the patient directory is asked for before an object is adopted."""
+    found = classify_standing(standing, metadata, rules).patient.id
+    named = {folder_patient(standing, rules).id, found}
+    return Wanted(frozenset(one for one in named if one is not None))
+
+
+def is_of_unlisted(wanted: Wanted, listing: Listing) -> bool:
+    """Whether the place names a patient who is not listed, or has another id now."""
+    return any(listing.clinic_id(one) != one for one in wanted.ids)
 
 
 def _patient(standing: Standing, named: set[str], rules: RuleTable) -> Patient:
