@@ -22,6 +22,7 @@ OUTPUTS = {
     "PipelineStateMachineArn": "arn:aws:states:us-east-1:123456789012:stateMachine:object-pipeline",
     "CatalogTableName": "catalog",
     "LedgerTableName": "ledger",
+    "PatientsTableName": "patients",
     "IntakeBusName": "intake",
     "CatalogBusName": "catalog-bus",
 }

@@ -12,7 +12,7 @@ import pytest
 from carefile.core.deciding.classification import classify, to_look_up
 from carefile.core.patients.directory import Listing
 from carefile.core.patients.entries import Identifier, PatientEntry, PersonName, Statement
-from carefile.core.records.patients import KEY, PART, identifier_key, to_item
+from carefile.core.records.patients import identifier_key, to_item
 from lambdas import adopt_object
 from lambdas.adapters import contracts
 from lambdas.adapters.directory import Directory
@@ -40,12 +40,6 @@ def listed(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """A world whose patients are listed, with Ana and Eva in the directory."""
     monkeypatch.setenv("PATIENTS", "listed")
     monkeypatch.setenv("PATIENTS_TABLE", "patients")
-    world.dynamodb.create_table(
-        TableName="patients",
-        KeySchema=[{"AttributeName": KEY, "KeyType": "HASH"}, {"AttributeName": PART, "KeyType": "RANGE"}],
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in (KEY, PART)],
-        BillingMode="PAY_PER_REQUEST",
-    )
     world.wire()
     put(world, ANA, EVA)
     return world

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from carefile.core.messages.events import Event
+from carefile.core.records.patients import KEY, PART
 from lambdas import (
     adopt_object,
     classify_object,
@@ -159,6 +160,15 @@ class World:
                 BillingMode="PAY_PER_REQUEST",
             )
         self._index("by-content", "content_digest")
+        self.dynamodb.create_table(
+            TableName="patients",
+            KeySchema=[
+                {"AttributeName": KEY, "KeyType": "HASH"},
+                {"AttributeName": PART, "KeyType": "RANGE"},
+            ],
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in (KEY, PART)],
+            BillingMode="PAY_PER_REQUEST",
+        )
         aws.secrets().create_secret(Name="pseudonym-key", SecretString="k" * 32)
         self.executions, self.bus = ScriptedExecutions(), CollectedEvents()
         self.wire()

@@ -114,6 +114,7 @@ def _plan(view: View, traces: Traces, tally: Tally) -> None:
         (tally.catalog_entries, "catalog entries of objects"),
         (tally.session_entries, "catalog entries of sessions"),
         (tally.ledger_items, "ledger items"),
+        (tally.directory_entries, "entries of the patient directory"),
     ):
         view.out.print(f"{count:>9} {what}")
     view.out.print(f"{sized(tally.bytes):>9} altogether")
@@ -203,6 +204,7 @@ def _counts(tally: Tally) -> dict[str, int]:
         "catalog_entries",
         "session_entries",
         "ledger_items",
+        "directory_entries",
         "bytes",
     )
     return {name: getattr(tally, name) for name in names}

@@ -24,6 +24,7 @@ from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.entries import Entries
 from carefile.cli.aws.objects import head
 from carefile.cli.aws.versions import Version, Versions
+from carefile.cli.patients.listed.patients import Patients
 from carefile.cli.patients.remembered import Remembered, conditionally
 from carefile.cli.patients.trace import FORGOTTEN, Trace, Traces, subject_of
 from carefile.cli.problem import Problem
@@ -51,6 +52,7 @@ class Tally:
     catalog_entries: int = 0
     session_entries: int = 0
     ledger_items: int = 0
+    directory_entries: int = 0
     claims_left: int = 0
     held: list[Source] = field(default_factory=list)
     left: list[Version] = field(default_factory=list)
@@ -69,6 +71,7 @@ class Forgetter:
         self._rest, self._bypass = rest, bypass
         self._ledger, self._remembered = connection.output("LedgerTableName"), Remembered(connection, patient)
         self._s3, self._dynamodb = connection.client("s3"), connection.client("dynamodb")
+        self._patients = Patients(connection)
         self._locks = {
             bucket: self._has_lock(bucket) for bucket in {*connection.accepted_buckets, connection.processed}
         }
@@ -91,6 +94,7 @@ class Forgetter:
             tally.bytes += version.size
         for place in self._session_places(traces, tally):
             tally.session_entries += self._session(place, traces) is not None
+        tally.directory_entries = self._patients.get(self._patient) is not None
         tally.claims_left = len(self._claims(traces))
         return tally
 
@@ -127,6 +131,9 @@ class Forgetter:
                 tally.catalog_entries += self._forget_entry(source_id, revisions[source_id], at)
         for place in self._session_places(traces, tally):
             tally.session_entries += self._forget_session(place, traces)
+        if not tally.held and not tally.left:
+            # Last, lest a round under way file as unknown what was to go.
+            tally.directory_entries = self._patients.forget(self._patient, at)
         tally.claims_left = len(self._claims(traces))
         return tally
 

@@ -2,8 +2,8 @@
 
 A patient's item has all that is known of them. Its key is a digest, so that after a forgetting it can stay as a
 tombstone, which names nobody and refuses the patient's return. The other items only find candidates, to be confirmed
-on the patient's own: one for each identifier, with the ids of whose it is, and one for each patient and each folded
-word of a name or date of birth.
+on the patient's own: one for each identifier, with the ids of whose it is, and one for each patient and each number,
+date of birth or folded word of a name.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from carefile.core.deciding.identity import identity
 from carefile.core.model import digest
 from carefile.core.patients.entries import Identifier, PatientEntry, Statement
 from carefile.core.patients.names import name_words
@@ -40,11 +41,21 @@ def birth_entry(date: str) -> str:
     return f"born#{date}"
 
 
-def index_keys(entry: PatientEntry) -> frozenset[tuple[str, str]]:
-    """By what a patient is found: key and part of each item."""
+def number_entry(value: str) -> str:
+    return f"number#{digest('number', identity(value))}"
+
+
+def index_keys(entry: PatientEntry) -> frozenset[str]:
+    """By what a patient is found; the id is the part of each of these items."""
     words = {word for name in entry.names for word in name_words(name.in_full)}
-    entries = {*map(name_entry, words), *map(birth_entry, entry.birth_dates)}
-    return frozenset((one, entry.id) for one in entries)
+    numbers = {one.value for one in entry.identifiers}
+    return frozenset(
+        (*map(name_entry, words), *map(birth_entry, entry.birth_dates), *map(number_entry, numbers))
+    )
+
+
+def index_key(entry: str, patient_id: str) -> Key:
+    return _key(entry, patient_id)
 
 
 def to_item(entry: PatientEntry) -> dict[str, Any]:

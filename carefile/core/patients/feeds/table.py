@@ -13,7 +13,8 @@ from carefile.core.patients.feeds.told import Registered, Told, Unusable, Unusab
 from carefile.core.patients.names import folded
 
 _BY_HEADER = {
-    "id": "id patientid mrn nohistoria nohistoriaclinica medicalrecordnumber recordnumber patientnumber historiaclinica nhistoria nrohistoria nhc",
+    "id": "id patientid mrn medicalrecordnumber nohistoria nohistoriaclinica "
+    "recordnumber patientnumber historiaclinica nhistoria nrohistoria nhc",
     "name": "name fullname patientname nombrecompleto paciente",
     "family": "family familyname lastname surname apellido apellidos",
     "given": "given givenname givennames firstname nombre nombres",

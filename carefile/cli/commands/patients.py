@@ -1,0 +1,212 @@
+"""`carefile patients import | list | show | search`: the clinic's directory of its patients.
+
+An import without --yes only previews. It states facts and decides nothing: whether only listed patients are known is a
+setting of the stage.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from carefile.cli.aws.connection import Connection
+from carefile.cli.exits import Exit
+from carefile.cli.patients.listed.files import Feed
+from carefile.cli.patients.listed.importing import Survey, state_all, survey
+from carefile.cli.patients.listed.patients import Change, Patients
+from carefile.cli.problem import Problem
+from carefile.cli.shown.view import Column, View, lasting, plain
+from carefile.core.patients.entries import PatientEntry
+
+
+def import_patients(
+    connection: Connection,
+    view: View,
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            help="CSV with a header, FHIR Patients (NDJSON, Bundle), HL7 v2 ADT.", show_default=False
+        ),
+    ],
+    *,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A CSV column by its header: id=CODE, birth_date=DOB, identifier:SYSTEM=SSN. Can be repeated."
+        ),
+    ] = None,
+    id_system: Annotated[
+        str | None,
+        typer.Option(help="FHIR, HL7: the system or authority whose number is the clinic's id of a patient."),
+    ] = None,
+    day_first: Annotated[
+        bool | None, typer.Option("--day-first/--month-first", help="How a CSV writes 03/04/1980.")
+    ] = None,
+    source: Annotated[
+        str,
+        typer.Option(help="The system that states this. What it states replaces what it stated before."),
+    ] = "import",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Import; without it, only preview.")] = False,
+) -> Exit:
+    """Fill the patient directory from files.
+
+    Without --yes, only preview what would change and what is odd.
+    """
+    chosen = dict(_pair(one) for one in columns or ())
+    feeds = [Feed(path, chosen, id_system, day_first) for path in files]
+    patients = Patients(connection)
+    with view.progress("records") as bar:
+        task = bar.add_task("Reading", total=None)
+        found = survey(feeds, partial(bar.advance, task))
+        bar.update(task, total=found.patients, completed=0, description="Importing" if yes else "Comparing")
+        began = datetime.now(UTC)
+        changes = state_all(
+            patients, feeds, source, found.refused, stated=partial(bar.advance, task), only_compare=not yes
+        )
+    seconds = (datetime.now(UTC) - began).total_seconds()
+    record = _record(found, changes, imported=yes)
+    view.thing(record, partial(_show, record))
+    if not yes:
+        view.note("[bold]Nothing was imported.[/bold] Use --yes to import.")
+    else:
+        rate = changes.total() / seconds if seconds else 0
+        view.note(f"[green]Imported[/green] in {lasting(seconds)} ({rate:.0f} patients/s).")
+    if found.merges:
+        view.note(f"[yellow]{len(found.merges)} merges in the files are not applied by an import.[/yellow]")
+    return Exit.FOUND if found.broken or found.refused or changes[Change.FORGOTTEN] else Exit.DONE
+
+
+def list_patients(
+    connection: Connection,
+    view: View,
+    *,
+    limit: Annotated[int, typer.Option(help="Maximum number of patients; 0 for all.")] = 100,
+) -> Exit:
+    """List the patients of the directory, unordered."""
+    everybody = Patients(connection).all()
+    shown = islice(everybody, limit) if limit else everybody
+    view.stream(_PATIENTS, map(_told, shown), nothing="The patient directory is empty.")
+    return Exit.DONE
+
+
+def show_patient(
+    connection: Connection,
+    view: View,
+    patient: Annotated[str, typer.Argument(help="The patient's id.", show_default=False)],
+) -> Exit:
+    """Show what the directory knows of a patient, and which source states it."""
+    patients = Patients(connection)
+    entry = patients.get(patient)
+    if entry is None:
+        near = [one.id for one in patients.near(patient)]
+        view.thing({"patient_id": patient, "listed": False, "near": near}, lambda _: None)
+        view.note(f"{plain(patient)} is not listed." + _near(near))
+        return Exit.FOUND
+    record = _told(entry) | {
+        "listed": True,
+        "stated": {source: said.to_json() for source, said in sorted(entry.statements.items())},
+    }
+    view.thing(record, partial(_show_patient, record))
+    return Exit.DONE
+
+
+def search_patients(
+    connection: Connection,
+    view: View,
+    text: Annotated[
+        list[str],
+        typer.Argument(help="An id, any identifier, a name, a birth date, or both.", show_default=False),
+    ],
+) -> Exit:
+    """Find listed patients by id, identifier, name or birth date."""
+    found = Patients(connection).search(" ".join(text))
+    view.table(_PATIENTS, map(_told, found), nothing="No matching patients.")
+    return Exit.DONE if found else Exit.FOUND
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, column = text.partition("=")
+    if not equals or not name or not column:
+        raise Problem(f"--columns {text!r} names no column", "write FIELD=COLUMN, e.g. id=CODE")
+    return name, column
+
+
+def _record(found: Survey, changes: Counter[Change], *, imported: bool) -> dict[str, Any]:
+    return {
+        "imported": imported,
+        "patients": found.patients,
+        **{change.value: changes[change] for change in Change},
+        "merges": len(found.merges),
+        "broken": found.broken,
+        "left_out": len(found.refused),
+        "other_records": found.unconcerned,
+        "odd": [{"what": one.what, "where": one.where, "left_out": one.left_out} for one in found.odd],
+        "more_odd": found.more_odd,
+    }
+
+
+def _show(record: dict[str, Any], out: Console) -> None:
+    counts = ", ".join(f"{record[change.value]} {change.value}" for change in Change if record[change.value])
+    out.print(f"[bold]{record['patients']} patients[/bold]: {counts or 'none to import'}", soft_wrap=True)
+    if record["forgotten"]:
+        out.print("  A forgotten patient is not listed again.", soft_wrap=True)
+    if record["other_records"]:
+        out.print(f"  {record['other_records']} records about something else", soft_wrap=True)
+    for one in record["odd"]:
+        left_out = " (left out)" if one["left_out"] else ""
+        out.print(f"  [yellow]{plain(one['what'])}[/yellow]{left_out}: {plain(one['where'])}", soft_wrap=True)
+    if record["more_odd"]:
+        out.print(f"  and {record['more_odd']} more of these kinds", soft_wrap=True)
+
+
+def _show_patient(record: dict[str, Any], out: Console) -> None:
+    into = f" into {plain(record['merged_into'])}" if record["merged_into"] else ""
+    out.print(f"[bold]{plain(record['patient_id'])}[/bold]  {record['status']}{into}", soft_wrap=True)
+    for name in record["names"]:
+        out.print(f"  {plain(name)}", soft_wrap=True)
+    out.print(
+        f"  born {plain(', '.join(record['birth_dates']) or 'unknown')}  {plain(record['sex'])}",
+        soft_wrap=True,
+    )
+    for one in record["identifiers"]:
+        out.print(f"  {plain(one['value'])} [dim]({plain(one['system'])})[/dim]", soft_wrap=True)
+    out.print(f"  [dim]stated by {plain(', '.join(record['stated']))}[/dim]", soft_wrap=True)
+
+
+def _told(entry: PatientEntry) -> dict[str, Any]:
+    return {
+        "patient_id": entry.id,
+        "status": entry.state.value,
+        "merged_into": entry.merged_into,
+        "names": [name.in_full for name in entry.names],
+        "birth_dates": sorted(entry.birth_dates),
+        "sex": entry.sex,
+        "identifiers": [{"system": one.system, "value": one.value} for one in sorted(entry.identifiers)],
+        "revision": entry.revision,
+    }
+
+
+def _near(ids: list[str]) -> str:
+    return f" Did you mean {', '.join(map(plain, ids[:5]))}?" if ids else ""
+
+
+def _joined(name: str) -> Any:
+    def of(record: Any) -> str | None:
+        return ", ".join(record[name]) or None
+
+    return of
+
+
+_PATIENTS = (
+    Column("Patient", lambda r: r["patient_id"], width=24),
+    Column("Status", lambda r: r["status"], width=9),
+    Column("Born", _joined("birth_dates"), width=12),
+    Column("Name", _joined("names")),
+)

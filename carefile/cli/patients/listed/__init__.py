@@ -1,0 +1,1 @@
+"""The patient directory: reading and filling it."""
