@@ -95,7 +95,9 @@ def test_the_package_holds_code_schemas_rules_and_dependencies(assembly: Assembl
     for pattern in ("carefile/core/**/*.py", "lambdas/**/*.py", "schemas/*.json"):
         expected = {path.relative_to(project).as_posix() for path in project.glob(pattern)}
         expected -= {"schemas/stage.v1.json"}  # for whoever deploys
-        expected = {path for path in expected if not path.startswith("lambdas/scans/")}  # whose engine is elsewhere
+        expected = {
+            path for path in expected if not path.startswith("lambdas/scans/")
+        }  # whose engine is elsewhere
         assert expected
         assert expected <= held
     assert (assembly.package / "rules/default.json").read_bytes() == (
