@@ -175,7 +175,7 @@ class Extraction:
     cuts: tuple[Cut, ...] = ()
     picture: Picture | None = None
     recognition: Recognition | None = None
-    shown: Mapping[int, Picture] = field(default_factory=dict)
+    shown: Mapping[int, Picture] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if (self.status is Status.READ) != (self.reason is None):
