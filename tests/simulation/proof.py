@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.simulation.run import SCANNED
+from tests.simulation.run import SCANNED, UNFILING
 
 ROOT = Path(__file__).resolve().parents[2]
 LEDGER = Path(__file__).resolve().parent / "proof.jsonl"
@@ -46,7 +46,7 @@ class Entry:
     @property
     def scanned(self) -> bool:
         """Whether its schedules wait for malware protection."""
-        return self.first >= SCANNED
+        return SCANNED <= self.first < UNFILING
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from carefile.cli.aws.connection import Connection
+from carefile.cli.patients.forgetting import Forgetter
+from carefile.cli.patients.traces import Finder
+from carefile.cli.rule_table import rules_of
 from carefile.core.model import Decision, DecisionType, Source
 from carefile.core.records.ledger import unfiled_name, unfiling
 from lambdas import assign_patient
 from lambdas.intake.convergence import Intake
+from tests.unit.test_forget import everything
 from tests.unit.test_same_bytes import sha256
 from tests.unit.world import LANDING, PROCESSED, Json, World, created_event, prefix_of, types
 
@@ -180,3 +186,23 @@ def test_the_version_that_was_not_filed_says_so_in_its_tag(world: World) -> None
     decide(world, DecisionType.TAKE_BACK, "2")
     taken_in(world, "back")
     assert world.tags(KEY, LANDING)["pipeline-status"] == "cataloged"
+
+
+@pytest.mark.parametrize("key", [KEY, MESSAGE])
+def test_a_patient_is_forgotten_with_what_was_taken_out(
+    world: World, connection: Connection, key: str
+) -> None:
+    world.file(key, BODY)
+    decide(world, key=key)
+    taken_in(world, key=key)
+    source = Source(LANDING, key)
+    rules = rules_of(connection)
+    for _ in range(2):
+        traces = Finder(connection, "Ana_7", rules).find([])
+        Forgetter(connection, "Ana_7", rest=timedelta(0)).forget(traces)
+    left = everything(world)
+    assert "Ana_7" not in left
+    assert "wrong folder" not in left  # why somebody decided may name the patient
+    assert source.source_id not in repr([it for it in world.catalog() if "kind" in it])
+    with pytest.raises(world.dynamodb.exceptions.ConditionalCheckFailedException):
+        decide(world, key=key)  # an older decision does not come back

@@ -26,6 +26,7 @@ from carefile.core.records.ledger import (
     hints_name,
     is_tombstone,
     places_in,
+    unfilings_in,
     version_key,
 )
 
@@ -75,6 +76,8 @@ class Remembered:
             names = set() if ordered else set(decisions_naming(item, self._patient))
             gone = (version for version in trace.holders if trace.goes(version))
             names |= {name for version in gone for name in (hints_name(version), decided_name(version))}
+            if set(trace.holders.values()) <= {self._patient}:
+                names |= unfilings_in(item)  # why it was taken out may name the patient
             places = places_in(item) & trace.named
             if names & item.keys() or places or (item and trace.mine):
                 item = self._change(key, names & item.keys(), places, at, 1)

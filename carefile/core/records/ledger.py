@@ -153,6 +153,11 @@ def decisions_naming(item: Item, patient_id: str) -> list[str]:
     return [attribute for name in named for attribute in (name, _moment_of(name))]
 
 
+def unfilings_in(item: Item) -> set[str]:
+    """The attributes with decisions to take something out of the layout, and with their moments."""
+    return {name for name in item if name.startswith((f"{_UNFILED}#", f"{_UNFILED_AT}#"))}
+
+
 def may_be_kept(places: frozenset[str]) -> bool:
     """Whether an item has room for so many places."""
     return len(places) <= MAX_PLACES and sum(len(place.encode()) for place in places) <= MAX_PLACES_BYTES
