@@ -209,7 +209,7 @@ class Intake:
             digest, version = found.content_digest, found.version
         elif held := self.filing.held(source, entry):
             digest, version = held[0].content_digest, held[1].version
-            told = {"content_digest": digest} | ({} if "@" in version else {"version_id": version})
+            told |= {"content_digest": digest} | ({} if "@" in version else {"version_id": version})
         else:
             return None
         decision = entry.unfiled_for(digest)

@@ -29,7 +29,7 @@ from tests.simulation.schedule import Decisions
 from tests.simulation.watch import Watch
 
 LANDING, PROCESSED, BUS = "landing", "processed-bucket", "catalog-bus"
-MAX_STEPS = 6000
+MAX_STEPS = 12_000  # twenty executions of one key that all go round took 7,540
 _MACHINE_FILE = Path(__file__).resolve().parents[2] / "statemachines" / "object_pipeline.asl.json"
 # What a function may end with here; anything else is a defect, of the function or of this simulation.
 _EXPECTED = ("RejectedObject", "StillChanging", "FolderContended", "StorageThrottled", "StorageDenied")
