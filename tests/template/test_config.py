@@ -35,7 +35,7 @@ def configured(**settings: Any) -> StageConfig:
     return stage_config({"stage": "dev", "stages": {"dev": settings}})
 
 
-@pytest.mark.parametrize("stage", ["dev", "prod", "local", "local-express", "local-scanned"])
+@pytest.mark.parametrize("stage", ["dev", "prod", "local", "local-express", "local-scanned", "local-listed"])
 def test_every_stage_of_the_project_is_usable(stage: str) -> None:
     assert stage_config(load_context() | {"stage": stage}).stack_name == f"Carefile-{stage}"
 
@@ -55,6 +55,7 @@ def test_only_the_local_stages_are_built_for_this_machine() -> None:
         "local": FunctionPlatform.HOST,
         "local-express": FunctionPlatform.HOST,
         "local-scanned": FunctionPlatform.HOST,
+        "local-listed": FunctionPlatform.HOST,
     }
 
 

@@ -16,6 +16,7 @@ from carefile.cli.aws.connection import Connection
 from carefile.cli.commands.patients import import_patients, list_patients, search_patients, show_patient
 from carefile.cli.exits import Exit
 from carefile.cli.patients.forgetting import Forgetter
+from carefile.cli.patients.listed.doubt import refuse_nobody, warn_of
 from carefile.cli.patients.listed.files import Feed
 from carefile.cli.patients.listed.importing import state_all, survey
 from carefile.cli.patients.listed.patients import Change, Patients
@@ -192,6 +193,37 @@ def test_a_forgotten_patient_is_in_no_item_and_no_import_brings_them_back(
     code, found = run.imported(CSV, yes=True)
     assert (code, found["forgotten"], found["unchanged"]) == (Exit.FOUND, 1, 2)
     assert not [item for item in items(world) if "A-1" in str(item) or "ruiz" in str(item)]
+
+
+def doubts(connection: Connection, capsys: pytest.CaptureFixture[str], patient: str, *, listed: bool) -> str:
+    connection.__dict__["patients_are_listed"] = listed
+    capsys.readouterr()
+    warn_of(connection, View(as_json=True), patient)
+    return " ".join(capsys.readouterr().err.split())
+
+
+def test_a_person_who_names_a_patient_hears_that_the_id_is_not_listed_and_what_is_near(
+    world: World, connection: Connection, run: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run.imported(CSV, yes=True)
+    assert doubts(connection, capsys, "A-1", listed=True) == ""
+    assert doubts(connection, capsys, "A-7", listed=True) == (
+        "A-7 is not listed, so it will be filed as unknown (unlisted). Did you mean A-1?"
+    )
+    assert doubts(connection, capsys, "A-7", listed=False) == (
+        "A-7 is not listed, and nothing was ever filed under it. Did you mean A-1?"
+    )
+    world.file("documents/A-7/scan.txt")
+    assert doubts(connection, capsys, "A-7", listed=False) == ""
+    run.imported("id,status\nZ-9,inactive\n", yes=True)
+    assert doubts(connection, capsys, "Z-9", listed=False) == "Z-9 is inactive in the patient directory."
+
+
+@pytest.mark.parametrize("patient", ["", "  "])
+def test_an_empty_patient_is_refused(patient: str) -> None:
+    with pytest.raises(Problem, match="names nobody"):
+        refuse_nobody(patient)
+    refuse_nobody(None)
 
 
 ROWS = st.lists(

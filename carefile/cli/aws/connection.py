@@ -105,6 +105,16 @@ class Connection:
                 return physical
         raise Problem(f"the stack {self.stack} is incomplete: it has no function {name}", "deploy it again")
 
+    @property
+    def has_directory(self) -> bool:
+        """Whether the deployment has a patient directory; older ones do not."""
+        return "PatientsTableName" in self._outputs
+
+    @cached_property
+    def patients_are_listed(self) -> bool:
+        """Whether only patients whom the directory lists are known."""
+        return self._settings.get("PATIENTS") == "listed"
+
     @cached_property
     def layout(self) -> Layout:
         """The layout under the prefix that the deployment is configured with."""

@@ -14,6 +14,7 @@ from rich.console import Console
 from carefile.cli.aws.connection import Connection
 from carefile.cli.exits import Exit
 from carefile.cli.patients.assigning import Assigner
+from carefile.cli.patients.listed.doubt import refuse_nobody, warn_of
 from carefile.cli.problem import Problem
 from carefile.cli.shown.advice import advice_for
 from carefile.cli.shown.view import View, plain
@@ -52,9 +53,11 @@ def assign(
 
     Without --yes, only preview the move.
     """
+    refuse_nobody(patient)
     request = _request(patient, {"session_id": session, "prefix": document, "key": key}, from_ or [], bucket)
     patience, assigner = span(timeout), Assigner(connection)
     plan = assigner.plan(request)
+    warn_of(connection, view, patient)
     if dry_run or not yes:
         view.thing(plan, partial(_show, plan))
         view.note("[bold]Nothing was done.[/bold] Use --yes to move it.")

@@ -33,6 +33,7 @@ from carefile.cli.moving.uploads import (
     patient_metadata,
     plan_uploads,
 )
+from carefile.cli.patients.listed.doubt import refuse_nobody, warn_of
 from carefile.cli.problem import Problem
 from carefile.cli.rule_table import rules_of
 from carefile.cli.shown.view import Column, View, lasting, sized
@@ -74,12 +75,15 @@ def put(
     """
     patience = span(timeout)
     _refuse_overlaps(paths)
+    refuse_nobody(patient)
     planned = [upload for path in paths for upload in _plan(path, patient, kind, prefix)]
     rules = rules_of(connection)
     uploads = [upload for upload in planned if not rules.ignores(upload.key)]
     if ignored := len(planned) - len(uploads):
         view.note(f"{ignored} ignored: leftovers of desktops and transfer tools.")
     _refuse(connection, uploads)
+    if patient is not None and uploads:
+        warn_of(connection, view, patient)
     metadata = patient_metadata(patient)
     there = {} if again else _there(connection, view, uploads, metadata)
     if there:

@@ -40,8 +40,8 @@ def birth_date(text: str, *, day_first: bool | None = None) -> str | None:
     or, unless it is known which comes first, two."""
     text = text.strip()
     if _WHOLE.fullmatch(text):
-        parts = [*map(int, text.split("-")), 1, 1]
-        return text if _day(*parts[:3]) else None
+        numbers = [*map(int, text.split("-")), 1, 1]
+        return text if _day(*numbers[:3]) else None
     match = _NUMBERS.fullmatch(text)
     if match and day_first is not None:
         first, _, second, year = match.groups()

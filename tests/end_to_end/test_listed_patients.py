@@ -1,0 +1,99 @@
+"""Known means known: a stage whose patients are listed, filled by the command, decides by its directory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from carefile.cli.app import app
+from tests.embedded import ENFORCED, EmbeddedAws, bring_up, eventually, running
+
+PATIENTS = "id,name,birth date,identifier:1.2.3\nAna_7,Ana Ruiz,1984-02-11,77\nBen_8,Ben Soto,1971-03-05,\n"
+HL7 = (
+    "MSH|^~\\&|LIS|LAB|EMR|X|20241028||ORU^R01|1|P|2.5\r"
+    "PID|1||{}^^^LAB&1.2.3&ISO^MR||{}||{}|F\rOBX|1|ST|a^b||fine\r"
+)
+
+
+@pytest.fixture(scope="module")
+def listed_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
+    """An AWS of its own, which enforces IAM, with a stage whose patients are listed."""
+    with running(tmp_path_factory.mktemp("listed"), **ENFORCED) as aws:
+        listed = EmbeddedAws(replace(aws.settings, stage="local-listed"))
+        bring_up(listed)
+        yield listed
+
+
+@pytest.fixture
+def carefile(listed_aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> Any:
+    for name, value in (
+        ("AWS_ENDPOINT_URL", listed_aws.settings.endpoint),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("AWS_DEFAULT_REGION", "us-east-1"),
+        ("CAREFILE_STACK", "Carefile-local-listed"),
+    ):
+        monkeypatch.setenv(name, value)
+
+    def run(*words: object) -> tuple[int, str]:
+        done = CliRunner().invoke(app, [str(word) for word in words])
+        if done.exception and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return done.exit_code, done.stdout
+
+    return run
+
+
+def whose(aws: EmbeddedAws, key: str, body: str) -> dict[str, Any]:
+    """Upload an object, and whose it is by the catalog."""
+    version = aws.client("s3").put_object(
+        Bucket=aws.outputs["LandingBucketName"], Key=key, Body=body.encode()
+    )["VersionId"]
+
+    def ended() -> dict[str, Any] | None:
+        machines = aws.client("stepfunctions")
+        for item in machines.list_executions(stateMachineArn=aws.outputs["PipelineStateMachineArn"])[
+            "executions"
+        ]:
+            found = machines.describe_execution(executionArn=item["executionArn"])
+            if version in found["input"] and found["status"] != "RUNNING":
+                assert found["status"] == "SUCCEEDED", found
+                return json.loads(found["output"])
+        return None
+
+    return eventually(ended, 60)["classification"]["patient"]
+
+
+def test_an_import_decides_who_is_known(listed_aws: EmbeddedAws, carefile: Any, tmp_path: Path) -> None:
+    unlisted = {"status": "unknown", "reason": "unlisted"}
+    assert whose(listed_aws, "documents/Ana_7/before.txt", "hello") == unlisted
+
+    file = tmp_path / "patients.csv"
+    file.write_text(PATIENTS)
+    assert carefile("patients", "list", "--json") == (0, "")
+    code, said = carefile("patients", "import", file, "--yes", "--json")
+    assert (code, json.loads(said)["new"]) == (0, 2)
+    code, said = carefile("patients", "import", file, "--yes", "--json")
+    assert (code, json.loads(said)["unchanged"]) == (0, 2)
+
+    ana = {"status": "known", "id": "Ana_7"}
+    assert whose(listed_aws, "documents/Ana_7/after.txt", "hello") == ana
+    assert whose(listed_aws, "Ana_7/letters/folder.txt", "hello") == ana
+    assert whose(listed_aws, "number.hl7", HL7.format("77", "Ruiz^Ana", "19840211")) == ana
+    assert whose(listed_aws, "documents/Ana_1/typo.txt", "hello") == unlisted
+    other = HL7.format("Ana_7", "Soto^Ben", "19710305")
+    assert whose(listed_aws, "documents/Ana_7/other.hl7", other) == {
+        "status": "unknown",
+        "reason": "conflict",
+    }
+
+    code, said = carefile("patients", "show", "Ana_1", "--json")
+    assert (code, json.loads(said)["near"]) == (1, ["Ana_7"])
+    code, said = carefile("patients", "search", "ruiz", "--json")
+    assert (code, json.loads(said)["patient_id"]) == (0, "Ana_7")
