@@ -17,7 +17,15 @@ from carefile.cli.commands.doctor import doctor
 from carefile.cli.commands.forget import forget
 from carefile.cli.commands.migrate import migrate
 from carefile.cli.commands.open_page import open_page
-from carefile.cli.commands.patients import import_patients, list_patients, search_patients, show_patient
+from carefile.cli.commands.patients import (
+    import_patients,
+    list_patients,
+    merge_patients,
+    refile,
+    search_patients,
+    show_patient,
+    unmerge_patients,
+)
 from carefile.cli.commands.places import places
 from carefile.cli.commands.put import put
 from carefile.cli.commands.rebuild import rebuild
@@ -87,6 +95,9 @@ app.command("patients import")(operation(import_patients))
 app.command("patients list")(operation(list_patients))
 app.command("patients show")(operation(show_patient))
 app.command("patients search")(operation(search_patients))
+app.command("patients merge")(operation(merge_patients))
+app.command("patients unmerge")(operation(unmerge_patients))
+app.command("patients refile")(operation(refile))
 app.command("redrive")(operation(redrive))
 app.command("dlq")(operation(dlq))
 app.command("backfill")(operation(backfill))

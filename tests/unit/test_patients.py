@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from carefile.core.model import Decision, DecisionType
 from carefile.core.patients.dates import birth_date, dates_in, same_date
 from carefile.core.patients.entries import Identifier, PatientEntry, PatientState, PersonName, Statement
 from carefile.core.patients.names import same_name
@@ -90,6 +91,8 @@ def test_stating_the_same_again_changes_nothing_and_nothing_older_replaces_what_
 def test_an_entry_is_the_same_after_it_was_stored() -> None:
     entry = replace(PatientEntry("A").stating("ehr", replace(STATED, active=False)), merged_into="B")
     assert entry_in(to_item(entry)) == entry
+    decided = entry.merged("C", Decision(DecisionType.MERGE, "ana", "2026-11-30T00:00:00Z", "same person"))
+    assert entry_in(to_item(decided)) == decided
     assert entry.state is PatientState.MERGED
     assert replace(entry, merged_into=None).state is PatientState.INACTIVE
     assert index_keys(entry) == {"name#perez", "name#juan", "born#1971-03-05", number_entry("77")}

@@ -1,4 +1,4 @@
-"""`carefile patients import | list | show | search`: the clinic's directory of its patients.
+"""`carefile patients …`: the clinic's directory of its patients, filled, read, and merged.
 
 An import without --yes only previews. It states facts and decides nothing: whether only listed patients are known is a
 setting of the stage.
@@ -7,8 +7,10 @@ setting of the stage.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
+from getpass import getuser
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,11 +20,16 @@ from rich.console import Console
 
 from carefile.cli.aws.connection import Connection
 from carefile.cli.exits import Exit
+from carefile.cli.patients.listed.again import Again
 from carefile.cli.patients.listed.files import Feed
 from carefile.cli.patients.listed.importing import Survey, state_all, survey
+from carefile.cli.patients.listed.merging import Merging, Moved
 from carefile.cli.patients.listed.patients import Change, Patients
 from carefile.cli.problem import Problem
+from carefile.cli.rule_table import rules_of
 from carefile.cli.shown.view import Column, View, lasting, plain
+from carefile.core.messages.events import iso_8601
+from carefile.core.model import Decision, DecisionType
 from carefile.core.patients.entries import PatientEntry
 
 
@@ -78,8 +85,14 @@ def import_patients(
     else:
         rate = changes.total() / seconds if seconds else 0
         view.note(f"[green]Imported[/green] in {lasting(seconds)} ({rate:.0f} patients/s).")
+        if again := sum(1 for _ in Again(connection, rules_of(connection)).now_listed()):
+            view.note(
+                f"{again} unlisted objects name a patient who is listed now: `carefile patients refile`."
+            )
     if found.merges:
-        view.note(f"[yellow]{len(found.merges)} merges in the files are not applied by an import.[/yellow]")
+        view.note(
+            f"[yellow]{len(found.merges)} merges in the files were not applied: use `carefile patients merge`.[/yellow]"
+        )
     return Exit.FOUND if found.broken or found.refused or changes[Change.FORGOTTEN] else Exit.DONE
 
 
@@ -129,6 +142,121 @@ def search_patients(
     found = Patients(connection).search(" ".join(text))
     view.table(_PATIENTS, map(_told, found), nothing="No matching patients.")
     return Exit.DONE if found else Exit.FOUND
+
+
+def merge_patients(
+    connection: Connection,
+    view: View,
+    patient: Annotated[
+        str, typer.Argument(help="The patient whose id is no longer used.", show_default=False)
+    ],
+    *,
+    into: Annotated[str, typer.Option(help="The patient whose records they all are.", show_default=False)],
+    by: Annotated[str | None, typer.Option(help="Who decided; by default the user of this machine.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Merge; without it, only preview.")] = False,
+) -> Exit:
+    """Merge a patient into another: the id means the other one from now on.
+
+    What was filed before is taken in again and moves. Without --yes, only preview.
+    """
+    merging = _merging(connection)
+    one, other = merging.check_merge(patient, into)
+    if not yes:
+        return _preview(view, merging, one.id, other.id)
+    moved = merging.merge(patient, into, _decision(DecisionType.MERGE, by, reason))
+    return _moved(view, one.id, other.id, moved)
+
+
+def unmerge_patients(
+    connection: Connection,
+    view: View,
+    patient: Annotated[str, typer.Argument(help="The patient who was merged.", show_default=False)],
+    *,
+    from_: Annotated[
+        str, typer.Option("--from", help="The patient they were merged into.", show_default=False)
+    ],
+    by: Annotated[str | None, typer.Option(help="Who decided; by default the user of this machine.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Take it back; without it, only preview.")] = False,
+) -> Exit:
+    """Take a merge back: what names the patient returns to them.
+
+    Without --yes, only preview.
+    """
+    merging = _merging(connection)
+    one = merging.check_unmerge(patient, from_)
+    if not yes:
+        return _preview(view, merging, from_, one.id)
+    moved = merging.unmerge(patient, from_, _decision(DecisionType.UNMERGE, by, reason))
+    return _moved(view, from_, one.id, moved)
+
+
+def refile(
+    connection: Connection,
+    view: View,
+    *,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Take them in again; without it, only list.")
+    ] = False,
+) -> Exit:
+    """Take in again what was unlisted and names somebody who is listed now.
+
+    Without --yes, only list these objects.
+    """
+    again = Again(connection, rules_of(connection))
+    left = 0
+
+    def found() -> Iterator[dict[str, Any]]:
+        nonlocal left
+        for entry in again.now_listed():
+            started = again.take_in(entry) if yes else None
+            left += started is False
+            yield {"key": entry.landing_key, "prefix": entry.prefix, "started": started}
+
+    count = view.stream(_UNLISTED, found(), nothing="Nothing unlisted names a patient who is listed now.")
+    if count and not yes:
+        view.note("[bold]Nothing was taken in.[/bold] Use --yes to take them in again.")
+    return Exit.FOUND if left else Exit.DONE
+
+
+def _merging(connection: Connection) -> Merging:
+    if not connection.patients_are_listed:
+        raise Problem(
+            "the patients of this stage are open, so a merged id would still be believed",
+            "deploy the stage with patients: listed, or move records with `carefile assign --from`",
+        )
+    return Merging(Patients(connection), Again(connection, rules_of(connection)))
+
+
+def _decision(type_: DecisionType, by: str | None, reason: str | None) -> Decision:
+    return Decision(type_, by or getuser(), iso_8601(datetime.now(UTC)), reason)
+
+
+def _preview(view: View, merging: Merging, old: str, new: str) -> Exit:
+    count = sum(1 for _ in merging.again.filed_under(old))
+    record = {"from": old, "to": new, "objects": count, "started": 0, "left": 0}
+    view.thing(
+        record, lambda out: out.print(f"{count} objects under {plain(old)} → {plain(new)}", soft_wrap=True)
+    )
+    view.note("[bold]Nothing was done.[/bold] Use --yes to do it.")
+    return Exit.DONE
+
+
+def _moved(view: View, old: str, new: str, moved: Moved) -> Exit:
+    record = {
+        "from": old,
+        "to": new,
+        "objects": moved.started + moved.left,
+        "started": moved.started,
+        "left": moved.left,
+    }
+    view.thing(record, lambda out: out.print(f"{moved.started} objects are taken in again.", soft_wrap=True))
+    if moved.left:
+        view.warn(
+            f"[yellow]{moved.left} objects stay under {plain(old)}: their landing objects are gone.[/yellow]"
+        )
+    return Exit.FOUND if moved.left else Exit.DONE
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -189,6 +317,7 @@ def _told(entry: PatientEntry) -> dict[str, Any]:
         "birth_dates": sorted(entry.birth_dates),
         "sex": entry.sex,
         "identifiers": [{"system": one.system, "value": one.value} for one in sorted(entry.identifiers)],
+        "decision": entry.decision.to_json() if entry.decision else None,
         "revision": entry.revision,
     }
 
@@ -204,6 +333,10 @@ def _joined(name: str) -> Any:
     return of
 
 
+_UNLISTED = (
+    Column("Object", lambda r: r["key"], width=50),
+    Column("Now", lambda r: {None: "waits", True: "taken in", False: "landing object gone"}[r["started"]]),
+)
 _PATIENTS = (
     Column("Patient", lambda r: r["patient_id"], width=24),
     Column("Status", lambda r: r["status"], width=9),

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from carefile.core.deciding.identity import identity, plain_system
+from carefile.core.model import Decision
 
 
 class PatientState(StrEnum):
@@ -99,12 +100,14 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class PatientEntry:
-    """A patient who is listed. `statements` are by source; `merged_into` is whose records are these now."""
+    """A patient who is listed. `statements` are by source; `merged_into` is whose records are these now, by `decision`,
+    which is there too where a merge was taken back."""
 
     id: str
     statements: Mapping[str, Statement] = field(default_factory=dict)
     merged_into: str | None = None
     revision: int = 0
+    decision: Decision | None = None
 
     @property
     def state(self) -> PatientState:
@@ -133,6 +136,10 @@ class PatientEntry:
     @property
     def _all(self) -> Iterable[Statement]:
         return (self.statements[source] for source in sorted(self.statements))
+
+    def merged(self, into: str | None, decision: Decision) -> PatientEntry:
+        """The entry as a decision leaves it: merged into another patient, or, for None, on its own again."""
+        return replace(self, merged_into=into, decision=decision, revision=self.revision + 1)
 
     def stating(self, source: str, statement: Statement) -> PatientEntry:
         """The entry with what a source states now; the same entry where that says nothing new."""

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from carefile.core.deciding.identity import identity
-from carefile.core.model import digest
+from carefile.core.model import Decision, DecisionType, digest
 from carefile.core.patients.entries import Identifier, PatientEntry, Statement
 from carefile.core.patients.names import name_words
 
@@ -65,7 +65,12 @@ def to_item(entry: PatientEntry) -> dict[str, Any]:
         "stated": {"S": json.dumps(stated, ensure_ascii=False, sort_keys=True)},
         "revision": {"N": str(entry.revision)},
     }
-    return item | ({"merged_into": {"S": entry.merged_into}} if entry.merged_into is not None else {})
+    decided = (
+        {"decision": {"S": json.dumps(entry.decision.to_json(), sort_keys=True)}} if entry.decision else {}
+    )
+    return (
+        item | decided | ({"merged_into": {"S": entry.merged_into}} if entry.merged_into is not None else {})
+    )
 
 
 def entry_in(item: Item) -> PatientEntry | None:
@@ -78,11 +83,16 @@ def entry_in(item: Item) -> PatientEntry | None:
         {source: Statement.from_json(data) for source, data in stated.items()},
         item["merged_into"]["S"] if "merged_into" in item else None,
         int(item["revision"]["N"]),
+        _decision(json.loads(item["decision"]["S"])) if "decision" in item else None,
     )
 
 
 def tombstone(patient_id: str, at: str) -> dict[str, Any]:
     return patient_key(patient_id) | {FORGOTTEN_AT: {"S": at}}
+
+
+def _decision(data: Mapping[str, Any]) -> Decision:
+    return Decision(DecisionType(data["type"]), data["decided_by"], data["decided_at"], data.get("reason"))
 
 
 def _key(entry: str, part: str) -> Key:

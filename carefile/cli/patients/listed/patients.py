@@ -7,7 +7,6 @@ every index item of a patient can be named from the entry alone; a tombstone is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
@@ -15,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from carefile.cli.aws.connection import Connection
 from carefile.core.deciding.identity import identity
+from carefile.core.model import Decision
 from carefile.core.patients.dates import birth_date, dates_in
 from carefile.core.patients.entries import Identifier, PatientEntry, Statement
 from carefile.core.patients.names import name_words
@@ -63,6 +63,11 @@ class Patients:
         """The listed patients whose id is one slip of the hand away."""
         found, _ = self.get_many(near_misses(identity(patient_id)))
         return [found[one] for one in sorted(found)]
+
+    def any_is_listed(self, values: Iterable[str]) -> bool:
+        """Whether one of these is the id, or a further identifier, of a listed patient."""
+        ids = list(values)
+        return bool(self.get_many(ids)[0]) or any(self._part_of(items.number_entry(one)) for one in ids)
 
     def all(self) -> Iterator[PatientEntry]:
         """Everybody, unordered, page by page."""
@@ -114,9 +119,9 @@ class Patients:
                 return Change.FORGOTTEN, None
         raise RuntimeError("the entry changes faster than it can be written")
 
-    def decide(self, entry: PatientEntry, merged_into: str | None) -> bool:
+    def decide(self, entry: PatientEntry, merged_into: str | None, decision: Decision) -> bool:
         """Record into whom a patient was merged, or that they are themselves again; False where the entry changed."""
-        return self._put(replace(entry, merged_into=merged_into, revision=entry.revision + 1), entry)
+        return self._put(entry.merged(merged_into, decision), entry)
 
     def forget(self, patient_id: str, at: str) -> bool:
         """Leave nothing of a patient but a tombstone, which names nobody. Whether there was an entry."""
