@@ -60,6 +60,13 @@ def express_lane() -> dict[str, Any]:
     return express_first(from_file("express_lane"), from_file("object_pipeline"))
 
 
+def read_scan() -> dict[str, Any]:
+    """The reading of scans, with the pipeline's announcement."""
+    machine, announce = from_file("read_scan"), "EmitCatalogEvent"
+    states = {**machine["States"], announce: from_file("object_pipeline")["States"][announce]}
+    return {**machine, "States": states}
+
+
 def adoption() -> dict[str, Any]:
     """The adoption, with the pipeline's announcement and the backfill's handling of failed items."""
     machine, state = from_file("adoption"), "AdoptEachObject"

@@ -53,12 +53,12 @@ class Scans:
     intake: Intake
 
     def read(self, upload: Upload, first: int) -> dict[str, Any]:
-        """Read a batch of pages from `first` on: {pages: [{page, digest | failed}], next}. `next` is None once no page
+        """Read a batch of pages from `first` on: {pages: [{page, digest | failed}], next}. `next` is 0 once no page
         is left, and where the version is gone."""
         observed = self.landing.head(upload.source, upload.version_id)
         data = None if isinstance(observed, Deleted) else self.landing.read(observed, MAX_READ)
         if isinstance(observed, Deleted) or observed.version != upload.version or data is None:
-            return {"pages": [], "next": None}
+            return {"pages": [], "next": 0}
         encoding = dict(observed.headers).get("ContentEncoding", "")
         content = unpacked(Content(data, observed.size, encoding)).content
         source = Source(content, upload.source.key.rpartition("/")[2], observed.content_type)
@@ -71,7 +71,7 @@ class Scans:
             {"page": page.page, **({"failed": page.failed} if page.failed else {"digest": page.digest})}
             for page in batch.pages
         ]
-        return {"pages": pages, "next": batch.next}
+        return {"pages": pages, "next": batch.next or 0}
 
     def file(self, upload: Upload, pages: Sequence[Mapping[str, Any]]) -> Outcome:
         """File the record and the page anew with what was read on these pages."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lambdas.intake.failures import Failures
     from lambdas.intake.filing import Filing
     from lambdas.intake.marks import Marks
+    from lambdas.intake.scans import Scans
     from lambdas.intake.uploads import Uploads
 
 
@@ -104,6 +105,19 @@ def intake() -> Intake:
     from lambdas.intake.convergence import Intake
 
     return Intake(landing(), ledger(), uploads(), filing(), utc_now)
+
+
+def scans() -> Scans:
+    from lambdas.adapters.readings import Readings
+    from lambdas.intake.scans import Scans
+    from lambdas.scans.reading import Recogniser
+
+    return Scans(
+        landing(),
+        Readings(aws.s3(), settings.named("REPORTS_BUCKET")),
+        Recogniser(settings.trained_data(), settings.ocr_languages()),
+        intake(),
+    )
 
 
 def adoption() -> Adoption:

@@ -50,6 +50,7 @@ LAMBDA_FAILED = policy(LAMBDA, 1, 5) | {"Comment": "Lambda itself failed, crashe
 # What every function of a machine is retried by.
 USUAL = {
     "object_pipeline": [UPLOAD_BUSY, WAIT_FOR_A_TURN, LAMBDA_FAILED],
+    "read_scan": [UPLOAD_BUSY, WAIT_FOR_A_TURN, LAMBDA_FAILED],
     "reassign_patient": [MOVE_BUSY, WAIT_FOR_A_TURN, LAMBDA_FAILED],
 }
 # What is retried otherwise, and why.

@@ -44,6 +44,7 @@ INPUTS: dict[str, Any] = {
     "backfill": {"bucket": "landing", "prefix": "documents/"},
     "adoption": {"prefix": "processed/"},
     "reassign_patient": {"session_id": "7", "patient_id": "Ana_7"},
+    "read_scan": {"detail": {"source": {"bucket": "landing", "key": KEY, "version_id": "v1"}}},
 }
 # Whose task fails, and what an execution of the machine then ends with: the error itself, or the map's.
 TOLERANCE = "States.ExceedToleratedFailureThreshold"
@@ -79,6 +80,8 @@ class Answers:
             "RecordFailure": {"recorded": True},
             "AssignPatient": {"subject": subject, "from": ["Ben_8"], "nothing_to_move": False},
             "VerifyMove": {"left": 0},
+            "ReadPages": {"pages": [{"page": 1, "digest": "d1"}], "next": 0},
+            "FileReading": filed,
             **changed,
         }
 

@@ -82,8 +82,8 @@ class Reading:
 
     def read(self, detail: dict[str, Any], name: str = "r1") -> list[dict[str, Any]]:
         pages: list[dict[str, Any]] = []
-        first: int | None = 1
-        while first is not None:
+        first = 1
+        while first:
             batch = self.scans.read(self.asked(detail, name), first)
             pages += batch["pages"]
             first = batch["next"]
