@@ -27,6 +27,7 @@ def synthesise(context: dict[str, Any], output: str) -> None:
     """Write the cloud assembly of the selected stage to a directory."""
     config = stage_config(context)
     package = build_package(config)
+    scans_package = build_package(config, scans=True) if config.reads_scans else None
 
     # Imported late: the CDK takes seconds to load, and a wrong setting should be reported at once.
     from aws_cdk import App
@@ -34,7 +35,7 @@ def synthesise(context: dict[str, Any], output: str) -> None:
     from infrastructure.stack import CarefileStack
 
     app = App(outdir=output, context=context, analytics_reporting=False)
-    CarefileStack(app, config=config, package=package)
+    CarefileStack(app, config=config, package=package, scans_package=scans_package)
     app.synth()
     _remove_old_packages(Path(output))
 

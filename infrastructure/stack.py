@@ -14,6 +14,7 @@ from infrastructure.events.messaging import (
     CatalogRules,
     DeadLetters,
     IntakeRules,
+    ReadingRule,
     SessionFollower,
 )
 from infrastructure.functions.function import FunctionSettings
@@ -22,6 +23,7 @@ from infrastructure.machines.backfill import Adoption, Backfill
 from infrastructure.machines.express_lane import ExpressLane
 from infrastructure.machines.pipeline import ObjectPipeline, TaskFunctions
 from infrastructure.machines.reassignment import Reassignment
+from infrastructure.machines.scans import ReadScan
 from infrastructure.protection.encryption import Keys
 from infrastructure.protection.malware import MalwareProtection
 from infrastructure.protection.network import Network
@@ -44,6 +46,7 @@ class CarefileStack(Stack):
         *,
         config: StageConfig,
         package: FunctionPackage,
+        scans_package: FunctionPackage | None = None,
     ) -> None:
         super().__init__(
             scope,
@@ -161,7 +164,36 @@ class CarefileStack(Stack):
             failure_recorder=failure_recorder,
             catalog_bus=buses.catalog,
         )
-        storage.reserve_layout_for([tasks.normalise_document, tasks.normalise_session, adoption.function])
+        reading = (
+            ReadScan(
+                self,
+                "ReadScan",
+                settings=settings,
+                package=scans_package,
+                keys=keys,
+                storage=storage,
+                catalog=catalog,
+                catalog_bus=buses.catalog,
+            )
+            if scans_package
+            else None
+        )
+        if reading and dead_letters.readings:
+            ReadingRule(
+                self,
+                "Readings",
+                catalog_bus=buses.catalog,
+                machine=reading.machine,
+                dead_letters=dead_letters.readings,
+            )
+        storage.reserve_layout_for(
+            [
+                tasks.normalise_document,
+                tasks.normalise_session,
+                adoption.function,
+                *(reading.functions if reading else ()),
+            ]
+        )
         reassignment = Reassignment(
             self,
             "Reassignment",
@@ -218,6 +250,18 @@ class CarefileStack(Stack):
                         summary="An adoption exceeded its tolerated failures.",
                         section="statesexceedtoleratedfailurethreshold",
                     ),
+                    *(
+                        [
+                            Work(
+                                name="Readings",
+                                machine=reading.machine,
+                                summary="The pages of a scan could not be read; it stays filed without their text.",
+                                section="a-scan-is-not-read",
+                            )
+                        ]
+                        if reading
+                        else []
+                    ),
                 ),
                 functions=tasks.all,
                 event_functions=(indexer, session_indexer, failure_recorder),
@@ -242,6 +286,7 @@ class CarefileStack(Stack):
             ("CatalogTableName", catalog.table.table_name),
             ("LedgerTableName", catalog.ledger.table_name),
             ("PatientsTableName", catalog.patients.table_name),
+            *([("ReadScanStateMachineArn", reading.machine.state_machine_arn)] if reading else []),
             *([("ExpressStateMachineArn", express.machine.state_machine_arn)] if express else []),
         ):
             CfnOutput(self, name, value=value)

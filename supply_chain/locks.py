@@ -40,6 +40,7 @@ class Lock:
 
 LOCKS: Mapping[str, Lock] = {
     "functions": Lock("lambdas/requirements.lock", "deployed with the functions", ".venv"),
+    "scans": Lock("lambdas/scans/requirements.lock", "deployed with the functions that read scans", ".venv"),
     "project": Lock("requirements.lock", "building, testing, deploying and operating", ".venv"),
     "local": Lock("local/requirements.lock", "the embedded AWS of one machine", ".venv-local"),
     "checkov": Lock("tests/template/checkov/requirements.lock", "checking the template", ".venv-checkov"),

