@@ -209,7 +209,7 @@ class Intake:
             digest, version = found.content_digest, found.version
         elif held := self.filing.held(source, entry):
             digest, version = held[0].content_digest, held[1].version
-            told |= {"content_digest": digest} | ({} if "@" in version else {"version_id": version})
+            told = {"content_digest": digest, **({} if "@" in version else {"version_id": version})}
         else:
             return None
         decision = entry.unfiled_for(digest)
@@ -297,7 +297,14 @@ class Intake:
         at, place = self.now(), filed.place
         observed = replace(plan.observed, content_digest=place.content_digest)
         yield events.object_cataloged(
-            self.filing.layout, observed, plan.classification, place, disposition, upload.execution, at
+            self.filing.layout,
+            observed,
+            plan.classification,
+            place,
+            disposition,
+            upload.execution,
+            at,
+            filed.reading,
         )
         for other in filed.retired[:MAX_RETIRED]:
             yield events.object_retired(observed, place.bucket, other, place, upload.execution, at)

@@ -20,6 +20,7 @@ def test_the_outputs_are_there_by_name(stage: Synthesised) -> None:
         "CatalogTableName",
         "IntakeBusName",
         "LedgerTableName",
+        "PatientsTableName",
     }
 
 
