@@ -76,7 +76,15 @@ def is_filed(pipeline: Pipeline, uploaded: str, place: str) -> bool:
     return bool(one == other)
 
 
-@pytest.mark.parametrize(("id", "patient"), [("visit-2", None), ("+34 600 123 456", "Marta_Rey_8")])
+@pytest.mark.parametrize(
+    ("id", "patient"),
+    [
+        ("visit-2", None),
+        ("+34 600 123 456", "Marta_Rey_8"),
+        pytest.param("visit-2", "Marta_Rey_8", marks=pytest.mark.prove),
+        pytest.param("+34 600 123 456", None, marks=pytest.mark.prove),
+    ],
+)
 def test_an_assistants_snapshots_load_again_from_the_processed_layout(
     pipeline: Pipeline, patient: str | None, id: str
 ) -> None:

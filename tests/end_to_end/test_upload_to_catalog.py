@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -17,8 +18,10 @@ SAMPLES = Path(__file__).parents[2] / "samples"
 FIVE_TAGS = {"kind", "data-type", "patient-status", "patient-ref", "layout-version"}
 
 
-def valid(name: str, instance: object) -> None:
-    jsonschema.validate(instance, schema(name), cls=jsonschema.Draft202012Validator)
+def valid(name: str, instance: dict[str, Any]) -> None:
+    jsonschema.validate(
+        instance, schema(name, instance["schema_version"]), cls=jsonschema.Draft202012Validator
+    )
 
 
 def test_a_file_with_an_odd_name_uploaded_by_the_aws_command_line_is_filed_tagged_and_announced(

@@ -24,9 +24,11 @@ SCHEMAS = sorted({path.name.split(".")[0] for path in (ROOT / "schemas").glob("*
 _SPOILT = (None, True, 0, -1, 1.5, "", "x", " ", "2026-11-20", "known", [], [None], {}, {"a": 1})
 
 
-def schema(name: str) -> Json:
-    """The newest version of a schema."""
-    return json.loads([*contracts.versions(name).values()][-1].read_bytes())
+def schema(name: str, version: str | None = None) -> Json:
+    """The newest version of a schema, or the one that an instance of this `schema_version` is of."""
+    found = contracts.versions(name)
+    path = found[int(version.partition(".")[0])] if version else [*found.values()][-1]
+    return json.loads(path.read_bytes())
 
 
 def good(name: str) -> list[Json]:

@@ -59,7 +59,8 @@ def found(carefile: Carefile, patient: str, *options: str) -> dict[str, dict[str
 
 
 def put(carefile: Carefile, file: MakeFile, patient: str, *names: str) -> None:
-    assert carefile("put", *(file(name) for name in names), "--patient", patient, "--wait").code == 0
+    files = (file(name, f"{patient} {name}".encode()) for name in names)
+    assert carefile("put", *files, "--patient", patient, "--wait").code == 0
 
 
 def test_what_is_in_line_is_not_told(carefile: Carefile, file: MakeFile) -> None:
@@ -84,7 +85,7 @@ def test_every_fault_is_found_and_what_can_be_is_mended(
         scanner="clean",
         kind="session",
     )
-    faults.upload_unheard(f"{documents}/missed.txt", b"nobody heard of it")
+    faults.upload_unheard(f"{documents}/missed.txt", b"nobody heard of this")
     faults.upload_unheard(f"{documents}/old.txt", b"a newer version")
     copy = {"Bucket": faults.processed, "Key": f"{folders}_copied/original.txt"}
     faults.s3.copy_object(Bucket=faults.processed, Key=f"{folders}_elsewhere/original.txt", CopySource=copy)

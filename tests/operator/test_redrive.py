@@ -40,7 +40,7 @@ def failed(carefile: Carefile, file: MakeFile, deployed_aws: EmbeddedAws) -> lis
     """Two executions that failed at the state that is mended by now."""
     paths = [file(f"redrive-{number}.txt") for number in range(2)]
     with broken(deployed_aws):
-        ran = carefile("put", *paths, "--patient", "Redrive_1", "--wait", "--json")
+        ran = carefile("put", *paths, "--patient", "Redrive_1", "--wait", "--again", "--json")
     assert {row["error"] for row in ran.rows} == {"StorageDenied"}
     return [row["execution"] for row in ran.rows]
 

@@ -306,7 +306,7 @@ TAKEN_BACK = [
 @example(TAKEN_BACK)
 @example(DECIDED_OTHERWISE)
 @example(LOST_AND_LOST_AGAIN)
-@settings(max_examples=10 * int(EXAMPLES or 1), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4 * int(EXAMPLES or 3), deadline=None, suppress_health_check=list(HealthCheck))
 def test_what_was_forgotten_never_stands_again(acts: list[Step]) -> None:
     with history() as told:
         for step in acts:
