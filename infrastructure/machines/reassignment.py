@@ -15,7 +15,7 @@ from constructs import Construct
 from infrastructure.functions.function import CarefileFunction, FunctionSettings
 from infrastructure.machines import definitions
 from infrastructure.machines.machine import Machine
-from infrastructure.machines.pipeline import TaskFunctions, intake_environment, substitutions
+from infrastructure.machines.pipeline import TaskFunctions, intake_environment, reads_directory, substitutions
 from infrastructure.protection import bucket_permissions, execution_permissions, permissions
 from infrastructure.protection.encryption import Keys
 from infrastructure.storage.buckets import Storage
@@ -46,6 +46,7 @@ class Reassignment(Construct):
     ) -> None:
         super().__init__(scope, id)
         config = settings.config
+        whose, read_directory = reads_directory(settings, catalog)
         self.functions = tuple(
             CarefileFunction(
                 self,
@@ -57,9 +58,11 @@ class Reassignment(Construct):
                 timeout=Duration.seconds(120),
                 environment={
                     **intake_environment(settings, storage),
+                    **(whose if id == "AssignPatient" else {}),
                     "LEDGER_TABLE": catalog.ledger.table_name,
                 },
                 statements=[
+                    *(read_directory if id == "AssignPatient" else ()),
                     *bucket_permissions.list_versions(*storage.arrivals),
                     *bucket_permissions.read_layout(storage.processed, config.session_prefix),
                     *permissions.update_items(catalog.ledger),

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from carefile.core.deciding.agent_sessions import prefixes_of
 from carefile.core.deciding.classification import classify, session_tree
@@ -26,11 +26,15 @@ from carefile.core.messages.events import owner_in
 from carefile.core.messages.head import proves, version_name
 from carefile.core.messages.intake_request import decided_at
 from carefile.core.model import Hints, Patient, Source
+from carefile.core.patients.directory import Wanted
 from lambdas.adapters.contracts import accept_assignment
 from lambdas.adapters.folders import Folders
 from lambdas.adapters.landing import Landing
 from lambdas.adapters.ledger import Ledger
 from lambdas.intake.whereabouts import Whereabouts
+
+if TYPE_CHECKING:
+    from lambdas.adapters.directory import Directory
 
 PAGE = 500  # objects; their keys and results stay below what a state may put out, 256 KiB
 _PAGE_BYTES = 150_000
@@ -47,11 +51,13 @@ class Assigning:
     rules: RuleTable
     allowed_buckets: frozenset[str]
     now: Callable[[], datetime]
+    directory: Directory | None = None
 
     def assign(self, data: Mapping[str, Any], started: object = None, *, only_plan: bool = False) -> Json:
         """Accept an assignment and record it, or raise; and say what is to be moved. A plan records nothing."""
         accept_assignment(data)
         request = parse(data, self.rules)
+        self._refuse_unlisted(request.patient_id)
         subject = self._subject(request)
         if self.layout.holds(subject.path):
             raise RejectedAssignment(
@@ -78,6 +84,16 @@ class Assigning:
             "nothing_to_move": there
             and (subject.folder is not None or not self._left(subject, request.replacing)),
         }
+
+    def _refuse_unlisted(self, patient_id: str) -> None:
+        """An intake would not follow the decision anyway (I8); this says so before anything is recorded."""
+        if self.directory is None:
+            return
+        if self.directory.look_up(Wanted(frozenset({patient_id}))).clinic_id(patient_id) is None:
+            raise RejectedAssignment(
+                "unlisted-patient: the patient directory does not list the patient; import the patient first, or look "
+                "the id up with `carefile patients search`"
+            )
 
     def page(self, subject: Subject, after: str = "") -> Json:
         """What is to be taken in again, as the pipeline's input, in pages; `next` is where the next one begins."""

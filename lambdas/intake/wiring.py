@@ -157,6 +157,7 @@ def assigning() -> Assigning:
         contracts.rules(),
         settings.landing_buckets(),
         moment,
+        directory(),
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from tests.template.conftest import Synthesise
 from tests.template.synthesis import Synthesised
 
-DECIDES = ("ClassifyObject", "NormaliseDocument", "NormaliseSession", "AdoptObject")
+DECIDES = ("ClassifyObject", "NormaliseDocument", "NormaliseSession", "AdoptObject", "AssignPatient")
 
 
 @pytest.fixture(scope="module")

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from carefile.core.deciding.classification import classify, to_look_up
+from carefile.core.errors import RejectedAssignment
 from carefile.core.patients.directory import Listing
 from carefile.core.patients.entries import Identifier, PatientEntry, PersonName, Statement
 from carefile.core.records.patients import identifier_key, to_item
-from lambdas import adopt_object
+from lambdas import adopt_object, assign_patient
 from lambdas.adapters import contracts
 from lambdas.adapters.directory import Directory
+from lambdas.intake import wiring
 from tests.unit.test_calls import calls_during
 from tests.unit.world import PROCESSED, World, cataloged, created_event, execution_arn, submitted_event
 
@@ -201,3 +203,15 @@ def test_what_stands_under_an_unlisted_id_is_not_adopted(listed: World) -> None:
     assert adopted("Ana_medical_notes/session_1")["disposition"] == "cataloged"
     put(listed, replace(ANA, merged_into="Eva"))
     assert adopted("Ana_medical_notes/session_2")["left"] == "unlisted-patient"
+
+
+def test_nothing_is_assigned_to_an_id_that_is_not_listed(
+    listed: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed.file("scan.txt")
+    monkeypatch.setattr(assign_patient, "assigning", wiring.assigning())
+    asked = {"key": "scan.txt", "patient_id": "Anna"}
+    with pytest.raises(RejectedAssignment, match="unlisted-patient"):
+        assign_patient.handler({"input": asked}, None)
+    decided = assign_patient.handler({"input": asked | {"patient_id": "Ana"}}, None)
+    assert decided["to"] == "processed/Ana_scan/"
