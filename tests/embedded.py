@@ -3,6 +3,7 @@
 Fixtures to import into a conftest:
     deployed_aws   the whole stack, as `make up` deploys it; shared by a session
     scanned_aws    the same with a stack that waits for malware protection
+    reading_aws    the same with a stack that reads scans
     bare_aws       the same emulator with nothing in it; shared by a session
     unmended_aws   ministack as it comes, for the canaries of the mends; shared by a session
 """
@@ -132,6 +133,13 @@ def deployed_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedA
 @pytest.fixture(scope="session")
 def scanned_aws(deployed_aws: EmbeddedAws) -> EmbeddedAws:
     aws = EmbeddedAws(dataclasses.replace(deployed_aws.settings, stage="local-scanned"))
+    bring_up(aws)
+    return aws
+
+
+@pytest.fixture(scope="session")
+def reading_aws(deployed_aws: EmbeddedAws) -> EmbeddedAws:
+    aws = EmbeddedAws(dataclasses.replace(deployed_aws.settings, stage="local-ocr"))
     bring_up(aws)
     return aws
 

@@ -20,11 +20,12 @@ from tests.embedded import (
     deployed_aws,
     eventually,
     on_express_lane,
+    reading_aws,
     running,
     scanned_aws,
 )
 
-__all__ = ["deployed_aws", "scanned_aws"]
+__all__ = ["deployed_aws", "reading_aws", "scanned_aws"]
 
 BOTH = STANDARD, EXPRESS = "standard", "express-first"
 # The tests that hold on one lane, each with its reason. Every other one runs on both.
@@ -322,6 +323,12 @@ def scanned_pipeline(scanned_aws: EmbeddedAws) -> Pipeline:
     """The same where malware protection is waited for. There is no GuardDuty here: its tag and event are the test's,
     who starts the executions that no rule can here, and so on one lane."""
     return Pipeline(scanned_aws, listen(scanned_aws))
+
+
+@pytest.fixture(scope="session")
+def reading_pipeline(reading_aws: EmbeddedAws) -> Pipeline:
+    """The same where scans are read, which is the same work on each lane."""
+    return Pipeline(reading_aws, listen(reading_aws))
 
 
 def deployed(aws: EmbeddedAws, lane: str) -> Pipeline:

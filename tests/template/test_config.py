@@ -36,7 +36,9 @@ def configured(**settings: Any) -> StageConfig:
     return stage_config({"stage": "dev", "stages": {"dev": settings}})
 
 
-@pytest.mark.parametrize("stage", ["dev", "prod", "local", "local-express", "local-scanned", "local-listed"])
+@pytest.mark.parametrize(
+    "stage", ["dev", "prod", "local", "local-express", "local-listed", "local-ocr", "local-scanned"]
+)
 def test_every_stage_of_the_project_is_usable(stage: str) -> None:
     assert stage_config(load_context() | {"stage": stage}).stack_name == f"Carefile-{stage}"
 
@@ -55,6 +57,7 @@ def test_only_the_local_stages_are_built_for_this_machine() -> None:
         "prod": FunctionPlatform.ARM64,
         "local": FunctionPlatform.HOST,
         "local-express": FunctionPlatform.HOST,
+        "local-ocr": FunctionPlatform.HOST,
         "local-scanned": FunctionPlatform.HOST,
         "local-listed": FunctionPlatform.HOST,
     }

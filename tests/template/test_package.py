@@ -146,7 +146,7 @@ def test_a_wrong_stage_is_told_in_one_line(project: Path) -> None:
     assert done.returncode == 2
     assert (
         done.stderr
-        == "carefile: stage: 'nowhere' is not configured; allowed: dev, local, local-express, local-listed, "
+        == "carefile: stage: 'nowhere' is not configured; allowed: dev, local, local-express, local-listed, local-ocr, "
         "local-scanned, prod\n"
     )
 
