@@ -47,10 +47,9 @@ def test_a_scan_is_filed_at_once_and_then_read(
 
     def announced(status: str) -> dict[str, Any] | None:
         for event in pipeline.heard():
-            source = event["source"]
-            if (source["key"], source.get("version_id")) == (key, version):
-                if event.get("reading", {}).get("status") == status:
-                    return event
+            source, reading = event["source"], event.get("reading", {})
+            if (source["key"], source.get("version_id"), reading.get("status")) == (key, version, status):
+                return event
         return None
 
     first = eventually(lambda: announced("pending"), SECONDS)
