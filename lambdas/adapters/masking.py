@@ -76,6 +76,7 @@ REASONS = frozenset(
         "still-changing",
         "threat-found",
         "malformed-metadata",
+        "unlisted-patient",
         "unreadable-object",
         "version-not-found",
     }

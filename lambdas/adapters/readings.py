@@ -12,18 +12,11 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from carefile.core.documents.recognition import RecognisedPage
+from carefile.core.documents.recognition import RecognisedPage, readings_folder
 from lambdas.adapters.landing import is_gone
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-PREFIX = "readings/"
-
-
-def folder_of(source_id: str) -> str:
-    """Where all that was recognised in a source's versions lies."""
-    return f"{PREFIX}{source_id}/"
 
 
 class Readings:
@@ -33,7 +26,7 @@ class Readings:
 
     def known(self, source_id: str) -> frozenset[str]:
         """The digests of the pictures of a source that were read."""
-        folder = folder_of(source_id)
+        folder = readings_folder(source_id)
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=folder)
         keys = (item["Key"] for page in pages for item in page.get("Contents", []))
         return frozenset(key.removeprefix(folder) for key in keys)
@@ -42,7 +35,7 @@ class Readings:
         kept = {"found": found.to_json(), "picture": base64.b64encode(picture).decode()}
         self._s3.put_object(
             Bucket=self._bucket,
-            Key=f"{folder_of(source_id)}{digest}",
+            Key=f"{readings_folder(source_id)}{digest}",
             Body=json.dumps(kept, ensure_ascii=False).encode(),
             ContentType="application/json",
         )
@@ -50,7 +43,7 @@ class Readings:
     def get(self, source_id: str, digest: str) -> tuple[RecognisedPage, bytes] | None:
         """A page and its picture; None where it was lost."""
         try:
-            found = self._s3.get_object(Bucket=self._bucket, Key=f"{folder_of(source_id)}{digest}")
+            found = self._s3.get_object(Bucket=self._bucket, Key=f"{readings_folder(source_id)}{digest}")
         except ClientError as error:
             if is_gone(error):
                 return None

@@ -64,6 +64,8 @@ class Scans:
         source = Source(content, upload.source.key.rpartition("/")[2], observed.content_type)
         source_id = upload.source.source_id
         batch = self.reader.read(source, detect(source)[0], first=first, known=self.readings.known(source_id))
+        if self.landing.read(observed, 1) is None:
+            return {"pages": [], "next": 0}  # deleted while it was read: nothing of it is kept
         for page in batch.pages:
             if page.found and page.digest:
                 self.readings.keep(source_id, page.digest, page.found, page.picture)

@@ -114,7 +114,8 @@ class Rest:
                 json.loads(last["output"])["disposition"],
             )
             newest = self.crowd.newest[upload.key] is upload
-            assert status == "cataloged" if newest else status in ("cataloged", "superseded"), upload.key
+            allowed = ("cataloged",) if newest else ("cataloged", "superseded")
+            assert status in allowed, (upload.key, status, said)
             assert said in ("cataloged", "duplicate") if newest else said in ("cataloged", "superseded")
 
     def assert_no_shared_folder(self) -> None:

@@ -32,10 +32,15 @@ def photo() -> bytes:
 @pytest.mark.parametrize(
     ("name", "data", "read"),
     [
-        ("fax.tiff", tiff(sheets(30)), list(range(1, 31))),
-        ("report.tif", tiff(sheets(12), compression="tiff_lzw"), list(range(1, 13))),
+        pytest.param("fax.tiff", tiff(sheets(30)), list(range(1, 31)), marks=pytest.mark.prove),
+        pytest.param(
+            "report.tif",
+            tiff(sheets(12), compression="tiff_lzw"),
+            list(range(1, 13)),
+            marks=pytest.mark.prove,
+        ),
         ("mixed.pdf", pdf([LETTER, page(), LETTER, page()], label="Fax 12:03 page 2/4"), [2, 4]),
-        ("photo.png", photo(), [1]),
+        pytest.param("photo.png", photo(), [1], marks=pytest.mark.prove),
     ],
     ids=["fax of 30 pages", "TIFF of 12", "mixed PDF", "photo"],
 )

@@ -14,7 +14,7 @@ from moto.s3.responses import S3Response
 from carefile.cli.aws.connection import Connection
 from carefile.core.filing.layout import Layout
 from lambdas.adapters.boundary import logger
-from tests.unit.world import LANDING, PROCESSED, World
+from tests.unit.world import LANDING, PROCESSED, REPORTS, World
 
 OUTPUTS = {
     "LandingBucketName": LANDING,
@@ -23,6 +23,7 @@ OUTPUTS = {
     "CatalogTableName": "catalog",
     "LedgerTableName": "ledger",
     "PatientsTableName": "patients",
+    "ReportsBucketName": REPORTS,
     "IntakeBusName": "intake",
     "CatalogBusName": "catalog-bus",
 }

@@ -280,8 +280,6 @@ def landed(world: World) -> set[tuple[str, str]]:
     return {(it["Key"], it["VersionId"]) for it in found}
 
 
-# A usual run takes the histories that are written down here; `make prove` draws fresh ones. One is known to fail still:
-# an upload whose event was lost, that was uploaded again, and lost once more with the patient in its metadata.
 ASSIGNED_TWICE = [Step("upload"), Step("decide", patient=ANA), Step("decide", patient=BEN)]
 DECIDED_AND_CUT_OFF = [Step("upload"), Step("decide", patient=BEN, cut=4)]
 NAMED_AND_LOST = [Step("lose", patient=BEN)]

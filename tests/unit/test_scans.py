@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from carefile.cli.patients.forgetting import Forgetter
+from carefile.cli.patients.traces import Finder
+from carefile.cli.rule_table import rules_of
 from carefile.core.documents.recognition import Line, RecognisedPage, Word
 from carefile.core.model import Source as Upload
 from lambdas.adapters.readings import Readings
@@ -19,9 +23,11 @@ from lambdas.intake.scans import Scans
 from lambdas.readers.source import Source
 from lambdas.scans.reading import Batch, PageRead
 from tests.scans.paper import page, tiff
+from tests.unit.conftest import connection_to
 from tests.unit.world import (
     LANDING,
     PROCESSED,
+    REPORTS,
     World,
     cataloged,
     created_event,
@@ -33,7 +39,6 @@ KEY = "documents/P/fax.tiff"
 RECORD, MANIFEST = "processed/P_fax/extracted_data.json", "processed/P_fax/_manifest.json"
 FAX = tiff([page(dpi=50), page(dpi=50)])
 OTHER = tiff([page("another", dpi=50)])
-REPORTS = "reports"
 
 
 @dataclass
@@ -68,7 +73,6 @@ class Reading:
 
     def __init__(self, world: World) -> None:
         self.world, self.engine = world, Scripted()
-        world.s3.create_bucket(Bucket=REPORTS)
         self.readings = Readings(world.s3, REPORTS)
 
     @property
@@ -308,3 +312,38 @@ def test_nothing_recognised_changes_whose_the_document_is(reading: Reading) -> N
 
     assert second["patient"] == first["patient"]
     assert second["evidence"] == first["evidence"]
+
+
+def kept(world: World) -> int:
+    return len(world.s3.list_object_versions(Bucket=REPORTS).get("Versions", ()))
+
+
+def test_nothing_is_kept_of_a_version_that_was_deleted_while_it_was_read(
+    reading: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    detail = filed(reading)
+    read = reading.engine.read
+
+    def deleted_meanwhile(*told: Any, **named: Any) -> Batch:
+        version = detail["source"]["version_id"]
+        reading.world.s3.delete_object(Bucket=LANDING, Key=KEY, VersionId=version)
+        return read(*told, **named)
+
+    monkeypatch.setattr(reading.engine, "read", deleted_meanwhile)
+    assert reading.read(detail) == []
+    assert kept(reading.world) == 0
+
+
+def test_a_patient_is_forgotten_with_what_was_kept_of_the_pages(reading: Reading) -> None:
+    world, connection = reading.world, connection_to(reading.world)
+    detail = filed(reading)
+    world.index(detail)
+    reading.read(detail)
+    assert kept(world) == 2
+
+    traces = Finder(connection, "P", rules_of(connection)).find()
+    forgetter = Forgetter(connection, "P", rest=timedelta(0))
+    before, done = forgetter.tally(traces), forgetter.forget(traces)
+    assert before.readings == done.readings == 2
+    assert before.bytes == done.bytes
+    assert kept(world) == 0

@@ -31,6 +31,7 @@ from lambdas.intake.convergence import Intake
 
 LANDING = "landing"
 PROCESSED = "processed-bucket"
+REPORTS = "reports"
 MACHINE = "arn:aws:states:us-east-1:123456789012:execution:object-pipeline"
 Json = dict[str, Any]
 
@@ -152,6 +153,8 @@ class World:
             self.s3.create_bucket(Bucket=bucket)
             if versioned or bucket == PROCESSED:
                 self.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        self.s3.create_bucket(Bucket=REPORTS)
+        self.s3.put_bucket_versioning(Bucket=REPORTS, VersioningConfiguration={"Status": "Enabled"})
         for table in ("ledger", "catalog"):
             self.dynamodb.create_table(
                 TableName=table,

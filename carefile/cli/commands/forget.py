@@ -111,6 +111,7 @@ def _plan(view: View, traces: Traces, tally: Tally) -> None:
     for count, what in (
         (tally.landing_versions, "versions and delete markers in the landing bucket"),
         (tally.layout_versions, "versions and delete markers in the layout"),
+        (tally.readings, "pages kept as they were recognised"),
         (tally.catalog_entries, "catalog entries of objects"),
         (tally.session_entries, "catalog entries of sessions"),
         (tally.ledger_items, "ledger items"),
@@ -201,6 +202,7 @@ def _counts(tally: Tally) -> dict[str, int]:
     names = (
         "landing_versions",
         "layout_versions",
+        "readings",
         "catalog_entries",
         "session_entries",
         "ledger_items",

@@ -29,6 +29,7 @@ from carefile.cli.patients.remembered import Remembered, conditionally
 from carefile.cli.patients.trace import FORGOTTEN, Trace, Traces, subject_of
 from carefile.cli.problem import Problem
 from carefile.core.deciding.rules import RuleTable
+from carefile.core.documents.recognition import readings_folder
 from carefile.core.filing.layout import Layout, manifest_key
 from carefile.core.filing.tagging import encoded, layout_tags, manifest_tags
 from carefile.core.messages.events import bare_claim, iso_8601
@@ -48,6 +49,7 @@ class Tally:
 
     landing_versions: int = 0
     layout_versions: int = 0
+    readings: int = 0
     bytes: int = 0
     catalog_entries: int = 0
     session_entries: int = 0
@@ -89,6 +91,9 @@ class Forgetter:
         tally.ledger_items += sum(map(self._remembered.holds, self._trees(traces, tally))) + len(
             traces.strays
         )
+        for version in self._readings(traces, tally):
+            tally.readings += 1
+            tally.bytes += version.size
         for version in self._in_layout(traces, tally):
             tally.layout_versions += 1
             tally.bytes += version.size
@@ -122,6 +127,7 @@ class Forgetter:
                 revisions[trace.source.source_id] = self._remembered.take_out(
                     trace, at, ordered=trace.source.source_id in traces.ordered
                 )
+        tally.readings = self._delete(self._readings(traces, tally), tally)
         self._remembered.take_back(traces.taken)
         made = {self._claim_barely(folder) for folder in sorted(self._free_folders(traces, tally))}
         tally.layout_versions += self._delete(self._in_layout(traces, tally), tally, made)
@@ -146,6 +152,13 @@ class Forgetter:
     def _going(self, trace: Trace, versions: list[Version]) -> list[Version]:
         """Of a landing object's versions, the patient's, and delete markers where they hide nothing that stays."""
         return [one for one in versions if (trace.whole if one.is_marker else trace.goes(one.name))]
+
+    def _readings(self, traces: Traces, tally: Tally) -> Iterator[Version]:
+        """What is kept of recognised pages, of every source that the patient had a version of. What another patient's
+        versions miss then is read again."""
+        bucket = self._connection.output("ReportsBucketName")
+        for trace in self._free(traces, tally):
+            yield from self._versions.below(bucket, readings_folder(trace.source.source_id))
 
     def _in_layout(self, traces: Traces, tally: Tally) -> Iterator[Version]:
         """Every version in the patient's folders, but for what has to stay and for what is undecided; and what of the

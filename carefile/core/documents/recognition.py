@@ -165,3 +165,8 @@ def _line_to_json(line: Line) -> dict[str, Any]:
 def _line_from_json(data: Mapping[str, Any]) -> Line:
     words = (Word(w["text"], tuple(w["box"]), w["confidence"]) for w in data["words"])
     return Line(tuple(words), data.get("begins_paragraph", False))
+
+
+def readings_folder(source_id: str) -> str:
+    """Where all that was recognised in a source's versions is kept, in the bucket of reports."""
+    return f"readings/{source_id}/"
