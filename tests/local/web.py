@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -83,12 +85,16 @@ def browsed(url: str) -> str:
 def report_of(attack: Site) -> dict[str, str]:
     """Open the site in a browser until its page reports."""
     assert CHROMIUM, "no chromium"
-    with tempfile.TemporaryDirectory() as profile:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         command = [*COMMAND, REBOUND, f"--user-data-dir={profile}", "--remote-debugging-port=0", attack.url]
-        browser = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        browser = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
         try:
             assert attack.reported.wait(_SECONDS), "the page did not report"
         finally:
             browser.terminate()
             browser.wait(20)
+            with suppress(ProcessLookupError):  # its children still write to the profile for a moment
+                os.killpg(browser.pid, signal.SIGKILL)
     return attack.reports[0]
