@@ -285,6 +285,7 @@ DECIDED_AND_CUT_OFF = [Step("upload"), Step("decide", patient=BEN, cut=4)]
 NAMED_AND_LOST = [Step("lose", patient=BEN)]
 CLAIMED_AND_CUT_OFF = [Step("upload", patient=BEN, cut=6), Step("delete newest")]
 EACH_IN_TURN = [Step("upload", patient=BEN), Step("upload", patient=ANA), Step("delete")]
+ADOPTED_IN_CONFLICT = [Step("adopt", STANDING[2], ANA)]
 DECIDED_OTHERWISE = [Step("upload", patient=BEN), Step("decide", patient=ANA)]
 LOST_AND_LOST_AGAIN = [Step("lose"), Step("upload"), Step("lose", patient=BEN)]
 TAKEN_BACK = [
@@ -302,6 +303,7 @@ TAKEN_BACK = [
 @example(CLAIMED_AND_CUT_OFF)
 @example(EACH_IN_TURN)
 @example(TAKEN_BACK)
+@example(ADOPTED_IN_CONFLICT)
 @example(DECIDED_OTHERWISE)
 @example(LOST_AND_LOST_AGAIN)
 @settings(max_examples=4 * int(EXAMPLES or 3), deadline=None, suppress_health_check=list(HealthCheck))

@@ -58,7 +58,10 @@ def run(connection: Connection, tmp_path: Path, capsys: pytest.CaptureFixture[st
 
 
 def items(world: World) -> list[Any]:
+    """What the table holds. A set has no order."""
     found = world.dynamodb.scan(TableName="patients")["Items"]
+    for item in found:
+        item.update({name: {"SS": sorted(value["SS"])} for name, value in item.items() if "SS" in value})
     return sorted(({name: str(value) for name, value in item.items()} for item in found), key=str)
 
 

@@ -55,6 +55,11 @@ class InPlace:
         if named - {self._patient}:
             if folder_of is Whose.PATIENT or self._patient in named:
                 return False, "is filed under the patient, but its metadata names another patient"
+            if folder_of is Whose.NOBODY and not self._is_known(key, named):
+                return (
+                    False,
+                    "its folder's name starts with the patient's id, but its metadata names another patient",
+                )
             return False, None
         if entry and entry.patient is None:
             return False, "is filed under the patient, but cataloged as unknown"
@@ -65,17 +70,22 @@ class InPlace:
                 False,
                 "its metadata names the patient, but its folder is another patient's" if named else None,
             )
-        standing = self._connection.layout.standing(key)
-        metadata = {name: self._patient for name in PATIENT_METADATA[:1] if named}
-        if (
-            standing
-            and classify_standing(standing, metadata.items(), self._rules).patient.id == self._patient
-        ):
+        if self._by_place(key, self._patient if named else None) == self._patient:
             return True, None
         return (
             False,
             "its folder's name starts with the patient's id, but nothing else identifies the patient",
         )
+
+    def _is_known(self, key: str, named: set[str]) -> bool:
+        """Whether place and metadata agree on one patient, as an adoption would have it."""
+        return len(named) == 1 and self._by_place(key, *named) in named
+
+    def _by_place(self, key: str, named: str | None) -> str | None:
+        """The patient that an adoption would find at a key, with this one in the metadata."""
+        standing = self._connection.layout.standing(key)
+        metadata = {PATIENT_METADATA[0]: named} if named else {}
+        return classify_standing(standing, metadata.items(), self._rules).patient.id if standing else None
 
     def _named(self, version: Version) -> set[str]:
         """Return the patients that a version's metadata names."""
