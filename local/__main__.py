@@ -39,7 +39,8 @@ def _run(command: str) -> int:
     from local import commands
     from local.settings import Settings
 
-    return getattr(commands, command)(Settings.from_environment())
+    code: int = getattr(commands, command)(Settings.from_environment())
+    return code
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ _PATIENCE = {"Delay": 1, "MaxAttempts": 120}
 def client(settings: Settings, service: str, credentials: tuple[str, str, str | None] = _ROOT) -> Any:
     """Create a boto3 client that reaches only this embedded AWS, regardless of the environment."""
     key_id, secret, token = credentials
-    return boto3.session.Session().client(
+    return boto3.session.Session().client(  # type: ignore[call-overload]
         service,
         endpoint_url=settings.endpoint,
         region_name=REGION,
@@ -85,7 +85,7 @@ def synthesise(settings: Settings) -> Path:
     """Run the CDK app for the stage and return the folder of the cloud assembly."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))}
     env |= {"CDK_DEFAULT_ACCOUNT": ACCOUNT, "CDK_DEFAULT_REGION": REGION}
-    arguments = ["-c", f"stage={settings.stage}", "-o", settings.cloud_assembly]
+    arguments = ["-c", f"stage={settings.stage}", "-o", str(settings.cloud_assembly)]
     log = settings.logs / "synth.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as output:
@@ -128,7 +128,7 @@ def stack_outputs(settings: Settings) -> dict[str, str] | None:
 
 def _deployed_digest(settings: Settings) -> str | None:
     try:
-        return json.loads(settings.deployed_file.read_text())["sources"]
+        return str(json.loads(settings.deployed_file.read_text())["sources"])
     except (OSError, ValueError, KeyError):
         return None
 

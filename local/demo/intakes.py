@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,8 @@ class Ended:
 
     @property
     def output(self) -> dict[str, Any]:
-        return json.loads(self.execution.get("output") or "{}")
+        output: dict[str, Any] = json.loads(self.execution.get("output") or "{}")
+        return output
 
     @property
     def disposition(self) -> str:
@@ -94,7 +96,8 @@ class Ended:
 
     @property
     def seconds(self) -> float:
-        return (self.execution["stopDate"] - self.execution["startDate"]).total_seconds()
+        duration: timedelta = self.execution["stopDate"] - self.execution["startDate"]
+        return duration.total_seconds()
 
 
 class Pipeline:
@@ -117,7 +120,9 @@ class Pipeline:
 
     def take_in(self, uploads: Sequence[Upload]) -> Iterator[tuple[list[Running], list[Ended]]]:
         """Upload a few at a time and yield the running and ended ones until all have ended."""
-        waiting, running, ended = deque(uploads), [], []
+        waiting = deque(uploads)
+        running: list[Running] = []
+        ended: list[Ended] = []
         while waiting or running:
             while waiting and len(running) < AT_ONCE:
                 running.append(self._upload(waiting.popleft()))
@@ -216,7 +221,7 @@ class CatalogEvents:
         while time.monotonic() < deadline:
             heard = self._sqs.receive_message(QueueUrl=self._queue_url, WaitTimeSeconds=1)
             for message in heard.get("Messages", []):
-                event = json.loads(message["Body"])
+                event: dict[str, Any] = json.loads(message["Body"])
                 self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"])
                 if event["detail"]["source"]["version_id"] == version_id:
                     return event
@@ -234,7 +239,7 @@ def _uploaded(request: Any) -> tuple[str, str]:
 
 
 def _enters(event: dict[str, Any]) -> bool:
-    return event["type"].endswith("StateEntered")
+    return str(event["type"]).endswith("StateEntered")
 
 
 def _in_time(one: Running) -> Running:

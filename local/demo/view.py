@@ -167,14 +167,14 @@ def _grow(parent: Tree, name: str, files: list[str]) -> None:
         if slash:
             below.setdefault(first, []).append(rest)
     if not here and len(below) == 1:
-        ((only, rest),) = below.items()
-        _grow(parent, f"{name}{only}/", rest)
+        ((only, inner),) = below.items()
+        _grow(parent, f"{name}{only}/", inner)
         return
     branch = parent.add(
         Text.assemble((name, "cyan"), ("  " + _files(here), "dim"), no_wrap=True, overflow="ellipsis")
     )
-    for folder, rest in below.items():
-        _grow(branch, f"{folder}/", rest)
+    for folder, inner in below.items():
+        _grow(branch, f"{folder}/", inner)
 
 
 def _as_read(name: str) -> tuple[bool, bool, str]:

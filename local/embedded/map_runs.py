@@ -18,7 +18,7 @@ import gzip
 import io
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any
@@ -44,7 +44,10 @@ def apply() -> None:
         state: Json, raw: Any, effective: Any, processor: Json, execution: Json, context: Json
     ) -> tuple[Any, str | None]:
         if sfn._state_query_language(state, context) != "JSONata":
-            return run_as_it_comes(state, raw, effective, processor, execution, context)
+            result: tuple[Any, str | None] = run_as_it_comes(
+                state, raw, effective, processor, execution, context
+            )
+            return result
         return _Run(state, raw, processor, execution, context).to_the_end()
 
     sfn._run_distributed_map = run
@@ -111,7 +114,8 @@ class _Run:
 
     def _earlier(self) -> Json | None:
         """The run of this very state that an earlier try of this execution left unfinished."""
-        for run in sfn._map_runs.values():
+        runs: Iterable[Json] = sfn._map_runs.values()
+        for run in runs:
             same = run["executionArn"] == self.execution["executionArn"]
             if same and run.get("_state") == self.context["State"]["Name"] and run["status"] != "SUCCEEDED":
                 left = sum(item[1] != "SUCCEEDED" for item in run["_items"])
@@ -164,8 +168,8 @@ class _Run:
             item[1] = "SUCCEEDED"
             child.update(status="SUCCEEDED", output=json.dumps(item[4]))
         except Exception as problem:  # as ministack does: whatever it is, the child must end
-            ours = isinstance(problem, sfn._ExecutionError)
-            item[2:4] = (problem.error, problem.cause) if ours else ("States.Runtime", str(problem))
+            ours: Any = problem if isinstance(problem, sfn._ExecutionError) else None
+            item[2:4] = (ours.error, ours.cause) if ours else ("States.Runtime", str(problem))
             item[1] = "FAILED"
             child.update(status="FAILED", error=item[2], cause=item[3])
         child["stopDate"] = sfn.now_iso()

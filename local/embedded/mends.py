@@ -17,6 +17,7 @@ import tempfile
 import threading
 import zipfile
 from collections import ChainMap
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -67,12 +68,13 @@ def name_lambda_errors_after_their_class() -> None:
     invoke, execute = lambda_runtime.Worker.invoke, lambda_svc._execute_function_warm
 
     def keep_the_answer(worker: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        answer.last = invoke(worker, *args, **kwargs)
-        return answer.last
+        last: dict[str, Any] = invoke(worker, *args, **kwargs)
+        answer.last = last
+        return last
 
     def with_the_class(func: dict[str, Any], event: Any, request_id: str) -> dict[str, Any]:
         answer.last = {}
-        result = execute(func, event, request_id)
+        result: dict[str, Any] = execute(func, event, request_id)
         if result.get("error") and "errorType" in answer.last:
             result["body"] = {
                 "errorMessage": answer.last["error"],
@@ -199,7 +201,7 @@ def share_the_processors_among_invocations() -> None:
     """
     at_once = max(2, os.cpu_count() or 2)
     turns: dict[str, threading.BoundedSemaphore] = {}
-    execute = lambda_svc._execute_function_warm
+    execute: Callable[[dict[str, Any], Any, str], dict[str, Any]] = lambda_svc._execute_function_warm
 
     def in_turn(func: dict[str, Any], event: Any, request_id: str) -> dict[str, Any]:
         arn = (func.get("config") or func)["FunctionArn"]

@@ -145,7 +145,8 @@ def _fail(execution: Record, error: str, cause: str) -> None:
 def definition_of(execution: Record) -> str:
     """The definition it was started with, whatever became of the machine's since."""
     machine = sfn._state_machines[execution["stateMachineArn"]]
-    return machine.get("definitions", {}).get(execution.get("revisionId"), machine["definition"])
+    definition: str = machine.get("definitions", {}).get(execution.get("revisionId"), machine["definition"])
+    return definition
 
 
 def _where_it_stopped(execution: Record, definition: Record) -> tuple[str | None, Any]:
@@ -211,7 +212,8 @@ def _record_what_a_redrive_needs() -> None:
 
     def assign_and_remember(state: Record, value: Any, context: Record | None = None, **kinds: Any) -> None:
         assign(state, value, context, **kinds)
-        execution = sfn._executions.get(((context or {}).get("Execution") or {}).get("Id"))
+        context = context or {}
+        execution = sfn._executions.get((context.get("Execution") or {}).get("Id"))
         if execution and "Assign" in state:
             execution["variables"] = copy.deepcopy(context["variables"])
 

@@ -6,6 +6,7 @@ import ast
 import os
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -168,6 +169,15 @@ def test_files_and_folders_of_the_product_stay_of_a_size_that_a_reader_takes_in(
     long = {str(path.relative_to(ROOT)) for path in files if len(path.read_text().splitlines()) > 450}
     full = {str(room) for room, held in Counter(path.parent for path in files).items() if held > 20}
     assert not long | full
+
+
+def test_every_folder_of_the_product_is_checked_for_size_circles_and_types() -> None:
+    files = [it.relative_to(ROOT) for it in ROOT.glob("[!.]*/**/*.py") if "node_modules" not in it.parts]
+    folders = {file.parts[0] for file in files} - {"tests", "cdk.out"}
+    assert folders == set(PRODUCT)
+    mypy = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["mypy"]
+    assert mypy["strict"] is True
+    assert set(mypy["files"]) == folders
 
 
 def test_no_modules_import_one_another_in_a_circle() -> None:
