@@ -34,7 +34,7 @@ def times(rounds: int, progress: Progress) -> list[Imported]:
     programs = {"floor": FLOOR} | {name: f"import lambdas.{name}" for name in FUNCTIONS}
     programs["normalise_document, and reads its first text"] = (
         "import lambdas.normalise_document; from lambdas.readers import Content, read; "
-        "from lambdas.readers.page import render; "
+        "from carefile.page import render; "
         "read(Content(b'Dear Ana', 8), name='x.txt', declared_type=None)"
     )
     taken: dict[str, list[float]] = {name: [] for name in programs}

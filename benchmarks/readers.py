@@ -32,7 +32,7 @@ import boto3
 import lambdas.intake.wiring
 data = sys.stdin.buffer.read()
 from lambdas.readers import MAX_READ, Content, read
-from lambdas.readers.page.render import PageHeader, render
+from carefile.page.render import PageHeader, render
 boto3.client("s3", region_name="us-east-1")
 begun = time.perf_counter()
 extraction = read(Content(data[:MAX_READ], len(data)), name=sys.argv[1], declared_type=None)

@@ -28,6 +28,7 @@ from local.settings import ACCOUNT, REGION, REPOSITORY, Settings
 SOURCES = (
     "carefile/__init__.py",
     "carefile/core",
+    "carefile/page",
     "cdk.json",
     "infrastructure",
     "lambdas",

@@ -3,7 +3,8 @@
 Built without Docker: dependencies are installed as wheels for the functions' platform, on any build machine. The same
 inputs give the same files and the same fingerprint on every machine.
 
-    lambdas/**   carefile/core/**   schemas/*.json   rules/default.json   <dependencies of lambdas/requirements.lock>
+    lambdas/**   carefile/core/**   carefile/page/*   schemas/*.json   rules/default.json
+    <dependencies of lambdas/requirements.lock>
 
 boto3 is not included: the Lambda runtime provides it.
 """
@@ -37,9 +38,10 @@ _RULES = Path("rules/default.json")
 _SOURCES = (
     "carefile/__init__.py",
     "carefile/core/**/*.py",
+    "carefile/page/*.py",
+    "carefile/page/*.css",
+    "carefile/page/*.jinja",
     "lambdas/**/*.py",
-    "lambdas/**/*.css",
-    "lambdas/**/*.jinja",
     "schemas/*.json",
 )
 _NOT_READ = ("schemas/stage.v1.json",)  # for deployment only: a change to it must not change the functions

@@ -31,8 +31,8 @@ class Documents:
         return awaiting(extraction) if self.reads_scans and shows_text(extraction) else extraction
 
     def page(self, observed: Observation, classification: Classification, extraction: Extraction) -> bytes:
-        from lambdas.readers.page.evidence import why_unknown
-        from lambdas.readers.page.render import PageHeader, render
+        from carefile.page.evidence import why_unknown
+        from carefile.page.render import PageHeader, render
 
         patient = classification.patient
         label = patient.id if patient.id is not None else f"unknown ({patient.reason})"

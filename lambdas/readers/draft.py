@@ -30,8 +30,6 @@ from lambdas.readers import limits
 from lambdas.readers.source import Source
 
 _PATIENTS = "patient identifiers"
-FACTS = ("Field", "Value")  # the header of a table that holds names and what they stand for
-RAW = ("Segment", "Field", "Content")  # of one that repeats everything as it was sent, which pages fold
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from lambdas.readers.page.render import PageHeader, render
+from carefile.page.render import PageHeader, render
 from tests.readers.golden_files import documents, read_file
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from carefile.core.documents.extraction import Status
+from carefile.page.render import PageHeader, render
 from lambdas.readers import Content, read
 from lambdas.readers.base import NotThisFormatError
 from lambdas.readers.formats.dicom import reader as dicom
 from lambdas.readers.formats.pdf import reader as pdf
-from lambdas.readers.page.render import PageHeader, render
 from lambdas.readers.reading import read_with
 from lambdas.readers.source import Source
 from tests.readers.golden_files import documents

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lambdas.readers.page.render import render
+from carefile.page.render import render
 from tests.readers.browser import HEADER, needs_chromium, show
 from tests.readers.here import read_here
 from tests.readers.made import MADE

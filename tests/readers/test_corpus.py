@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from carefile.page.render import render
 from lambdas.readers import Content, read
-from lambdas.readers.page.render import render
 from tests.readers.golden_files import documents
 from tests.readers.here import read_here
 from tests.readers.office import docx_of, eml_of, xlsx_of, zip_of

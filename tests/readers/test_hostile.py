@@ -10,8 +10,8 @@ import time
 import pytest
 
 from carefile.core.documents.extraction import Extraction, Status
+from carefile.page.render import render
 from lambdas.readers import MAX_READ, Content, limits, read
-from lambdas.readers.page.render import render
 from tests.readers.here import read_here
 from tests.readers.made import MADE
 from tests.readers.office import docx_of, with_part, xlsx_of

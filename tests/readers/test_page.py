@@ -29,9 +29,9 @@ from carefile.core.documents.extraction import (
 )
 from carefile.core.documents.picture import Picture
 from carefile.core.model import Evidence, EvidenceSource, Patient, UnknownReason
+from carefile.page.evidence import why_unknown
+from carefile.page.render import PageHeader, render
 from lambdas.readers import Content, read
-from lambdas.readers.page.evidence import why_unknown
-from lambdas.readers.page.render import PageHeader, render
 from tests.readers.golden_files import documents, read_file
 
 HEADER = PageHeader(

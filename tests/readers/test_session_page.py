@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambdas.readers.page import conversation as module
-from lambdas.readers.page.conversation import Conversation, Kind, conversation, in_order
-from lambdas.readers.page.render import PageHeader
-from lambdas.readers.page.session import render_session
+from carefile.page import conversation as module
+from carefile.page.conversation import Conversation, Kind, conversation, in_order
+from carefile.page.render import PageHeader
+from carefile.page.session import render_session
 from tests.readers.test_page import HOSTILE, assert_nothing_can_run, shown
 
 HEADER = PageHeader("session_1", "session", "A-1", "2026-10-28T14:30:22Z", "s3://filed/processed/x/", "")

@@ -22,8 +22,8 @@ from carefile.core.documents.recognition import (
     recognition_of,
 )
 from carefile.core.documents.scans import awaiting, shows_text, with_recognition
+from carefile.page.render import PageHeader, render
 from lambdas.readers import Content, read
-from lambdas.readers.page.render import PageHeader, render
 from tests.readers.dicoms import dicom_of
 from tests.scans.paper import LETTER, page, pdf, png, tiff
 

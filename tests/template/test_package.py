@@ -92,7 +92,7 @@ def test_every_binary_in_the_package_is_for_arm(assembly: Assembly) -> None:
 
 def test_the_package_holds_code_schemas_rules_and_dependencies(assembly: Assembly, project: Path) -> None:
     held = set(files_of(assembly.package))
-    for pattern in ("carefile/core/**/*.py", "lambdas/**/*.py", "schemas/*.json"):
+    for pattern in ("carefile/core/**/*.py", "carefile/page/*.*", "lambdas/**/*.py", "schemas/*.json"):
         expected = {path.relative_to(project).as_posix() for path in project.glob(pattern)}
         expected -= {"schemas/stage.v1.json"}  # for whoever deploys
         expected -= {
@@ -119,7 +119,8 @@ def test_the_package_holds_nothing_that_no_function_reads(assembly: Assembly) ->
     folders = {name for path in held for name in path.split("/")[:-1]}
     assert not [name for name in folders if name in ("__pycache__", "bin", "test_files")]
     assert [name for name in held if ".dist-info/" in name] == ["pydicom-3.0.2.dist-info/METADATA"]
-    assert {name.split("/")[1] for name in held if name.startswith("carefile/")} == {"__init__.py", "core"}
+    parts = {name.split("/")[1] for name in held if name.startswith("carefile/")}
+    assert parts == {"__init__.py", "core", "page"}
     roots = {name.split("/")[0] for name in held}
     assert not roots & {"infrastructure", "local", "tests", "samples", "docs", "boto3", "botocore", "aws_cdk"}
 

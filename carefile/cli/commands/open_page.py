@@ -88,9 +88,9 @@ def _document(connection: Connection, folder: str) -> str | None:
 
 
 def _session(connection: Connection, place: Place) -> str:
-    from lambdas.readers.page.conversation import MAX_OBJECT, conversation, in_order
-    from lambdas.readers.page.render import PageHeader
-    from lambdas.readers.page.session import render_session
+    from carefile.page.conversation import MAX_OBJECT, conversation, in_order
+    from carefile.page.render import PageHeader
+    from carefile.page.session import render_session
 
     entries = Entries(connection)
     session = entries.session(place)

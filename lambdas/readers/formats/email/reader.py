@@ -13,8 +13,9 @@ from email.message import EmailMessage
 from itertools import islice
 
 from carefile.core.documents.extraction import Heading, Reason, Table, TextBlock
+from carefile.core.documents.vocabulary import FACTS
 from lambdas.readers.base import Reader
-from lambdas.readers.draft import FACTS, Draft
+from lambdas.readers.draft import Draft
 from lambdas.readers.encoding import decode
 from lambdas.readers.formats.html.reader import tell_html
 from lambdas.readers.formats.text.plain_text import note_encoding

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from lambdas.readers.formats.fhir.members import WITHDRAWN, is_called, modifiers
+from carefile.core.documents.vocabulary import WITHDRAWN
+from lambdas.readers.formats.fhir.members import is_called, modifiers
 from lambdas.readers.formats.fhir.references import Entries, same_everywhere, server_of, without_version
 from lambdas.readers.formats.fhir.values import told, word
 from lambdas.readers.formats.json.objects import Found

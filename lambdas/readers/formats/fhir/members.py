@@ -198,31 +198,6 @@ CHANGING: dict[str, tuple[str, ...]] = {
     "SubscriptionStatus": ("type",),
     "Task": ("intent", "doNotPerform"),
 }
-# What such an element says where the rest does not hold, or not any more.
-WITHDRAWN = frozenset(
-    (
-        *(
-            "entered-in-error",
-            "refuted",
-            "not-done",
-            "not-taken",
-            "cancelled",
-            "revoked",
-            "stopped",
-            "aborted",
-        ),
-        *(
-            "inactive",
-            "resolved",
-            "on-hold",
-            "rejected",
-            "superseded",
-            "suspended",
-            "unconfirmed",
-            "disproven",
-        ),
-    )
-)
 
 
 def modifiers(type_: str) -> tuple[str, ...]:

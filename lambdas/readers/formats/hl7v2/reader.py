@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from itertools import islice
 
 from carefile.core.documents.extraction import PatientCandidate
+from carefile.core.documents.vocabulary import RAW
 from lambdas.readers.base import NotThisFormatError, Reader
-from lambdas.readers.draft import RAW, Draft
+from lambdas.readers.draft import Draft
 from lambdas.readers.formats.hl7v2.segments import RECORDS, VALUES, as_it_holds, coded, in_full, told
 from lambdas.readers.formats.hl7v2.syntax import START, Message, Segment, messages_of
 from lambdas.readers.formats.text.plain_text import note_text_facts

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lambdas.readers.draft import FACTS, Draft
+from carefile.core.documents.vocabulary import FACTS
+from lambdas.readers.draft import Draft
 from lambdas.readers.formats.json.values import Object, Value, scalars, shown
 from lambdas.readers.limits import MAX_CELL, MAX_PLACE
 

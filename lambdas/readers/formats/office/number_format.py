@@ -12,7 +12,7 @@ from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import lru_cache
 
-from lambdas.readers.page.records import MONTHS
+from carefile.core.documents.vocabulary import MONTHS
 
 _LONGEST = 255  # characters of a code, as spreadsheets take them
 _EXACT = Context(prec=1_000, rounding=ROUND_HALF_UP)
@@ -23,20 +23,6 @@ _PIECE = re.compile(
 )
 _CONDITION = re.compile(r"(<=|>=|<>|<|>|=)\s*(-?\d+(?:\.\d+)?)")
 _HOLDERS = "0#?"
-_MONTHS = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-]
 _DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from carefile.core.documents.extraction import Reason
 from carefile.core.documents.picture import Picture
+from carefile.core.documents.vocabulary import FACTS
 from lambdas.readers.base import NotThisFormatError, Reader
-from lambdas.readers.draft import FACTS, Draft
+from lambdas.readers.draft import Draft
 from lambdas.readers.formats.pdf.fields import fields_of
 from lambdas.readers.formats.pdf.layout import page_text
 from lambdas.readers.formats.pdf.pictured import is_pictured

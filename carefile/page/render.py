@@ -34,9 +34,9 @@ from carefile.core.documents.extraction import (
     clean,
 )
 from carefile.core.documents.recognition import RecognisedPage
+from carefile.core.documents.vocabulary import FACTS, MONTHS, RAW
 from carefile.core.model import ReadingStatus
-from lambdas.readers.draft import FACTS, RAW
-from lambdas.readers.page.records import MONTHS, come_first, groups, readable, stands_out
+from carefile.page.records import come_first, groups, readable, stands_out
 
 _HERE = Path(__file__).parent
 STYLE = (_HERE / "page.css").read_text(encoding="utf-8")

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from carefile.core.documents.extraction import Entity, Table
-from lambdas.readers.draft import FACTS
-from lambdas.readers.formats.fhir.members import WITHDRAWN
+from carefile.core.documents.vocabulary import FACTS, MONTHS, WITHDRAWN
 
 _MOST_COLUMNS = 8
 _FEW = 3  # records that need no table
@@ -50,10 +49,6 @@ _WITHDRAWN = WITHDRAWN | {
 }
 _NEGATIONS = ("do not perform", "not given", "not done", "not taken", "deleted")
 _MARKS = ("flag", "interpretation", "criticality")
-MONTHS = (
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from lambdas.readers.page.conversation import Conversation, Kind, Turn
-from lambdas.readers.page.render import POLICY, STYLE, PageHeader, moment, template
+from carefile.page.conversation import Conversation, Kind, Turn
+from carefile.page.render import POLICY, STYLE, PageHeader, moment, template
 
 _ROLES = {"user": "User", "assistant": "Assistant", "system": "System", "tool": "Tool"}
 
