@@ -1,7 +1,8 @@
-"""`make audit`: reports known vulnerabilities of locked packages. It queries PyPI and npm, so it needs a network.
+"""`make audit`: reports known vulnerabilities of locked packages, and of libraries inside the deployed wheels.
 
-Invariant: a package that could not be looked up is never reported as free of vulnerabilities. Both tools exit with 0
-when their database is unreachable or does not know a package, so their output is parsed instead of the exit code.
+It queries PyPI, npm and OSV.dev, so it needs a network. Invariant: a package that could not be looked up is never
+reported as free of vulnerabilities. The tools for PyPI and npm exit with 0 when their database is unreachable or does
+not know a package, so their output is parsed instead of the exit code.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from supply_chain import native
+from supply_chain import native, osv
 from supply_chain.locks import LOCKS, ROOT, Lock, read
 
 PIP_AUDIT = ROOT / ".venv-supply-chain" / "bin" / "pip-audit"
@@ -76,32 +77,59 @@ def report(results: Sequence[Audited]) -> Iterator[str]:
         yield from (f"  {advisory}" for advisory in one.advisories)
 
 
-def verdict(results: Sequence[Audited]) -> str | None:
-    """Explain why the audit fails, if it does."""
+def libraries(deployed: Sequence[Lock]) -> list[native.Native]:
+    """List the native libraries and crates inside the deployed wheels, each once."""
+    return sorted({one for lock in deployed for one in native.of(lock)})
+
+
+def report_libraries(found: Sequence[native.Native], answers: Sequence[osv.Answer] | str) -> Iterator[str]:
+    """Yield a line for all, then one per library. Crates are only listed if they are vulnerable.
+
+    Without answers, `answers` is the reason.
+    """
+    by_hand = [one for one in found if not _is_crate(one)]
+    what = f"{len(by_hand)} libraries and {len(found) - len(by_hand)} Rust crates inside the deployed wheels"
+    if isinstance(answers, str):
+        yield f"NOT AUDITED, {what}: OSV.dev could not be queried: {answers}"
+        yield from (f"  {one.name} {one.version}, inside {one.inside}" for one in by_hand)
+        return
+    known = sum(len(one.advisories) for one in answers)
+    open_ = sum(bool(one.why_not) for one in answers)
+    yield f"{known} known vulnerabilities in {what}; {open_} could not be looked up"
+    yield from (
+        f"  {one.line}" for one in answers if one.advisories or one.why_not or not _is_crate(one.library)
+    )
+
+
+def _is_crate(one: native.Native) -> bool:
+    return one.purl.startswith("pkg:cargo/")
+
+
+def verdict(results: Sequence[Audited], answers: Sequence[osv.Answer] | str) -> str | None:
+    """Explain why the audit fails, if it does. A library without a version or a place in OSV does not fail it."""
     if any(one.advisories for one in results):
         return "there are known vulnerabilities\n  to do: lock newer versions"
-    if any(one.unknown for one in results):
+    if not isinstance(answers, str) and any(one.advisories for one in answers):
+        return "libraries inside wheels are vulnerable\n  to do: lock versions of the wheels with newer ones"
+    if isinstance(answers, str) or any(one.unknown for one in results):
         return (
-            "the audit is incomplete: the databases of PyPI or npm could not be queried\n"
-            "  to do: run it where both are reachable over the network"
+            "the audit is incomplete: the databases of PyPI, npm or OSV could not be queried\n"
+            "  to do: run it where all are reachable over the network"
         )
     return None
 
 
-def libraries(deployed: Lock) -> Iterator[str]:
-    """List the native libraries inside the deployed wheels, for a person to look up.
-
-    The databases of PyPI and npm do not know their versions, so they are never reported as free of vulnerabilities.
-    """
-    found = native.of(deployed)
-    by_hand = [one for one in found if not one.purl.startswith("pkg:cargo/")]
-    crates = len(found) - len(by_hand)
-    yield f"{deployed.file}: NOT AUDITED, {len(by_hand)} libraries and {crates} Rust crates inside its wheels"
-    yield from (f"  {one.name} {one.version}, inside {one.inside}" for one in by_hand)
+def main() -> None:
+    results = [audit(lock) for lock in LOCKS.values()]
+    found = libraries([LOCKS["functions"], LOCKS["scans"]])
+    try:
+        answers: Sequence[osv.Answer] | str = osv.ask(found)
+    except osv.NotAnswered as problem:
+        answers = str(problem)
+    print("\n".join((*report(results), *report_libraries(found, answers))))
+    if why := verdict(results, answers):
+        sys.exit(f"carefile: {why}")
 
 
 if __name__ == "__main__":
-    results = [audit(lock) for lock in LOCKS.values()]
-    print("\n".join((*report(results), *libraries(LOCKS["functions"]))))
-    if why := verdict(results):
-        sys.exit(f"carefile: {why}")
+    main()
