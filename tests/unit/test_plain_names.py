@@ -63,6 +63,26 @@ def test_a_persons_decision_opens_the_plain_name_to_all_of_a_session(world: Worl
     assert assign(SESSION)["nothing_to_move"]
 
 
+def test_a_session_of_which_only_a_part_has_moved_to_its_plain_name_is_moved_on(world: World) -> None:
+    for n in range(2):
+        world.file(f"sessions/session_7/{n}.json", b"{}", name=f"n{n}", Metadata={"patient-id": "Ana_7"})
+    world.run(
+        list_objects.handler({"subject": assign(SESSION)["subject"], "after": ""}, None)["items"][0], "m0"
+    )
+    halfway = assign(SESSION)
+    assert {it["folder"] == ANAS: it["objects"] for it in halfway["filed"]} == {True: 1, False: 1}
+    assert not halfway["nothing_to_move"]
+
+
+def test_what_a_decision_moved_to_its_plain_name_is_a_duplicate_when_it_is_delivered_again(
+    world: World,
+) -> None:
+    world.file(TRUSTED, b"{}", name="a", Metadata={"patient-id": "Ana_7"})
+    move(world, assign(SESSION))
+    again = world.run({"bucket": "landing", "key": TRUSTED}, "again")
+    assert (prefix_of(again), again["disposition"]) == (ANAS, "duplicate")
+
+
 def test_where_another_has_the_plain_name_a_decision_leaves_the_session_where_it_is(world: World) -> None:
     world.file("sessions/Ana_7/session_7/session.json", b"{}", name="b")
     first = world.file(TRUSTED, b"{}", name="a", Metadata={"patient-id": "Ana_7"})
