@@ -1,4 +1,4 @@
-"""The errors an execution can end with, one class an `ErrorEquals` name.
+"""The errors an execution can end with, one class per `ErrorEquals` name.
 
 Their texts become the cause that operators read, so none may hold a patient id, a name, a key or document text.
 `docs/runbook.md` has a section for each class.
@@ -24,7 +24,7 @@ class ThreatFound(CarefileError):
 
 
 class NotScanned(CarefileError):
-    """Malware protection has not told its verdict about the upload yet. Retried; a verdict starts an intake anyway."""
+    """Malware protection has no verdict on the upload yet. Retried; a verdict starts an intake anyway."""
 
 
 class Unscannable(CarefileError):
@@ -48,7 +48,7 @@ class RejectedAssignment(CarefileError):
 
 
 class AssignmentConflict(CarefileError):
-    """A session or document is another patient's already, and the assignment does not take it from that one."""
+    """A session or document is another patient's already, and the assignment does not name that patient."""
 
 
 class LeftBehind(CarefileError):
@@ -56,11 +56,11 @@ class LeftBehind(CarefileError):
 
 
 class ContractViolation(CarefileError):
-    """The program made data that its own published schema refuses. A defect: nothing was announced."""
+    """The program produced data that its own published schema refuses. A defect: nothing was announced."""
 
 
 class StorageThrottled(CarefileError):
-    """An AWS service answered slow down, a server error or nothing at all. Retried."""
+    """An AWS service asked to slow down, failed, or did not answer. Retried."""
 
 
 class StorageDenied(CarefileError):
@@ -68,7 +68,7 @@ class StorageDenied(CarefileError):
 
 
 class StorageFailed(CarefileError):
-    """An AWS service refused a request for a reason that a retry does not mend."""
+    """An AWS service refused a request for a reason that a retry does not fix."""
 
 
 class InternalError(CarefileError):

@@ -38,7 +38,7 @@ class UnknownReason(StrEnum):
 
 
 class Disposition(StrEnum):
-    """How an intake ended, when it ended well. A failed intake is a failed execution."""
+    """How an intake ended successfully. A failed intake is a failed execution."""
 
     CATALOGED = "cataloged"
     DUPLICATE = "duplicate"
@@ -82,7 +82,7 @@ class ReadingStatus(StrEnum):
 
 
 class Trust(StrEnum):
-    """How far a source of evidence is believed, by who may write below the prefix that a rule describes."""
+    """How far a source of evidence is trusted, given who may write below the prefix that a rule describes."""
 
     DECIDES = "decides"
     MAY_CONTRADICT = "may-contradict"
@@ -314,7 +314,7 @@ class Classification:
     warnings: tuple[str, ...] = ()
 
     def known_besides(self) -> dict[str, object]:
-        """What few classifications have, as events and records write it."""
+        """What only some classifications have, as events and records write it."""
         pairs: dict[str, object] = {
             "suggestions": [item.to_json() for item in self.suggestions],
             "decision": self.decision and self.decision.to_json(),

@@ -1,1 +1,1 @@
-"""What an object is and whose: rules, classification, identity, what malware protection and adoption allow."""
+"""What an object is and whose: rules, classification, identity, malware verdicts, adoption."""

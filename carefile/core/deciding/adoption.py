@@ -33,7 +33,7 @@ _CONFLICT = Patient(reason=UnknownReason.CONFLICT)
 
 
 def folder_patient(standing: Standing, rules: RuleTable) -> Patient:
-    """Whose the folder is, by its name alone."""
+    """The patient whose folder this is, by its name alone."""
     named = standing.patient_id
     return _NOBODY if named is None or rules.is_placeholder(named) else Patient(named)
 
@@ -66,7 +66,7 @@ def classify_standing(
 
 
 def to_look_up(standing: Standing, metadata: Iterable[tuple[str, str]], rules: RuleTable) -> Wanted:
-    """Whom the patient directory is asked for before an object is adopted."""
+    """What to look up in the patient directory before an object is adopted."""
     found = classify_standing(standing, metadata, rules).patient.id
     named = {folder_patient(standing, rules).id, found}
     return Wanted(frozenset(one for one in named if one is not None))

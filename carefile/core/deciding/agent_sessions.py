@@ -66,7 +66,7 @@ def prefixes_of(tree: str) -> tuple[str, ...]:
 
 
 def keys_of(tree: str, sub_path: str) -> tuple[str, ...]:
-    """The landing keys that an object of this sub-path may have come from, where a manager of snapshots wrote it."""
+    """The landing keys that an object of this sub-path may have come from, if a manager of snapshots wrote it."""
     if not is_of_snapshots(sub_path):
         return ()
     root, _ = _split(tree)
@@ -74,6 +74,6 @@ def keys_of(tree: str, sub_path: str) -> tuple[str, ...]:
 
 
 def _split(tree: str) -> tuple[str, str]:
-    """What is before the last folder of a tree, and that folder, both with their slashes."""
+    """Split a tree into what precedes its last folder and that folder, both with their slashes."""
     before, slash, last = tree.rstrip("/").rpartition("/")
     return before + slash, f"{last}/"

@@ -57,7 +57,7 @@ def classify(
     assignment: Assignment | None = None,
     directory: Listing | None = None,
 ) -> Classification:
-    """Classify a landing object. `content` is what was read out of it, where it was read; `assignment` the decision
+    """Classify a landing object. `content` is what was extracted from it, if it was read; `assignment` the decision
     about the session that it is part of; `directory` what the patient directory says, where it is in use, of all that
     `to_look_up` names."""
     hints = hints or Hints()
@@ -118,7 +118,7 @@ def to_look_up(
     content: Extraction | None = None,
     assignment: Assignment | None = None,
 ) -> Wanted:
-    """All that the patient directory is asked for before this object is classified."""
+    """Everything to look up in the patient directory before this object is classified."""
     match = rules.match(key)
     named = [metadata_text(value) for name, value in metadata if name.lower() in PATIENT_METADATA]
     if match.patient is not None and match.may_name_patient:
@@ -287,7 +287,7 @@ def _decide(
     content_may_decide: bool,
     distrusted: frozenset[EvidenceSource],
 ) -> tuple[Patient, frozenset[EvidenceSource]]:
-    """The patient, and the sources that decided it."""
+    """Decide the patient, and return the sources that decided."""
     valid = [(claim.source, claim.patient) for claim in claims if claim.valid]
     assigned = {value for source, value in valid if source is EvidenceSource.ASSIGNMENT}
     decided = {
@@ -315,7 +315,7 @@ def _decide(
 def _weigh(
     valid: Sequence[tuple[EvidenceSource, str]], found: Identities, content_may_decide: bool
 ) -> tuple[Patient, frozenset[EvidenceSource]]:
-    """The patient by evidence that no decision overrules, and the sources that name the patient."""
+    """Weigh evidence that no decision overrules; return the patient and the sources that name them."""
     outside = frozenset(value for source, value in valid if source is not EvidenceSource.CONTENT)
     sources = frozenset(source for source, _ in valid)
     named = outside
@@ -368,7 +368,7 @@ def _patient_evidence(
 
 
 def _shown(claims: Sequence[_Claim]) -> Sequence[_Claim]:
-    """Those that the record has room for, in their order: everybody who is named once, before anybody twice."""
+    """Choose the evidence that the record has room for: each patient named once before any is named twice."""
     firsts = set({c.patient: at for at, c in reversed(list(enumerate(claims))) if c.valid}.values())
     order = sorted(range(len(claims)), key=lambda at: (at not in firsts, at))
     return [claims[at] for at in sorted(order[:_MOST_CANDIDATES])]
@@ -385,7 +385,7 @@ def _session(key: str, match: Match, hints: Hints, stem: str, file_name: str) ->
 
 
 def _tree(key: str, match: Match) -> tuple[str, str]:
-    """The session's tree, and what is below it; nothing of a session in one file."""
+    """The session's tree and the path below it, which is empty for a session in one file."""
     if match.session is None:
         return key, ""
     if match.of_snapshots:

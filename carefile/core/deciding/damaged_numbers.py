@@ -1,4 +1,4 @@
-"""Numbers that a spreadsheet or a program has damaged: what they were, nobody can tell any more.
+"""Numbers that a spreadsheet or a program has damaged beyond recovery.
 
 A spreadsheet rounds long numbers (`1.23457E+11` is many patients'), drops leading zeros, turns `3-4` into a date; a
 program that met an empty cell writes `4711.0`. Such a value is shown as evidence and never names a patient.
@@ -47,7 +47,7 @@ _DATE_OR_TIME = re.compile(
 
 
 def damaged_number(value: str) -> bool:
-    """Whether a value that stands as an id is a number or date that some program has made of one."""
+    """Whether a value in the place of an id is a number or date that a program made of one."""
     value = value.strip()
     if not value or len(value) > _LONGEST:
         return False

@@ -1,8 +1,8 @@
-"""Whose a document is by the identifiers inside it: which of them count, what the clinic calls them, who they are.
+"""Identify a document's patient by the identifiers inside it: which of them count, and whose they are.
 
 A record (a Patient, a PID, a recordTarget, a row) is one person's. Each issuer gives a person one number, so a record
 with numbers of several issuers gives one person several names, and a record with two numbers of one issuer
-contradicts itself. Nothing here chooses between names that are equally good: it tells which they are.
+contradicts itself. Nothing here chooses between equally good names; it lists them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _OWN = "clinic"  # the namespace of what the rules translate: the clinic's own i
 
 @dataclass(frozen=True, slots=True)
 class IdentifierRule:
-    """What identifiers of a system, or of a type, are to the clinic. `patient` is its id for one, None: nobody's."""
+    """What identifiers of a system or type mean to the clinic. `patient` is its id for one; None: nobody's."""
 
     system: str
     type: str | None
@@ -42,7 +42,7 @@ class IdentifierRule:
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """An id, and among whose ids it is one. Equal ids of two issuers are two names."""
+    """An id and its issuer. Equal ids of two issuers are two names."""
 
     namespace: str
     id: str
@@ -60,7 +60,7 @@ class Identities:
 
     @property
     def shared(self) -> frozenset[str]:
-        """The ids that can be those of every record at once."""
+        """The ids that all records have in common."""
         return (
             frozenset(name.id for name in frozenset.intersection(*self.persons))
             if self.persons
@@ -162,7 +162,7 @@ def _persons(counting: Mapping[PatientCandidate, Name]) -> Iterable[frozenset[Na
 
 
 def _around(other: PatientCandidate, candidate: PatientCandidate) -> bool:
-    """Whether the other one stands in the same record, or in one around it."""
+    """Whether the other one is in the same record, or in one around it."""
     return candidate.scope == other.scope or candidate.scope.startswith(other.scope + "/")
 
 

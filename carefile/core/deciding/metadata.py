@@ -1,4 +1,4 @@
-"""The user metadata of an object as text: what its writer meant, or a refusal of what is no text."""
+"""The user metadata of an object as text: what its writer meant, or a refusal if it is not text."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def metadata_text(value: str) -> str:
 
 
 def require_text(metadata: Iterable[tuple[str, str]]) -> None:
-    """Refuse an object whose patient is named by what is no text: it could be neither stored nor shown."""
+    """Refuse an object whose patient id is not text: it could be neither stored nor shown."""
     for name, value in metadata:
         if name.lower() in PATIENT_METADATA and not _is_text(metadata_text(value)):
             raise RejectedObject(

@@ -20,7 +20,7 @@ _NUMBER = re.compile(r"(?<=.)(?:number|num|nbr|no|nr)$")
 
 @dataclass(frozen=True, slots=True)
 class PatientFields:
-    """The names in the order of preference. A name that is written exactly so comes before one that reads alike."""
+    """The names in order of preference. An exact match comes before one that only reads alike."""
 
     names: tuple[str, ...] = STANDARD
     _exact: Mapping[str, int] = field(init=False, repr=False, compare=False)
@@ -43,7 +43,7 @@ class PatientFields:
         return self._alike.get(_plain(name)) if rank is None else rank
 
     def may_stand_in(self, text: str) -> bool:
-        """Whether a text could hold such a name at all: cheaper than to ask of every word."""
+        """Whether a text could contain such a name at all: cheaper than checking every word."""
         letters = _plain(text)
         return any(_NUMBER.sub("", name) in letters for name in self._alike)
 

@@ -50,7 +50,7 @@ class Rule:
 
     @property
     def trusted(self) -> bool:
-        """Whether all that an object says may decide whose it is."""
+        """Whether everything an object says may decide whose it is."""
         return self.metadata is Trust.DECIDES and self.content is Trust.DECIDES
 
 
@@ -100,7 +100,7 @@ class RuleTable:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> RuleTable:
-        """The table of a document that the schema `rule_table` accepts. ValueError where no rule catches the rest."""
+        """Build the table from a document that `rule_table` accepts. ValueError if no rule catches the rest."""
         table = cls(
             tuple(_rule(item) for item in data["rules"]),
             frozenset(word.casefold() for word in data["folder_words"]),
@@ -140,7 +140,7 @@ class RuleTable:
         return not ((first or rule.folder_words_name_no_patient) and self.is_folder_word(patient))
 
     def ignores(self, key: str) -> bool:
-        """True for what a desktop or a transfer tool leaves behind, which is nobody's record."""
+        """Whether a desktop or transfer tool left this behind; such leftovers are nobody's record."""
         return any(leftover.matches(key) for leftover in self.leftovers)
 
     def prefixes_of(self, patient: str) -> list[str]:
@@ -180,7 +180,7 @@ def _rule(data: Mapping[str, Any]) -> Rule:
 
 
 def _prefix(pattern: str, patient: str) -> Iterator[str]:
-    """What a key of this pattern that names the patient begins with; nothing where the pattern names none."""
+    """Yield the prefix of this pattern's keys that name the patient; nothing if it names none."""
     segments = pattern.split("/")
     tokens = [_TOKEN.fullmatch(segment) for segment in segments]
     if not any(token and token["name"] == "patient" for token in tokens):

@@ -36,7 +36,7 @@ _UNSCANNABLE = {
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """A verdict, the ETag of what was scanned, and when it was told (ISO 8601)."""
+    """A verdict, the ETag of what was scanned, and when it was published (ISO 8601)."""
 
     verdict: Verdict
     etag: str
@@ -44,7 +44,7 @@ class Scan:
 
 
 def scan_in(event: Mapping[str, Any]) -> Scan:
-    """The scan that an event tells of. Whatever is not known to be a finished scan's verdict is a failed one."""
+    """The scan that an event reports. Anything but the verdict of a finished scan counts as a failed scan."""
     detail = event["detail"]
     said = detail.get("scanResultDetails", {}).get("scanResultStatus")
     verdict = Verdict(said) if said in list(Verdict) else Verdict.FAILED
@@ -68,7 +68,7 @@ def refusal(verdict: Verdict | None) -> CarefileError:
 
 
 def with_verdict(present: Tags, verdict: Verdict | None) -> dict[str, str]:
-    """All tags of a landing version with the verdict that is known of it.
+    """All tags of a landing version, including the known verdict.
 
     The scanner writes its tag itself, but whoever replaces the tags at that moment may take it off again. So it is put
     back where it is missing, and a threat's wherever it is not: for a threat's tag, one of the uploader's gives way.

@@ -1,1 +1,1 @@
-"""What was read out of a document, as values."""
+"""What was extracted from a document, as values."""

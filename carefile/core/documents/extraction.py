@@ -1,4 +1,4 @@
-"""What was read out of a document, in one shape for all formats: the content of `extracted_data.json`.
+"""What was extracted from a document, in one shape for all formats: the content of `extracted_data.json`.
 
 Invariants: nothing here depends on the moment, so equal input gives equal bytes; `to_json()` is valid against
 `schemas/extracted_data.v1.json`, or, with a recognition, against v2, which is v1 with one more member; text that went
@@ -43,7 +43,7 @@ class Status(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a document was not, or only partly, read."""
+    """Why a document was not read, or only in part."""
 
     EMPTY = "empty"
     UNSUPPORTED = "unsupported"
@@ -109,7 +109,7 @@ Block = Heading | TextBlock | Table
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """A thing that a clinical format names: a patient, an observation, a study, an attachment.
+    """An entity of a clinical format: a patient, an observation, a study, an attachment.
 
     `type` is the format's own word for it, `where` its place in the document.
     """
@@ -138,7 +138,7 @@ class PatientCandidate:
 
 @dataclass(frozen=True, slots=True)
 class ReadingWarning:
-    """Something a person should know. `code` for machines, `message` for people."""
+    """Something a person should know: `code` for machines, `message` for people."""
 
     code: str
     message: str
@@ -157,7 +157,7 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """Everything that was read out of one document. `content` is in the document's own order.
+    """Everything that was extracted from one document. `content` is in the document's own order.
 
     `candidates_complete` is False when some of the content that may name a patient was not looked at: what
     the candidates say may then contradict another source, but is no ground to decide on alone. `recognition` is what

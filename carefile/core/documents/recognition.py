@@ -29,7 +29,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Words of one line, from left to right. `begins_paragraph` where a blank line stands before it."""
+    """The words of one line, from left to right. `begins_paragraph`: a blank line precedes it."""
 
     words: tuple[Word, ...]
     begins_paragraph: bool = False
@@ -106,7 +106,7 @@ class Recognition:
 
     @property
     def confidence(self) -> int | None:
-        """The mean confidence of all words; None where there are none."""
+        """The mean confidence of all words; None if there are none."""
         return mean_confidence(word for page in self.pages for word in page.words)
 
     @property
@@ -115,7 +115,7 @@ class Recognition:
 
     @property
     def summary(self) -> Reading:
-        """What manifest and event say of it."""
+        """The summary for the manifest and the event."""
         if self.status is ReadingStatus.PENDING:
             return Reading(self.status)
         reason = self.pages[0].failed if self.status is ReadingStatus.FAILED else None
@@ -141,7 +141,7 @@ PENDING = Recognition(ReadingStatus.PENDING)
 def recognition_of(
     engine: str, version: str, languages: Iterable[str], pages: Iterable[RecognisedPage]
 ) -> Recognition:
-    """A reading that is over. It failed where not one page could be read."""
+    """The result of a finished reading. It failed if no page could be read."""
     found = tuple(sorted(pages, key=lambda page: page.page))
     unread = bool(found) and all(page.failed for page in found)
     status = ReadingStatus.FAILED if unread else ReadingStatus.DONE

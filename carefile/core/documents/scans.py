@@ -1,4 +1,4 @@
-"""Which documents have pages that are pictures, and what becomes of their record once these are read.
+"""Which documents have pages that are pictures, and how their record changes once these are read.
 
 Told from what the readers report, so a document is looked at once. What was recognised joins the text of the record and
 nothing else: whose the document is was decided without it, and stays so.
@@ -55,7 +55,7 @@ def awaiting(extraction: Extraction) -> Extraction:
 def with_recognition(
     extraction: Extraction, recognition: Recognition, shown: Mapping[int, Picture]
 ) -> Extraction:
-    """The record with what was recognised, in its place among the other pages."""
+    """Merge the recognised text into the record, in its place among the other pages."""
     unread = _UNREAD.get(extraction.document.format, frozenset())
     recognised = [
         TextBlock(page.text, None if page.place else page.page, page.place or _SECTION)

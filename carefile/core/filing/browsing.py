@@ -1,4 +1,4 @@
-"""Which uploads a browser would run if somebody opened them where they are filed."""
+"""Which uploads a browser would execute if someone opened them where they are filed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _IS_ATTACHMENT = re.compile(r"attachment\s*(;|$)", re.IGNORECASE)
 
 
 def safe_disposition(content_type: str, disposition: str | None) -> str | None:
-    """The Content-Disposition under which an upload is filed: what a browser would run is saved and not opened."""
+    """The Content-Disposition of a filed upload: what a browser would execute is downloaded, not opened."""
     if not _RUNS.search(content_type):
         return disposition
     return disposition if disposition and _IS_ATTACHMENT.match(disposition) else ATTACHMENT

@@ -89,11 +89,11 @@ class Layout:
     prefix: str = "processed/"
 
     def holds(self, key: str) -> bool:
-        """True for a key of the layout itself: the pipeline never takes one in."""
+        """Whether a key is in the layout itself; the pipeline never files those."""
         return key.startswith(self.prefix)
 
     def standing(self, key: str) -> Standing | None:
-        """Where a key stands, by its segments alone; None where nothing of the layout would."""
+        """Where a key stands, by its segments alone; None if the layout has no such place."""
         name, _, rest = key.removeprefix(self.prefix).partition("/")
         if not self.holds(key) or not name or not rest or key.endswith("/"):
             return None
@@ -110,7 +110,7 @@ class Layout:
         return self.prefix + STRUCTURE
 
     def session_prefix(self, patient: Patient) -> str:
-        """Where all sessions of a patient are, or those of nobody known."""
+        """The prefix of all sessions of a patient, or of those without a known patient."""
         return f"{self.prefix}{_who(patient)}_{_SESSIONS}/"
 
     def document_folders(self, patient: Patient, document_name: str, source: Source) -> Iterator[str]:
@@ -126,17 +126,17 @@ class Layout:
             yield f"{name}/"
 
     def earlier_session_folders(self, patient: Patient, session_id: str, owner: Owner) -> Iterator[str]:
-        """The folders that an earlier release may have given a session, where it spelled the id otherwise."""
+        """The folders that an earlier release may have given a session, if it spelled the id differently."""
         now, earlier = self._session_stems(patient, session_id)
         if earlier != now:
             yield from (f"{name}/" for name in _with_suffixes(earlier, owner.owner_id))
 
     def session_stem(self, patient: Patient, session_id: str) -> str:
-        """What the name of every folder of a session of this id begins with."""
+        """The beginning of every folder name of a session of this id."""
         return self._session_stems(patient, session_id)[0]
 
     def session_stems(self, patient: Patient, session_id: str) -> tuple[str, ...]:
-        """What the names of a session's folders begin with, also of those that an earlier release gave."""
+        """The beginnings of a session's folder names, including those of earlier releases."""
         return tuple(dict.fromkeys(self._session_stems(patient, session_id)))
 
     def _session_stems(self, patient: Patient, session_id: str) -> tuple[str, str]:
@@ -145,7 +145,7 @@ class Layout:
         return prefix + encode_session_name(name, max(room, MAX_NAME_BYTES)), prefix + encode_name(name)
 
     def session_folder_of(self, key: str) -> str | None:
-        """The session's folder that a key is in; None for one that is in none."""
+        """The session folder that a key is in, or None."""
         parts = key.removeprefix(self.prefix).split("/", 2)
         if not self.holds(key) or len(parts) < 3 or not parts[0].endswith(f"_{_SESSIONS}"):
             return None
@@ -158,7 +158,7 @@ class Layout:
         return self.prefix + "".join(f"{name}/" for name in destination[len(self.prefix) :].split("/")[:2])
 
     def folders(self, classification: Classification, source: Source) -> Iterator[str]:
-        """The folders that what was classified may claim, best first."""
+        """The folders that a classified object may claim, best first."""
         found = self._all_folders(classification, source)
         if not classification.may_have_plain_name:
             next(found)

@@ -1,4 +1,4 @@
-"""How a name of the outside world becomes part of an object key.
+"""How names from outside become parts of object keys.
 
 Rules: Unicode NFC; letters, marks and digits of any script and `. _ -` stay; anything else becomes `=XX`, one for each
 byte of its UTF-8 form, as in quoted-printable (RFC 2045), so `=` itself becomes `=3D`. In names, runs of white space

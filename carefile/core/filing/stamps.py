@@ -36,7 +36,7 @@ def metadata_of(stamp: Stamp, role: str) -> dict[str, str]:
 
 
 def stamp_in(metadata: Mapping[str, str]) -> Stamp | None:
-    """The stamp; None on what no intake wrote, a bare claim for one."""
+    """The stamp, or None on what no intake wrote, such as a bare claim."""
     revision, key = metadata.get(_REVISION, ""), metadata.get(_KEY)
     if not revision.isdecimal():
         return None

@@ -1,4 +1,4 @@
-"""The tags of the layout's objects and of the landing object, and how they live with the tags of others.
+"""The tags of the layout's objects and of the landing object, and how they coexist with the tags of others.
 
 Limits: S3 takes ten tags an object, keys of 128 and values of 256 characters. Tags must hold nothing confidential
 (AWS, "Categorizing your storage using tags"), so the patient appears as a keyed pseudonym only.
@@ -40,7 +40,7 @@ _RANK = {status.value: rank for rank, status in enumerate(PipelineStatus, start=
 
 
 def pseudonym(patient: Patient, key: bytes) -> str:
-    """The patient as a tag may name him: HMAC-SHA256 of the id under a secret key, cut to 64 bits in hex."""
+    """The patient as a tag may name them: HMAC-SHA256 of the id under a secret key, cut to 64 bits in hex."""
     if patient.id is None:
         return "unknown"
     return hmac.new(key, patient.id.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:16]
@@ -93,12 +93,12 @@ def with_uploaders_tags(ours: Tags, theirs: Tags) -> dict[str, str]:
 
 
 def encoded(tags: Tags) -> str:
-    """Tags as the header `x-amz-tagging` takes them."""
+    """Encode tags for the header `x-amz-tagging`."""
     return urlencode(dict(tags))
 
 
 def status_of(disposition: Disposition) -> PipelineStatus:
-    """What the landing version is tagged; a duplicate found its version cataloged."""
+    """The status that the landing version is tagged with; a duplicate found its version cataloged."""
     if disposition is Disposition.DUPLICATE:
         return PipelineStatus.CATALOGED
     return PipelineStatus(disposition.value)
@@ -118,7 +118,7 @@ def without_good_end(present: Tags) -> dict[str, str]:
 
 
 def outranks(present: Tags, status: PipelineStatus) -> bool:
-    """Whether the tags claim a better end than this status."""
+    """Whether the tags claim a better outcome than this status."""
     return _RANK.get(present.get(STATUS_TAG, ""), 0) > _RANK[status.value]
 
 

@@ -1,4 +1,4 @@
-"""What asks for an assignment, the event `Patient Identified` or what a person types, and what it is about."""
+"""A request for an assignment, by the event `Patient Identified` or typed by a person, and its subject."""
 
 from __future__ import annotations
 

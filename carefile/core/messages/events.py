@@ -50,7 +50,7 @@ class EventType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event to be published: its type, and the detail that the schema of that name describes."""
+    """An event to publish: its type, and the detail that the schema of that name describes."""
 
     type: EventType
     detail: Json
@@ -61,7 +61,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a source's version is filed: the folder, what is in it, and the revision it was written under."""
+    """Where a source's version is filed: the folder, its objects, and the revision they were written under."""
 
     bucket: str
     folder: str
@@ -270,7 +270,7 @@ def document_manifest(
     execution: str,
     reading: Reading | None = None,
 ) -> Json:
-    """The manifest of a filed document: whose folder it is, where its bytes came from, what else is in the folder."""
+    """The manifest of a filed document: the folder's owner, where its bytes came from, and its other objects."""
     return claim(owner) | {
         "state": "filed",
         "owner": {"id": owner.owner_id, "bucket": owner.bucket, "key": owner.path},

@@ -1,4 +1,4 @@
-"""What an execution's ARN says: on which lane it runs, and which intake it is about.
+"""What an execution's ARN says: its lane and its intake.
 
 An upload on the express lane is one intake and up to two executions: an Express one, and, where that failed, a
 Standard one, which is named after it. Invariant: both go by one intake's name, so that the second one knows what the
@@ -14,7 +14,7 @@ PROMOTED = "promoted-"  # statemachines/express_lane.asl.json gives the name
 
 
 def is_express(arn: str) -> bool:
-    """An Express execution: nothing can be asked about it."""
+    """Whether it is an Express execution, which cannot be described."""
     return ":express:" in arn
 
 

@@ -21,7 +21,7 @@ _HEADERS = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLan
 
 
 def observed(source: Source, head: Mapping[str, Any]) -> Observation:
-    """The version that HEAD shows, in the form in which boto3 gives its answer."""
+    """The version that HEAD shows, from boto3's answer."""
     etag, modified = head["ETag"].strip('"'), moment(head["LastModified"])
     version_id = head.get("VersionId")
     tag_count = head.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("x-amz-tagging-count", "0")
@@ -64,7 +64,7 @@ def proves(digest: str | None) -> bool:
 
 
 def is_archived(head: Mapping[str, Any]) -> bool:
-    """Whether S3 hands out no byte of it before it is restored."""
+    """Whether S3 returns nothing of it until it is restored."""
     if head.get("ArchiveStatus"):
         return True
     return head.get("StorageClass") in _ARCHIVES and _RESTORED not in head.get("Restore", "")

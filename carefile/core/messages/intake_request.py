@@ -1,4 +1,4 @@
-"""The machine's input in its shapes, and what they all ask for.
+"""The shapes of the machine's input, and the request they all become.
 
 Keys are taken as they stand: in EventBridge events they are raw, so `a+b 50%25.pdf` is that very name.
 """
@@ -45,7 +45,7 @@ class IntakeRequest:
 
 
 def shape_of(data: object) -> Shape:
-    """The shape an input claims to have. What claims none is held against the one a person types."""
+    """The shape an input claims to have. One that claims none is checked against what a person types."""
     named = data.get("detail-type") if isinstance(data, Mapping) else None
     return _BY_DETAIL_TYPE.get(named, Shape.REQUEST) if isinstance(named, str) else Shape.REQUEST
 

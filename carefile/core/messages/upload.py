@@ -1,4 +1,4 @@
-"""The upload that an execution is about, as the machine's states hand it on."""
+"""The upload that an execution is about, as the machine's states pass it on."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What Carefile remembers: catalog entries, sessions' entries, and how both are recovered from S3."""
+"""What Carefile stores: catalog entries, session entries, and how both are recovered from S3."""

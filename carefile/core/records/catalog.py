@@ -106,7 +106,7 @@ class Entry:
 
     @classmethod
     def of_item(cls, item: Mapping[str, Any]) -> Entry:
-        """The entry that an item holds; also of one that an earlier release wrote with fewer attributes."""
+        """The entry that an item holds, including items of earlier releases with fewer attributes."""
         return cls(
             source_id=item[KEY]["S"],
             event_id=text_in(item, "event_id") or "",
@@ -160,7 +160,7 @@ def is_tombstone(item: Mapping[str, Any]) -> bool:
 
 
 def patient_ref_key(patient: str | None) -> str:
-    """The index key of all of one patient's, or of nobody's. No patient's id can be taken for nobody."""
+    """The index key of everything of a patient, or of nobody's. No patient's id can be mistaken for nobody."""
     return _UNKNOWN if patient is None else f"{_PATIENT}{patient}"
 
 

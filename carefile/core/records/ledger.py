@@ -55,11 +55,11 @@ class LedgerEntry:
 
     @property
     def has_unfiled(self) -> bool:
-        """Whether some bytes of this source are not to be filed."""
+        """Whether any bytes of this source must not be filed."""
         return any(it.type is DecisionType.UNFILE for it in self.taken_out.values())
 
     def unfiled_for(self, content_digest: str | None) -> Decision | None:
-        """The decision that these bytes are not to be filed, where it holds."""
+        """The decision that these bytes must not be filed, if it holds."""
         found = self.taken_out.get(unfiled_name(content_digest)) if content_digest else None
         return found if found and found.type is DecisionType.UNFILE else None
 
@@ -71,7 +71,7 @@ class LedgerEntry:
         return self.hints[max(found, key=self._when)] if found else None
 
     def asks_for_bytes(self, version: str) -> bool:
-        """Whether the digest of its content may change what was decided about a version."""
+        """Whether the digest of a version's content may change what was decided about it."""
         own = self._when(hints_name(version))
         return self.has_unfiled or any(
             name.startswith(f"{_BYTES}#") and self._when(name) > own for name in self.hints
@@ -84,7 +84,7 @@ class LedgerEntry:
         return self.hints_for(version, content_digest), self.assignment, self.unfiled_for(content_digest)
 
     def _when(self, name: str) -> str:
-        """When a decision was taken; before all others, where none of that name was."""
+        """When a decision was taken; if there was none, a moment before all others."""
         return self.moments.get(name, "") if name in self.hints else ""
 
 
@@ -143,7 +143,7 @@ def unfiling(name: str, decision: Decision) -> dict[str, Any]:
 
 
 def is_tombstone(item: Item) -> bool:
-    """Whether all that an item says is that its patient was forgotten."""
+    """Whether an item says only that its patient was forgotten."""
     return FORGOTTEN_AT in item and item.keys() <= {KEY, FORGOTTEN_AT, "revision"}
 
 
@@ -159,7 +159,7 @@ def unfilings_in(item: Item) -> set[str]:
 
 
 def may_be_kept(places: frozenset[str]) -> bool:
-    """Whether an item has room for so many places."""
+    """Whether an item has room for this many places."""
     return len(places) <= MAX_PLACES and sum(len(place.encode()) for place in places) <= MAX_PLACES_BYTES
 
 

@@ -22,7 +22,7 @@ from carefile.core.records.catalog import Entry, indexed_digest
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """An object as it stands in the layout: a document's manifest, or an object of a session."""
+    """An object in the layout: a document's manifest, or an object of a session."""
 
     bucket: str
     key: str
@@ -32,7 +32,7 @@ class Standing:
 
 
 def entry_of_document(standing: Standing, manifest: Mapping[str, Any]) -> Entry | None:
-    """The entry of the document that a manifest tells of; None where it tells of none."""
+    """The entry of the document that a manifest describes; None if it describes none."""
     if manifest.get("state") != "filed":
         return None
     told, classification = manifest["source"], manifest["classification"]
@@ -98,7 +98,7 @@ def entry_of_session_object(standing: Standing, folder: str, manifest: Mapping[s
 def entry_of_adopted(
     observed: Observation, prefix: str, found: Classification, revision: int, written: str
 ) -> Entry:
-    """The entry of an object that was adopted where it stands: it is its own source."""
+    """The entry of an object that was adopted in place, and so is its own source."""
     source, reason = observed.source, found.patient.reason
     return Entry(
         source_id=source.source_id,
@@ -122,7 +122,7 @@ def entry_of_adopted(
 
 
 def sources_of(standing: Standing, folder: str, manifest: Mapping[str, Any]) -> Iterator[Source]:
-    """Which landing objects may be filed as this one; the digest in the stamp tells which one is."""
+    """The landing objects that may be filed as this one; the digest in the stamp tells which one is."""
     owner = manifest.get("owner", {})
     bucket, tree = owner.get("bucket"), owner.get("tree")
     if manifest.get("state") != "session" or not bucket or not tree:
@@ -136,5 +136,5 @@ def sources_of(standing: Standing, folder: str, manifest: Mapping[str, Any]) -> 
 
 
 def same_but_for_the_telling(one: Entry, other: Entry) -> bool:
-    """Whether two entries say the same of a source, by whomever and whenever it was announced."""
+    """Whether two entries say the same about a source, regardless of who announced it and when."""
     return replace(one, execution="", cataloged_at="") == replace(other, execution="", cataloged_at="")

@@ -69,7 +69,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """An object of a session at one of its revisions. Without facts it has left the session."""
+    """An object of a session at one of its revisions. Without facts, it has left the session."""
 
     revision: int
     facts: Facts | None
@@ -155,7 +155,7 @@ class SessionEntry:
         return replace(self, seen=seen, patient=patient)
 
     def to_item(self) -> Item | None:
-        """As DynamoDB holds it; None where nothing is to be kept. The numbers are there for readers."""
+        """The item for DynamoDB, or None if there is nothing to keep. The numbers are there for readers."""
         if not self.seen:
             return None
         item: Item = {KEY: {"S": self.place.key}, "seen": {"B": _packed(self.seen)}}
@@ -191,7 +191,7 @@ class SessionEntry:
 
 
 def fits(item: Item | None) -> bool:
-    """Whether DynamoDB takes the item of a session."""
+    """Whether a session's item fits in DynamoDB."""
     return item is None or len(item["seen"]["B"]) <= MAX_SEEN_BYTES
 
 
@@ -225,7 +225,7 @@ class SessionSummary:
 
     @classmethod
     def of_item(cls, item: Mapping[str, Any]) -> SessionSummary | None:
-        """None for a session with no object left."""
+        """Read a session's item; None if it has no object left."""
         if "prefix" not in item:
             return None
         return cls(
@@ -297,7 +297,7 @@ def unpacked(data: bytes) -> dict[str, Seen]:
 
 
 def _short(agent: str) -> str:
-    """An agent's name as an entry has room for it: a long one is cut, and ends in a hash of the whole."""
+    """Shorten an agent's name for the entry: a long one is cut, and ends in a hash of the whole."""
     whole = agent.encode("utf-8", "surrogatepass")
     if len(whole) <= MAX_AGENT_BYTES:
         return agent
