@@ -1,4 +1,4 @@
-"""AdoptObject: catalog an object of the layout that others wrote, where it stands."""
+"""AdoptObject: catalog in place an object of the layout that others wrote."""
 
 from __future__ import annotations
 

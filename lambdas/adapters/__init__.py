@@ -1,1 +1,1 @@
-"""Everything that speaks to AWS or to the environment: one module a neighbour. No rule of the field lives here."""
+"""Everything that talks to AWS or the environment, one module per neighbour. No rule of the domain lives here."""

@@ -1,4 +1,4 @@
-"""The boto3 clients, built once an environment with the timeouts and retries that a function needs.
+"""The boto3 clients, built once per environment with the timeouts and retries that a function needs.
 
 A function is retried by the machine, so a client gives up soon: three tries, and a read timeout that is long enough
 for the server-side copy of a 5 GB object.
@@ -76,5 +76,5 @@ def secrets() -> SecretsManagerClient:
 
 @cache
 def pseudonym_key() -> bytes:
-    """The secret key of the patients' pseudonyms; it stays the same for as long as the layout lives."""
+    """The secret key of the patients' pseudonyms; it never changes while the layout exists."""
     return secrets().get_secret_value(SecretId=os.environ["PSEUDONYM_SECRET_ARN"])["SecretString"].encode()

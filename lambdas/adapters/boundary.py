@@ -37,7 +37,7 @@ _UNANSWERED = (BotoCoreError, ResponseParserError, HTTPError)
 
 
 def entry_point(handler: Handler) -> Handler:
-    """Make a function's handler: correlation id, a log line where it failed, errors typed.
+    """Wrap a function's handler: correlation id, a log line if it fails, typed errors.
 
     The correlation id is the name of the execution, taken from the ARN that the event names.
     """
@@ -67,7 +67,7 @@ def _execution_in(event: Any) -> str:
 
 
 def translated(error: Exception) -> CarefileError:
-    """The error of ours that stands for one of a library's. Its text names the AWS operation, nothing it was about."""
+    """Translate a library's error into one of ours. Its text names the AWS operation and nothing else."""
     if isinstance(error, ClientError):
         code = str(error.response.get("Error", {}).get("Code", "unknown"))
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
@@ -91,7 +91,7 @@ def translated(error: Exception) -> CarefileError:
 
 
 def _line(error: BaseException) -> str:
-    """The innermost line of ours that the exception came through."""
+    """The innermost line of our code that the exception came through."""
     trace, place = error.__traceback__, "an unknown line"
     while trace is not None:
         file = Path(trace.tb_frame.f_code.co_filename)

@@ -1,4 +1,4 @@
-"""The catalog's table: one item a source, the one with the highest revision, and beside them one item a session.
+"""The catalog's table: one item per source, of its highest revision, and one item per session.
 
 A session's item is replaced as a whole, on condition that nobody replaced it since it was read.
 """
@@ -46,7 +46,7 @@ class Catalog:
         )
 
     def take_out(self, source_id: str, revision: int, at: str, decided_by: str) -> bool:
-        """Put in the place of an entry that a person took the object out, unless a newer entry is there."""
+        """Replace an entry by the note that a person took the object out, unless a newer entry is there."""
         item = unfiled_item(source_id, revision, at, decided_by)
         return self._put(item, f"attribute_not_exists({KEY}) OR revision < :known", {"N": str(revision)})
 
@@ -104,7 +104,7 @@ class Catalog:
         return dict(found.get("Item", {}))
 
     def _replace(self, key: str, known: Item, item: Item | None) -> bool:
-        """False when the item is no longer the one that was read."""
+        """Replace the item. False if it is no longer the one that was read."""
         if item is not None and not known:
             return self._put(item, f"attribute_not_exists({KEY})", None)
         if item is not None:

@@ -1,4 +1,4 @@
-"""The published schemas at run time: what comes in and what goes out is held against them.
+"""The published schemas at run time: input and output are validated against them.
 
 What goes out is held against the newest version of its schema. What comes in may be of an older version, or of a newer
 minor one with members that this release does not know, which are ignored.
@@ -25,7 +25,7 @@ from lambdas.adapters.settings import ROOT
 
 @cache
 def versions(name: str) -> dict[int, Path]:
-    """The files that hold the versions of a schema, by major version, the newest last."""
+    """The files with the versions of a schema, by major version, newest last."""
     found = {
         int(path.name.split(".")[1].removeprefix("v")): path
         for path in (ROOT / "schemas").glob(f"{name}.v*.json")
@@ -66,7 +66,7 @@ def _open(part: Any) -> Any:
 
 
 def _members(part: object) -> Iterator[str]:
-    """The names of all members that a schema, or a part of one, speaks of."""
+    """The names of all members that a schema, or a part of one, mentions."""
     if isinstance(part, dict):
         yield from part.get("properties", ())
         for value in part.values():
@@ -93,7 +93,7 @@ def _first_fault(validator: Any, schema: dict[str, Any], instance: object) -> st
 
 
 def _is_unicode(instance: object) -> bool:
-    """False where JSON's escapes brought in half a surrogate pair: no key of S3 holds one."""
+    """False if JSON's escapes introduced half a surrogate pair, which no S3 key holds."""
     try:
         json.dumps(instance, ensure_ascii=False).encode()
     except UnicodeEncodeError:
@@ -102,14 +102,14 @@ def _is_unicode(instance: object) -> bool:
 
 
 def accept_input(instance: object) -> None:
-    """Hold the machine's input against the shape it claims to have. RejectedEvent names what is wrong with it."""
+    """Validate the machine's input against the shape it claims to have. RejectedEvent names what is wrong."""
     shape = intake_request.shape_of(instance)
     own = shape is intake_request.Shape.SCAN_RESULT
     _accept(shape.value if own else "pipeline_input", shape.value, instance)
 
 
 def accept_assignment(instance: object) -> None:
-    """The same for what asks for an assignment."""
+    """The same for a request for an assignment."""
     _accept("patient_identified", assignment_request.shape_of(instance), instance)
 
 
@@ -122,7 +122,7 @@ def _accept(name: str, shape: str, instance: object) -> None:
 
 
 def conform(name: str, instance: dict[str, Any]) -> dict[str, Any]:
-    """The instance itself, when it is what the schema of that name publishes. ContractViolation otherwise."""
+    """Return the instance if it conforms to the published schema of that name, or raise ContractViolation."""
     if fault := _fault(name, instance):
         name = _file(name)
         raise ContractViolation(f"contract-broken: the data made for schemas/{name} is invalid, {fault}")
@@ -130,7 +130,7 @@ def conform(name: str, instance: dict[str, Any]) -> dict[str, Any]:
 
 
 def read(name: str, instance: dict[str, Any]) -> dict[str, Any]:
-    """The instance itself, when it is an event of a version that is published. ContractViolation otherwise."""
+    """Return the instance if it is an event of a published version, or raise ContractViolation."""
     major = str(instance.get("schema_version", "")).partition(".")[0]
     file = next((path for number, path in versions(name).items() if str(number) == major), None)
     if file is None:
@@ -148,7 +148,7 @@ def _file(name: str) -> str:
 
 
 def load(name: str, data: bytes) -> dict[str, Any]:
-    """Parsed JSON that conforms to the schema of that name."""
+    """Load JSON that conforms to the schema of that name."""
     return conform(name, json.loads(data))
 
 

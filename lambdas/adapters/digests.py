@@ -14,7 +14,7 @@ _CHUNK = 1024 * 1024
 
 
 def computed(s3: S3Client, **which: Any) -> str:
-    """SHA-256 over the bytes of an object, read as they come. Raises what S3 answers."""
+    """Compute SHA-256 over the bytes of an object as a stream. Errors of S3 are raised."""
     body = s3.get_object(**which)["Body"]
     found = hashlib.sha256()
     while chunk := body.read(_CHUNK):

@@ -60,7 +60,7 @@ class Directory:
 def _confirmed(
     owners: dict[Identifier, frozenset[str]], entries: dict[str, PatientEntry]
 ) -> Iterator[tuple[Identifier, frozenset[str]]]:
-    """Whose an identifier is, as far as the patients' own entries say so."""
+    """Yield each identifier with the patients whose own entries confirm it."""
     for identifier, patients in owners.items():
         yield (
             identifier,

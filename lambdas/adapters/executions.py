@@ -1,4 +1,4 @@
-"""The executions of the state machine, as far as a function asks for them."""
+"""The executions of the state machine, as far as functions need them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What a list of executions says of one of them."""
+    """An execution as a list shows it."""
 
     arn: str
     started: datetime
@@ -39,7 +39,7 @@ class Executions:
         self._step_functions = step_functions
 
     def describe(self, arn: str) -> Execution:
-        """How an execution stands now. Its status-change events say less: they leave out what is long or encrypted."""
+        """Describe an execution. Its status-change events omit what is long or encrypted."""
         found = self._step_functions.describe_execution(executionArn=arn)
         output = json.loads(found.get("output") or "{}")
         return Execution(
@@ -52,7 +52,7 @@ class Executions:
         )
 
     def listed(self, machine: str, status: ExecutionStatusType, most: int) -> Iterator[Listed]:
-        """The machine's executions of this status, the newest first."""
+        """List the machine's executions with this status, newest first."""
         pages = self._step_functions.get_paginator("list_executions").paginate(
             stateMachineArn=machine, statusFilter=status
         )

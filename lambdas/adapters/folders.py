@@ -1,4 +1,4 @@
-"""What stands in the layout's folders, told without changing anything: manifests, and how many objects there are."""
+"""Reads the layout's folders, and changes nothing: manifests, and how many objects there are."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Folders:
         self._bucket = bucket
 
     def manifest(self, folder: str) -> dict[str, Any] | None:
-        """The manifest of a folder; None where there is none, or one that is no manifest."""
+        """The manifest of a folder; None if there is none, or if it is not a manifest."""
         try:
             body = self._s3.get_object(Bucket=self._bucket, Key=manifest_key(folder))["Body"].read()
         except ClientError as error:
@@ -50,7 +50,7 @@ class Folders:
         return stamp is not None and stamp.source_id == source_id
 
     def content_digest(self, key: str) -> str | None:
-        """A digest that proves equal bytes of an object; None where it is not there."""
+        """A digest that proves equal bytes of an object; None if the object is gone."""
         try:
             told = content_digest(self._s3.head_object(Bucket=self._bucket, Key=key, ChecksumMode="ENABLED"))
             return told if proves(told) else digests.computed(self._s3, Bucket=self._bucket, Key=key)
@@ -60,7 +60,7 @@ class Folders:
             raise
 
     def beginning(self, stem: str) -> Iterator[str]:
-        """The folders whose path begins so."""
+        """The folders whose path begins with this prefix."""
         pages = self._s3.get_paginator("list_objects_v2").paginate(
             Bucket=self._bucket, Prefix=stem, Delimiter="/"
         )
@@ -68,6 +68,6 @@ class Folders:
             yield from (item["Prefix"] for item in page.get("CommonPrefixes", ()))
 
     def objects(self, folder: str) -> int:
-        """How many objects are in a folder, beside its manifest."""
+        """Count the objects in a folder, without its manifest."""
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=folder)
         return sum(item["Key"] != manifest_key(folder) for page in pages for item in page.get("Contents", ()))

@@ -24,7 +24,7 @@ _GONE = frozenset({"404", "405", "NoSuchKey", "NoSuchVersion", "MethodNotAllowed
 
 
 def is_gone(error: ClientError) -> bool:
-    """True when S3 says that the key, or this version of it, is not there."""
+    """Whether S3 says that the key, or this version of it, does not exist."""
     return str(error.response.get("Error", {}).get("Code")) in _GONE
 
 
@@ -44,7 +44,7 @@ def version_argument(version_id: str | None) -> dict[str, Any]:
 
 
 def _after(page: Any) -> dict[str, Any]:
-    """Where the next page of a list of versions begins."""
+    """Where the next page of a version listing begins."""
     version = page.get("NextVersionIdMarker")
     return {"KeyMarker": page["NextKeyMarker"]} | ({"VersionIdMarker": version} if version else {})
 
@@ -72,7 +72,7 @@ class Landing:
         return observed(source, found)
 
     def read(self, observed: Observation, limit: int) -> bytes | None:
-        """At most the first `limit` bytes of this version; None when it is gone."""
+        """Read at most the first `limit` bytes of this version; None if it is gone."""
         try:
             found = self._s3.get_object(
                 Bucket=observed.source.bucket,
@@ -118,7 +118,7 @@ class Landing:
                 yield asked | ({"version_id": versions[0]["VersionId"]} if emptied else {})
 
     def _version_pages(self, bucket: str, prefix: str, after: str) -> Iterator[Any]:
-        """boto3's paginator takes no key to begin after."""
+        """Page through versions; boto3's paginator takes no key to start after."""
         marker: dict[str, Any] = {"KeyMarker": after} if after else {}
         while True:
             page = self._s3.list_object_versions(Bucket=bucket, Prefix=prefix, **marker)
@@ -162,7 +162,7 @@ class Landing:
         return None
 
     def tags(self, source: Source, version_id: str | None) -> dict[str, str] | None:
-        """The tags of a version (of the current one, without an id); None when it is gone."""
+        """The tags of a version (the current one, without an id); None if it is gone."""
         try:
             found = self._s3.get_object_tagging(
                 Bucket=source.bucket, Key=source.key, **version_argument(version_id)

@@ -1,4 +1,4 @@
-"""The ledger: one DynamoDB item a landing key, with every destination ever used for it. Only ever added to.
+"""The ledger: one DynamoDB item per landing key, with every destination ever used for it. It only grows.
 
 `carefile/core/records/ledger.py` says what the items hold. A conditional update for each step that must not be lost.
 """
@@ -96,7 +96,7 @@ class Ledger:
         return None if done is None else entry_in(done)
 
     def stop_others(self, source: Source, known: LedgerEntry) -> bool:
-        """Take a revision for nothing, so that no round that read the ledger before can write ahead any more.
+        """Take a revision without writing, so that no round that read the ledger before can write ahead any more.
 
         False when somebody took one since `known` was read.
         """
@@ -158,12 +158,12 @@ class Ledger:
             )
 
     def noted_status(self, source: Source, version: str) -> PipelineStatus | None:
-        """How an execution about this version ended well, where one did."""
+        """How an execution about this version ended successfully, if one did."""
         noted = self._get(version_key(source.source_id, version)).get("status")
         return PipelineStatus(noted["S"]) if noted and noted["S"] != _CONTENDED else None
 
     def note_status(self, source: Source, version: str, status: PipelineStatus) -> PipelineStatus:
-        """Note how an execution about this version ended well. Returns what is noted now: a status only rises."""
+        """Note how an execution about this version succeeded. Returns what is noted now: a status only rises."""
         lower = {f":{name}": {"S": name} for name in (_CONTENDED, *(it.value for it in up_to(status)))}
         done = self._update(
             version_key(source.source_id, version),
@@ -230,7 +230,7 @@ class Ledger:
     def _update(
         self, key: str, expression: str, values: dict[str, Any], **more: Any
     ) -> dict[str, Any] | None:
-        """The item after the update; None where its condition did not hold."""
+        """Update, and return the item; None if the condition did not hold."""
         try:
             done = self._dynamodb.update_item(
                 TableName=self._table,

@@ -119,7 +119,7 @@ def _count(value: Any) -> bool:
 
 
 def _is_exception(value: Any) -> bool:
-    """The name of an exception's class that there is. Asked rarely, so nothing is remembered."""
+    """Whether it names an existing class of exceptions. Asked rarely, so nothing is cached."""
     waiting: list[type[BaseException]] = [BaseException]
     while waiting:
         kind = waiting.pop()
@@ -165,7 +165,7 @@ FIELDS: Mapping[str, Allowed] = {
 
 
 def may_be_seen(name: str, value: object) -> bool:
-    """Is this a known field, and its value one that the field may have?"""
+    """Whether this is a known field with a value that it may have."""
     if name == "message":
         return isinstance(value, str) and value in MESSAGES
     allowed = FIELDS.get(name)
@@ -173,7 +173,7 @@ def may_be_seen(name: str, value: object) -> bool:
 
 
 class MaskingFormatter(LambdaPowertoolsFormatter):
-    """Powertools' JSON line, of which only what may be seen is left.
+    """Formats Powertools' JSON line with only what may be seen.
 
     A field that is not known goes altogether, as its name may say something too; `masked_fields` counts those.
     """

@@ -1,4 +1,4 @@
-"""What is counted and timed, as CloudWatch's embedded metrics: one line of log, no request.
+"""Counts and times in CloudWatch's embedded metric format: one log line, no request.
 
 Every metric has the dimension `stage` and those its table names, and no other: an alarm and the dashboard find a series
 by exactly these. A dimension's value is one of few known words, or it becomes `other`: a metric names no patient.
@@ -49,7 +49,7 @@ _metrics = Metrics(service="")
 
 
 def measure(values: Mapping[Metric, float], **dimensions: str) -> None:
-    """Write the metrics, all of which have these dimensions."""
+    """Write the metrics, all with these dimensions."""
     for metric in values:
         if DIMENSIONS[metric] != tuple(dimensions):
             raise ValueError(f"{metric.value} has the dimensions {DIMENSIONS[metric]}")

@@ -37,7 +37,7 @@ _REMEMBERED_SECONDS = 3600
 
 
 class VersionGone(Exception):
-    """The version to be copied is not there any more: the intake goes round."""
+    """The version to copy no longer exists; the intake starts another round."""
 
 
 class Processed:
@@ -89,11 +89,11 @@ class Processed:
         return self._owner(folder) == owner.owner_id
 
     def is_others(self, owner: Owner, folder: str) -> bool:
-        """Whether a folder is somebody else's, for good."""
+        """Whether a folder belongs to somebody else, permanently."""
         return self._owner(folder) not in (None, owner.owner_id)
 
     def adopt(self, folder: str, owner: Owner, manifest: dict[str, Any], tags: Tags) -> bool:
-        """Take possession of a folder that others wrote, for itself. False where it is somebody's already."""
+        """Claim a folder that others wrote for itself. False if it is somebody's already."""
         if self._owner(folder) is None:
             self._try_claim(folder, manifest, tags)
         return self._owner(folder) == owner.owner_id
@@ -135,7 +135,7 @@ class Processed:
             self._remember(folder, _json(manifest))
 
     def head(self, key: str) -> tuple[StoredObject, Stamp] | None:
-        """An artifact with its stamp; None where there is none, or one that no intake wrote."""
+        """An artifact with its stamp; None if there is none, or if no intake wrote it."""
         try:
             found = self._s3.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
         except ClientError as error:
@@ -177,7 +177,7 @@ class Processed:
         return self.put(key, role, _json(data), "application/json", stamp, tags)
 
     def copy(self, observed: Observation, key: str, role: str, stamp: Stamp, tags: Tags) -> StoredObject:
-        """Copy exactly this version, byte for byte and inside S3. VersionGone when it is not there any more.
+        """Copy exactly this version, byte for byte and inside S3. VersionGone if it no longer exists.
 
         The uploader's metadata comes along while it fits into what S3 allows beside the stamp. What a browser would
         run is marked as something to save.

@@ -18,7 +18,7 @@ class Publisher:
         self._bus = bus
 
     def publish(self, event: Event) -> None:
-        """Put the event on the bus. StorageThrottled when the bus did not take it."""
+        """Put the event on the bus. StorageThrottled if the bus did not accept it."""
         done = self._events.put_events(
             Entries=[
                 {

@@ -20,12 +20,12 @@ def layout() -> Layout:
 
 
 def malware_scan() -> bool:
-    """Whether an upload is filed only once malware protection found it clean."""
+    """Whether uploads are filed only after malware protection found them clean."""
     return os.environ.get("MALWARE_SCAN") == "true"
 
 
 def reads_scans() -> bool:
-    """Whether pages that are pictures are to be read."""
+    """Whether pages that are pictures are read."""
     return os.environ.get("OCR") == "on"
 
 
@@ -39,7 +39,7 @@ def trained_data() -> Path:
 
 
 def patients_are_listed() -> bool:
-    """Whether only patients whom the directory lists are known."""
+    """Whether only patients in the directory are known."""
     return os.environ.get("PATIENTS") == "listed"
 
 

@@ -1,4 +1,4 @@
-"""What may enter: the machine's input, held against its schema, its bucket and the object it names."""
+"""What may enter: checks the machine's input against its schema, its bucket and the object it names."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Admission:
         return classify(*told, directory=listing)
 
     def _mark_ignored(self, request: IntakeRequest) -> Observation | None:
-        """Mark the version that was asked for, so that nobody takes it for one that was missed."""
+        """Mark the requested version as ignored, so that it is not mistaken for a missed one."""
         found = self.landing.head(request.source, request.version_id)
         if isinstance(found, Deleted):
             return None

@@ -1,4 +1,4 @@
-"""Adoption: what others wrote into the layout is tagged, given its manifest and cataloged where it stands.
+"""Adoption: what others wrote into the layout is tagged, given a manifest and cataloged in place.
 
 An adopted object is its own source. As an intake does, an adoption converges on its current version: the ledger's
 revision is taken after the version is read, and the version is looked at again after the last change. What an intake
@@ -33,7 +33,7 @@ _STAMP = "carefile-source"
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """How an adoption ended. `left` says why the object was left alone, where it was."""
+    """How an adoption ended. `left` says why the object was left alone, if it was."""
 
     disposition: Disposition | None = None
     left: str | None = None
@@ -99,7 +99,7 @@ class Adoption:
         return is_of_unlisted(wanted, self.directory.look_up(wanted))
 
     def _own_folder(self, standing: Standing) -> bool:
-        """Whether the folder is its own, made so now if it was nobody's."""
+        """Whether the folder is its own; claims it if it was nobody's."""
         kind = Kind.SESSION if standing.session_id else Kind.DOCUMENT
         owner = Owner(self.processed.bucket, standing.folder, tree=True)
         patient = folder_patient(standing, self.rules)

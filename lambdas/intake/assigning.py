@@ -54,7 +54,7 @@ class Assigning:
     directory: Directory | None = None
 
     def assign(self, data: Mapping[str, Any], started: object = None, *, only_plan: bool = False) -> Json:
-        """Accept an assignment and record it, or raise; and say what is to be moved. A plan records nothing."""
+        """Accept an assignment and record it, or raise; return what is to be moved. A plan records nothing."""
         accept_assignment(data)
         request = parse(data, self.rules)
         self._refuse_unlisted(request.patient_id)
@@ -110,7 +110,7 @@ class Assigning:
         return {"items": items, "next": ""}
 
     def verify(self, subject: Subject, replacing: frozenset[str]) -> None:
-        """LeftBehind where something of it still is where it was."""
+        """Raise LeftBehind if any of it is still where it was."""
         left = self._left(subject, replacing)
         if left:
             raise LeftBehind(
@@ -207,7 +207,7 @@ class Assigning:
     # What is there
 
     def _filed(self, subject: Subject) -> Counter[str]:
-        """In which folders it is, and how many objects of it."""
+        """The folders it is in, with how many of its objects each has."""
         if subject.folder is not None:
             return Counter({subject.folder: 1})
         return self.where.filed(Source(item["bucket"], item["key"]) for item in self._uploads(subject))

@@ -1,4 +1,4 @@
-"""How far intake is behind: how many executions run, and how old the oldest upload is that is on its way or failed.
+"""How far intake is behind: how many executions run, and the age of the oldest upload in progress or failed.
 
 A failed execution counts for as long as what it was about is the current version of its key and marked `failed`: not
 after a redrive, another intake, a newer version or a deletion. It counts beyond the 14 days of a redrive, as long
