@@ -73,6 +73,16 @@ def test_adopted_again_it_is_a_duplicate_and_a_new_version_is_cataloged(world: W
     assert world.tags(MESSAGE)["kind"] == "session"
 
 
+def test_an_adopted_version_that_lost_its_tags_gets_them_back_and_is_no_duplicate(world: World) -> None:
+    write(world, MESSAGE)
+    first = cataloged(adopt(world, MESSAGE))
+    world.s3.put_object_tagging(Bucket=PROCESSED, Key=MESSAGE, Tagging={"TagSet": []})
+    again = adopt(world, MESSAGE, "a2")
+    assert again["disposition"] == "cataloged"
+    assert cataloged(again)["revision"] == first["revision"]
+    assert world.tags(MESSAGE)["kind"] == "session"
+
+
 def test_what_an_intake_filed_is_left_alone(world: World) -> None:
     prefix = prefix_of(world.file("documents/P/lab.txt"))
     before = {key: world.head(key)["VersionId"] for key in world.filed()}

@@ -138,6 +138,15 @@ def test_what_was_filed_and_cannot_be_taken_in_again_is_not_passed_over(session:
     assert not assign(SESSION)["nothing_to_move"]
 
 
+def test_a_session_without_any_upload_left_is_still_found_by_its_id(session: World) -> None:
+    for key in KEYS:
+        version = session.s3.head_object(Bucket=LANDING, Key=key)["VersionId"]
+        session.s3.delete_object(Bucket=LANDING, Key=key, VersionId=version)
+    decided = plan(SESSION)
+    assert decided["subject"]["path"] == "sessions/session_7/"
+    assert not decided["nothing_to_move"]
+
+
 def test_nothing_may_be_left_while_an_object_has_not_been_moved_yet(session: World) -> None:
     decided = assign(SESSION)
     session.run(listed(decided)[0], "r")

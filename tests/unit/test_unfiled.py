@@ -73,6 +73,21 @@ def test_the_same_bytes_are_not_filed_again_and_other_bytes_are(world: World) ->
     assert [item["key"]["S"] for item in world.catalog()] == [f"{PLACE}original.txt"]
 
 
+@pytest.mark.parametrize(
+    ("key", "place"),
+    [(KEY, PLACE), (MESSAGE, "processed/Ana_7_medical_notes/session_1/messages/message_1.json")],
+)
+def test_what_was_decided_before_it_was_ever_filed_is_announced_where_it_would_be(
+    world: World, key: str, place: str
+) -> None:
+    world.upload(key, BODY, ChecksumAlgorithm="SHA256")
+    decide(world, key=key)
+    done = taken_in(world, key=key)
+    assert done["disposition"] == "unfiled"
+    assert [one["detail"]["location"]["prefix"] for one in done["events"]] == [place]
+    assert world.filed() == []
+
+
 def test_another_key_with_the_same_bytes_stays_filed(world: World) -> None:
     world.file(KEY, BODY)
     bens = prefix_of(world.file("documents/Ben_8/letter.txt", BODY, name="e2"))
