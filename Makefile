@@ -94,7 +94,7 @@ backfill: setup node_modules/.ready ## backfill N existing objects and check tha
 sbom: setup .venv-supply-chain/.ready ## write a CycloneDX bill of materials per lock to .build/sbom
 	@$(PY) -m supply_chain.sbom
 
-audit: setup .venv-supply-chain/.ready ## report known vulnerabilities of locked packages (needs a network)
+audit: setup .venv-supply-chain/.ready ## report known vulnerabilities of locked packages and of libraries inside wheels (needs a network)
 	@$(PY) -m supply_chain.audit
 
 bench-readers: setup ## measure the cost of reading each format, worst cases included; takes some minutes

@@ -1,1 +1,1 @@
-"""The embedded AWS's own process: ministack with Carefile's mends."""
+"""The process of the embedded AWS: ministack with Carefile's fixes."""

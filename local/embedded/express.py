@@ -1,8 +1,8 @@
 """Express executions for ministack, which runs them as if they were Standard ones.
 
 As on AWS: the ARN says `express` and ends in an id of the start; no status-change events; nothing lists, describes or
-re-drives one, and nothing is kept of one that has ended. One that failed is told in this server's log, as AWS would
-write it into the machine's.
+redrives one, and nothing is kept of one that has ended. A failed one is reported in this server's log, where AWS would
+use the machine's.
 
 Like the mends, it replaces functions in ministack's module, which look each other up by name at every call.
 """
@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 def apply() -> None:
-    """Teach the ministack modules of this process; called once, before anything is served."""
+    """Patch the ministack modules of this process; called once, before anything is served."""
     _start_them_apart()
     _answer_no_questions_about_them()
     _name_errors_of_nested_starts()
@@ -94,7 +94,7 @@ def _answer_no_questions_about_them() -> None:
 
 
 def _name_errors_of_nested_starts() -> None:
-    """A state that starts an execution fails with the service's name before the error's."""
+    """If a state that starts an execution fails, the error's name is prefixed with the service's."""
     start_nested = sfn._invoke_nested_start_execution
 
     def start(resource: str, data: Record) -> Any:

@@ -1,12 +1,12 @@
-"""Distributed Maps for ministack, as far as ours rely on them: it runs them in JSONPath only, keeps nothing of the
-ResultWriter, gives every child the identity of its parent, and cannot go on with a Map Run.
+"""Distributed Maps for ministack, as far as ours rely on them: it runs them in JSONPath only, ignores the ResultWriter,
+gives every child the identity of its parent, and cannot resume a Map Run.
 
 As on AWS: the fields of a Map state may be JSONata; a child is an execution of its own, and an Express one is not
 listed; a run that exceeded its tolerance starts no more children; the results are in S3, one file a status, with a
 manifest; the redrive of the parent goes on with the Map Run and runs again only the items that did not succeed; the
 items may be the rows of an S3 inventory, as they stand in its CSV files.
 
-Differences that remain: ItemBatcher is not there; a Standard child is begun anew instead of where it failed; an Express
+Remaining differences: there is no ItemBatcher; a Standard child restarts instead of resuming at its failure; an Express
 child is not ended after five minutes.
 """
 
@@ -37,7 +37,7 @@ _COUNTS = (
 
 
 def apply() -> None:
-    """Teach the ministack modules of this process; called once, before anything is served."""
+    """Patch the ministack modules of this process; called once, before anything is served."""
     run_as_it_comes = sfn._run_distributed_map
 
     def run(
@@ -54,7 +54,7 @@ def apply() -> None:
 
 
 class _Run:
-    """One Map state's turn: its Map Run, new or gone on with, and the children that are still to be run."""
+    """One run of a Map state: its Map Run, new or resumed, and the children still to run."""
 
     def __init__(self, state: Json, raw: Any, processor: Json, execution: Json, context: Json) -> None:
         self.state, self.raw, self.processor = state, raw, processor
@@ -113,7 +113,7 @@ class _Run:
         return run
 
     def _earlier(self) -> Json | None:
-        """The run of this very state that an earlier try of this execution left unfinished."""
+        """The run of this state that an earlier attempt of this execution left unfinished."""
         runs: Iterable[Json] = sfn._map_runs.values()
         for run in runs:
             same = run["executionArn"] == self.execution["executionArn"]
@@ -182,7 +182,7 @@ class _Run:
                 counts[after] += 1
 
     def _exceeded(self) -> bool:
-        """One limit that is exceeded is enough; without any, so is one failure."""
+        """Whether the tolerance is exceeded: one limit is enough; without limits, one failure is."""
         failed, limits = self.run["itemCounts"]["failed"], []
         if "ToleratedFailureCount" in self.state:
             limits.append(failed > self.run["toleratedFailureCount"])

@@ -32,7 +32,7 @@ from ministack.services.cloudformation import provisioners
 
 
 def apply() -> None:
-    """Mend the ministack modules of this process; called once, before anything is served."""
+    """Patch the ministack modules of this process; called once, before anything is served."""
     name_lambda_errors_after_their_class()
     put_the_version_into_s3_events()
     let_an_execution_be_started_twice()
@@ -193,7 +193,7 @@ def tag_versions_of_deleted_objects() -> None:
 
 
 def share_the_processors_among_invocations() -> None:
-    """A function never runs more often at once than this machine has processors, and twice on any.
+    """Limit each function to as many concurrent runs as this machine has processors, and to two at least.
 
     AWS gives every invocation a machine of its own. Here forty uploads at once would start some two hundred
     Pythons, each of them a cold start, and take a minute instead of seconds. Waiting is done by the thread
@@ -212,7 +212,7 @@ def share_the_processors_among_invocations() -> None:
 
 
 def unpack_each_package_once() -> None:
-    """All workers of one package run from one copy of it, which Python compiles once.
+    """Run all workers of a package from one copy of it, which Python compiles once.
 
     Otherwise each cold start unpacks 76 MB anew, and compiles what it imports. Tests name a folder that all embedded
     AWSs of a run share.
@@ -277,7 +277,7 @@ def take_this_machine_for_tls() -> None:
 
 
 def refer_to_a_secret_by_its_arn() -> None:
-    """In a template, a reference to a secret is its ARN, which the policies of those who read it name."""
+    """In a template, a reference to a secret is its ARN, which readers' policies name."""
     handlers = provisioners._RESOURCE_HANDLERS["AWS::SecretsManager::Secret"]
     create, update, delete = handlers["create"], handlers["update"], handlers["delete"]
 
@@ -301,7 +301,7 @@ def refer_to_a_secret_by_its_arn() -> None:
 
 
 def let_a_wildcard_go_on_in_the_next_line() -> None:
-    """A policy's `*` covers every key, also one with a line break in it."""
+    """A policy's `*` matches every key, including one with a line break."""
     compiled = iam_evaluator._fnmatch_compile
 
     def over_line_breaks(pattern: str, ignore_case: bool) -> re.Pattern[str]:
