@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aws_cdk import Stack
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
@@ -42,15 +44,7 @@ _READINGS = (
 def read_objects(*buckets: s3.IBucket) -> list[Permission]:
     """Read any version of any object in the buckets, and get 404 rather than 403 for a missing one."""
     return [
-        *(
-            allow(
-                "ReadObjects",
-                ["s3:GetObject", "s3:GetObjectVersion"],
-                [bucket.arn_for_objects("*")],
-                wide=_of(bucket, "Read", _EVERY_OBJECT),
-            )
-            for bucket in buckets
-        ),
+        *_on_objects("ReadObjects", ["s3:GetObject", "s3:GetObjectVersion"], buckets, "Read", _EVERY_OBJECT),
         *distinguish_missing(*buckets),
         *use_keys([bucket.encryption_key for bucket in buckets], "DecryptObjects", ["kms:Decrypt"], via="s3"),
     ]
@@ -68,15 +62,7 @@ def list_objects(*buckets: s3.IBucket) -> list[Permission]:
 def read_inventories(*buckets: s3.IBucket) -> list[Permission]:
     """Read the inventories that S3 writes to these buckets."""
     return [
-        *(
-            allow(
-                "ReadInventories",
-                ["s3:GetObject"],
-                [bucket.arn_for_objects("*")],
-                wide=_of(bucket, "ReadInventoriesOf", _INVENTORIES),
-            )
-            for bucket in buckets
-        ),
+        *_on_objects("ReadInventories", ["s3:GetObject"], buckets, "ReadInventoriesOf", _INVENTORIES),
         *use_keys(
             [bucket.encryption_key for bucket in buckets], "DecryptInventories", ["kms:Decrypt"], via="s3"
         ),
@@ -85,15 +71,7 @@ def read_inventories(*buckets: s3.IBucket) -> list[Permission]:
 
 def read_object_tags(*buckets: s3.IBucket) -> list[Permission]:
     actions = ["s3:GetObjectTagging", "s3:GetObjectVersionTagging"]
-    return [
-        allow(
-            "ReadTags",
-            actions,
-            [bucket.arn_for_objects("*")],
-            wide=_of(bucket, "ReadTagsOf", _LOOK_AT_ANY_MARK),
-        )
-        for bucket in buckets
-    ]
+    return _on_objects("ReadTags", actions, buckets, "ReadTagsOf", _LOOK_AT_ANY_MARK)
 
 
 def write_object_tags(*buckets: s3.IBucket) -> list[Permission]:
@@ -104,10 +82,7 @@ def write_object_tags(*buckets: s3.IBucket) -> list[Permission]:
         "s3:PutObjectTagging",
         "s3:PutObjectVersionTagging",
     ]
-    return [
-        allow("WriteTags", actions, [bucket.arn_for_objects("*")], wide=_of(bucket, "WriteTagsOf", _MARK_ANY))
-        for bucket in buckets
-    ]
+    return _on_objects("WriteTags", actions, buckets, "WriteTagsOf", _MARK_ANY)
 
 
 def scan_uploads(scope: Construct, bucket: s3.IBucket, validation_object: str) -> list[Permission]:
@@ -242,19 +217,20 @@ def read_layout(bucket: s3.IBucket, prefix: str) -> list[Permission]:
 
 
 def replicate_from(bucket: s3.IBucket) -> list[Permission]:
-    """Read every version of a bucket, with its tags, for replication."""
+    """Read every version of a bucket for replication, with its tags and, where it is locked, its retention and hold.
+
+    The actions are those of "Setting up permissions for live replication" in Amazon S3's user guide.
+    """
     versions = [
         "s3:GetObjectVersionAcl",
         "s3:GetObjectVersionForReplication",
         "s3:GetObjectVersionTagging",
     ]
+    resource = bucket.node.default_child
+    if isinstance(resource, s3.CfnBucket) and resource.object_lock_enabled:
+        versions += ["s3:GetObjectLegalHold", "s3:GetObjectRetention"]
     return [
-        allow(
-            f"Read{bucket.node.id}",
-            versions,
-            [bucket.arn_for_objects("*")],
-            wide=_of(bucket, "Replicate", _COPY),
-        ),
+        *_on_objects(f"Read{bucket.node.id}", versions, [bucket], "Replicate", _COPY),
         allow(
             f"Know{bucket.node.id}",
             ["s3:GetReplicationConfiguration", "s3:ListBucket"],
@@ -275,5 +251,14 @@ def replicate_to(bucket_arns: list[str], key_arn: str) -> list[Permission]:
     ]
 
 
-def _of(bucket: s3.IBucket, what: str, reason: str) -> Wide:
-    return Wide(f"{what}{bucket.node.id}", reason)
+def _on_objects(
+    sid: str, actions: list[str], buckets: Sequence[s3.IBucket], what: str, reason: str
+) -> list[Permission]:
+    """Allow the actions on every object of the buckets, in one policy for all of them.
+
+    A role takes ten managed policies unless AWS Support raises its quota, so there cannot be one a bucket.
+    """
+    if not buckets:
+        return []
+    wide = Wide(what + "".join(bucket.node.id for bucket in buckets), reason)
+    return [allow(sid, actions, [bucket.arn_for_objects("*") for bucket in buckets], wide=wide)]

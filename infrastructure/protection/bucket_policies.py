@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from aws_cdk import Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -23,6 +24,25 @@ _TAGGING = ["s3:PutObjectTagging", "s3:PutObjectVersionTagging"]
 _UNTAGGING = ["s3:DeleteObjectTagging", "s3:DeleteObjectVersionTagging"]
 _MANIFEST = "manifest"  # the kind that tags it
 _CUSTOMERS_KEY = "s3:x-amz-server-side-encryption-customer-algorithm"
+
+
+def unless_one_of(principals: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The conditions of a Deny that exempts these principals, which may be patterns.
+
+    An account root stands for its whole account; as an ARN it would match the root user only.
+    """
+    accounts = [arn.split(":")[4] for arn in principals if _is_root(arn)]
+    persons = [arn for arn in principals if not _is_root(arn)]
+    conditions: dict[str, dict[str, Any]] = {}
+    if persons:
+        conditions["ArnNotLike"] = {"aws:PrincipalArn": persons}
+    if accounts:
+        conditions["StringNotEquals"] = {"aws:PrincipalAccount": accounts}
+    return conditions
+
+
+def _is_root(arn: str) -> bool:
+    return not Token.is_unresolved(arn) and arn.endswith(":root")
 
 
 def refuse_other_keys(bucket: s3.Bucket, key: kms.IKey) -> None:
@@ -66,9 +86,9 @@ def refuse_other_writers(
     The policy is deployed after the functions, which must look for others' objects before others may write.
     """
     roles = [writer.role.role_arn for writer in writers if writer.role]
-    conditions: dict[str, dict[str, Any]] = {"ArnNotEquals": {"aws:PrincipalArn": [*roles, *others]}}
+    conditions = unless_one_of([*roles, *others])
     if not takes_uploads:
-        conditions["StringNotEquals"] = {"s3:RequestObjectTag/kind": _MANIFEST}
+        conditions.setdefault("StringNotEquals", {})["s3:RequestObjectTag/kind"] = _MANIFEST
     bucket.add_to_resource_policy(
         iam.PolicyStatement(
             sid="RefuseOtherWriters",
@@ -142,6 +162,6 @@ def quarantine(bucket: s3.Bucket, stack_name: str, readers: Sequence[str]) -> No
                 principals=[iam.AnyPrincipal()],
                 actions=actions,
                 resources=[bucket.arn_for_objects("*")],
-                conditions={**condition, "ArnNotLike": {"aws:PrincipalArn": allowed}},
+                conditions={**condition, **unless_one_of(allowed)},
             )
         )

@@ -9,6 +9,7 @@ from aws_cdk import Aws, Stack
 from aws_cdk import aws_events as events
 
 from infrastructure.functions.operations import roles_of
+from infrastructure.protection.bucket_policies import unless_one_of
 
 INTAKE_SOURCE = "carefile.intake"
 CATALOG_SOURCE = "carefile.catalog"
@@ -30,14 +31,7 @@ def restrict_submissions(bus: events.EventBus, name: str, publishers: Sequence[s
         _refuse("RefuseOtherEvents", {"StringNotEquals": {"events:detail-type": list(INTAKE_TYPES)}}),
     ]
     if publishers:
-        accounts = [arn.split(":")[4] for arn in publishers if arn.endswith(":root")]
-        persons = [arn for arn in publishers if not arn.endswith(":root")]
-        conditions: dict[str, Any] = {}
-        if persons:
-            conditions["ArnNotEquals"] = {"aws:PrincipalArn": persons}
-        if accounts:
-            conditions["StringNotEquals"] = {"aws:PrincipalAccount": accounts}
-        statements.append(_refuse("RefuseOtherPublishers", conditions))
+        statements.append(_refuse("RefuseOtherPublishers", unless_one_of(publishers)))
     _attach(bus, name, statements)
 
 

@@ -14,8 +14,11 @@ from infrastructure.settings.config import StageConfig
 
 
 def removal_policy(config: StageConfig) -> RemovalPolicy:
-    """The stage's removal policy as the CDK type."""
-    return RemovalPolicy.RETAIN if config.retains else RemovalPolicy.DESTROY
+    """The stage's removal policy as the CDK type.
+
+    What is retained goes all the same when the deployment that creates it fails, so that the next attempt starts clean.
+    """
+    return RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE if config.retains else RemovalPolicy.DESTROY
 
 
 def import_key(scope: Construct, key: kms.IKey) -> kms.IKey:
@@ -36,15 +39,18 @@ class Keys(Construct):
             iam.PolicyStatement(
                 sid="ArchivesAndDeadLettersOfEventBridge",
                 principals=[iam.ServicePrincipal("events.amazonaws.com")],
-                actions=[
-                    "kms:Decrypt",
-                    "kms:DescribeKey",
-                    "kms:GenerateDataKey",
-                    "kms:ReEncryptFrom",
-                    "kms:ReEncryptTo",
-                ],
+                actions=["kms:Decrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"],
                 resources=["*"],
                 conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+            )
+        )
+        # EventBridge's user guide has it without a condition: it looks at the key before it acts for anybody.
+        self.records.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="KeyKnownToEventBridge",
+                principals=[iam.ServicePrincipal("events.amazonaws.com")],
+                actions=["kms:DescribeKey"],
+                resources=["*"],
             )
         )
         # Step Functions encrypts execution logs with this key on their way to the log group.
@@ -67,7 +73,14 @@ class Keys(Construct):
             iam.PolicyStatement(
                 sid="LogGroupsOfThisAccount",
                 principals=[iam.ServicePrincipal(f"logs.{Aws.REGION}.amazonaws.com")],
-                actions=["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"],
+                # As in "Encrypt log data in CloudWatch Logs" of its user guide.
+                actions=[
+                    "kms:Decrypt",
+                    "kms:Describe*",
+                    "kms:Encrypt",
+                    "kms:GenerateDataKey*",
+                    "kms:ReEncrypt*",
+                ],
                 resources=["*"],
                 conditions={
                     "ArnLike": {

@@ -15,7 +15,7 @@ from constructs import Construct
 
 from infrastructure.functions.operations import ServiceRole, log_group
 from infrastructure.protection.accepted import accept, security_rules
-from infrastructure.protection.permissions import write_logs
+from infrastructure.protection.permissions import deliver_flow_logs
 from infrastructure.settings.config import StageConfig
 
 _GATEWAYS = {
@@ -88,7 +88,7 @@ class Network(Construct):
                 "vpc-flow-logs.amazonaws.com",
                 conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
             ),
-            statements=write_logs(group),
+            statements=deliver_flow_logs(group),
         )
         self._vpc.add_flow_log(
             "FlowLog", destination=ec2.FlowLogDestination.to_cloud_watch_logs(group, role.fixed)

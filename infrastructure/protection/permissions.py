@@ -178,6 +178,16 @@ def write_logs(group: logs.ILogGroup) -> list[Permission]:
     return [allow("WriteLogs", actions, [group.log_group_arn])]
 
 
+def deliver_flow_logs(group: logs.ILogGroup) -> list[Permission]:
+    """What the VPC user guide asks for in a flow log's role, on this log group where AWS takes one."""
+    reason = "Listing log groups takes no finer resource. The role belongs to the flow log and reads no log's content."
+    actions = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+    return [
+        allow("DeliverFlowLogs", actions, [group.log_group_arn]),
+        allow("FindLogGroup", ["logs:DescribeLogGroups"], ["*"], wide=Wide("FindLogGroup", reason)),
+    ]
+
+
 def trace() -> list[Permission]:
     """Send traces to X-Ray."""
     reason = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aws_cdk import Aws, Duration
+from aws_cdk import Duration
 from aws_cdk import aws_backup as backup
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
@@ -49,16 +49,14 @@ class TableBackups(Construct):
         role = iam.Role(
             self,
             "Role",
-            assumed_by=iam.ServicePrincipal(
-                "backup.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
-            ),
+            # The documents of AWS Backup show no condition on this trust, so it may send none of its keys.
+            assumed_by=iam.ServicePrincipal("backup.amazonaws.com"),
             managed_policies=[iam.ManagedPolicy.from_aws_managed_policy_name(_AWS_POLICY)],
         )
         accept(
             role,
             [f"AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/{_AWS_POLICY}]"],
-            "AWS keeps this policy in step with what AWS Backup calls. Only that service may assume the role, and only "
-            "for this account.",
+            "AWS keeps this policy in step with what AWS Backup calls, and only that service may assume the role.",
         )
         plan.add_selection(
             "Tables",

@@ -31,17 +31,21 @@ _CHOSEN = (
     "The stage has chosen so (setting replica_bucket_prefix). S3 keeps every object in three data centres of the "
     "region. {}"
 )
+_REPEATED = (
+    "A report lists how each object of a run ended, which the catalog and the layout show as well. It expires after 90 "
+    "days, and the run can be repeated."
+)
 # Why each bucket may do without a copy in another region.
 _NOT_REPLICATED = {
     "landing": "No role of the stack can delete an upload. It expires only after it was filed, when the layout holds "
     "the same bytes.",
     "processed": "Overwritten or deleted objects stay as older versions, which no role of the stack can delete and "
     "which expire only by the stage's own setting retention.",
-    "reports": "A report lists how each object of a run ended, which the catalog and the layout show as well. It "
-    "expires after 90 days, and the run can be repeated.",
+    "reports": _REPEATED,
     "access-logs": "The log shows who read what and expires like the other logs. Losing it loses no record, and "
     "CloudTrail data events, where the account has them, show the same.",
 }
+_REPLICATED = security_rules("S3BucketReplicationEnabled")
 # TagObject sets it on a landing version once its catalog event is certain to follow.
 _FILED_TAG = {"pipeline-status": "cataloged"}
 
@@ -101,15 +105,12 @@ class Storage(Construct):
                 "Replication",
                 prefix=config.replica_bucket_prefix,
                 key_arn=config.replica_key_arn,
-                buckets=own,
+                buckets={name: it for name, it in own.items() if it is not self.reports},
             )
+            accept(self.reports, _REPLICATED, _REPEATED)
         else:
             for name, bucket in own.items():
-                accept(
-                    bucket,
-                    security_rules("S3BucketReplicationEnabled"),
-                    _CHOSEN.format(_NOT_REPLICATED[name]),
-                )
+                accept(bucket, _REPLICATED, _CHOSEN.format(_NOT_REPLICATED[name]))
 
     def reserve_layout_for(self, writers: Sequence[lambda_.IFunction]) -> None:
         """Refuse writers to the layout other than these functions and those the stage names, where possible."""

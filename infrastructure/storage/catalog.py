@@ -5,6 +5,7 @@ The catalog can be rebuilt from the processed bucket (`carefile catalog rebuild`
 
 from __future__ import annotations
 
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
@@ -101,7 +102,8 @@ class Catalog(Construct):
                 point_in_time_recovery_enabled=True
             ),
             deletion_protection=config.retains,
-            removal_policy=removal_policy(config),
+            # A protected table that is not retained would make a failed first deployment impossible to roll back.
+            removal_policy=RemovalPolicy.RETAIN if config.retains else RemovalPolicy.DESTROY,
         )
         if not config.backup:
             accept(

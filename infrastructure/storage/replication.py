@@ -32,9 +32,8 @@ class Replication(Construct):
         role = ServiceRole(
             self,
             "Role",
-            principal=iam.ServicePrincipal(
-                "s3.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
-            ),
+            # S3's documents show no condition on this trust, so S3 may send none of its keys.
+            principal=iam.ServicePrincipal("s3.amazonaws.com"),
             statements=[
                 *(it for bucket in buckets.values() for it in bucket_permissions.replicate_from(bucket)),
                 *bucket_permissions.replicate_to(list(replicas.values()), key_arn),

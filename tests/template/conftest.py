@@ -49,8 +49,8 @@ def synthesise(tmp_path_factory: pytest.TempPathFactory) -> Synthesise:
     stub = tmp_path_factory.mktemp("package")
     (stub / "stub.txt").write_text("stands for the function package")
 
-    def synthesised(*, watched: bool = False, **settings: Any) -> Synthesised:
-        context = load_context() | {"stage": "test", "stages": {"test": settings}}
+    def synthesised(*, watched: bool = False, stage: str = "test", **settings: Any) -> Synthesised:
+        context = load_context() | {"stage": stage, "stages": {stage: settings}}
         config: StageConfig = stage_config(context)
         package = FunctionPackage(
             directory=stub, fingerprint="0" * 32, python_version="3.14", architecture="arm64"
@@ -64,7 +64,8 @@ def synthesise(tmp_path_factory: pytest.TempPathFactory) -> Synthesise:
         # The canary of a watched app makes its synthesis fail after everything was written.
         with pytest.raises(RuntimeError, match="ValidationFailed") if watched else nullcontext():
             app.synth()
-        return Synthesised(json.loads((output / "Carefile-test.template.json").read_text()), output)
+        (template,) = output.glob("Carefile-*.template.json")
+        return Synthesised(json.loads(template.read_text()), output)
 
     return synthesised
 

@@ -19,7 +19,8 @@ class Synthesised:
 
     @property
     def path(self) -> Path:
-        return self.assembly / "Carefile-test.template.json"
+        (template,) = self.assembly.glob("Carefile-*.template.json")
+        return template
 
     def resources(self, type_name: str) -> dict[str, dict[str, Any]]:
         found = self.template["Resources"]

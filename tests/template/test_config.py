@@ -115,7 +115,7 @@ def test_settings_cannot_be_changed_once_read() -> None:
         ),
         (
             {"source_buckets": {"old-records": None, "old": "alias/x"}},
-            "stages.dev.source_buckets: 'old': 'alias/x' is not allowed; allowed: an object of bucket names",
+            "stages.dev.source_buckets: 'old': 'alias/x' is not allowed; allowed: an object of up to ten bucket names",
         ),
         (
             {"inventory_buckets": {"Old Records": None}},

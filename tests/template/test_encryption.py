@@ -99,4 +99,6 @@ def test_the_keys_are_two_rotate_and_outlive_a_mistake_by_a_month(
     assert len(found) == 2
     assert all(key["EnableKeyRotation"] is True for key in found.values())
     assert all(key["PendingWindowInDays"] == 30 for key in found.values())
-    assert all(it["DeletionPolicy"] == "Retain" for it in stage.resources("AWS::KMS::Key").values())
+    assert all(
+        it["DeletionPolicy"] == "RetainExceptOnCreate" for it in stage.resources("AWS::KMS::Key").values()
+    )

@@ -165,7 +165,13 @@ PROTECTION = {
     },
     # It has AWS's own policy for this service, which is accepted as such.
     "Backups": set(),
-    "NetworkFlowLogs": {"logs:CreateLogStream", "logs:PutLogEvents"},
+    "NetworkFlowLogs": {
+        "logs:CreateLogGroup",
+        "logs:CreateLogStream",
+        "logs:DescribeLogGroups",
+        "logs:DescribeLogStreams",
+        "logs:PutLogEvents",
+    },
 }
 BY_STAGE = {
     "stage": ALLOWED,
@@ -188,6 +194,7 @@ BY_STAGE = {
 WITHOUT_RESOURCE = {
     "Trace": "trace segments and sampling rules have no ARNs",
     "DeliverLogs": "log deliveries have no ARNs",
+    "FindLogGroup": "listing log groups takes no finer resource",
     "AttachToNetwork": "network interfaces have no ARNs before they are there",
 }
 
@@ -282,7 +289,9 @@ def test_resources_are_open_to_nobody_outside_the_account(stage: Synthesised) ->
         if statement["Effect"] == "Deny":
             continue
         principal = statement["Principal"]
-        if "Service" in principal:
+        if statement.get("Sid") == "KeyKnownToEventBridge":
+            assert statement["Action"] == "kms:DescribeKey"
+        elif "Service" in principal:
             assert "AWS::AccountId" in json.dumps(statement["Condition"]) or "aws:SourceArn" in json.dumps(
                 statement["Condition"]
             ), (name, statement)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from carefile.core.messages.head import observed
+from carefile.core.model import Source
 from lambdas.adapters import aws
 from tests.unit.world import LANDING, PROCESSED, World, cataloged, created_event, prefix_of, types
 
@@ -149,6 +152,23 @@ def test_the_uploaders_metadata_and_headers_come_along(world: World) -> None:
     assert found["ContentLanguage"] == "de"
     assert found["ContentDisposition"] == 'attachment; filename="lab.txt"'
     assert found["CacheControl"] == "no-store"
+
+
+@pytest.mark.parametrize("name", ["Müller.pdf", "Ñandú Ω.pdf", "plain.pdf"])
+def test_a_header_that_is_not_ascii_is_copied_as_it_was_sent(name: str) -> None:
+    """S3 answers with the UTF-8 that it was sent; HTTP clients read that as Latin-1, and boto3 sends UTF-8 again."""
+    sent = f'attachment; filename="{name}"'
+    answer = {
+        "ETag": '"e"',
+        "LastModified": datetime(2026, 11, 20, tzinfo=UTC),
+        "ContentLength": 1,
+        "ContentDisposition": sent.encode().decode("latin-1"),
+    }
+    assert observed(Source("b", "k"), answer).headers == (("ContentDisposition", sent),)
+    # What never was UTF-8 stays as it is.
+    assert (
+        observed(Source("b", "k"), answer | {"ContentDisposition": "M\xfcller"}).headers[0][1] == "M\xfcller"
+    )
 
 
 def test_every_artifact_is_stamped_with_its_source_version_and_revision(world: World) -> None:

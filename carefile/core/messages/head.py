@@ -31,13 +31,24 @@ def observed(source: Source, head: Mapping[str, Any]) -> Observation:
         version_id=None if version_id == _UNVERSIONED else version_id,
         etag=etag,
         size=head["ContentLength"],
-        content_type=head.get("ContentType", _NO_TYPE),
+        content_type=_as_sent(head.get("ContentType", _NO_TYPE)),
         last_modified=modified,
         metadata=tuple(sorted(head.get("Metadata", {}).items())),
-        headers=tuple((name, str(head[name])) for name in _HEADERS if head.get(name)),
+        headers=tuple((name, _as_sent(str(head[name]))) for name in _HEADERS if head.get(name)),
         tag_count=int(tag_count),
         archived=is_archived(head),
     )
+
+
+def _as_sent(header: str) -> str:
+    """The text of a header that was sent as UTF-8.
+
+    HTTP clients read headers as Latin-1, and boto3 sends them as UTF-8, so a copy would carry something else.
+    """
+    try:
+        return header.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return header
 
 
 def content_digest(answer: Mapping[str, Any]) -> str | None:
