@@ -1,7 +1,7 @@
 # Every target installs what it needs on first use. `make` alone lists them.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status demo test simulate prove prove-fresh prove-scale proof hunt mutants names storm faults cost bench backfill sbom audit lint deploy clean clean-all
+.PHONY: help setup up down status demo test simulate prove prove-fresh prove-scale proof hunt mutants names storm faults cost bench backfill sbom audit lint deploy template clean clean-all
 
 # The first of these that is new enough; override with `make setup PYTHON=/path/to/python`.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -108,7 +108,11 @@ lint: setup ## check style, types, schemas and the direction of dependencies
 	@.venv/bin/check-jsonschema --check-metaschema schemas/*.json
 
 deploy: setup node_modules/.ready ## deploy to AWS with your credentials (STAGE=dev)
+	@.venv/bin/carefile doctor --before-deploy --stage $(STAGE)
 	@node_modules/.bin/cdk deploy --context stage=$(STAGE) $(ARGS)
+
+template: setup ## write a template with its packages for CloudFormation, StackSets or Terraform (STAGE=dev)
+	@$(PY) -m infrastructure.template -c stage=$(STAGE) $(ARGS)
 
 clean: down ## stop the embedded AWS, delete its data and everything built
 	@rm -rf .local .build cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

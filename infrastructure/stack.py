@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aws_cdk import CfnOutput, DefaultStackSynthesizer, Stack
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
@@ -53,9 +54,16 @@ class CarefileStack(Stack):
             config.stack_name,
             description=f"Carefile ({config.stage}): files uploads from the landing bucket",
             # The rule would make the template read an SSM parameter just to check the bootstrap version.
-            synthesizer=DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
+            synthesizer=DefaultStackSynthesizer(
+                generate_bootstrap_version_rule=False, qualifier=config.bootstrap_qualifier
+            ),
             termination_protection=config.retains,
         )
+        if config.permissions_boundary:
+            boundary = iam.ManagedPolicy.from_managed_policy_arn(
+                self, "Boundary", config.permissions_boundary
+            )
+            iam.PermissionsBoundary.of(self).apply(boundary)
         keys = Keys(self, "Keys", config=config)
         storage = Storage(self, "Storage", config=config, key=keys.records)
         protection = (

@@ -105,7 +105,7 @@ app.command("adopt")(operation(adopt))
 app.command("migrate")(operation(migrate))
 app.command("reconcile")(operation(reconcile))
 app.command("forget")(operation(forget))
-app.command("doctor")(operation(doctor))
+app.command("doctor")(operation(doctor, unconnected="before_deploy"))
 
 
 @app.callback()

@@ -18,7 +18,7 @@ import typer
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
-from carefile.cli.aws.connection import connect
+from carefile.cli.aws.connection import Account, connect
 from carefile.cli.exits import Exit
 from carefile.cli.problem import Problem, problem_for
 from carefile.cli.shown.view import View, plain
@@ -38,8 +38,11 @@ _SHARED = {
 }
 
 
-def operation(command: Command) -> Callable[..., None]:
-    """Turn a function into a command: add the shared options, connect, report errors."""
+def operation(command: Command, *, unconnected: str | None = None) -> Callable[..., None]:
+    """Turn a function into a command: add the shared options, connect, report errors.
+
+    With the option that `unconnected` names, the command gets no connection, as there may be no stack yet.
+    """
 
     @functools.wraps(command)
     def wrapped(
@@ -48,9 +51,12 @@ def operation(command: Command) -> Callable[..., None]:
         view = View(as_json=as_json)
         try:
             _refuse_empty(options | {"stack": stack, "profile": profile, "region": region})
-            connection = connect(profile, region, stack)
-            view.note(f"[dim]{plain(connection.where)}[/dim]")
-            code = command(connection, view, **options)
+            if unconnected and options[unconnected]:
+                code = command(Account(profile, region), view, **options)
+            else:
+                connection = connect(profile, region, stack)
+                view.note(f"[dim]{plain(connection.where)}[/dim]")
+                code = command(connection, view, **options)
         except KeyboardInterrupt:
             view.warn("\nInterrupted. Run the same command again to resume.")
             code = Exit.INTERRUPTED

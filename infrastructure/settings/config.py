@@ -98,11 +98,12 @@ class StageConfig(ProtectionConfig, RetentionConfig):
     landing_bucket_key_arn: str | None = None
     source_buckets: Mapping[str, str | None] = field(default_factory=dict)
     inventory_buckets: Mapping[str, str | None] = field(default_factory=dict)
-    backfill_concurrency: int = 40
+    backfill_concurrency: int = 5
     processed_in_landing_bucket: bool = False
     session_prefix: str = "processed/"
     layout_writers: tuple[str, ...] | None = None
     removal_policy: Removal = Removal.RETAIN
+    bootstrap_qualifier: str = "hnb659fds"
     alarm_email: str | None = None
     unfiled_alarm_minutes: int = 60
     silence_alarm_hours: int | None = None

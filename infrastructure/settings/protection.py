@@ -12,6 +12,7 @@ from dataclasses import dataclass
 class ProtectionConfig:
     """The security options of one stage; `schemas/stage.v1.json` describes each."""
 
+    permissions_boundary: str | None = None
     vpc: bool = False
     backup: bool = False
     replica_bucket_prefix: str | None = None

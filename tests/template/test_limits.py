@@ -30,6 +30,8 @@ TRIED: dict[str, list[Any]] = {
     "backfill_concurrency": [1, 10_000],
     "session_prefix": ["processed/", f"{'filed/' * 20}processed/"],
     "layout_writers": [None, [], [ACCOUNT], [ROLE, ACCOUNT]],
+    "bootstrap_qualifier": ["hnb659fds", "q" * 10],
+    "permissions_boundary": [None, "arn:aws:iam::111122223333:policy/Boundary"],
     "alarm_email": [None, "oncall@clinic.example"],
     "unfiled_alarm_minutes": [1, 20160],
     "silence_alarm_hours": [None, 24],

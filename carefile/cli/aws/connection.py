@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
 from typing import Any
@@ -33,6 +34,20 @@ _OUTPUTS = (
     "CatalogTableName",
     "IntakeBusName",
 )
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account and region by their options, where no stack is needed."""
+
+    profile: str | None
+    region: str | None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment that selects them for another program."""
+        chosen = {"AWS_PROFILE": self.profile, "AWS_REGION": self.region, "AWS_DEFAULT_REGION": self.region}
+        return {**os.environ, **{name: value for name, value in chosen.items() if value}}
 
 
 class Connection:

@@ -1,0 +1,181 @@
+"""What is missing before a deployment is found, with what to do; a check that AWS does not answer is unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from infrastructure.preflight import Check, preflight
+from infrastructure.settings.config import StageConfig, load_context, stage_config
+
+REGION = "eu-west-1"
+
+
+def refused(code: str, operation: str = "AnOperation") -> ClientError:
+    return ClientError({"Error": {"Code": code}}, operation)
+
+
+class Client:
+    """Answers each operation with what is given for it, and raises what is an error."""
+
+    def __init__(self, answers: dict[str, Any]) -> None:
+        self._answers = answers
+
+    def __getattr__(self, operation: str) -> Callable[..., Any]:
+        def call(*_: str, **arguments: Any) -> Any:
+            answer = self._answers[operation]
+            answer = answer(**arguments) if callable(answer) else answer
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        return call
+
+
+class Pages(list[dict[str, Any]]):
+    def paginate(self) -> Pages:
+        return self
+
+
+def head(Bucket: str) -> dict[str, Any] | ClientError:  # noqa: N803 - as AWS names it
+    if Bucket == "missing":
+        return refused("404")
+    return {"BucketRegion": "us-east-1" if "replica" in Bucket or Bucket == "abroad" else REGION}
+
+
+READY: dict[str, Any] = {
+    "get_caller_identity": {},
+    "get_parameter": {"Parameter": {"Value": "30"}},
+    "describe_stacks": refused("ValidationError"),
+    "get_paginator": Pages([{"Aliases": [{"AliasName": "alias/carefile-prod-eu-records"}]}]),
+    "list_event_buses": {"EventBuses": [{"Name": "carefile-prod-eu-intake"}]},
+    "get_account_settings": {
+        "AccountLimit": {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 1000}
+    },
+    "head_bucket": head,
+    "get_bucket_notification_configuration": {"EventBridgeConfiguration": {}},
+    "get_bucket_versioning": {"Status": "Enabled"},
+    "list_malware_protection_plans": {},
+}
+FULL = {
+    "alarm_email": "oncall@clinic.example",
+    "landing_bucket": "clinic-uploads",
+    "source_buckets": {"clinic-old": None},
+    "replica_bucket_prefix": "clinic-replica",
+    "replica_key_arn": "arn:aws:kms:us-east-1:111122223333:key/k",
+}
+NEW_ACCOUNT = {"AccountLimit": {"ConcurrentExecutions": 10, "UnreservedConcurrentExecutions": 10}}
+
+
+def config(**settings: Any) -> StageConfig:
+    return stage_config(load_context() | {"stage": "prod", "stages": {"prod": settings}})
+
+
+def checks(settings: dict[str, Any], **answers: Any) -> list[Check]:
+    client = Client(READY | answers)
+    return list(preflight(config(**settings), lambda _: client, REGION))
+
+
+def test_a_ready_account_has_nothing_to_do() -> None:
+    assert {it.state for it in checks(FULL)} == {"ok"}
+    assert {it.state for it in checks({"alarm_email": "a@b.c", "malware_scan": True})} == {"ok"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "answers", "name", "state", "to_do"),
+    [
+        ({}, {"get_caller_identity": refused("ExpiredToken")}, "Credentials", "failed", "sign in"),
+        (
+            {},
+            {"get_caller_identity": EndpointConnectionError(endpoint_url="https://x")},
+            "Credentials",
+            "failed",
+            "network",
+        ),
+        ({}, {"get_parameter": refused("ParameterNotFound")}, "CDK bootstrap", "failed", "cdk bootstrap"),
+        ({}, {"get_parameter": {"Parameter": {"Value": "5"}}}, "CDK bootstrap", "failed", "cdk bootstrap"),
+        ({}, {"get_parameter": refused("AccessDenied")}, "CDK bootstrap", "unknown", None),
+        (
+            {"bootstrap_qualifier": "clinic"},
+            {"get_parameter": refused("ParameterNotFound")},
+            "CDK bootstrap",
+            "failed",
+            "--qualifier clinic",
+        ),
+        (
+            {},
+            {"describe_stacks": {"Stacks": [{"StackStatus": "ROLLBACK_COMPLETE"}]}},
+            "Stack",
+            "failed",
+            "delete the stack",
+        ),
+        (
+            {},
+            {"get_paginator": Pages([{"Aliases": [{"AliasName": "alias/carefile-prod-records"}]}])},
+            "Names",
+            "failed",
+            "docs/deploying.md",
+        ),
+        (
+            {"backfill_concurrency": 40},
+            {"get_account_settings": NEW_ACCOUNT},
+            "Lambda concurrency",
+            "warning",
+            "servicequotas",
+        ),
+        (
+            {"reserved_concurrency": 1},
+            {"get_account_settings": NEW_ACCOUNT},
+            "Lambda concurrency",
+            "failed",
+            "servicequotas",
+        ),
+        ({"landing_bucket": "missing"}, {}, "Bucket missing", "failed", "correct the name"),
+        ({"landing_bucket": "abroad"}, {}, "Bucket abroad", "failed", "where the bucket is"),
+        (
+            {"landing_bucket": "b-1"},
+            {"get_bucket_notification_configuration": {}},
+            "Landing notifications",
+            "failed",
+            "EventBridge",
+        ),
+        (
+            {"landing_bucket": "b-1"},
+            {"get_bucket_versioning": {}},
+            "Landing versions",
+            "warning",
+            "versioning",
+        ),
+        (FULL, {"get_bucket_versioning": {}}, "Replica clinic-replica-processed", "failed", "versioning"),
+        (
+            FULL,
+            {"head_bucket": lambda Bucket: {"BucketRegion": REGION}},  # noqa: N803
+            "Replica clinic-replica-access-logs",
+            "failed",
+            "another region",
+        ),
+        (
+            {"malware_scan": True},
+            {"list_malware_protection_plans": refused("AccessDenied")},
+            "GuardDuty",
+            "unknown",
+            None,
+        ),
+        ({"function_platform": "host"}, {}, "Platform", "failed", "function_platform"),
+        ({}, {}, "Alarms", "warning", "alarm_email"),
+    ],
+)
+def test_what_is_missing_is_found_with_what_to_do(
+    settings: dict[str, Any], answers: dict[str, Any], name: str, state: str, to_do: str | None
+) -> None:
+    (found,) = (it for it in checks(settings, **answers) if it.check == name)
+    assert found.state == state
+    assert (to_do or "") in (found.to_do or "")
+
+
+def test_the_default_settings_fit_a_new_account() -> None:
+    states = {it.check: it.state for it in checks({}, get_account_settings=NEW_ACCOUNT)}
+    assert states["Lambda concurrency"] == "ok"
