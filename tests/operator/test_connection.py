@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from carefile.cli.aws import local_aws
-from carefile.cli.aws.connection import connect
+from carefile.cli.aws.connection import Connection, connect
 from carefile.cli.problem import Problem
 from tests.embedded import EmbeddedAws
 from tests.operator.conftest import Carefile
@@ -135,7 +135,7 @@ def test_without_credentials_it_says_how_to_get_some(on_aws: Stacks, monkeypatch
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
     with pytest.raises(Problem, match="no embedded AWS is running"):
         connect()
-    monkeypatch.setattr(local_aws, "find", lambda: local_aws.EmbeddedAws("http://127.0.0.1:1"))
+    monkeypatch.setattr(local_aws, "find", lambda: local_aws.EmbeddedAws("http://127.0.0.1:1", None))
     with pytest.raises(Problem) as raised:
         connect(region="eu-west-1")
     assert "for the embedded AWS, which is running, leave out" in raised.value.to_do
@@ -151,3 +151,19 @@ def test_what_is_named_is_never_the_embedded_aws(on_aws: Stacks, monkeypatch: py
     monkeypatch.setattr(local_aws, "find", lambda: pytest.fail("it was looked for"))
     on_aws["eu-west-1"]["Carefile-dev"] = OUTPUTS
     assert connect(region="eu-west-1").endpoint is None
+
+
+def test_an_execution_s_page_in_the_console_is_known_on_aws_and_locally() -> None:
+    arn = "arn:aws:states:eu-west-1:111122223333:execution:Carefile-prod-ObjectPipeline:name"
+    outputs = OUTPUTS
+    session = boto3.session.Session(region_name="eu-west-1")
+    on_aws = Connection(session, "Carefile-prod", outputs)
+    assert on_aws.console(arn) == (
+        "https://eu-west-1.console.aws.amazon.com/states/home?region=eu-west-1#/v2/executions/details/" + arn
+    )
+    local = Connection(session, "x", outputs, "http://127.0.0.1:1", "http://127.0.0.1:2")
+    assert local.console(arn) == (
+        "http://127.0.0.1:2/resources/stepfunctions?machine="
+        "arn:aws:states:eu-west-1:111122223333:stateMachine:Carefile-prod-ObjectPipeline"
+    )
+    assert Connection(session, "x", outputs, "http://127.0.0.1:1").console(arn) is None

@@ -59,7 +59,9 @@ class Connection:
         stack: str,
         outputs: Mapping[str, str],
         endpoint: str | None = None,
+        local_console: str | None = None,
     ) -> None:
+        self._local_console = local_console
         self.session = session
         self.stack = stack
         self.endpoint = endpoint
@@ -106,6 +108,17 @@ class Connection:
         if name.startswith("arn:"):
             return name
         return f"{self.machine.replace(':stateMachine:', ':execution:')}:{name}"
+
+    def console(self, execution: str) -> str | None:
+        """Return the console's address of an execution, given its ARN; the local console has one per state machine."""
+        if self.endpoint is None:
+            region = execution.split(":")[3]
+            host = f"https://{region}.console.aws.amazon.com"
+            return f"{host}/states/home?region={region}#/v2/executions/details/{execution}"
+        if self._local_console is None:
+            return None
+        machine = execution.replace(":execution:", ":stateMachine:").rpartition(":")[0]
+        return f"{self._local_console}/resources/stepfunctions?machine={machine}"
 
     def resources(self, kind: str) -> Iterator[tuple[str, str]]:
         """Yield (logical id, physical id) of the stack's resources of a CloudFormation type."""
@@ -166,7 +179,7 @@ def connect(profile: str | None = None, region: str | None = None, stack: str | 
                 aws_secret_access_key="test",  # noqa: S106 - the embedded AWS takes any
                 region_name=embedded.region,
             )
-            return _connection(session, embedded.stack, embedded.endpoint)
+            return _connection(session, embedded.stack, embedded.endpoint, embedded.console)
         except ProfileNotFound:
             raise _no_profile(None) from None
     try:
@@ -202,7 +215,9 @@ def _no_credentials() -> Problem:
     )
 
 
-def _connection(session: boto3.session.Session, stack: str | None, endpoint: str | None) -> Connection:
+def _connection(
+    session: boto3.session.Session, stack: str | None, endpoint: str | None, console: str | None = None
+) -> Connection:
     cloudformation = session.client("cloudformation", endpoint_url=endpoint, config=_config(endpoint))
     name, outputs = _outputs(cloudformation, stack) if stack else _only_stack(cloudformation)
     missing = [output for output in _OUTPUTS if output not in outputs]
@@ -210,7 +225,7 @@ def _connection(session: boto3.session.Session, stack: str | None, endpoint: str
         raise Problem(
             f"the stack {name} is not a complete Carefile: it has no output {missing[0]}", "deploy it again"
         )
-    return Connection(session, name, outputs, endpoint)
+    return Connection(session, name, outputs, endpoint, console)
 
 
 def _outputs(cloudformation: Any, stack: str) -> tuple[str, dict[str, str]]:

@@ -12,6 +12,7 @@ from local.settings import HOST, REGION, STACK_NAME, Settings
 @dataclass(frozen=True, slots=True)
 class EmbeddedAws:
     endpoint: str
+    console: str | None
     region: str = REGION
     stack: str = STACK_NAME
 
@@ -22,4 +23,7 @@ def find() -> EmbeddedAws | None:
         running = processes.find(Settings.from_environment())
     except LocalProblem:
         return None
-    return EmbeddedAws(f"http://{HOST}:{running.port}") if running else None
+    if not running:
+        return None
+    console = f"http://{HOST}:{running.console_port}" if running.console_pid else None
+    return EmbeddedAws(f"http://{HOST}:{running.port}", console)

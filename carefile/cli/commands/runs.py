@@ -13,7 +13,7 @@ from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.executions import ENDED_BADLY, Described, Executions, Listed
 from carefile.cli.exits import Exit
 from carefile.cli.problem import Problem
-from carefile.cli.shown.view import Column, View, clock, lasting
+from carefile.cli.shown.view import Column, View, clock, lasting, plain
 from carefile.cli.times import since as moment
 
 
@@ -43,10 +43,13 @@ def runs(
     wanted = islice((item for item in described if error is None or item.error == error), limit)
     count = view.stream(
         _COLUMNS,
-        map(record, wanted),
-        below=lambda r: r["name"],
+        (record(item) | {"console": connection.console(item.listed.arn)} for item in wanted),
+        # On AWS the address ends with the name.
+        below=lambda r: r["name"] if connection.endpoint else r["console"],
         nothing="No matching executions.",
     )
+    if count and connection.endpoint and (address := connection.console(connection.execution_arn(""))):
+        view.note(f"[dim]Console: {plain(address)}[/dim]")
     if count == limit:
         view.note(f"Showing the first {limit}; use --limit or --since to see others.")
     return Exit.DONE

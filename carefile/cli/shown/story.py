@@ -28,7 +28,7 @@ def story_of(connection: Connection, executions: Executions, execution: Describe
     return {
         "name": listed.name,
         "execution": listed.arn,
-        "console": _console(connection, listed.arn),
+        "console": connection.console(listed.arn),
         "status": listed.status,
         "started": listed.started.isoformat(),
         "stopped": listed.stopped.isoformat() if listed.stopped else None,
@@ -87,13 +87,6 @@ def _then(execution: Described, then: Then) -> str:
     if afresh and request:
         return f"carefile redrive {name} --resubmit --yes"
     return f"carefile redrive {name} --yes"
-
-
-def _console(connection: Connection, arn: str) -> str | None:
-    if connection.endpoint:
-        return None
-    region = arn.split(":")[3]
-    return f"https://{region}.console.aws.amazon.com/states/home?region={region}#/v2/executions/details/{arn}"
 
 
 def print_story(out: Console, story: Story) -> None:
