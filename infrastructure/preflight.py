@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
@@ -306,7 +306,8 @@ def _all(chosen: dict[str, str]) -> Iterator[Check]:
             "Region", "failed", "no region is set", "set AWS_REGION, or choose a profile that has one"
         )
         return
-    yield from preflight(config, lambda service: session.client(service), session.region_name)
+    client: Client = cast("Any", session).client
+    yield from preflight(config, client, session.region_name)
 
 
 if __name__ == "__main__":
