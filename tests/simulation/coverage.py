@@ -65,13 +65,13 @@ class Observer:
 
     def __init__(self) -> None:
         self.coverage = Coverage()
-        self._changes: list[tuple[str, str]] = []  # of which landing key, what
+        self._changes: list[tuple[str | None, str]] = []  # of which landing key, or of all, what
 
     @property
     def moment(self) -> int:
         return len(self._changes)
 
-    def stepped(self, key: str, what: str) -> None:
+    def stepped(self, key: str | None, what: str) -> None:
         """The world outside did something."""
         self._changes.append((key, what))
 
@@ -84,7 +84,7 @@ class Observer:
         coverage.calls[name] = waited or coverage.calls.get(name, False)
         if fault is not None:
             coverage.faults[name, fault.name] += 1
-        for change in {what for about, what in self._changes[since:] if about == key}:
+        for change in {what for about, what in self._changes[since:] if about in (key, None)}:
             coverage.between[name, change] += 1
         if call.operation in _CHANGES:
             self._changes.append((key, name))

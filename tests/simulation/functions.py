@@ -156,8 +156,10 @@ _PSEUDONYM_KEY = aws.pseudonym_key.__wrapped__
 
 
 @contextmanager
-def installed(clients: Clients, recorder: Recorder, *, scanned: bool = False) -> Iterator[None]:
-    """The functions' modules with the simulation's neighbours; as they were, on leaving."""
+def installed(
+    clients: Clients, recorder: Recorder, *further: tuple[Any, str, Any], scanned: bool = False
+) -> Iterator[None]:
+    """The functions' modules with the simulation's neighbours and what actors put there; as they were, on leaving."""
     replaced: list[tuple[Any, str, Any]] = []
 
     def put(owner: Any, name: str, value: Any) -> None:
@@ -177,6 +179,8 @@ def installed(clients: Clients, recorder: Recorder, *, scanned: bool = False) ->
             put(module, name, remembers)
     for module, name in _recording():
         put(module, name, recorder)
+    for owner, name, value in further:
+        put(owner, name, value)
     try:
         yield
     finally:

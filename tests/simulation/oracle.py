@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from tests.simulation.scenario import LandingKey
+
+if TYPE_CHECKING:
+    from tests.simulation.actors import Judge
 
 PREFIX = "processed/"
 _SUFFIX = re.compile(r"(-[0-9a-f]{8}|-[0-9a-f]{16}|-[0-9a-f]{32})?")
@@ -107,9 +112,8 @@ class Known:
     uploads: list[Uploaded] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     assignments: dict[str, list[Assigned]] = field(default_factory=dict)  # of a tree, the last one holds
-    # A key's bytes that somebody decided about, whether they are taken out now; the last decision holds.
-    unfiled: dict[tuple[str, bytes], bool] = field(default_factory=dict)
     clean: set[tuple[str, str]] = field(default_factory=set)  # key and version, by a verdict that was told
+    judges: tuple[Judge, ...] = ()  # of what further actors decided
 
     def assign(self, tree: str, patient: str, replacing: str | None, at: datetime) -> bool:
         """Whether the decision holds: it takes the session from nobody, or from whom it says."""
@@ -125,16 +129,21 @@ class Known:
         return next(reversed(self.assignments.get(tree_of(key), [])), None) if key.session else None
 
     def taken_out(self, upload: Uploaded) -> bool:
-        return self.unfiled.get((upload.key.key, upload.body), False)
+        return any(judge.takes_out(upload) for judge in self.judges)
 
     def of_version(self, key: str, version: str) -> Uploaded | None:
         return next((u for u in self.uploads if u.key.key == key and u.version == version), None)
 
-    def possible(self, upload: Uploaded) -> list[Place]:
+    def possible(self, upload: Uploaded) -> Sequence[Place]:
         """Every place that some decision taken so far, or none, gives to this version."""
         hints: list[Hints] = [()]
         for decision in self.decisions:
             if decision.key == upload.key and decision.version in (None, upload.version):
                 hints.append(decision.hints)
         history = self.assignments.get(tree_of(upload.key), []) if upload.key.session else []
-        return [place_of(upload, found, assigned) for found in hints for assigned in (None, *history)]
+        places: Sequence[Place] = [
+            place_of(upload, found, assigned) for found in hints for assigned in (None, *history)
+        ]
+        for judge in self.judges:
+            places = judge.ever(upload, places)
+        return places

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from carefile.core.errors import AssignmentConflict
 from carefile.core.filing.layout import Owner
-from carefile.core.model import Decision as CoreDecision
-from carefile.core.model import DecisionType, Source
-from carefile.core.records.ledger import unfiled_name, unfiling
 from lambdas.adapters.ledger import Ledger
+from tests.simulation.actors import takers
 from tests.simulation.aws.store import Version, etag_of
 from tests.simulation.oracle import Decision, Uploaded, tree_of
 from tests.simulation.scenario import (
@@ -22,10 +19,10 @@ from tests.simulation.scenario import (
     Again,
     Assign,
     Delete,
+    LandingKey,
     Scan,
     Step,
     Submit,
-    Unfile,
     Upload,
 )
 
@@ -38,52 +35,56 @@ SCANNER_TAG = ("GuardDutyMalwareScanStatus", "NO_THREATS_FOUND")
 
 class Outside:
     def __init__(self, world: World) -> None:
-        self._world = world
+        self.world = world
         self._steps = list(reversed(world.scenario.steps))
-        self._uploaded: dict[str, Uploaded] = {}
+        self.uploaded: dict[str, Uploaded] = {}
         self._events: dict[str, dict[str, Any]] = {}
         self._decisions = 0
 
     def step(self) -> None:
         step = self._steps.pop()
         if not self._steps:
-            del self._world.runnable["world"]
+            del self.world.runnable["world"]
         self._take(step)
 
     def _take(self, step: Step) -> None:
-        world = self._world
-        key = world.scenario.keys[self._uploads_key(step)]
+        world = self.world
+        number = self._uploads_key(step)
+        key = None if number is None else world.scenario.keys[number]
         if world.observer:
-            world.observer.stepped(key.key, type(step).__name__)
+            world.observer.stepped(key.key if key else None, type(step).__name__)
         if isinstance(step, Upload):
             self._upload(step)
-        elif isinstance(step, Delete):
+        elif isinstance(step, Delete) and key:
             world.note(f"-- {step.name}: delete {key.key}")
             if world.landing.live(key.key):
                 world.landing.delete(key.key, world.now())
         elif isinstance(step, Again):
             world.note(f"-- {step.name}: the event of {step.upload} once more")
             self._arriving(step.name, self._events[step.upload])
-        elif isinstance(step, Scan):
+        elif isinstance(step, Scan) and key:
             found = world.landing.live(key.key)
             world.note(f"-- {step.name}: scan of {key.key} {found.id if found else 'finds nothing'}")
             if found:
                 found.tags = {**found.tags, SCANNER_TAG[0]: SCANNER_TAG[1]}
         elif isinstance(step, Assign):
             self._assign(step)
-        elif isinstance(step, Unfile):
-            self._unfile(step)
-        else:
+        elif isinstance(step, Submit):
             self._submit(step)
+        else:
+            takers()[type(step)](self, step)
 
-    def _uploads_key(self, step: Step) -> int:
-        return self._uploaded_key(step.upload) if isinstance(step, Again) else step.key
+    def _uploads_key(self, step: Step) -> int | None:
+        """The number of the landing key that a step is about."""
+        if isinstance(step, Again):
+            return self._uploaded_key(step.upload)
+        return getattr(step, "key", None)
 
     def _uploaded_key(self, name: str) -> int:
-        return self._world.scenario.keys.index(self._uploaded[name].key)
+        return self.world.scenario.keys.index(self.uploaded[name].key)
 
     def _upload(self, step: Upload) -> None:
-        world = self._world
+        world = self.world
         key = world.scenario.keys[step.key]
         body = self._body(step)
         metadata = {"patient-id": step.metadata} if step.metadata else {}
@@ -110,7 +111,7 @@ class Outside:
             UPLOADERS_TAGS,
         )
         world.known.uploads.append(uploaded)
-        self._uploaded[step.name] = uploaded
+        self.uploaded[step.name] = uploaded
         world.note(
             f"-- {step.name}: upload {key.key} = {shown}, patient in metadata {step.metadata}, "
             f"in content {uploaded.content}, {len(body)} bytes"
@@ -139,17 +140,17 @@ class Outside:
         self._verdict(step.name, version, step.verdict)
         # Two verdicts' tags may come in any order, and what the scanner itself tags last is what it left.
         if not step.second_verdict and not (step.copied and step.verdict == SKIPPED):
-            self._world.verdicts[version.id] = step.verdict
+            self.world.verdicts[version.id] = step.verdict
         if step.second_verdict:
 
             def again(verdict: str = step.second_verdict) -> None:
-                del self._world.runnable[f"scan {step.name} again"]
+                del self.world.runnable[f"scan {step.name} again"]
                 self._verdict(f"{step.name}+", version, verdict)
 
-            self._world.runnable[f"scan {step.name} again"] = again
+            self.world.runnable[f"scan {step.name} again"] = again
 
     def _verdict(self, name: str, version: Version, verdict: str) -> None:
-        world = self._world
+        world = self.world
 
         def tag() -> None:
             del world.runnable[f"tag {name}"]
@@ -181,13 +182,13 @@ class Outside:
         if step.empty:
             return b""
         if step.like:
-            return self._uploaded[step.like].body
+            return self.uploaded[step.like].body
         content = {"patient_id": step.content} if step.content else {}
         return json.dumps(content | {"text": f"{MARK} {step.name}"}).encode()
 
     def _submit(self, step: Submit) -> None:
-        world = self._world
-        uploaded = self._uploaded[step.upload] if step.upload else None
+        world = self.world
+        uploaded = self.uploaded[step.upload] if step.upload else None
         key = world.scenario.keys[step.key]
         version = uploaded.version if uploaded else None
         world.note(f"-- {step.name}: submit {key.key} {version or ''} {dict(step.hints)}")
@@ -205,7 +206,7 @@ class Outside:
 
     def _assign(self, step: Assign) -> None:
         """The decision is recorded, and an intake started for every object of the session there is, deleted or not."""
-        world = self._world
+        world = self.world
         tree = tree_of(world.scenario.keys[step.key])
         holds = world.known.assign(tree, step.patient, step.replacing, world.now())
         world.note(f"-- {step.name}: {tree} is {step.patient}'s, not {step.replacing}'s: {holds}")
@@ -222,37 +223,25 @@ class Outside:
         for number, key in enumerate(world.scenario.keys):
             uploads = [upload for upload in world.known.uploads if upload.key == key and upload.body]
             if key.session and tree_of(key) == tree and uploads:
-                asked = {"bucket": "landing", "key": key.key}
-                current = world.landing.live(key.key)
-                if current is not None and not current.body:
-                    asked["version_id"] = uploads[-1].version
-                world.start(f"{step.name}.{number}", asked)
+                self.take_in_again(f"{step.name}.{number}", key, uploads[-1].version)
 
-    def _unfile(self, step: Unfile) -> None:
-        """The decision about the bytes is recorded, and an intake of their key started."""
-        world, uploaded = self._world, self._uploaded[step.upload]
-        key = uploaded.key.key
-        kind = DecisionType.TAKE_BACK if step.back else DecisionType.UNFILE
-        world.note(f"-- {step.name}: {kind.value} {step.upload} of {key}")
-        world.known.unfiled[key, uploaded.body] = not step.back
-        # To the microsecond, so that of two decisions the later one is later, however little the schedule takes.
+    def decided_at(self) -> str:
+        """The moment of a decision, to the microsecond, so that of two the later one is later, however little the
+        schedule takes."""
         self._decisions += 1
-        at = f"{world.now():%Y-%m-%dT%H:%M:%S}.{self._decisions:06}Z"
-        digest = f"sha256:{hashlib.sha256(uploaded.body).hexdigest()}"
-        world.clients.dynamodb.update_item(
-            TableName="ledger",
-            Key={"source_id": {"S": Source("landing", key).source_id}},
-            **unfiling(unfiled_name(digest), CoreDecision(kind, "person", at)),
-        )
-        asked = {"bucket": "landing", "key": key}
-        current = world.landing.live(key)
+        return f"{self.world.now():%Y-%m-%dT%H:%M:%S}.{self._decisions:06}Z"
+
+    def take_in_again(self, name: str, key: LandingKey, version: str) -> None:
+        """Start an intake of a key, which names this version where an empty one is on top."""
+        asked = {"bucket": "landing", "key": key.key}
+        current = self.world.landing.live(key.key)
         if current is not None and not current.body:
-            asked["version_id"] = uploaded.version
-        world.start(step.name, asked)
+            asked["version_id"] = version
+        self.world.start(name, asked)
 
     def _arriving(self, name: str, event: dict[str, Any]) -> None:
         """The event is on its way to the machine, perhaps twice."""
-        world = self._world
+        world = self.world
 
         def arrive() -> None:
             del world.runnable[name]

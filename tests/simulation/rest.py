@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ def violations(world: World) -> list[str]:
         found += _Key(world, key).check()
     for execution in world.executions.values():
         found += _ended(world, execution)
+    for judge in world.judges:
+        found += judge.at_rest()
     return found + sessions.violations(world) + _event_ids(world) + _contradictions(world) + _leaks(world)
 
 
@@ -134,7 +137,7 @@ class _Key:
             found += self._tags(name, version, place)
         return found or self._announced(newest, place, folder)
 
-    def _decided(self, newest: Uploaded) -> list[Place]:
+    def _decided(self, newest: Uploaded) -> Sequence[Place]:
         """Where the newest version may be: the latest decision about it holds, whenever its event arrived. The times
         of events are whole seconds, so of two decisions less than a second apart either may."""
         ours = [decision for decision in self.world.known.decisions if decision.key == self.key]
@@ -145,7 +148,10 @@ class _Key:
         holding += [d for d in ours if d.version is None and d not in named]
         assigned = self.world.known.assigned(self.key)
         undecided = [] if named else [place_of(newest, (), assigned)]
-        return [place_of(newest, d.hints, assigned) for d in holding] + undecided
+        places: Sequence[Place] = [place_of(newest, d.hints, assigned) for d in holding] + undecided
+        for judge in self.world.judges:
+            places = judge.now(newest, places)
+        return places
 
     def _about(self, decision: Any) -> str | None:
         """The version that a decision was about, as its execution found it."""

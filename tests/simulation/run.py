@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tests.simulation import rest
+from tests.simulation.actors import LANE, with_actors
 from tests.simulation.coverage import Observer
 from tests.simulation.mixture import draw
-from tests.simulation.scenario import Scenario, generate, with_unfiling, with_verdicts
+from tests.simulation.scenario import Scenario, generate
 from tests.simulation.schedule import Chance, Decisions, Replay, Script
 from tests.simulation.world import World
 
@@ -29,8 +30,8 @@ class Result:
     world: World
 
 
-SCANNED = 1_000_000_000  # the seeds from this one on wait for malware protection
-UNFILING = 2_000_000_000  # in those from this one on, people take out what was uploaded
+SCANNED = LANE  # the seeds from this one on wait for malware protection
+UNFILING = 2 * LANE  # in those from this one on, people take out what was uploaded
 
 
 def run_seed(seed: int, *, tracing: bool = False, observer: Observer | None = None) -> Result:
@@ -38,10 +39,7 @@ def run_seed(seed: int, *, tracing: bool = False, observer: Observer | None = No
     rng = random.Random(seed)
     mixture = draw(rng)
     scenario = dataclasses.replace(generate(rng, mixture), express=seed % 3 == 0)
-    if seed >= UNFILING:
-        scenario = with_unfiling(rng, scenario)
-    elif seed >= SCANNED:
-        scenario = with_verdicts(rng, scenario, mixture)
+    scenario = with_actors(rng, scenario, mixture, seed)
     return _run(scenario, Chance(rng, mixture), tracing=tracing, observer=observer)
 
 

@@ -34,10 +34,16 @@ class LandingKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Upload:
-    """A version: its metadata and its content may each name a patient."""
+class Step:
+    """Something that happens outside. Those of further actors are in their modules (`actors`)."""
 
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Upload(Step):
+    """A version: its metadata and its content may each name a patient."""
+
     key: int
     metadata: str | None = None
     content: str | None = None
@@ -50,16 +56,14 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True)
-class Delete:
-    name: str
+class Delete(Step):
     key: int
 
 
 @dataclass(frozen=True, slots=True)
-class Submit:
+class Submit(Step):
     """A person or a system submits a key, or one upload of it, with or without a decision about it."""
 
-    name: str
     key: int
     upload: str | None
     hints: tuple[tuple[str, str], ...]
@@ -67,42 +71,26 @@ class Submit:
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class Again(Step):
     """The event of an upload comes once more."""
 
-    name: str
     upload: str
 
 
 @dataclass(frozen=True, slots=True)
-class Scan:
+class Scan(Step):
     """A malware scanner writes its verdict on the current version, keeping the tags it finds."""
 
-    name: str
     key: int
 
 
 @dataclass(frozen=True, slots=True)
-class Assign:
+class Assign(Step):
     """A person says whose the session of a key is, perhaps taking it from a patient."""
 
-    name: str
     key: int
     patient: str
     replacing: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Unfile:
-    """A person takes the bytes of an upload out of the layout, or, `back`, wants them filed again."""
-
-    name: str
-    key: int
-    upload: str
-    back: bool
-
-
-Step = Upload | Delete | Submit | Again | Scan | Assign | Unfile
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +102,7 @@ class Scenario:
     warm: bool = True
     express: bool = False  # uploads take the lane express-first
     scanned: bool = False  # malware protection is waited for
+    actors: tuple[str, ...] = ()  # who takes part that does not in every schedule
 
     def without(self, step: Step) -> Scenario:
         """The same without a step, and without those that speak of it."""
@@ -202,36 +191,6 @@ def generate(rng: random.Random, mixture: Mixture) -> Scenario:
         assign = Assign(f"a{number}", rng.choice(sessions), whose, replaced)
         steps.insert(rng.randint(0, len(steps)), assign)
     return Scenario(keys, tuple(steps), drawn.versioned, rng.random() < 0.02, rng.random() < 0.5)
-
-
-def with_verdicts(rng: random.Random, scenario: Scenario, mixture: Mixture) -> Scenario:
-    """The same where malware protection is waited for: every upload has a verdict, some a better one later, and many
-    bring along the tag that says that they are clean."""
-    steps = tuple(
-        _with_verdict(rng, step, mixture) if isinstance(step, Upload) else step
-        for step in scenario.steps
-        if not isinstance(step, Scan)
-    )
-    return dataclasses.replace(scenario, steps=steps, versioned=True, scanned=True)
-
-
-def with_unfiling(rng: random.Random, scenario: Scenario) -> Scenario:
-    """The same where people take out, and back, what was uploaded."""
-    steps = list(scenario.steps)
-    for number in range(1, rng.choice((1, 1, 2, 3, 4)) + 1):
-        at = rng.randint(1, len(steps))
-        uploads = [step for step in steps[:at] if isinstance(step, Upload) and not step.empty]
-        if uploads:
-            taken = rng.choice(uploads)
-            steps.insert(at, Unfile(f"o{number}", taken.key, taken.name, number > 1 and rng.random() < 0.4))
-    return dataclasses.replace(scenario, steps=tuple(steps), versioned=True)
-
-
-def _with_verdict(rng: random.Random, step: Upload, mixture: Mixture) -> Upload:
-    verdict = rng.choices((CLEAN, THREAT, SKIPPED), mixture.verdicts)[0]
-    second = CLEAN if verdict != CLEAN and rng.random() < mixture.second_verdicts else None
-    copied = rng.random() < mixture.copied_verdicts
-    return dataclasses.replace(step, verdict=verdict, second_verdict=second, copied=copied)
 
 
 class _Drawn:

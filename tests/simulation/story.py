@@ -9,12 +9,23 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from tests.simulation.actors import takers
 from tests.simulation.aws.gate import Fault
-from tests.simulation.scenario import LandingKey, Scenario, Step
+from tests.simulation.scenario import (
+    Again,
+    Assign,
+    Delete,
+    LandingKey,
+    Scan,
+    Scenario,
+    Step,
+    Submit,
+    Upload,
+)
 from tests.simulation.schedule import Script
 
 FOLDER = Path(__file__).resolve().parent / "stories"
-_STEPS = {kind.__name__: kind for kind in Step.__args__}
+_KINDS = (Upload, Delete, Submit, Again, Scan, Assign)
 _FLAGS = ("versioned", "real_documents", "warm", "express", "scanned")
 
 
@@ -23,6 +34,7 @@ def to_json(scenario: Scenario, script: Script) -> dict[str, Any]:
         "keys": [_given(key) for key in scenario.keys],
         "steps": [{"kind": type(step).__name__, **_given(step)} for step in scenario.steps],
         **{name: getattr(scenario, name) for name in _FLAGS},
+        "actors": list(scenario.actors),
         "picks": [[name, len(list(run))] for name, run in groupby(script.picks)],
         "faults": [[actor, call, fault.name] for (actor, call), fault in script.faults.items()],
         "twice": sorted(script.twice),
@@ -32,7 +44,8 @@ def to_json(scenario: Scenario, script: Script) -> dict[str, Any]:
 
 def from_json(data: dict[str, Any]) -> tuple[Scenario, Script]:
     keys = tuple(LandingKey(**key) for key in data["keys"])
-    scenario = Scenario(keys, tuple(map(_step, data["steps"])), **{name: data[name] for name in _FLAGS})
+    flags = {name: data[name] for name in _FLAGS} | {"actors": tuple(data.get("actors", ()))}
+    scenario = Scenario(keys, tuple(map(_step, data["steps"])), **flags)
     picks = [name for name, times in data["picks"] for _ in range(times)]
     faults = {(actor, call): Fault[name] for actor, call, name in data["faults"]}
     return scenario, Script(picks, faults, set(data["twice"]), set(data["lost"]))
@@ -67,5 +80,5 @@ def _step(data: dict[str, Any]) -> Step:
     given = {name: value for name, value in data.items() if name != "kind"}
     if "hints" in given:
         given["hints"] = tuple((name, value) for name, value in given["hints"])
-    found: Step = _STEPS[data["kind"]](**given)
-    return found
+    kinds: dict[str, type[Step]] = {kind.__name__: kind for kind in (*_KINDS, *takers())}
+    return kinds[data["kind"]](**given)

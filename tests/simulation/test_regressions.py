@@ -11,6 +11,7 @@ from lambdas.adapters.ledger import Ledger
 from lambdas.intake import marks
 from lambdas.intake.marks import Marks
 from tests.simulation import variants
+from tests.simulation.actors.unfiling import Unfile
 from tests.simulation.aws.gate import Fault
 from tests.simulation.run import Result, run_script
 from tests.simulation.scenario import (
@@ -26,7 +27,6 @@ from tests.simulation.scenario import (
     Scenario,
     Step,
     Submit,
-    Unfile,
     Upload,
 )
 from tests.simulation.schedule import Script

@@ -52,6 +52,8 @@ class Watch:
             self._seen_tags[self._world.actor, arguments["Key"]] = tags
         elif operation == "PutObjectTagging":
             self._tagged(arguments)
+        for judge in self._world.judges:
+            judge.after(call, result)
 
     def published(self, event: Published) -> None:
         """An event is on the bus: is it true?"""

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from infrastructure.machines import definitions
+from tests.simulation.actors import Judge, judges
 from tests.simulation.aws.dynamodb import DynamoDB
 from tests.simulation.aws.gate import Fault, Gate
 from tests.simulation.aws.s3 import S3
@@ -28,6 +29,7 @@ from tests.simulation.scenario import Scenario
 from tests.simulation.schedule import Decisions
 from tests.simulation.watch import Watch
 
+J = TypeVar("J", bound=Judge)
 LANDING, PROCESSED, BUS = "landing", "processed-bucket", "catalog-bus"
 MAX_STEPS = 12_000  # twenty executions of one key that all go round took 7,540
 _MACHINE_FILE = Path(__file__).resolve().parents[2] / "statemachines" / "object_pipeline.asl.json"
@@ -103,6 +105,8 @@ class World:
             StepFunctions(self.gate, self._describe, self._promote),
             self.now,
         )
+        self.judges = judges(self)
+        self.known.judges = self.judges
         self.watch = Watch(self)
         self.gate.after = self.watch.after
         self._idle: dict[str, list[Sandbox]] = {}
@@ -117,7 +121,8 @@ class World:
     def run(self) -> None:
         """Until nothing is left to be done, or the first violation."""
         try:
-            with installed(self.clients, self.recorder, scanned=self.scenario.scanned):
+            further = (it for judge in self.judges for it in judge.installed())
+            with installed(self.clients, self.recorder, *further, scanned=self.scenario.scanned):
                 self.runnable["world"] = self._outside.step
                 while (self.runnable or self._looked_again()) and not self.violations:
                     self.steps += 1
@@ -141,6 +146,10 @@ class World:
     def note(self, text: str) -> None:
         if self.tracing:
             self.trace.append((self.actor, text))
+
+    def judge(self, kind: type[J]) -> J:
+        """The one of this kind."""
+        return next(judge for judge in self.judges if isinstance(judge, kind))
 
     # Executions
 
@@ -257,6 +266,8 @@ class World:
         if isinstance(outcome, Raised):
             self.causes.append(outcome.text)
             expected = _EXPECTED + (_REFUSED if self.scenario.scanned else ())
+            for judge in self.judges:
+                expected += judge.expected
             if invocation.sandbox and outcome.error not in expected:
                 self.violations.append(f"a function fails with {outcome.error}: {outcome.text}")
         if self.tracing and not isinstance(outcome, Returned):

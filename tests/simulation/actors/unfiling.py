@@ -1,0 +1,65 @@
+"""People who take the bytes of an upload out of the layout, or want them filed again."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import random
+from dataclasses import dataclass
+
+from carefile.core.model import Decision, DecisionType, Source
+from carefile.core.records.ledger import unfiled_name, unfiling
+from tests.simulation.actors import Actor, Judge
+from tests.simulation.mixture import Mixture
+from tests.simulation.oracle import Uploaded
+from tests.simulation.outside import Outside
+from tests.simulation.scenario import Scenario, Step, Upload
+from tests.simulation.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Unfile(Step):
+    """A person takes the bytes of an upload out of the layout, or, `back`, wants them filed again."""
+
+    key: int
+    upload: str
+    back: bool
+
+
+class Unfiled(Judge):
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        # A key's bytes that somebody decided about, whether they are taken out now; the last decision holds.
+        self.decided: dict[tuple[str, bytes], bool] = {}
+
+    def takes_out(self, upload: Uploaded) -> bool:
+        return self.decided.get((upload.key.key, upload.body), False)
+
+
+def add(rng: random.Random, scenario: Scenario, _: Mixture) -> Scenario:
+    steps = list(scenario.steps)
+    for number in range(1, rng.choice((1, 1, 2, 3, 4)) + 1):
+        at = rng.randint(1, len(steps))
+        uploads = [step for step in steps[:at] if isinstance(step, Upload) and not step.empty]
+        if uploads:
+            taken = rng.choice(uploads)
+            steps.insert(at, Unfile(f"o{number}", taken.key, taken.name, number > 1 and rng.random() < 0.4))
+    return dataclasses.replace(scenario, steps=tuple(steps), versioned=True)
+
+
+def take(outside: Outside, step: Unfile) -> None:
+    """The decision about the bytes is recorded, and an intake of their key started."""
+    world, uploaded = outside.world, outside.uploaded[step.upload]
+    kind = DecisionType.TAKE_BACK if step.back else DecisionType.UNFILE
+    world.note(f"-- {step.name}: {kind.value} {step.upload} of {uploaded.key.key}")
+    world.judge(Unfiled).decided[uploaded.key.key, uploaded.body] = not step.back
+    digest = f"sha256:{hashlib.sha256(uploaded.body).hexdigest()}"
+    world.clients.dynamodb.update_item(
+        TableName="ledger",
+        Key={"source_id": {"S": Source("landing", uploaded.key.key).source_id}},
+        **unfiling(unfiled_name(digest), Decision(kind, "person", outside.decided_at())),
+    )
+    outside.take_in_again(step.name, uploaded.key, uploaded.version)
+
+
+ACTOR = Actor("unfiling", 2, add, {Unfile: take}, Unfiled)
