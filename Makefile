@@ -1,7 +1,7 @@
 # Every target installs what it needs on first use. `make` alone lists them.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status demo test simulate prove prove-fresh prove-scale proof hunt mutants names storm faults cost bench backfill sbom audit lint deploy template clean clean-all
+.PHONY: help setup up down status demo test simulate prove prove-fresh prove-schedules prove-properties prove-scale proof hunt mutants names storm faults cost bench backfill sbom audit lint deploy template clean clean-all
 
 # The first of these that is new enough; override with `make setup PYTHON=/path/to/python`.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -24,7 +24,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help: ## list these targets
 	@echo "Carefile: files a clinic's uploads."; echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST); echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST); echo
 	@echo "  Settings: STAGE=$(STAGE) for deploy; CAREFILE_PORT, CAREFILE_CONSOLE_PORT and CAREFILE_HOME for the"
 	@echo "  embedded AWS; ARGS for pytest, as in  make test ARGS='tests/unit -x'"
 
@@ -49,22 +49,26 @@ test: setup node_modules/.ready .venv-checkov/.ready ## run the tests, every pro
 simulate: setup ## run N schedules of uploads, crashes and races (N=100000, SEED=1)
 	@$(PY) -m tests.simulation --schedules $(N) --seed $(SEED) $(ARGS)
 
-prove: ## run what is too large for `make test`: prove-fresh (N=10000) and prove-scale, whatever fails in the first
+prove: ## run what is too large for `make test`: prove-fresh and prove-scale, whatever fails in the first
 	@failed=0; $(MAKE) --no-print-directory prove-fresh || failed=1; \
 	$(MAKE) --no-print-directory prove-scale || failed=1; exit $$failed
 
-# With ARGS=--count-only what is found is reported, and fails nothing.
-prove-fresh: setup ## run N schedules with seeds never run before, and properties with fresh examples (N=10000)
-	@failed=0; fresh=$(if $(findstring --count-only,$(ARGS)),0,1); \
-	$(PY) -m tests.simulation --fresh --schedules $(call n,10000) --scanned $$(( $(call n,10000) / 5 )) $(ARGS) || failed=1; \
-	CAREFILE_EXAMPLES=50 $(PYTEST) -m 'hypothesis and not prove' tests/property tests/readers tests/unit || failed=$$((failed | fresh)); \
-	exit $$failed
+prove-fresh: setup ## run what was never run before: prove-schedules (N=10000) and prove-properties
+	@failed=0; $(MAKE) --no-print-directory prove-schedules || failed=1; \
+	$(MAKE) --no-print-directory prove-properties || failed=1; exit $$failed
+
+# With ARGS=--record the ledger of proof gets the result.
+prove-schedules: setup ## run N schedules with fresh seeds, and a tenth of each kind with further actors (N=10000)
+	@$(PY) -m tests.simulation --fresh --schedules $(call n,10000) --each $$(( $(call n,10000) / 10 )) $(ARGS)
+
+prove-properties: setup ## run the properties with fresh examples
+	@CAREFILE_EXAMPLES=50 $(PYTEST) -m 'hypothesis and not prove' tests/property tests/readers tests/unit
 
 prove-scale: setup node_modules/.ready .venv-checkov/.ready ## run the tests of full scale: storms, faults, names, sizes, both lanes
 	@failed=0; CAREFILE_EXAMPLES=20000 $(PYTEST) tests/property/test_names.py || failed=1; \
 	$(PYTEST) -m prove || failed=1; exit $$failed
 
-proof: setup ## report how many schedules the current code has passed (make prove ARGS=--record adds to them)
+proof: setup ## report how many schedules the current code has passed (make prove-schedules ARGS=--record adds to them)
 	@$(PY) -m tests.simulation --proof
 
 hunt: setup ## measure how soon schedules find each broken variant: the median of N hunts (N=9)

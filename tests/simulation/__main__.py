@@ -1,7 +1,7 @@
 """`python -m tests.simulation`: run schedules, or replay one.
 
-python -m tests.simulation --schedules 100000 [--scanned 20000] [--seed 1 | --fresh]
-                           [--count-only] [--record]        so many, of them so many more with malware protection
+python -m tests.simulation --schedules 100000 [--each 10000] [--seed 1 | --fresh]
+                           [--count-only] [--record]        so many, and so many of each lane with further actors
 python -m tests.simulation --seed 4711 [--save FILE]        replay this one, made small, as a readable trace
 python -m tests.simulation --story FILE                     replay what a file says
 python -m tests.simulation --proof                          how many were run of the code as it is
@@ -21,6 +21,9 @@ import tests.conftest  # noqa: F401 - the environment that the functions are imp
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+PART = 20_000  # schedules
 
 
 def main() -> int:
@@ -50,7 +53,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--schedules", type=int, help="how many schedules to run; without it, one is replayed"
     )
-    parser.add_argument("--scanned", type=int, default=0, help="and how many with malware protection")
+    parser.add_argument("--each", type=int, default=0, help="and how many of each lane with further actors")
     parser.add_argument(
         "--seed", type=int, default=1, help="the first seed, or the one to replay (default 1)"
     )
@@ -68,31 +71,38 @@ def _options() -> argparse.Namespace:
 
 def _run(options: argparse.Namespace, console: Console) -> int:
     from tests.simulation import proof
+    from tests.simulation.actors import EVERYBODY, LANE, actors, lane_of
     from tests.simulation.campaign import Campaign, fresh_seed
+    from tests.simulation.coverage import Coverage
     from tests.simulation.report import show
-    from tests.simulation.run import SCANNED
 
     first = fresh_seed() if options.fresh else options.seed
     console.print(f"the first seed is {first}")
-    ranges = [range(first, first + options.schedules)]
-    if options.scanned:
-        ranges.append(range(first + SCANNED, first + SCANNED + options.scanned))
+    ranges = [range(first, first + options.schedules)] if options.schedules else []
+    names = {it.lane: it.name for it in actors()} | {lane_of(EVERYBODY): "any of these"}
+    for lane in names if options.each else ():
+        at = first % LANE + lane * LANE
+        ranges.append(range(at, at + options.each))
+    # In parts, each recorded when it is done, so that little is lost of a long run that is stopped.
+    parts = [seeds[at : at + PART] for seeds in ranges for at in range(0, len(seeds), PART)]
     broken: list[tuple[int, str]] = []
-    for seeds in ranges:
+    coverage = Coverage()
+    for seeds in parts:
         campaign = Campaign(seeds, options.processes, looking=True)
         begun = time.monotonic()
         campaign.run(console)
         took = time.monotonic() - begun
-        with_malware = " with malware protection" if seeds[0] >= SCANNED else ""
+        with_actor = f", {names[lane]}" if (lane := lane_of(seeds[0])) else ""
         console.print(
-            f"{campaign.done:,} schedules{with_malware}, {campaign.uploads:,} uploads, {campaign.steps:,} steps, "
+            f"{campaign.done:,} schedules{with_actor}: {campaign.uploads:,} uploads, {campaign.steps:,} steps, "
             f"{campaign.faults:,} faults in {took:.0f} s "
             f"({campaign.done / took:.0f} schedules/s), {len(campaign.broken)} broken"
         )
-        console.print(f"  {campaign.coverage.told()}")
         if options.record:
             proof.record(seeds, len(campaign.broken))
+        coverage.add(campaign.coverage)
         broken += campaign.broken
+    console.print(coverage.told())
     for seed, violation in broken[:20]:
         console.print(f"  seed {seed}: {violation}")
     if broken and not options.count_only:

@@ -1,7 +1,8 @@
 """The ledger of proof: which schedules were run, of which code, and how many of them broke something.
 
 A line holds for the code and the simulator whose digests it names, so the sum starts anew with every change of either.
-Seeds that were run twice count once.
+The code is every file of the project that a schedule runs or reads (`_CODE`; a test holds it against what is loaded);
+the simulator all that draws, runs or judges a schedule. Seeds that were run twice count once.
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.simulation.run import SCANNED, UNFILING
+from tests.simulation.actors import EVERYBODY, actors, lane_of
 
 ROOT = Path(__file__).resolve().parents[2]
 LEDGER = Path(__file__).resolve().parent / "proof.jsonl"
@@ -33,32 +34,31 @@ _SHOWING = frozenset(
 
 @dataclass(frozen=True)
 class Entry:
-    """One run over the seeds from `first` to `last`. Each run takes both lanes."""
+    """One run over the seeds from `first` to `last`, all of one lane (`tests/simulation/actors`): which actors take
+    part. Each run has uploads of the standard and of the express lane."""
 
     code: str
     simulator: str
+    lane: int
     first: int
     last: int
     broken: int
     date: str
     commit: str
 
-    @property
-    def scanned(self) -> bool:
-        """Whether its schedules wait for malware protection."""
-        return SCANNED <= self.first < UNFILING
-
 
 @dataclass(frozen=True)
 class Total:
-    schedules: int
-    scanned: int
+    """How many schedules were run of each lane of seeds, and how many of all broke something."""
+
+    lanes: Mapping[int, int]
     broken: int
 
     def told(self) -> str:
+        named = {0: "plain"} | {it.lane: it.name for it in actors()} | {lane_of(EVERYBODY): "any of these"}
+        parts = [f"{self.lanes.get(lane, 0):,} {name}" for lane, name in named.items()]
         return (
-            f"of this code: {self.schedules:,} schedules over both lanes and {self.scanned:,} with malware protection, "
-            f"{self.broken} broken"
+            f"{sum(self.lanes.values()):,} schedules of this code ({', '.join(parts)}), {self.broken} broken"
         )
 
 
@@ -74,7 +74,8 @@ def simulator_digest() -> str:
 def record(seeds: range, broken: int, ledger: Path | None = None) -> Entry:
     """Append what a run came to."""
     now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
-    entry = Entry(code_digest(), simulator_digest(), seeds[0], seeds[-1], broken, now, _commit())
+    lane = lane_of(seeds[0])
+    entry = Entry(code_digest(), simulator_digest(), lane, seeds[0], seeds[-1], broken, now, _commit())
     with (ledger or LEDGER).open("a", encoding="utf-8") as file:
         file.write(json.dumps(asdict(entry)) + "\n")
     return entry
@@ -91,9 +92,11 @@ def entries(ledger: Path | None = None) -> list[Entry]:
 def total(found: Iterable[Entry], code: str, simulator: str) -> Total:
     """What was run of exactly this code by exactly this simulator."""
     ours = [entry for entry in found if (entry.code, entry.simulator) == (code, simulator)]
-    plain = _distinct((entry.first, entry.last) for entry in ours if not entry.scanned)
-    scanned = _distinct((entry.first, entry.last) for entry in ours if entry.scanned)
-    return Total(plain, scanned, sum(entry.broken for entry in ours))
+    lanes = {
+        lane: _distinct((entry.first, entry.last) for entry in ours if entry.lane == lane)
+        for lane in sorted({entry.lane for entry in ours})
+    }
+    return Total(lanes, sum(entry.broken for entry in ours))
 
 
 def _distinct(ranges: Iterable[tuple[int, int]]) -> int:

@@ -14,7 +14,7 @@ from tests.simulation.run import run_script, run_seed
 def test_no_two_actors_share_a_lane_or_a_name() -> None:
     assert len({actor.lane for actor in actors()}) == len(actors())
     assert len({actor.name for actor in actors()}) == len(actors())
-    assert all(0 < actor.lane < EVERYBODY // LANE for actor in actors())
+    assert all(0 < actor.lane < lane_of(EVERYBODY) for actor in actors())
     assert {need for actor in actors() for need in actor.needs} <= {actor.name for actor in actors()}
 
 
@@ -26,7 +26,7 @@ def test_a_seed_has_the_actor_of_its_lane_alone_and_the_last_lane_has_some_of_ea
     drawn = {run_seed(EVERYBODY + number).scenario.actors for number in range(30)}
     assert len(drawn) > len(actors())
     assert {name for names in drawn for name in names} == {actor.name for actor in actors()}
-    assert lane_of(EVERYBODY * 5) == EVERYBODY // LANE
+    assert lane_of(EVERYBODY * 5) == lane_of(EVERYBODY)
 
 
 @pytest.mark.parametrize("actor", actors(), ids=lambda actor: actor.name)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.simulation import __main__, proof, story
+from tests.simulation.actors import EVERYBODY, LANE, actors, lane_of
 from tests.simulation.campaign import MOST_FRESH, fresh_seed
 from tests.simulation.run import SCANNED, first_violation
 from tests.simulation.variants import broken, event_id_from_the_key_alone
@@ -34,12 +35,22 @@ def test_a_recorded_run_tells_what_it_covered_and_adds_to_the_ledger(
 ) -> None:
     ledger = tmp_path / "proof.jsonl"
     monkeypatch.setattr(proof, "LEDGER", ledger)
-    assert command(monkeypatch, "--schedules", "4", "--scanned", "2", "--record") == 0
+    assert command(monkeypatch, "--schedules", "4", "--each", "2", "--record") == 0
     assert "pairs of call and fault seen" in capsys.readouterr().out
     runs = [(entry.first, entry.last, entry.broken) for entry in proof.entries(ledger)]
-    assert runs == [(1, 4, 0), (SCANNED + 1, SCANNED + 2, 0)]
+    lanes = [actor.lane for actor in actors()] + [lane_of(EVERYBODY)]
+    assert runs == [(1, 4, 0), *((lane * LANE + 1, lane * LANE + 2, 0) for lane in lanes)]
     assert command(monkeypatch, "--proof") == 0
-    assert "4 schedules over both lanes and 2 with malware protection, 0 broken" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert told.startswith(f"{4 + 2 * len(lanes)} schedules of this code (4 plain, 2 malware protection, ")
+    assert told.endswith(", 2 any of these), 0 broken\n")
+
+
+def test_a_long_run_is_recorded_part_by_part(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(proof, "LEDGER", tmp_path / "proof.jsonl")
+    monkeypatch.setattr(__main__, "PART", 3)
+    assert command(monkeypatch, "--schedules", "7", "--record") == 0
+    assert [(entry.first, entry.last) for entry in proof.entries()] == [(1, 3), (4, 6), (7, 7)]
 
 
 def test_a_found_schedule_is_saved_as_a_story_that_can_be_replayed(
