@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -35,13 +35,18 @@ class Uploaded:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A submission with hints. `version` is None where the submitter left it to the moment."""
+    """A submission with hints. `version` is None where the submitter left it to the moment; `body` are the bytes that
+    it holds for whenever they are sent again."""
 
     name: str
     key: LandingKey
     version: str | None
     hints: Hints
     at: datetime
+    body: bytes | None = None
+
+    def is_about_bytes_of(self, upload: Uploaded) -> bool:
+        return self.body is not None and self.key == upload.key and self.body == upload.body
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,13 @@ class Place:
     objects: tuple[str, ...]
     is_session: bool
     patient: str | None
+
+    def of_nobody(self) -> Place:
+        """Where it is while its patient is not known."""
+        if self.patient is None:
+            return self
+        rest = self.plain.removeprefix(f"{PREFIX}{self.patient}")
+        return replace(self, plain=f"{PREFIX}unknown{rest}", patient=None)
 
     def has(self, folder: str) -> bool:
         """Whether this folder is one that the version may be in."""
@@ -138,7 +150,8 @@ class Known:
         """Every place that some decision taken so far, or none, gives to this version."""
         hints: list[Hints] = [()]
         for decision in self.decisions:
-            if decision.key == upload.key and decision.version in (None, upload.version):
+            named = decision.key == upload.key and decision.version in (None, upload.version)
+            if named or decision.is_about_bytes_of(upload):
                 hints.append(decision.hints)
         history = self.assignments.get(tree_of(upload.key), []) if upload.key.session else []
         places: Sequence[Place] = [

@@ -208,6 +208,9 @@ class Outside:
         """The decision is recorded, and an intake started for every object of the session there is, deleted or not."""
         world = self.world
         tree = tree_of(world.scenario.keys[step.key])
+        if not all(judge.knows(step.patient) for judge in world.judges):
+            world.note(f"-- {step.name}: {tree} is {step.patient}'s: refused")
+            return
         holds = world.known.assign(tree, step.patient, step.replacing, world.now())
         world.note(f"-- {step.name}: {tree} is {step.patient}'s, not {step.replacing}'s: {holds}")
         session, at = Owner("landing", tree, tree=True), f"{world.now():%Y-%m-%dT%H:%M:%S.%fZ}"

@@ -43,7 +43,8 @@ def _with_the_rules(function: Callable[..., Any]) -> Any:
     )
 
     def answer(key: str, metadata: Any, table: Any, *rest: Any, **named: Any) -> Any:
-        if table is not rules:
+        listing = rest[3:] or named.get("directory")
+        if table is not rules or listing:
             return function(key, metadata, table, *rest, **named)
         return known(key, tuple(metadata), *rest, **named)
 

@@ -141,7 +141,7 @@ class _Key:
         """Where the newest version may be: the latest decision about it holds, whenever its event arrived. The times
         of events are whole seconds, so of two decisions less than a second apart either may."""
         ours = [decision for decision in self.world.known.decisions if decision.key == self.key]
-        named = [decision for decision in ours if self._about(decision) == newest.version]
+        named = [d for d in ours if self._about(d) == newest.version or d.is_about_bytes_of(newest)]
         latest = max((decision.at for decision in named), default=None)
         holding = [d for d in named if latest and latest - d.at < timedelta(seconds=1)]
         # One that left its version to the moment may have found another one before it was re-driven.

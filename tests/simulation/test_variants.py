@@ -7,53 +7,36 @@ from typing import Any
 
 import pytest
 
+from tests.simulation.actors import EVERYBODY, LANE, lane_of
 from tests.simulation.minimise import minimise
 from tests.simulation.report import lines
-from tests.simulation.run import SCANNED, UNFILING, first_violation, run_seed
+from tests.simulation.run import first_violation, run_seed
 from tests.simulation.variants import (
+    FOUND_AS,
     FOUND_WITHIN,
-    FOUND_WITHIN_SCANNED,
-    FOUND_WITHIN_UNFILING,
+    FOUND_WITHIN_LANE,
     broken,
     event_id_from_the_key_alone,
+    in_lanes,
     without_check,
 )
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    ("variant", "schedules"), FOUND_WITHIN.items(), ids=lambda value: getattr(value, "__name__", str(value))
+    ("variant", "lane", "schedules"), in_lanes(), ids=lambda value: getattr(value, "__name__", str(value))
 )
-def test_a_broken_rule_is_found_out(variant: Callable[[], Any], schedules: int) -> None:
+def test_a_broken_rule_is_found_out(variant: Callable[[], Any], lane: int, schedules: int) -> None:
+    first = lane * LANE + (lane == 0)
     with broken(variant):
-        assert first_violation(range(1, schedules + 1)) is not None
+        found = (run_seed(seed).violations for seed in range(first, first + schedules))
+        assert any(text.startswith(FOUND_AS.get(lane, "")) for violations in found for text in violations[:1])
 
 
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize(
-    ("variant", "schedules"),
-    FOUND_WITHIN_SCANNED.items(),
-    ids=lambda value: getattr(value, "__name__", str(value)),
-)
-def test_a_broken_rule_about_malware_is_found_out(variant: Callable[[], Any], schedules: int) -> None:
-    with broken(variant):
-        found = (run_seed(seed).violations for seed in range(SCANNED, SCANNED + schedules))
-        assert any(text.startswith("malware: ") for violations in found for text in violations[:1])
-
-
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize(
-    ("variant", "schedules"),
-    FOUND_WITHIN_UNFILING.items(),
-    ids=lambda value: getattr(value, "__name__", str(value)),
-)
-def test_a_broken_rule_about_taking_out_is_found_out(variant: Callable[[], Any], schedules: int) -> None:
-    with broken(variant):
-        assert first_violation(range(UNFILING, UNFILING + schedules)) is not None
-
-
-def test_what_people_take_out_stays_out_and_comes_back_when_they_say_so() -> None:
-    assert first_violation(range(UNFILING, UNFILING + 300)) is None
+@pytest.mark.parametrize("lane", [*FOUND_WITHIN_LANE, lane_of(EVERYBODY)])
+def test_with_further_actors_everything_holds(lane: int) -> None:
+    first = lane * LANE
+    assert first_violation(range(first, first + 100)) is None
 
 
 def test_a_failing_schedule_is_made_small_and_reads_as_a_story() -> None:

@@ -62,6 +62,10 @@ class Judge:
         """Where it may be at rest, of the places where all other decisions that hold would have it."""
         return places
 
+    def knows(self, patient: str) -> bool:
+        """Whether a decision may name this patient."""
+        return True
+
     def takes_out(self, upload: Uploaded) -> bool:
         """Whether nothing of it is to be anywhere at rest."""
         return False

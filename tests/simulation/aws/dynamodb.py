@@ -82,7 +82,7 @@ class DynamoDB:
         ExpressionAttributeNames: dict[str, str] | None = None,
         ExpressionAttributeValues: Item | None = None,
     ) -> dict[str, Any]:
-        key = Item["source_id"]["S"]
+        key = _key_of(Item)
         old = self._table(TableName).get(key, {})
         _require("PutItem", ConditionExpression, old, ExpressionAttributeNames, ExpressionAttributeValues)
         self._table(TableName)[key] = _copied(Item)
@@ -122,7 +122,8 @@ def _copied(item: Item) -> Item:
 
 
 def _key_of(key: Item) -> str:
-    return str(key["source_id"]["S"])
+    """Of the directory's table the key has two parts."""
+    return key["source_id"]["S"] if "source_id" in key else f"{key['entry']['S']} {key['part']['S']}"
 
 
 def _added(old: dict[str, Any] | None, given: dict[str, Any]) -> dict[str, Any]:
