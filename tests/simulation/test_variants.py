@@ -7,14 +7,12 @@ from typing import Any
 
 import pytest
 
-from tests.simulation.actors import EVERYBODY, LANE, lane_of
+from tests.simulation.actors import EVERYBODY, LANE, actors, lane_of
 from tests.simulation.minimise import minimise
 from tests.simulation.report import lines
 from tests.simulation.run import first_violation, run_seed
 from tests.simulation.variants import (
-    FOUND_AS,
     FOUND_WITHIN,
-    FOUND_WITHIN_LANE,
     broken,
     event_id_from_the_key_alone,
     in_lanes,
@@ -28,12 +26,13 @@ from tests.simulation.variants import (
 )
 def test_a_broken_rule_is_found_out(variant: Callable[[], Any], lane: int, schedules: int) -> None:
     first = lane * LANE + (lane == 0)
+    found_as = next((actor.found_as for actor in actors() if actor.lane == lane), "")
     with broken(variant):
         found = (run_seed(seed).violations for seed in range(first, first + schedules))
-        assert any(text.startswith(FOUND_AS.get(lane, "")) for violations in found for text in violations[:1])
+        assert any(text.startswith(found_as) for violations in found for text in violations[:1])
 
 
-@pytest.mark.parametrize("lane", [*FOUND_WITHIN_LANE, lane_of(EVERYBODY)])
+@pytest.mark.parametrize("lane", [*(actor.lane for actor in actors()), lane_of(EVERYBODY)])
 def test_with_further_actors_everything_holds(lane: int) -> None:
     first = lane * LANE
     assert first_violation(range(first, first + 100)) is None

@@ -1,6 +1,7 @@
 """The code with one rule of the protocol broken at a time: each has to be found out by the simulation.
 
-A variant is put in place for as long as it is entered. `FOUND_WITHIN` is how many schedules it takes at most.
+A variant is put in place for as long as it is entered. `FOUND_WITHIN` is how many schedules it takes at most; those of
+further actors' rules are in their modules (`actors`).
 """
 
 from __future__ import annotations
@@ -11,22 +12,17 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from carefile.core.deciding import classification
-from carefile.core.deciding.scanning import Verdict
 from carefile.core.errors import RejectedObject
 from carefile.core.filing import layout
 from carefile.core.filing.layout import Owner
-from carefile.core.filing.tagging import STATUS_TAG, VERDICT_TAG, PipelineStatus, Tags, outranks, with_status
+from carefile.core.filing.tagging import STATUS_TAG, PipelineStatus, Tags, outranks, with_status
 from carefile.core.messages import events
 from carefile.core.model import (
-    DecisionType,
     Disposition,
     Observation,
-    Patient,
     Source,
     Stamp,
     StoredObject,
-    UnknownReason,
     digest,
 )
 from carefile.core.records.catalog import Entry
@@ -43,10 +39,9 @@ from lambdas.intake.admission import Admission
 from lambdas.intake.convergence import Filed, Intake, Upload
 from lambdas.intake.filing import Filing, Plan
 from lambdas.intake.marks import Marks
-from lambdas.intake.uploads import ScannedUploads, Uploads
+from lambdas.intake.uploads import Uploads
 from tests.simulation import execution, remembered, world
-
-Patches = list[tuple[Any, str, Any]]
+from tests.simulation.actors import Patches, actors
 
 
 def without_check() -> Patches:
@@ -282,87 +277,6 @@ def failure_not_promoted() -> Patches:
     return [(world, "real_express_machine", lambda: machine)]
 
 
-def current_version_whatever_the_scanner_says() -> Patches:
-    """A round files what is there, as the upload that started it was clean."""
-    return [(ScannedUploads, "fit", Uploads.fit)]
-
-
-def verdict_tag_believed() -> Patches:
-    """The tag is the verdict: a copy brings along whatever tag it likes."""
-
-    def verdict(self: ScannedUploads, source: Source, version: str) -> Verdict | None:
-        said = (self.landing.tags(source, version) or {}).get(VERDICT_TAG)
-        return Verdict(said) if said else None
-
-    return [(ScannedUploads, "verdict", verdict)]
-
-
-def threat_s_tag_left_to_the_scanner() -> Patches:
-    return [(marks, "with_verdict", lambda tags, verdict: dict(tags))]
-
-
-def unfiling_left_out_of_the_check() -> Patches:
-    """A round that began before the decision does not look whether it came meanwhile."""
-    decided = LedgerEntry.decision_about
-    return [(LedgerEntry, "decision_about", lambda *arguments: decided(*arguments)[:2])]
-
-
-def unfiled_whatever_the_bytes() -> Patches:
-    """The decision holds for the key."""
-
-    def unfiled_for(self: LedgerEntry, content_digest: str | None) -> Any:
-        return next((it for it in self.taken_out.values() if it.type is DecisionType.UNFILE), None)
-
-    return [(LedgerEntry, "unfiled_for", unfiled_for)]
-
-
-def unfiled_version_not_recorded() -> Patches:
-    """What is taken out is not the newest that was begun, so once it is deleted, the one before it is filed again."""
-    return [(Ledger, "take_out", lambda self, observed, known: self.stop_others(observed.source, known))]
-
-
-def listing_left_out_of_the_check() -> Patches:
-    """A round that looked a patient up before the import does not look whether that came meanwhile."""
-    return [(Filing, "is_listed_as_before", lambda *_: True)]
-
-
-def unlisted_patient_believed() -> Patches:
-    """The directory resolves what it lists, and what it does not list is believed as it is."""
-    listed = classification._listed
-
-    def believed(patient: Patient, *rest: Any) -> Patient:
-        found = listed(patient, *rest)
-        return patient if found.reason is UnknownReason.UNLISTED else found
-
-    return [(classification, "_listed", believed)]
-
-
-def bytes_left_out_of_the_check() -> Patches:
-    """A round that began before the decision does not look whether one about the same bytes came meanwhile."""
-    decided = LedgerEntry.decision_about
-
-    def without(self: LedgerEntry, version: str, content_digest: str | None = None) -> Any:
-        return self.hints_for(version), *decided(self, version, content_digest)[1:]
-
-    return [(LedgerEntry, "decision_about", without)]
-
-
-def bytes_sent_again_not_looked_at() -> Patches:
-    """A decision holds for its version alone."""
-    return [(LedgerEntry, "asks_for_bytes", lambda self, _: self.has_unfiled)]
-
-
-def decided_whatever_the_bytes() -> Patches:
-    """The decision about some bytes holds for whatever is sent to the key."""
-    asked = LedgerEntry.hints_for
-
-    def hints_for(self: LedgerEntry, version: str, content_digest: str | None = None) -> Any:
-        found = [name for name in self.hints if name.startswith("bytes#")]
-        return asked(self, version) or (self.hints[found[0]] if found else None)
-
-    return [(LedgerEntry, "hints_for", hints_for)]
-
-
 def _written(intake: Intake, upload: Upload, plan: Plan, folder: str, revision: int) -> events.Place | None:
     stamp = Stamp(plan.source.source_id, plan.observed.version, revision, upload.execution_name)
     try:
@@ -401,35 +315,10 @@ FOUND_WITHIN: dict[Callable[[], Patches], int] = {
 }
 
 
-# The same of schedules in which further actors take part, by their lane of seeds.
-FOUND_WITHIN_LANE: dict[int, dict[Callable[[], Patches], int]] = {
-    1: {
-        current_version_whatever_the_scanner_says: 50,
-        verdict_tag_believed: 50,
-        threat_s_tag_left_to_the_scanner: 1000,
-    },
-    2: {
-        unfiling_left_out_of_the_check: 200,
-        unfiled_whatever_the_bytes: 20,
-        unfiled_version_not_recorded: 300,
-    },
-    3: {
-        listing_left_out_of_the_check: 1000,
-        unlisted_patient_believed: 50,
-    },
-    4: {
-        bytes_left_out_of_the_check: 2000,
-        bytes_sent_again_not_looked_at: 500,
-        decided_whatever_the_bytes: 500,
-    },
-}
-# What the first thing that is found has to be, where a variant breaks one promise alone.
-FOUND_AS = {1: "malware: "}
-
-
 def in_lanes() -> Iterator[tuple[Callable[[], Patches], int, int]]:
     """Every variant, its lane, and how many schedules it takes at most."""
-    for lane, found_within in ({0: FOUND_WITHIN} | FOUND_WITHIN_LANE).items():
+    lanes = {0: FOUND_WITHIN} | {actor.lane: actor.found_within for actor in actors()}
+    for lane, found_within in lanes.items():
         for variant, schedules in found_within.items():
             yield variant, lane, schedules
 

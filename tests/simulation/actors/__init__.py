@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from tests.simulation.scenario import Scenario
     from tests.simulation.world import World
 
+Patches = list[tuple[Any, str, Any]]  # what a broken variant puts in place: owner, name, value
 LANE = 1_000_000_000
 EVERYBODY = 9 * LANE
 
@@ -78,7 +79,8 @@ class Judge:
 @dataclass(frozen=True)
 class Actor:
     """`add` draws what it does into a scenario, `steps` says how each kind of its steps is taken, `needs` names the
-    actors that it does nothing without."""
+    actors that it does nothing without. `found_within` has broken variants of the rules that it needs, and how many
+    schedules of its lane it takes at most to find each, as a violation that begins with `found_as`."""
 
     name: str
     lane: int
@@ -86,6 +88,8 @@ class Actor:
     steps: Mapping[type, Callable[[Outside, Any], None]] = field(default_factory=dict)
     judge: type[Judge] = Judge
     needs: tuple[str, ...] = ()
+    found_within: Mapping[Callable[[], Patches], int] = field(default_factory=dict)
+    found_as: str = ""
 
 
 @cache

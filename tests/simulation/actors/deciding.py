@@ -6,10 +6,12 @@ import dataclasses
 import hashlib
 import random
 from dataclasses import dataclass, replace
+from typing import Any
 
 from carefile.core.model import Hints, Kind, Source
+from carefile.core.records.ledger import LedgerEntry
 from lambdas.adapters.ledger import Ledger
-from tests.simulation.actors import Actor
+from tests.simulation.actors import Actor, Patches
 from tests.simulation.mixture import Mixture
 from tests.simulation.oracle import Decision
 from tests.simulation.outside import Outside
@@ -69,4 +71,40 @@ def take(outside: Outside, step: Decide) -> None:
     outside.take_in_again(step.name, uploaded.key, uploaded.version)
 
 
-ACTOR = Actor("people who decide", 4, add, {Decide: take})
+def bytes_left_out_of_the_check() -> Patches:
+    """A round that began before the decision does not look whether one about the same bytes came meanwhile."""
+    decided = LedgerEntry.decision_about
+
+    def without(self: LedgerEntry, version: str, content_digest: str | None = None) -> Any:
+        return self.hints_for(version), *decided(self, version, content_digest)[1:]
+
+    return [(LedgerEntry, "decision_about", without)]
+
+
+def bytes_sent_again_not_looked_at() -> Patches:
+    """A decision holds for its version alone."""
+    return [(LedgerEntry, "asks_for_bytes", lambda self, _: self.has_unfiled)]
+
+
+def decided_whatever_the_bytes() -> Patches:
+    """The decision about some bytes holds for whatever is sent to the key."""
+    asked = LedgerEntry.hints_for
+
+    def hints_for(self: LedgerEntry, version: str, content_digest: str | None = None) -> Any:
+        found = [name for name in self.hints if name.startswith("bytes#")]
+        return asked(self, version) or (self.hints[found[0]] if found else None)
+
+    return [(LedgerEntry, "hints_for", hints_for)]
+
+
+ACTOR = Actor(
+    "people who decide",
+    4,
+    add,
+    {Decide: take},
+    found_within={
+        bytes_left_out_of_the_check: 2000,
+        bytes_sent_again_not_looked_at: 500,
+        decided_whatever_the_bytes: 500,
+    },
+)

@@ -11,10 +11,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from carefile.core.deciding import classification
+from carefile.core.model import Patient, UnknownReason
 from carefile.core.patients.entries import PatientEntry, Statement
 from carefile.core.records.patients import to_item
 from lambdas.adapters import settings
-from tests.simulation.actors import Actor, Judge
+from lambdas.intake.filing import Filing
+from tests.simulation.actors import Actor, Judge, Patches
 from tests.simulation.mixture import Mixture
 from tests.simulation.oracle import Place, Uploaded
 from tests.simulation.outside import Outside
@@ -78,4 +81,30 @@ def take(outside: Outside, step: List) -> None:
             outside.take_in_again(f"{step.name}.{number}", key, uploads[-1].version)
 
 
-ACTOR = Actor("patient directory", 3, add, {List: take}, Listed)
+def listing_left_out_of_the_check() -> Patches:
+    """A round that looked a patient up before the import does not look whether that came meanwhile."""
+    return [(Filing, "is_listed_as_before", lambda *_: True)]
+
+
+def unlisted_patient_believed() -> Patches:
+    """The directory resolves what it lists, and what it does not list is believed as it is."""
+    listed = classification._listed
+
+    def believed(patient: Patient, *rest: Any) -> Patient:
+        found = listed(patient, *rest)
+        return patient if found.reason is UnknownReason.UNLISTED else found
+
+    return [(classification, "_listed", believed)]
+
+
+ACTOR = Actor(
+    "patient directory",
+    3,
+    add,
+    {List: take},
+    Listed,
+    found_within={
+        listing_left_out_of_the_check: 1000,
+        unlisted_patient_believed: 50,
+    },
+)

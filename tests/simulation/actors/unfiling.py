@@ -6,10 +6,12 @@ import dataclasses
 import hashlib
 import random
 from dataclasses import dataclass
+from typing import Any
 
 from carefile.core.model import Decision, DecisionType, Source
-from carefile.core.records.ledger import unfiled_name, unfiling
-from tests.simulation.actors import Actor, Judge
+from carefile.core.records.ledger import LedgerEntry, unfiled_name, unfiling
+from lambdas.adapters.ledger import Ledger
+from tests.simulation.actors import Actor, Judge, Patches
 from tests.simulation.mixture import Mixture
 from tests.simulation.oracle import Uploaded
 from tests.simulation.outside import Outside
@@ -62,4 +64,35 @@ def take(outside: Outside, step: Unfile) -> None:
     outside.take_in_again(step.name, uploaded.key, uploaded.version)
 
 
-ACTOR = Actor("unfiling", 2, add, {Unfile: take}, Unfiled)
+def unfiling_left_out_of_the_check() -> Patches:
+    """A round that began before the decision does not look whether it came meanwhile."""
+    decided = LedgerEntry.decision_about
+    return [(LedgerEntry, "decision_about", lambda *arguments: decided(*arguments)[:2])]
+
+
+def unfiled_whatever_the_bytes() -> Patches:
+    """The decision holds for the key."""
+
+    def unfiled_for(self: LedgerEntry, content_digest: str | None) -> Any:
+        return next((it for it in self.taken_out.values() if it.type is DecisionType.UNFILE), None)
+
+    return [(LedgerEntry, "unfiled_for", unfiled_for)]
+
+
+def unfiled_version_not_recorded() -> Patches:
+    """What is taken out is not the newest that was begun, so once it is deleted, the one before it is filed again."""
+    return [(Ledger, "take_out", lambda self, observed, known: self.stop_others(observed.source, known))]
+
+
+ACTOR = Actor(
+    "unfiling",
+    2,
+    add,
+    {Unfile: take},
+    Unfiled,
+    found_within={
+        unfiling_left_out_of_the_check: 200,
+        unfiled_whatever_the_bytes: 20,
+        unfiled_version_not_recorded: 300,
+    },
+)
