@@ -113,6 +113,8 @@ def place_of(upload: Uploaded, hints: Hints = (), assigned: Assigned | None = No
 
 def _patient(upload: Uploaded, *, is_session: bool) -> str | None:
     """Sources that name different patients name nobody."""
+    if not upload.key.believed:
+        return None
     named = {upload.key.patient, upload.metadata, None if is_session else upload.content} - {None}
     return named.pop() if len(named) == 1 else None
 

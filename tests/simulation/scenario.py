@@ -27,6 +27,7 @@ class LandingKey:
     tree: str = ""
     stem: str = ""
     extension: str = ""
+    believed: bool = True  # whether what is uploaded there may say whose it is
 
     @property
     def file(self) -> str:

@@ -2,42 +2,32 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
-from tests.simulation.hostile import FOUND_WITHIN, confined, first_broken, is_hostile, scenario
-from tests.simulation.variants import broken
+from tests.simulation.actors import LANE
+from tests.simulation.actors.hostile import ACTOR, BELIEVED_NOTHING, OUTSIDE_CONVENTIONS, is_hostile
+from tests.simulation.run import first_violation, run_seed
+from tests.simulation.scenario import Scenario, Upload
 
-SCHEDULES = 400
-
-
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("recipe", [True, False], ids=["by the recipe", "by the default table"])
-def test_a_hostile_uploader_changes_nothing_of_what_others_show(recipe: bool) -> None:
-    with confined(recipe=recipe):
-        assert first_broken(range(1, SCHEDULES + 1)) is None
+FIRST = ACTOR.lane * LANE
+SCHEDULES = 300
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(("variant", "recipe", "schedules"), FOUND_WITHIN)
-def test_a_mend_taken_away_is_found_out(variant: Callable[[], Any], recipe: bool, schedules: int) -> None:
-    with confined(recipe=recipe), broken(variant):
-        found = first_broken(range(1, schedules + 1))
-    assert found is not None
-    assert "I12" in found[1][0] or "I1 " in found[1][0]
+def test_a_hostile_uploader_changes_nothing_of_what_others_show() -> None:
+    assert first_violation(range(FIRST, FIRST + SCHEDULES)) is None
 
 
 def test_the_schedules_hold_hostile_uploads_that_name_patients() -> None:
-    made = [scenario(random.Random(seed), recipe=True) for seed in range(100)]
-    hostile = [
-        step
-        for one in made
-        for step in one.steps
-        if step.name.startswith("h") and is_hostile(one.keys[getattr(step, "key", 0)])
-    ]
-    assert len(hostile) >= 100
-    assert any(getattr(step, "metadata", None) for step in hostile)
-    assert any(getattr(step, "content", None) for step in hostile)
+    made = [run_seed(seed).scenario for seed in range(FIRST, FIRST + 60)]
+    hostile = [(one.keys[it.key], it) for one in made for it in uploads(one) if is_hostile(one.keys[it.key])]
+    assert len(hostile) >= 60
+    assert any(step.metadata for _, step in hostile)
+    assert any(step.content for _, step in hostile)
+    for prefix in (BELIEVED_NOTHING, OUTSIDE_CONVENTIONS):
+        assert any(key.key.startswith(prefix) for key, _ in hostile)
+    assert all(any(not is_hostile(one.keys[it.key]) for it in uploads(one)) for one in made)
+
+
+def uploads(scenario: Scenario) -> list[Upload]:
+    return [step for step in scenario.steps if isinstance(step, Upload)]

@@ -76,6 +76,10 @@ class Watch:
                     f"an event announces version {source['version_id']} of {source['key']}, but shows another"
                 )
 
+    def owner_of(self, folder: str) -> str | None:
+        """The id of the owner that its manifest names."""
+        return self._owners.get(folder)
+
     def failure_recorded(self) -> None:
         """No failure is being recorded just now: does the mark of one hide that another execution ended well?"""
         for execution in self._world.executions.values():
