@@ -223,9 +223,8 @@ class Intake:
         if not places or not begun:
             return None
         retired = self._retire(source, places)
-        current = self._current(source)
-        overtaken = isinstance(current, Observation) and current.size and current.version != taken.version
-        latest = self.ledger.read(source)
+        current, latest = self._current(source), self.ledger.read(source)
+        overtaken = self._is_overtaken(current, latest, observed.version if observed else entry.version)
         if overtaken or latest.unfiled_for(taken.content_digest) != taken.decision:
             return None
         disposition = Disposition.UNFILED
@@ -247,6 +246,13 @@ class Intake:
             for place in retired[:MAX_RETIRED]
         )
         return Outcome(disposition, None, announced)
+
+    def _is_overtaken(self, current: Observation | Deleted, latest: LedgerEntry, begun: str | None) -> bool:
+        """Whether there are other bytes than those of the version that was begun. Where the upload is deleted, others
+        may have been filed before that, and are what has to be there."""
+        if isinstance(current, Deleted) or not current.size:
+            return latest.version != begun
+        return current.version != begun
 
     def _would_be(self, observed: Observation | None, entry: LedgerEntry) -> frozenset[str]:
         """Where a version would be filed that never was: the place that its being taken out is announced of."""

@@ -190,8 +190,8 @@ def repairs_of(world: World, key: str) -> list[dict[str, Any]]:
     """With what a reconciliation takes a key in again: nothing where it finds nothing amiss.
 
     It holds the catalog and the mark against the current version, and against the newest one that a deletion or an
-    empty version hides; and what is filed against the catalog. Of what is hidden, or empty, it makes the event again
-    that came and was not heard.
+    empty version hides, and the mark of an empty one that was deleted; and what is filed against the catalog. Of what
+    is hidden, or empty, it makes the event again that came and was not heard.
     """
     history = list(reversed(world.landing.keys.get(key, [])))
     items = world.dynamodb.tables.get("catalog", {}).values()
@@ -206,6 +206,9 @@ def repairs_of(world: World, key: str) -> list[dict[str, Any]]:
         return found if well else [by_key]
     if history[0].body == b"" and history[0].tags.get(MARK) != "failed":
         found.append(uploaded(Source("landing", key), history[0].id))
+    emptied = history[0].body is None and history[1:] and history[1].body == b""
+    if emptied and history[1].tags.get(MARK) in (None, "cataloged"):
+        found.append(uploaded(Source("landing", key), history[1].id))
     hidden = next((version for version in history if version.body), None)
     if hidden:
         shown = entry is not None and _shows(entry, hidden)

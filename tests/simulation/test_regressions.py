@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from carefile.core.model import Observation
 from lambdas.adapters.ledger import Ledger
 from lambdas.intake import marks
+from lambdas.intake.convergence import Intake
 from lambdas.intake.marks import Marks
 from tests.simulation import variants
 from tests.simulation.actors.unfiling import Unfile
@@ -343,3 +345,38 @@ def test_a_late_mark_of_one_that_was_taken_out_does_not_hide_that_it_was_filed_a
 
     with variants.broken(never_looked_at_again):
         assert any(marked(calls).violations for calls in range(10, 22))
+
+
+def test_what_was_filed_and_deleted_is_there_though_an_older_upload_is_being_taken_out() -> None:
+    """A person takes the first upload out; before that empties its place, a second one with other bytes is filed there
+    and deleted. Only the ledger says then that other bytes came."""
+    steps = (Upload("u1", 0), Unfile("o1", 0, "u1", back=False), Upload("u2", 0), Delete("x1", 0))
+
+    def emptied(calls: int) -> Result:
+        taken_out = ["world", *["u1"] * ALL, "world", *["o1"] * calls]
+        return run(*steps, picks=[*taken_out, "world", *["u2"] * ALL, "world", *["o1"] * ALL])
+
+    def nobody_looks_behind_a_deletion() -> variants.Patches:
+        def is_overtaken(self: Intake, current: Any, latest: Any, begun: str | None) -> bool:
+            return isinstance(current, Observation) and bool(current.size) and current.version != begun
+
+        return [(Intake, "_is_overtaken", is_overtaken)]
+
+    assert not any(emptied(calls).violations for calls in range(5, 22))
+    with variants.broken(nobody_looks_behind_a_deletion):
+        assert any(emptied(calls).violations for calls in range(5, 22))
+
+
+def test_an_empty_copy_that_is_deleted_and_lost_with_its_promotion_keeps_no_mark_that_it_brought_along() -> (
+    None
+):
+    """Every call of the express lane fails, so only a reconciliation is left to take the mark off."""
+    steps = (Upload("u1", 0, empty=True, copied=True), Delete("x1", 0))
+
+    def lost(call: int) -> Result:
+        script = Script(["world", "world"], {("u1", call): Fault.STORM})
+        return run_script(Scenario((KEY,), steps, express=True), script, tracing=True)
+
+    assert not any(lost(call).violations for call in range(1, 8))
+    with variants.broken(variants.what_is_hidden_not_reconciled):
+        assert any(lost(call).violations for call in range(1, 8))

@@ -72,6 +72,20 @@ def test_below_an_empty_upload_the_newest_with_bytes_in_it_is_looked_at(world: W
     assert [found.hidden_version for found in findings(world)] == [empty, full]
 
 
+@pytest.mark.parametrize("mark", [None, "cataloged"], ids=["unmarked", "marked by what it was copied from"])
+def test_an_empty_upload_that_was_deleted_before_anybody_said_how_it_ended_is_found_and_ends(
+    world: World, mark: str | None
+) -> None:
+    full = world.upload(KEY, b"lost")
+    world.upload(KEY, b"")  # overwritten, and so nobody's last word
+    empty = world.upload(KEY, b"", **({"Tagging": f"pipeline-status={mark}"} if mark else {}))
+    world.delete(KEY)
+    assert [found.hidden_version for found in findings(world)] == [empty, full]
+
+    assert world.run(uploaded(Source(LANDING, KEY), empty))["disposition"] == "withdrawn"
+    assert [found.hidden_version for found in findings(world)] == [full]
+
+
 # The same bytes from several keys
 
 ANAS, BENS = "documents/Ana_7/letter.txt", "documents/Ben_8/letter.txt"

@@ -118,13 +118,15 @@ class Reconciler:
             self._passed(len(batch))
 
     def _landed(self) -> Iterator[_Landed]:
-        """Yield every current version that the pipeline would ingest, and the newest non-empty version hidden by a
-        delete marker or an empty version, except those younger than the grace period."""
+        """Yield every current version that the pipeline would ingest, the newest non-empty version hidden by a delete
+        marker or an empty version, and an empty one that was deleted, except those younger than the grace period."""
         connection = self._connection
         hiding: set[str] = set()
+        deleted: set[str] = set()  # of which no version was looked at
         for page in self._s3.get_paginator("list_object_versions").paginate(Bucket=connection.landing):
             markers = [item for item in page.get("DeleteMarkers", ()) if item["IsLatest"]]
-            hiding |= {item["Key"] for item in markers if item["LastModified"] <= self._grace}
+            gone = {item["Key"] for item in markers if item["LastModified"] <= self._grace}
+            hiding, deleted = hiding | gone, deleted | gone
             for item in page.get("Versions", ()):
                 key, version_id = item["Key"], item.get("VersionId")
                 if key.endswith("/") or connection.layout.holds(key):
@@ -137,17 +139,19 @@ class Reconciler:
                         continue
                     if not item["Size"]:
                         hiding.add(key)
-                elif key not in hiding or not item["Size"]:
+                elif key not in hiding or not (item["Size"] or key in deleted):
                     continue
+                deleted.discard(key)
                 yield _Landed(
                     Source(connection.landing, key),
                     None if version_id == "null" else version_id,
                     item["Size"],
                     hidden=not item["IsLatest"],
                 )
-                if not item["IsLatest"]:
+                if not item["IsLatest"] and item["Size"]:
                     hiding.remove(key)
             hiding &= {page.get("NextKeyMarker")}
+            deleted &= hiding
 
     def _landing(self, item: _Landed, entries: dict[str, Entry]) -> Finding | None:
         source, entry = item.source, entries.get(item.source.source_id)
@@ -193,7 +197,7 @@ class Reconciler:
         status = present.get(STATUS_TAG)
         if status is not None and (shown or status != PipelineStatus.CATALOGED.value):
             return None
-        if entry is None and self._taken_out(item.source, status):
+        if item.size and entry is None and self._taken_out(item.source, status):
             return None
         fault, why = Fault.MISSED, "uploaded, since deleted or emptied, and its outcome was never recorded"
         if shown:
