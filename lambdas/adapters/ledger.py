@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from carefile.core.deciding.scanning import Scan, Verdict
 from carefile.core.errors import (
     AssignmentConflict,
+    CarefileError,
     LedgerFull,
     RejectedAssignment,
     RejectedObject,
@@ -33,6 +34,7 @@ from carefile.core.records.ledger import (
     entry_in,
     hints_name,
     may_be_kept,
+    patient_tombstone_key,
     since_name,
     version_key,
 )
@@ -113,6 +115,7 @@ class Ledger:
     ) -> None:
         """Record a decision about one version, taken at a moment (ISO 8601); with a digest, also about its bytes,
         whenever they are sent again. The latest one holds, not the last to arrive."""
+        self._refuse_if_forgotten(hints.patient_id, at, RejectedObject)
         update = "SET #hints = :hints, #decided = :at"
         names = {"#hints": hints_name(version), "#decided": decided_name(version)}
         later = ("attribute_not_exists(#decided)", "#decided <= :at")
@@ -146,6 +149,7 @@ class Ledger:
             conditions.append(f"assigned = :from{number} AND assigned_at <= :at")
             values[f":from{number}"] = {"S": patient}
         condition = _unless_forgotten(*conditions)
+        self._refuse_if_forgotten(patient_id, at, RejectedAssignment)
         if self._update(session.owner_id, update, values, ConditionExpression=condition) is None:
             if self._forgotten_since(session.owner_id, at):
                 raise RejectedAssignment(
@@ -198,6 +202,13 @@ class Ledger:
     def verdict(self, source: Source, version: str) -> Verdict | None:
         found = self._get(version_key(source.source_id, version)).get("verdict")
         return Verdict(found["S"]) if found else None
+
+    def _refuse_if_forgotten(self, patient_id: str | None, at: str, error: type[CarefileError]) -> None:
+        """Raise the error where a decision that names a patient is older than the order to forget that patient."""
+        if patient_id and self._forgotten_since(patient_tombstone_key(patient_id), at):
+            raise error(
+                "forgotten-since: the decision is older than the order to forget the patient whom it names; decide anew"
+            )
 
     def _forgotten_since(self, key: str, at: str) -> bool:
         forgotten: str = self._get(key).get(FORGOTTEN_AT, {"S": ""})["S"]

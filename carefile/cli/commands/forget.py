@@ -76,7 +76,7 @@ def forget(
         with view.busy("Deleting …"):
             done = forgetter.forget(traces)
         with view.busy("Looking again …"):
-            left = Finder(connection, patient, rules).find(included)
+            left = Finder(connection, patient, rules).find(included, traces.copies)
             after = forgetter.tally(left)
     told = _told(connection, patient, traces, done, after, left, yes=yes)
     if report:
@@ -153,6 +153,11 @@ def _end(view: View, done: Tally, after: Tally, left: Traces, *, yes: bool) -> N
             f"{len(left.unfiled)} uploads were never filed, so nobody knows whether they are the patient's: "
             "`carefile reconcile --repair --yes`, then give the command again."
         )
+    if left.named_by_others:
+        view.note(
+            f"{len(left.named_by_others)} uploads of other patients have the patient's id in their keys: they are those "
+            "patients', and stay."
+        )
     if done.left:
         view.warn(
             f"{len(done.left)} versions could not be deleted: these credentials may not, or they are locked."
@@ -192,6 +197,7 @@ def _told(
         "claims_left": after.claims_left,
         "for_a_person": len(left.undecided),
         "never_filed": len(left.unfiled),
+        "named_by_others": len(left.named_by_others),
         "remains_until": {
             name: (now + timedelta(days)).date().isoformat() for name, days in _REMAINS.items()
         },

@@ -108,6 +108,7 @@ class Forgetter:
         tally = Tally(held=self._held(traces))
         free = list(self._free(traces, tally))
         at, revisions = iso_8601(datetime.now(UTC)), dict[str, int]()
+        self._remembered.refuse_older(at)
         for trace in free:
             versions, source_id = self._landed(trace), trace.source.source_id
             keys = self._remembered.keys(trace, versions)

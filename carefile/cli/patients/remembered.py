@@ -2,7 +2,8 @@
 
 Of a source, and of a session, that was the patient's alone a tombstone stays: a moment, and a revision that no round
 has. So a round that began before cannot write ahead, what was announced before is never indexed again, and a decision
-that is older than the tombstone is refused. It holds no id and is keyed by a digest.
+that is older than the tombstone is refused. The patient has a tombstone too: of a key that was never filed the ledger
+has no item, and an old decision about it may still be delivered. Tombstones hold no id and are keyed by digests.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from carefile.core.records.ledger import (
     decisions_naming,
     hints_name,
     is_tombstone,
+    patient_tombstone_key,
     places_in,
     unfilings_in,
     version_key,
@@ -57,6 +59,13 @@ class Remembered:
             return set()
         filed = (one for place in trace.places for one in self._versions.at(place) if not one.is_marker)
         return {stamp.version for one in filed if (stamp := self._versions.stamp(one))}
+
+    def refuse_older(self, at: str) -> None:
+        """Refuse every decision that is older than this moment and names the patient, whatever it is about."""
+        self._dynamodb.put_item(
+            TableName=self._table,
+            Item={KEY: {"S": patient_tombstone_key(self._patient)}, FORGOTTEN_AT: {"S": at}},
+        )
 
     def entomb(self, key: str, at: str) -> tuple[bool, int]:
         """Leave a tombstone of an item, at a revision that no round knows. Whether more was there, and the revision."""

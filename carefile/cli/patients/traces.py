@@ -11,6 +11,8 @@ An object that no intake wrote, adopted or not, is its own source, and makes not
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -37,6 +39,7 @@ from carefile.core.records.recovery import Standing, sources_of
 from carefile.core.records.session_entries import Place
 
 _THREADS = 16
+_WORD = 5  # characters of an id; a shorter one is also a year, or a page
 
 
 class Finder:
@@ -63,8 +66,9 @@ class Finder:
         self._there: set[str] = set()
         self._settled = moment(datetime.now(UTC) - settled)
 
-    def find(self, include: Iterable[Source] = ()) -> Traces:
-        """Find all traces. `include`: objects that an operator declares the patient's, though cataloged as unknown."""
+    def find(self, include: Iterable[Source] = (), copies: Iterable[Source] = ()) -> Traces:
+        """Find all traces. `include`: objects that an operator declares the patient's, though cataloged as unknown;
+        `copies`: those of the patient's documents that an earlier look found, by bytes that may be gone since."""
         self._under_the_name()
         self._by_the_catalog()
         self._whose()
@@ -73,6 +77,7 @@ class Finder:
         self._included(include)
         self._other_places()
         self._undecided()
+        self._copies(copies)
         self._emptied()
         return self._found
 
@@ -263,6 +268,8 @@ class Finder:
         for upload in uploads:
             source = upload.source
             self._there |= {source.source_id, upload.session or ""}
+            if upload.entry and upload.entry.patient not in (None, self._patient) and self._is_in(source.key):
+                self._found.named_by_others.add(source)
             decided = decisions.about(upload)
             is_ordered = upload.session in decisions.assigned or (
                 upload.newest is not None and upload.newest.name in decided
@@ -375,6 +382,18 @@ class Finder:
                 source = Source(entry.landing_bucket, entry.landing_key)
                 self._leave(source, f"names the patient in its {where}, and is filed as nobody's")
 
+    def _copies(self, known: Iterable[Source]) -> None:
+        """What holds the bytes of a document of the patient, and is filed as nobody's under another key."""
+        mine = self._entries.get_many([trace.source.source_id for trace in self._found.mine])
+        alike = chain.from_iterable(map(self._entries.same_bytes, mine.values()))
+        found = self._entries.get_many([source.source_id for source in known])
+        for entry in chain(alike, found.values()):
+            trace = self._found.traces.get(entry.source_id)
+            if entry.patient is None and not (trace and trace.mine):
+                source = Source(entry.landing_bucket, entry.landing_key)
+                self._found.copies.add(source)
+                self._leave(source, "holds the bytes of a document of the patient, and is filed as nobody's")
+
     def _emptied(self) -> None:
         """Take folders that no source owns if everything in them is the patient's, manifest included."""
         layout, processed = self._connection.layout, self._connection.processed
@@ -395,9 +414,17 @@ class Finder:
         trace = self._found.traces.get(source.source_id)
         return trace is not None and trace.mine
 
+    def _is_in(self, key: str) -> bool:
+        """Whether a key holds the patient's id: as a segment, or, if it is not so short that it may mean anything, as
+        words of one."""
+        forms = {self._patient, *(unicodedata.normalize(form, self._patient) for form in ("NFC", "NFD"))}
+        if len(self._patient) < _WORD:
+            return not forms.isdisjoint(key.split("/"))
+        return any(re.search(rf"(?<![^\W_]){re.escape(form)}(?![^\W_])", key) for form in forms)
+
     def _evidence(self, entry: Entry) -> str | None:
         """Return which evidence of an object names the patient."""
-        if self._patient in entry.landing_key.split("/"):
+        if self._is_in(entry.landing_key):
             return "key"
         own = self._inplace.is_own_source(Source(entry.landing_bucket, entry.landing_key))
         if entry.is_session or own:

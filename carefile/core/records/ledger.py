@@ -16,6 +16,7 @@ Item of a session that was assigned to a patient, under the id of its source tre
 
 Either item, once its patient was forgotten: `forgotten_at`. What was decided about it before that moment is refused,
 and revisions go on from the one that it had. While it holds nothing else it is a tombstone, which names nobody.
+The patient has one as well, under a digest of the id: it refuses decisions about what the ledger never knew.
 
 Item of a version, `<source_id>#<digest>`: the `status` that the Tag state wrote since others wrote the version's tag,
 and the `verdict` of malware protection with the moment it was `scanned`.
@@ -28,6 +29,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from carefile.core.deciding.identity import identity
 from carefile.core.model import Assignment, Decision, DecisionType, Hints, digest
 
 KEY = "source_id"
@@ -96,6 +98,11 @@ def version_key(source_id: str, version: str) -> str:
 def archive_key(source_id: str, number: int) -> str:
     """The key of an item with places that were taken out of the source's own, counted from 1."""
     return f"{source_id}#places#{number}"
+
+
+def patient_tombstone_key(patient_id: str) -> str:
+    """The key of the tombstone of a patient who was forgotten."""
+    return f"patient#{digest('patient', identity(patient_id))}"
 
 
 def hints_name(version: str) -> str:
