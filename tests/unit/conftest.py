@@ -14,7 +14,10 @@ from moto.s3.responses import S3Response
 from carefile.cli.aws.connection import Connection
 from carefile.core.filing.layout import Layout
 from lambdas.adapters.boundary import logger
+from tests.unit.remembered import remember
 from tests.unit.world import LANDING, PROCESSED, REPORTS, World
+
+remember()
 
 OUTPUTS = {
     "LandingBucketName": LANDING,
