@@ -360,13 +360,18 @@ class StoredObject:
         }
         return data | ({"version_id": self.version_id} if self.version_id else {})
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> StoredObject:
+        named = ("key", "role", "version_id", "etag", "size", "content_type")
+        return cls(*(data.get(name) for name in named))
+
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
     """What every artifact carries in its metadata: whose it is, of which version, written in which round by whom.
 
-    What is made of a document says how far its pictures are read. A session's object also carries when its landing
-    object was written, why its patient is unknown, and its landing key where its own does not tell it.
+    What is made of a document says how far its pictures are read, and which readers read it. A session's object also
+    carries when its landing object was written, why its patient is unknown, and its landing key where its own does not tell it.
     """
 
     source_id: str
@@ -377,3 +382,4 @@ class Stamp:
     reason: str | None = None
     key: str | None = None
     reading: Reading | None = None
+    readers: str | None = None

@@ -37,12 +37,17 @@ def reassign_patient() -> dict[str, Any]:
 def backfill() -> dict[str, Any]:
     """The backfill, whose items go through the pipeline's states.
 
-    Its Maps differ only in the source of the keys; everything else is taken from the first one.
+    Its Maps differ only in the source of the keys; everything else is taken from the first one. What a document is read
+    again for stands in the item's input, beside the pipeline's own.
     """
-    machine = from_file("backfill")
+    machine, pipeline = from_file("backfill"), from_file("object_pipeline")
+    given = (
+        "{% $exists($states.context.Execution.Input.reread) ? $states.context.Execution.Input.reread : '' %}"
+    )
+    pipeline["States"]["NormaliseDocument"]["Arguments"]["Payload"]["reread"] = given
     first = machine["States"]["TakeInEachObject"]
     processor = as_item_processor(
-        from_file("object_pipeline"),
+        pipeline,
         around=first["ItemProcessor"],
         then="KeepTheResult",
         on_failure="RecordFailure",

@@ -244,6 +244,21 @@ class Processed:
                 return stored, stamp
         return None
 
+    def manifest(self, folder: str) -> tuple[dict[str, Any], StoredObject, Stamp] | None:
+        """The manifest of a document that is filed in a folder; None where there is only a claim, or nothing."""
+        key = manifest_key(folder)
+        found = self.head(key)
+        if found is None:
+            return None
+        try:
+            body = self._s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        except ClientError as error:
+            if is_gone(error):
+                return None
+            raise
+        manifest = json.loads(body)
+        return (manifest, *found) if manifest.get("state") == "filed" else None
+
     def _keys_at(self, destination: str) -> list[str]:
         if not destination.endswith("/"):
             return [destination]

@@ -33,6 +33,7 @@ from carefile.core.errors import RejectedObject, StillChanging
 from carefile.core.messages import events
 from carefile.core.messages.events import Event, Place
 from carefile.core.messages.execution_names import intake_name
+from carefile.core.messages.upload import Reread
 from carefile.core.model import (
     Classification,
     Decision,
@@ -57,12 +58,14 @@ MAX_RETIRED = 8
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """What an execution was started for: a source, the version of it that asked, and the execution's ARN."""
+    """What an execution was started for: a source, the version of it that asked, and the execution's ARN. `reread`: a
+    document that is filed is to be read again."""
 
     source: Source
     version: str | None
     version_id: str | None
     execution: str
+    reread: Reread | None = None
 
     @property
     def execution_name(self) -> str:
@@ -72,11 +75,13 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an intake ended, what it took the object for, and the events that announce it."""
+    """How an intake ended, what it took the object for, and the events that announce it. `is_left`: it was to be read
+    again, and stays as it is for a person to decide, because its patient would change."""
 
     disposition: Disposition
     classification: Classification | None
     events: tuple[Event, ...]
+    is_left: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +121,7 @@ class Intake:
 
     def run(self, upload: Upload) -> Outcome:
         """Converge, and say how it ended. StillChanging when the object changed in each of MAX_ROUNDS rounds."""
-        session = self.filing.session_of(upload.source)
+        session, has_begun = self.filing.session_of(upload.source), False
         for _ in range(MAX_ROUNDS):
             entry = self.ledger.read(upload.source, session)
             found = self._to_file(upload.source, entry)
@@ -136,12 +141,19 @@ class Intake:
             plan = self.filing.plan(found, entry)
             if plan is None:
                 continue
+            decided = any(entry.decision_about(plan.observed.version, plan.observed.content_digest))
+            may_leave = upload.reread is Reread.LEAVE and not has_begun and not decided
+            if may_leave and (filed_as := self.filing.filed_elsewhere(plan, entry)):
+                return self._left(upload, filed_as)
             present = self.filing.present(plan, entry)
+            if present and upload.reread and present.readers.is_older_than(plan.readers):
+                present = None
             done_before = present is not None and upload.execution_name not in present.written_by
             filed: Filed | None
             if present and entry.destinations == {plan.destination(present.place.folder)}:
                 filed = Filed(present.place, (), entry, present.reading)
             else:
+                has_begun = True
                 filed = self._round(upload, plan, entry)
             outcome = self._outcome(upload, plan, filed, done_before) if filed else None
             if outcome:
@@ -149,6 +161,11 @@ class Intake:
         raise StillChanging(
             f"still-changing: the object changed in each of {MAX_ROUNDS} rounds; redrive when it is quiet"
         )
+
+    def _left(self, upload: Upload, filed: events.Filed) -> Outcome:
+        """Announce once more what stands, which nothing has changed."""
+        event = events.object_still_cataloged(self.filing.layout, filed, upload.execution, self.now())
+        return Outcome(Disposition.DUPLICATE, None, (event,), is_left=True)
 
     def _to_file(self, source: Source, entry: LedgerEntry) -> Observation | Deleted:
         """The current version, or, where that is deleted or empty, the one that the last round recorded.

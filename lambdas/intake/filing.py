@@ -13,6 +13,7 @@ from carefile.core.deciding.classification import classify, session_tree, to_loo
 from carefile.core.deciding.metadata import require_text
 from carefile.core.deciding.rules import RuleTable
 from carefile.core.documents.extraction import Extraction
+from carefile.core.documents.readers import RECOGNITION, Readers
 from carefile.core.filing import layout, tagging
 from carefile.core.filing.layout import Layout, Owner
 from carefile.core.messages import events
@@ -61,6 +62,14 @@ class Plan:
         recognition = self.extraction and self.extraction.recognition
         return recognition.summary if recognition else None
 
+    @property
+    def readers(self) -> Readers:
+        """What reads the document, pages that are pictures among it where this stage reads these."""
+        if self.extraction is None:
+            return Readers()
+        scans = Readers.of(RECOGNITION) if self.extraction.recognition else Readers()
+        return Readers(scans | self.extraction.readers)
+
     def destination(self, folder: str) -> str:
         """What the ledger remembers: a document's folder, or the one key of a session's object."""
         session = self.classification.session
@@ -101,12 +110,13 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """A place where a version is complete already, the names of the executions that wrote it, and how far its pictures
-    are read there."""
+    """A place where a version is complete already, the names of the executions that wrote it, how far its pictures are
+    read there, and what read it."""
 
     place: events.Place
     written_by: frozenset[str]
     reading: Reading | None = None
+    readers: Readers = field(default_factory=Readers)
 
 
 class DocumentReader(Protocol):
@@ -159,7 +169,7 @@ class Filing:
         if folder is None:
             return None
         objects, revision, writers = [], 0, set()
-        readings: set[Reading | None] = set()
+        readings: set[tuple[Reading | None, str | None]] = set()
         for key in plan.artifact_keys(folder):
             found = self.processed.head(key)
             if found is None:
@@ -170,12 +180,26 @@ class Filing:
             objects.append(stored)
             writers.add(stamp.execution)
             if stored.role != "original":
-                readings.add(stamp.reading)
+                readings.add((stamp.reading, stamp.readers))
             revision = max(revision, stamp.revision)
-        if len(readings) > 1 or not plan.is_satisfied_by(reading := readings.pop()):
+        reading, readers = readings.pop()
+        if readings or not plan.is_satisfied_by(reading):
             return None
         place = events.Place(self.processed.bucket, folder, tuple(objects), revision)
-        return Present(place, frozenset(writers), reading)
+        return Present(place, frozenset(writers), reading, Readers.parse(readers))
+
+    def filed_elsewhere(self, plan: Plan, entry: LedgerEntry) -> events.Filed | None:
+        """The document as it stands, where the plan would file the same version of it in another place."""
+        if plan.extraction is None:
+            return None
+        known = self._known_folder(plan, entry)
+        for folder in sorted(entry.destinations - {known}):
+            if not (found := self.processed.manifest(folder)):
+                continue
+            manifest, stored, stamp = found
+            if (stamp.source_id, stamp.version) == (plan.source.source_id, plan.observed.version):
+                return events.filed_in(manifest, stored, self.processed.bucket, stamp.version)
+        return None
 
     def claim(self, plan: Plan, entry: LedgerEntry) -> str:
         """The folder that is this source's own, claimed now if it was not before."""
@@ -217,7 +241,7 @@ class Filing:
     ) -> list[StoredObject]:
         processed, observed = self.processed, plan.observed
         original, extracted, result, manifest = plan.artifact_keys(folder)
-        made = replace(stamp, reading=plan.reading)
+        made = replace(stamp, reading=plan.reading, readers=str(extraction.readers))
         page = self.documents.page(observed, plan.classification, extraction)
         artifacts = [
             processed.copy(observed, original, "original", stamp, tags),

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from carefile.core.messages.upload import NamedUpload
+from carefile.core.messages.upload import NamedUpload, Reread
 from lambdas.adapters.boundary import logger
 from lambdas.intake.convergence import Intake, Upload
 from lambdas.intake.results import result
 
 
 def normalise(intake: Intake, event: dict[str, Any]) -> dict[str, Any]:
-    """Run the intake of `event["upload"]` for `event["execution"]`. Every event to be announced is checked here."""
+    """run the intake of `event["upload"]` for `event["execution"]`. Every event to be announced is checked here."""
     asked = NamedUpload.from_json(event["upload"])
-    outcome = intake.run(Upload(asked.source, asked.version, asked.version_id, event["execution"]))
+    reread = Reread(event["reread"]) if event.get("reread") else None
+    outcome = intake.run(Upload(asked.source, asked.version, asked.version_id, event["execution"], reread))
     found = result(outcome.disposition.value, outcome.events, outcome.classification)
     logger.info("normalised", disposition=outcome.disposition.value)
-    return {"upload": event["upload"], **found}
+    return {"upload": event["upload"], **found} | ({"left": True} if outcome.is_left else {})

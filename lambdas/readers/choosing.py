@@ -6,8 +6,11 @@ What none reads is recorded as not read, with the media type that its content sh
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from carefile.core.deciding.patient_fields import PatientFields
 from carefile.core.documents.extraction import Extraction, Reason
+from carefile.core.documents.readers import VERSIONS
 from lambdas.readers import registry
 from lambdas.readers.base import NotThisFormatError, Reader
 from lambdas.readers.content_encoding import unpacked
@@ -36,13 +39,18 @@ def _read(source: Source) -> Extraction:
     for reader in registry.READERS:
         if _recognises(reader, source):
             if reader.needs_whole and source.is_cut:
-                return _too_large(reader, source)
+                return _made_by(reader, _too_large(reader, source))
             is_isolated = reader.isolated or len(source.data) > MAX_READ_HERE
             try:
-                return read_isolated(reader, source) if is_isolated else read_with(reader, source)
+                found = read_isolated(reader, source) if is_isolated else read_with(reader, source)
+                return _made_by(reader, found)
             except NotThisFormatError:
                 continue
     return _not_read(source)
+
+
+def _made_by(reader: Reader, found: Extraction) -> Extraction:
+    return replace(found, reader=reader.format, reader_version=VERSIONS[reader.format])
 
 
 def _recognises(reader: Reader, source: Source) -> bool:

@@ -3,5 +3,3 @@
 A room beside the readers and not among them: it has a package of its own, with an engine and its data, that the other
 functions do not carry. It uses the readers; they know nothing of it.
 """
-
-RELEASE = "1"  # to be raised when the same picture would be read in another way

@@ -18,11 +18,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from carefile.core.documents.readers import RECOGNITION, VERSIONS
 from carefile.core.documents.recognition import RecognisedPage
 from lambdas.readers.confinement import confine_this_process
 from lambdas.readers.isolation import limit_this_process
 from lambdas.readers.source import Content, Source
-from lambdas.scans import RELEASE
 from lambdas.scans.limits import (
     BATCH_PAGES,
     BATCH_SECONDS,
@@ -109,7 +109,15 @@ def _page(picture: PagePicture, engine: Engine, known: frozenset[str]) -> dict[s
 def _digest(image: Image.Image, engine: Engine, page: int) -> str:
     """The digest of a picture's pixels and of what reads them: read by another release, it is another reading."""
     image.load()
-    about = (RELEASE, engine.name, engine.version, *engine.languages, page, image.mode, image.size)
+    about = (
+        str(VERSIONS[RECOGNITION]),
+        engine.name,
+        engine.version,
+        *engine.languages,
+        page,
+        image.mode,
+        image.size,
+    )
     seen = hashlib.sha256(repr((*about, image.info.get("dpi"), image.getexif().get(274))).encode())
     seen.update(image.tobytes())
     return seen.hexdigest()

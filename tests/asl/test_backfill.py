@@ -106,7 +106,8 @@ def test_an_item_is_what_a_person_would_type() -> None:
     key = "documents/P/a+b 50%25.pdf"
     told = {"bucket": LANDING, "key": key}
     assert selected("TakeInEachObject", {"Key": key, "Size": 3}) == told
-    assert selected("TakeInEachOfAList", {"key": key}) == told
+    assert selected("TakeInEachOfAList", {"key": key}) == told | {"reread": ""}
+    assert selected("TakeInEachOfAList", {"key": key}, reread="leave") == told | {"reread": "leave"}
 
 
 ODD = (
@@ -185,6 +186,8 @@ def test_what_was_typed_says_where_the_keys_come_from(given: dict[str, Any], fol
         (INPUT | {"inventory": "s3://inventories/x/manifest.json"}, "inventory-without-manifest"),
         (INPUT | {"inventory": {"bucket": "inventories"}}, "inventory-without-manifest"),
         (INPUT | {"list": ["a", "b"]}, "list-not-a-key"),
+        (INPUT | {"reread": "leave"}, "reread-unclear"),
+        (INPUT | {"reread": True, "list": "backfill/lists/x.jsonl"}, "reread-unclear"),
     ],
 )
 def test_what_can_not_be_is_refused_by_name_and_never_by_an_expression(given: Any, reason: str) -> None:
@@ -233,9 +236,9 @@ def test_folder_markers_and_the_layout_are_passed_over(key: str, following: str)
     assert next_of(ITEM["PassOverWhatIsNoUpload"], input={"bucket": LANDING, "key": key}) == following
 
 
-def item(key: str, name: str = "arn:child") -> tuple[list[str], Any]:
+def item(key: str, name: str = "arn:child", **more: str) -> tuple[list[str], Any]:
     """The states that an item enters and its output, or (error, cause) where it fails."""
-    data: Any = {"bucket": LANDING, "key": key}
+    data: Any = {"bucket": LANDING, "key": key, **more}
     context = {"Execution": {"Id": name, "Input": data, "StartTime": "2026-11-20T10:00:00.000Z"}}
     state_name, path = STATE["ItemProcessor"]["StartAt"], []
     while True:
@@ -251,6 +254,8 @@ def item(key: str, name: str = "arn:child") -> tuple[list[str], Any]:
             continue
         if state["Type"] == "Choice":
             state_name = str(next_of(state, **bound))
+            taken = next((rule for rule in state["Choices"] if rule["Next"] == state_name), {})
+            data = evaluated(taken["Output"], **bound) if "Output" in taken else data
             continue
         arguments = evaluated(state["Arguments"], **bound)
         try:
@@ -305,3 +310,29 @@ def test_an_object_that_fails_is_marked_announced_and_fails_its_item(world: Worl
     (event,) = world.bus.published
     assert event.detail["execution"] == "arn:child"
     assert event.detail["cause"].startswith("empty-object")
+
+
+@pytest.mark.parametrize("reread", ["", "leave", "move"])
+def test_what_an_item_is_read_again_for_reaches_the_function_that_reads_and_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch, reread: str
+) -> None:
+    given: dict[str, Any] = {}
+    called = invoke
+
+    def seen(function: str, payload: Any) -> Any:
+        given[function] = payload
+        return called(function, payload)
+
+    monkeypatch.setitem(globals(), "invoke", seen)
+    world.upload("documents/P_1/lab.txt")
+    assert item("documents/P_1/lab.txt", reread=reread)[1]["disposition"] == "cataloged"
+    assert given["${NormaliseDocumentArn}"]["reread"] == reread
+    assert all("reread" not in payload for name, payload in given.items() if "Document" not in name)
+    assert "reread" not in given["${ClassifyObjectArn}"]["input"]
+
+
+def test_an_item_that_fails_while_it_is_read_again_is_marked_all_the_same(world: World) -> None:
+    world.upload("documents/P_1/empty.txt", b"")
+    _, (error, _) = item("documents/P_1/empty.txt", reread="leave")
+    assert error == "RejectedObject"
+    assert world.tags("documents/P_1/empty.txt", LANDING)["pipeline-status"] == "failed"

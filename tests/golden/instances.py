@@ -54,9 +54,11 @@ def good(name: str) -> list[Json]:
             return list(_merged())
         case "extracted_data":
             return [
-                json.loads(path.read_bytes()) | {"schema_version": "2.0", "reading": reading}
+                json.loads(path.read_bytes())
+                | {"schema_version": "3.0", "reader": {"name": "pdf", "version": 2}}
+                | reading
                 for path in sorted((ROOT / "tests/readers/golden").glob("*.expected.json"))
-                for reading in _readings()
+                for reading in ({}, *({"reading": reading} for reading in _readings()))
             ]
     named = {kind.schema: kind.value for kind in EventType}[name]
     return [pair.expected["detail"] for pair in pairs("events") if pair.expected["detail_type"] == named]

@@ -11,7 +11,7 @@ import jsonschema
 from carefile.core.documents.extraction import Extraction
 
 SCHEMA = json.loads(
-    (Path(__file__).parents[2] / "schemas" / "extracted_data.v1.json").read_text(encoding="utf-8")
+    (Path(__file__).parents[2] / "schemas" / "extracted_data.v3.json").read_text(encoding="utf-8")
 )
 _VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.readers.golden_files import documents, expected_of, read_file
+from tests.readers.golden_files import documents, expected_of, read_file, record_of
 from tests.readers.schema import assert_is_fit
 
 
 @pytest.mark.parametrize("document", documents(), ids=lambda path: path.name)
 def test_a_file_is_read_as_its_golden_record_says(document: Path) -> None:
     extraction = read_file(document)
-    assert extraction.to_json() == json.loads(expected_of(document).read_bytes())
+    assert record_of(extraction) == json.loads(expected_of(document).read_bytes())
     assert_is_fit(extraction)
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 
 from carefile.core.documents.extraction import Extraction, Status
 from carefile.core.documents.picture import Picture
+from carefile.core.documents.readers import VERSIONS
 from carefile.core.documents.recognition import (
     Line,
     RecognisedPage,
@@ -27,7 +28,7 @@ from lambdas.readers import Content, read
 from tests.readers.dicoms import dicom_of
 from tests.scans.paper import LETTER, page, pdf, png, tiff
 
-SCHEMA = json.loads((Path(__file__).parents[2] / "schemas/extracted_data.v2.json").read_text("utf-8"))
+SCHEMA = json.loads((Path(__file__).parents[2] / "schemas/extracted_data.v3.json").read_text("utf-8"))
 HEADER = PageHeader("fax", "document", "unknown", "2026-11-20T10:00:00Z", "s3://landing/fax.tiff", "v1")
 DOUBTFUL, SURE = Word("O815<b>", (40, 2, 90, 12), 40), Word("4711", (1, 2, 30, 12), 96)
 
@@ -84,10 +85,10 @@ def test_a_document_is_to_be_read_where_a_page_of_it_is_a_picture(
     assert shows_text(extracted(data, name)) is expected
 
 
-def test_a_record_without_a_reading_is_what_it_was() -> None:
+def test_a_record_without_a_reading_has_none_and_says_who_read_it() -> None:
     found = extracted(tiff([page(dpi=50)]), "fax.tiff").to_json()
 
-    assert found["schema_version"] == "1.0"
+    assert found["reader"] == {"name": "tiff", "version": VERSIONS["tiff"]}
     assert "reading" not in found
 
 

@@ -1,9 +1,9 @@
 """What was extracted from a document, in one shape for all formats: the content of `extracted_data.json`.
 
 Invariants: nothing here depends on the moment, so equal input gives equal bytes; `to_json()` is valid against
-`schemas/extracted_data.v1.json`, or, with a recognition, against v2, which is v1 with one more member; text that went
-through `clean` is valid UTF-8 and holds no control characters but tab and line feed; warnings and reasons never quote
-the document.
+`schemas/extracted_data.v3.json`, which is v1 with the reader and, where pages are pictures, how these were read; text
+that went through `clean` is valid UTF-8 and holds no control characters but tab and line feed; warnings and reasons
+never quote the document.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from enum import StrEnum
 from typing import Any
 
 from carefile.core.documents.picture import Picture
+from carefile.core.documents.readers import NOBODY, RECOGNITION, VERSIONS, Readers
 from carefile.core.documents.recognition import Recognition
+from carefile.core.model import ReadingStatus
 
-SCHEMA_VERSION = "1.0"
-_WITH_READING = "2.0"
+SCHEMA_VERSION = "3.0"
 
 # Lone surrogates, control characters but tab and line feed, and the two code points that are never
 # characters: each breaks UTF-8, HTML or XML, or the terminal of whoever looks at it.
@@ -161,7 +162,8 @@ class Extraction:
 
     `candidates_complete` is False when some of the content that may name a patient was not looked at: what
     the candidates say may then contradict another source, but is no ground to decide on alone. `recognition` is what
-    an engine made of its pages that are pictures, and `shown` how these look, by their number.
+    an engine made of its pages that are pictures, and `shown` how these look, by their number. `reader` read it, at
+    `reader_version`.
     """
 
     document: DocumentFacts
@@ -176,15 +178,25 @@ class Extraction:
     picture: Picture | None = None
     recognition: Recognition | None = None
     shown: Mapping[int, Picture] = field(default_factory=dict, hash=False)
+    reader: str = NOBODY
+    reader_version: int = VERSIONS[NOBODY]
 
     def __post_init__(self) -> None:
         if (self.status is Status.READ) != (self.reason is None):
             raise ValueError("a reason is given exactly when not everything was read")
 
+    @property
+    def readers(self) -> Readers:
+        """All that made this record."""
+        made = Readers({self.reader: self.reader_version})
+        if self.recognition and self.recognition.status is not ReadingStatus.PENDING:
+            made[RECOGNITION] = self.recognition.release
+        return made
+
     def to_json(self) -> dict[str, Any]:
         """The content of `extracted_data.json`."""
         return {
-            "schema_version": _WITH_READING if self.recognition else SCHEMA_VERSION,
+            "schema_version": SCHEMA_VERSION,
             "status": self.status.value,
             **_given(reason=self.reason),
             "document": _facts_to_json(self.document),
@@ -202,6 +214,7 @@ class Extraction:
             "cuts": [
                 {"what": c.what, "why": c.why, "limit": c.limit, **_given(total=c.total)} for c in self.cuts
             ],
+            "reader": {"name": self.reader, "version": self.reader_version},
             **_given(reading=self.recognition and self.recognition.to_json()),
         }
 
@@ -227,6 +240,8 @@ class Extraction:
             candidates_complete=data["patient"]["complete"],
             warnings=tuple(ReadingWarning(**w) for w in data["warnings"]),
             cuts=tuple(Cut(**c) for c in data["cuts"]),
+            reader=data["reader"]["name"],
+            reader_version=data["reader"]["version"],
         )
 
 

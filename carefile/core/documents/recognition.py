@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from carefile.core.documents.readers import RECOGNITION, VERSIONS
 from carefile.core.model import Reading, ReadingStatus
 
 DOUBTFUL = 70  # words below this confidence are marked for a person
@@ -94,6 +95,7 @@ class RecognisedPage:
 @dataclass(frozen=True, slots=True)
 class Recognition:
     """How a document's pictures were read: by which engine in which version, for which languages, and what it found.
+    `release` is the version of what they go through before and after it.
 
     Of one that is pending nothing but that is known.
     """
@@ -103,6 +105,7 @@ class Recognition:
     version: str = ""
     languages: tuple[str, ...] = ()
     pages: tuple[RecognisedPage, ...] = ()
+    release: int = VERSIONS[RECOGNITION]
 
     @property
     def confidence(self) -> int | None:
@@ -129,6 +132,7 @@ class Recognition:
             "status": self.status.value,
             "engine": self.engine,
             "version": self.version,
+            "release": self.release,
             "languages": list(self.languages),
             **({} if confidence is None else {"confidence": confidence}),
             "pages": [page.to_json() for page in self.pages],

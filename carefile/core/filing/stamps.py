@@ -17,7 +17,7 @@ ROLE = f"{PREFIX}role"
 _SOURCE, _VERSION, _REVISION = f"{PREFIX}source", f"{PREFIX}version", f"{PREFIX}revision"
 _EXECUTION, _MODIFIED = f"{PREFIX}execution", f"{PREFIX}modified"
 _REASON, _KEY = f"{PREFIX}reason", f"{PREFIX}key"
-_READING = f"{PREFIX}reading"
+_READING, _READERS = f"{PREFIX}reading", f"{PREFIX}readers"
 
 
 def metadata_of(stamp: Stamp, role: str) -> dict[str, str]:
@@ -30,6 +30,7 @@ def metadata_of(stamp: Stamp, role: str) -> dict[str, str]:
         _REASON: stamp.reason,
         _KEY: base64.b64encode(stamp.key.encode("utf-8", "surrogatepass")).decode() if stamp.key else None,
         _READING: json.dumps(stamp.reading.to_json()) if stamp.reading else None,
+        _READERS: stamp.readers,
         ROLE: role,
     }
     return {name: value for name, value in texts.items() if value}
@@ -49,4 +50,5 @@ def stamp_in(metadata: Mapping[str, str]) -> Stamp | None:
         metadata.get(_REASON),
         base64.b64decode(key).decode("utf-8", "surrogatepass") if key else None,
         Reading.from_json(json.loads(metadata[_READING])) if _READING in metadata else None,
+        metadata.get(_READERS),
     )

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 
 from carefile.core.filing.layout import Layout, Owner
 from carefile.core.model import (
@@ -23,6 +24,7 @@ from carefile.core.model import (
     Reading,
     Source,
     StoredObject,
+    UnknownReason,
     digest,
 )
 
@@ -81,6 +83,38 @@ class Place:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """A version of a source as it stands in the layout: what is told of its upload, and its classification, as the
+    manifest has them."""
+
+    source: Source
+    version: str
+    told: Mapping[str, object]
+    classification: Mapping[str, object]
+    patient: Patient
+    place: Place
+    reading: Mapping[str, object]
+
+
+def filed_in(manifest: Mapping[str, Any], itself: StoredObject, bucket: str, version: str) -> Filed:
+    """What the manifest of a filed document says. `itself` is the manifest as an object."""
+    told, classification = manifest["source"], manifest["classification"]
+    patient = classification["patient"]
+    reason = UnknownReason(patient["reason"]) if "reason" in patient else None
+    folder = itself.key.rpartition("/")[0] + "/"
+    objects = (*(StoredObject.from_json(item) for item in manifest["artifacts"]), itself)
+    return Filed(
+        Source(told["bucket"], told["key"]),
+        version,
+        told,
+        classification,
+        Patient(patient.get("id"), reason),
+        Place(bucket, folder, objects, manifest["revision"]),
+        {"reading": manifest["reading"]} if "reading" in manifest else {},
+    )
+
+
 def object_cataloged(
     layout: Layout,
     observed: Observation,
@@ -92,33 +126,46 @@ def object_cataloged(
     reading: Reading | None = None,
 ) -> Event:
     """The fact that this version of its source is filed at this place."""
-    session = classification.session
+    found = Filed(
+        observed.source,
+        observed.version,
+        observed.to_json(),
+        classification.to_json(),
+        classification.patient,
+        place,
+        _reading(reading),
+    )
+    return _cataloged(layout, found, disposition, execution, at)
+
+
+def object_still_cataloged(layout: Layout, filed: Filed, execution: str, at: str) -> Event:
+    """The fact that a version is still filed where its manifest says."""
+    return _cataloged(layout, filed, Disposition.DUPLICATE, execution, at)
+
+
+def _cataloged(layout: Layout, filed: Filed, disposition: Disposition, execution: str, at: str) -> Event:
     info: Json = {"structure_pattern": layout.structure_pattern}
-    if session:
-        info = {"session_id": place.folder.rstrip("/").rpartition("/")[2]} | info
+    if "session" in filed.classification:
+        info = {"session_id": filed.place.folder.rstrip("/").rpartition("/")[2]} | info
+    names = ("session", "document_name")  # which the place tells
     return Event(
         EventType.CATALOGED,
         {
             "schema_version": EventType.CATALOGED.schema_version,
-            "event_id": cataloged_event_id(observed.source, observed.version),
-            "source_id": observed.source.source_id,
-            "revision": place.revision,
+            "event_id": cataloged_event_id(filed.source, filed.version),
+            "source_id": filed.source.source_id,
+            "revision": filed.place.revision,
             "layout_version": LAYOUT_VERSION,
             "disposition": disposition.value,
-            "kind": classification.kind.value,
-            "data_type": classification.kind.data_type,
-            "patient": classification.patient.to_json(),
             "patient_context": {
-                "session_prefix": layout.session_prefix(classification.patient),
+                "session_prefix": layout.session_prefix(filed.patient),
                 "consistent_with_documents": True,
             },
             "session_info": info,
-            "location": place.location(),
-            "source": observed.to_json(),
-            "rule": classification.rule,
-            "evidence": [item.to_json() for item in classification.evidence],
-            **classification.known_besides(),
-            **_reading(reading),
+            "location": filed.place.location(),
+            "source": dict(filed.told),
+            **{name: value for name, value in filed.classification.items() if name not in names},
+            **filed.reading,
             "execution": execution,
             "cataloged_at": at,
         },

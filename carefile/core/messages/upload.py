@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from carefile.core.model import Source
+
+
+class Reread(StrEnum):
+    """What a document that is filed already is taken in for again: its reader has become better. Where another patient
+    than the one it is filed under would come of that, leave it for a person, or let it move."""
+
+    LEAVE = "leave"
+    MOVE = "move"
 
 
 @dataclass(frozen=True, slots=True)
