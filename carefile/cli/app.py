@@ -31,6 +31,7 @@ from carefile.cli.commands.put import put
 from carefile.cli.commands.rebuild import rebuild
 from carefile.cli.commands.reconcile import reconcile
 from carefile.cli.commands.redrive import redrive
+from carefile.cli.commands.reread import reread
 from carefile.cli.commands.runs import runs
 from carefile.cli.commands.show import show
 from carefile.cli.commands.unfile import unfile
@@ -101,6 +102,7 @@ app.command("patients refile")(operation(refile))
 app.command("redrive")(operation(redrive))
 app.command("dlq")(operation(dlq))
 app.command("backfill")(operation(backfill))
+app.command("reread")(operation(reread))
 app.command("adopt")(operation(adopt))
 app.command("migrate")(operation(migrate))
 app.command("reconcile")(operation(reconcile))

@@ -371,7 +371,8 @@ class Stamp:
     """What every artifact carries in its metadata: whose it is, of which version, written in which round by whom.
 
     What is made of a document says how far its pictures are read, and which readers read it. A session's object also
-    carries when its landing object was written, why its patient is unknown, and its landing key where its own does not tell it.
+    carries when its landing object was written, why its patient is unknown, and its landing key where its own does not
+    tell it.
     """
 
     source_id: str

@@ -34,11 +34,13 @@ NOTHING_STARTED = ("RejectedBackfill", "NothingToTakeIn")
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a run covers: a place, and whether all of it; `failed_of` names the run whose failures it retries."""
+    """What a run covers: a place, and whether all of it; `failed_of` names the run whose failures it retries, `reread`
+    says how documents are read again that are filed already."""
 
     place: Place
     whole: bool = True
     failed_of: str | None = None
+    reread: str | None = None
 
     @classmethod
     def of(cls, text: str | None) -> Scope | None:
@@ -50,7 +52,8 @@ class Scope:
             return None
         if not isinstance(place.bucket, str) or not isinstance(place.prefix, str):
             return None
-        return cls(place, not given.keys() & {"inventory", "list"}, given.get("failed_of"))
+        is_whole = not given.keys() & {"inventory", "list"}
+        return cls(place, is_whole, given.get("failed_of"), given.get("reread"))
 
     def overlaps(self, other: Scope) -> bool:
         """Return whether both may cover the same object."""
@@ -245,8 +248,18 @@ class MapRuns:
         counts, seen = Counter[str](), Digests()
         for line in self._lines(run, "SUCCEEDED"):
             if not run.redrives or seen.add(line["Input"]):  # only a redrive can list an item twice
-                counts[str(json.loads(line.get("Output") or "{}").get("disposition", "done"))] += 1
+                output = json.loads(line.get("Output") or "{}")
+                counts[
+                    "left unchanged" if output.get("left") else str(output.get("disposition", "done"))
+                ] += 1
         return counts
+
+    def left(self, run: Run) -> Iterator[str]:
+        """Yield the keys of documents that were to be read again and were left, as their patient would change."""
+        seen = Digests()
+        for line in self._lines(run, "SUCCEEDED"):
+            if json.loads(line.get("Output") or "{}").get("left") and seen.add(line["Input"]):
+                yield json.loads(line["Input"])["key"]
 
     def _undone(self, run: Run, *statuses: str) -> Iterator[dict[str, Any]]:
         """Yield the lines with these statuses, one per item, without items that succeeded in a redrive."""

@@ -131,6 +131,7 @@ def _retry(
         "prefix": where.prefix,
         "list": key,
         "failed_of": earlier.name,
+        **({"reread": earlier.scope.reread} if earlier.scope.reread else {}),
         "tolerated_failure_percentage": tolerate,
     }
     return _start(view, runs, request, follow=follow)
