@@ -8,6 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from carefile.cli.again.reread import reread
 from carefile.cli.commands.adopt import adopt
 from carefile.cli.commands.assign import assign
 from carefile.cli.commands.backfill import backfill
@@ -31,7 +32,6 @@ from carefile.cli.commands.put import put
 from carefile.cli.commands.rebuild import rebuild
 from carefile.cli.commands.reconcile import reconcile
 from carefile.cli.commands.redrive import redrive
-from carefile.cli.commands.reread import reread
 from carefile.cli.commands.runs import runs
 from carefile.cli.commands.show import show
 from carefile.cli.commands.unfile import unfile

@@ -12,12 +12,12 @@ import pytest
 
 from benchmarks.bill import Lane, total
 from benchmarks.counting import count
+from carefile.cli.again import reread as module
+from carefile.cli.again.reread import reread
 from carefile.cli.again.rereading import USD_A_DOCUMENT, Rereading, Wanted
 from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.listing import Place
 from carefile.cli.aws.map_runs import MapRuns, Run, Scope
-from carefile.cli.commands import reread as module
-from carefile.cli.commands.reread import reread
 from carefile.cli.exits import Exit
 from carefile.cli.problem import Problem
 from carefile.cli.shown.view import View
