@@ -9,8 +9,7 @@ import typer
 from carefile.cli.again.rereading import USD_A_DOCUMENT, Lists, Rereading, Wanted
 from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.listing import Place, place_in
-from carefile.cli.aws.map_runs import MapRuns, Scope, backfill_runs, refuse_half_finished
-from carefile.cli.commands.backfill import MOST_TOLERATED
+from carefile.cli.aws.map_runs import MOST_TOLERATED, MapRuns, Scope, backfill_runs, refuse_half_finished
 from carefile.cli.exits import Exit
 from carefile.cli.problem import Problem
 from carefile.cli.shown.map_run_view import follow_to_end

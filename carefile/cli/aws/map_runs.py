@@ -28,6 +28,7 @@ from carefile.core.model import digest
 
 REDRIVABLE = timedelta(days=14)  # Step Functions, "Redriving executions"
 LISTS = "lists/"
+MOST_TOLERATED = 50  # percent of a run that may fail
 # Errors in the operator's input: the run started nothing and cannot be resumed.
 NOTHING_STARTED = ("RejectedBackfill", "NothingToTakeIn")
 

@@ -12,7 +12,7 @@ import typer
 from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.inventory import inventory_at
 from carefile.cli.aws.listing import Item, Place, items, must_be_accepted, must_be_there, place_in
-from carefile.cli.aws.map_runs import MapRuns, Scope, backfill_runs, refuse_half_finished
+from carefile.cli.aws.map_runs import MOST_TOLERATED, MapRuns, Scope, backfill_runs, refuse_half_finished
 from carefile.cli.exits import Exit
 from carefile.cli.moving.forecast import ARCHIVED, Forecaster, Would
 from carefile.cli.problem import Problem
@@ -21,7 +21,6 @@ from carefile.cli.shown.map_run_view import follow_to_end
 from carefile.cli.shown.view import Column, View, clock, sized
 
 COMMAND = "carefile backfill"
-MOST_TOLERATED = 50
 
 
 def backfill(
