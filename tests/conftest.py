@@ -24,6 +24,7 @@ FUNCTION_ENVIRONMENT = {
     "POWERTOOLS_METRICS_NAMESPACE": "Carefile",
     "LANDING_BUCKETS": "landing",
     "PROCESSED_BUCKET": "processed-bucket",
+    "REPORTS_BUCKET": "reports",
     "SESSION_PREFIX": "processed/",
     "LEDGER_TABLE": "ledger",
     "CATALOG_TABLE": "catalog",

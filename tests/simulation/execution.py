@@ -11,7 +11,7 @@ from carefile.cli.checks.repairing import uploaded
 from carefile.core.model import Source
 from tests.simulation.aws.gate import Fault
 from tests.simulation.invocation import Died, Invocation, Raised, Returned
-from tests.simulation.machine import LAMBDA, PUT_EVENTS, Next, Progress, Succeeded, Task
+from tests.simulation.machine import LAMBDA, PUT_EVENTS, Machine, Next, Progress, Succeeded, Task
 
 if TYPE_CHECKING:
     from tests.simulation.aws.store import Version
@@ -32,7 +32,15 @@ class Execution:
     by reconciling.
     """
 
-    def __init__(self, name: str, data: dict[str, Any], world: World, *, express: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        data: dict[str, Any],
+        world: World,
+        *,
+        express: bool = False,
+        machine: Machine | None = None,
+    ) -> None:
         self.name = name
         self.express = express
         standard = f"{MACHINE_ARN.replace('stateMachine', 'execution')}:{name}"
@@ -44,9 +52,8 @@ class Execution:
             "Input": data,
             "StartTime": f"{world.now():%Y-%m-%dT%H:%M:%S.%fZ}",
         }
-        self.progress = Progress(
-            world.express_machine if express else world.machine, {"Execution": about}, data
-        )
+        machine = machine or (world.express_machine if express else world.machine)
+        self.progress = Progress(machine, {"Execution": about}, data)
         self.status = "RUNNING"
         self.error = self.cause = ""
         self.output: dict[str, Any] = {}

@@ -32,7 +32,7 @@ _TASK = {
 }
 _PARALLEL = {"Comment", "Type", "Branches", "Catch", "Next", "End"}
 _SUCCEED = {"Comment", "Type"}
-_PASS = {"Comment", "Type", "Next", "End"}
+_PASS = {"Comment", "Type", "Output", "Next", "End"}
 _FAIL = {"Comment", "Type", "Error", "Cause"}
 _CATCH = {"Comment", "ErrorEquals", "Next"}
 _CHOICE = {"Comment", "Type", "Choices", "Default"}
@@ -171,10 +171,17 @@ class Progress:
         if state["Type"] == "Succeed":
             return Succeeded(data)
         if state["Type"] == "Pass":
-            return self._leave(name, data)
+            return self._pass(name, data)
         if state["Type"] == "Fail":
             return self._caught(state["Error"], state["Cause"])
         return self._task() if state["Type"] == "Task" else self._choose(state)
+
+    def _pass(self, name: str, data: Any) -> Next:
+        state = self.machine.states[name]
+        try:
+            return self._leave(name, evaluate(state["Output"], self._states()) if "Output" in state else data)
+        except QueryEvaluationError:
+            return self._caught("States.QueryEvaluationError", "an expression of Output has no value")
 
     def _task(self) -> Next:
         state = self.machine.states[self.state]

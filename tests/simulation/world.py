@@ -30,13 +30,16 @@ from tests.simulation.schedule import Decisions
 from tests.simulation.watch import Watch
 
 J = TypeVar("J", bound=Judge)
-LANDING, PROCESSED, BUS = "landing", "processed-bucket", "catalog-bus"
+LANDING, PROCESSED, REPORTS, BUS = "landing", "processed-bucket", "reports", "catalog-bus"
 MAX_STEPS = 12_000  # twenty executions of one key that all go round took 7,540
 _MACHINE_FILE = Path(__file__).resolve().parents[2] / "statemachines" / "object_pipeline.asl.json"
 # What a function may end with here; anything else is a defect, of the function or of this simulation.
 _EXPECTED = ("RejectedObject", "StillChanging", "FolderContended", "StorageThrottled", "StorageDenied")
 _REFUSED = ("ThreatFound", "NotScanned", "Unscannable")  # where malware protection is waited for
-_FUNCTIONS = ("ClassifyObject", "NormaliseDocument", "NormaliseSession", "TagObject")
+_FUNCTIONS = (
+    *("ClassifyObject", "NormaliseDocument", "NormaliseSession", "TagObject"),
+    *("ReadPages", "FileReading"),
+)
 _NAMES = {f"{name}Arn": name for name in _FUNCTIONS} | {"CatalogBusName": BUS}
 
 
@@ -96,7 +99,8 @@ class World:
         self.landing = Bucket(LANDING, versioned=self.scenario.versioned, letter="v")
         self.processed = Bucket(PROCESSED, versioned=True, letter="p")
         self.dynamodb = DynamoDB(self.gate)
-        buckets = {LANDING: self.landing, PROCESSED: self.processed}
+        self.reports = Bucket(REPORTS, versioned=False, letter="r")
+        buckets = {LANDING: self.landing, PROCESSED: self.processed, REPORTS: self.reports}
         self.clients = Clients(
             S3(self.gate, buckets, self.now),
             self.dynamodb,
@@ -152,6 +156,10 @@ class World:
         return next(judge for judge in self.judges if isinstance(judge, kind))
 
     # Executions
+
+    def twice(self, name: str) -> bool:
+        """Whether an event of this name is delivered once more."""
+        return not name.endswith("'") and self.decisions.twice(name)
 
     def start(self, name: str, data: dict[str, Any], *, express: bool = False) -> None:
         """StartExecution, of the pipeline or of the express lane's machine."""
@@ -286,6 +294,8 @@ class World:
         event = Published(f"index {self.actor}.{number}", self.actor, entry["DetailType"], detail)
         self.published.append(event)
         self.watch.published(event)
+        for judge in self.judges:
+            judge.published(event)
         if event.type == "Object Cataloged" or detail.get("disposition") == "unfiled":
             self.deliver(event.name, "IndexCatalog", {"detail-type": event.type, "detail": detail})
 

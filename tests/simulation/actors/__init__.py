@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tests.simulation.oracle import Place, Uploaded
     from tests.simulation.outside import Outside
     from tests.simulation.scenario import Scenario
-    from tests.simulation.world import World
+    from tests.simulation.world import Published, World
 
 Patches = list[tuple[Any, str, Any]]  # what a broken variant puts in place: owner, name, value
 LANE = 1_000_000_000
@@ -54,6 +54,9 @@ class Judge:
 
     def after(self, call: Call, result: Any) -> None:
         """Look at a call that took effect."""
+
+    def published(self, event: Published) -> None:
+        """Hear an event on the catalog bus."""
 
     def ever(self, upload: Uploaded, places: Sequence[Place]) -> Sequence[Place]:
         """Where a version may be put at this moment, of the places that all other decisions so far give it."""

@@ -1,0 +1,135 @@
+"""Scans are read: every document's pages are pictures, which a machine of its own reads once the document is filed.
+
+The reading may be slow, fail, come twice, and come after the document was moved, replaced or taken out; the schedule
+decides. What is recognised must be of the version whose record shows it, and in the end every record is read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import random
+from collections.abc import Iterable
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from infrastructure.machines import definitions
+from lambdas.adapters import settings
+from tests.simulation.actors import Actor, Judge, unfiling
+from tests.simulation.aws.gate import Call
+from tests.simulation.execution import Execution
+from tests.simulation.machine import Machine
+from tests.simulation.mixture import Mixture
+from tests.simulation.scenario import Scenario
+
+if TYPE_CHECKING:
+    from tests.simulation.world import Published, World
+
+
+@cache
+def read_scan() -> Machine:
+    from tests.simulation.world import composed
+
+    return composed(definitions.read_scan())
+
+
+class ReadScan(Execution):
+    """An execution of the machine that reads. If it fails, the document stays filed, and an operator redrives it."""
+
+    def __init__(self, name: str, data: dict[str, Any], world: World) -> None:
+        super().__init__(name, data, world, machine=read_scan())
+        self.arn = self.arn.replace(":carefile:", ":carefile-read:")
+
+    def _fail(self, status: str, error: str, cause: str) -> None:
+        self.status, self.error, self.cause, self.storm = status, error, cause, None
+        self._world.note(f"== {status} {error} in {self.progress.state}")
+        self.may_go_on()
+
+
+class Readings(Judge):
+    """Starts a reading with every event that says that one is pending, and knows which there were."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.executions: list[ReadScan] = []
+
+    def installed(self) -> Iterable[tuple[Any, str, Any]]:
+        return ((settings, "reads_scans", lambda: True),)
+
+    def published(self, event: Published) -> None:
+        if event.detail.get("reading", {}).get("status") == "pending":
+            self._arriving(f"reading {event.name.removeprefix('index ')}", event.detail)
+
+    def _arriving(self, name: str, detail: dict[str, Any]) -> None:
+        world = self.world
+
+        def arrive() -> None:
+            del world.runnable[name]
+            execution = ReadScan(name, {"detail": detail}, world)
+            self.executions.append(execution)
+            execution.advance(execution.progress.begin())
+
+        world.runnable[name] = arrive
+        if world.twice(name):
+            self._arriving(f"{name}'", detail)
+
+    def after(self, call: Call, result: Any) -> None:
+        """No record may show what was recognised in another version."""
+        if call.operation != "PutObject" or not call.arguments["Key"].endswith("/extracted_data.json"):
+            return
+        record = json.loads(call.arguments["Body"])
+        stamp = call.arguments["Metadata"]
+        uploaded = self.world.watch.stamped[stamp["carefile-source"]]
+        bodies = {
+            it.body
+            for it in self.world.known.uploads
+            if it.key == uploaded.key and it.version == stamp["carefile-version"]
+        }
+        seen = {text for page in _pages(record) for text in page}
+        if not seen <= {json.loads(body)["text"] for body in bodies}:
+            self.world.violations.append(f"I2 the record of {stamp['carefile-version']} shows another's text")
+
+    def at_rest(self) -> list[str]:
+        found = [
+            f"I3 {execution.name} ended {execution.status} {execution.error}"
+            for execution in self.executions
+            if execution.status != "SUCCEEDED"
+        ]
+        processed = self.world.processed
+        for name in processed.live_keys():
+            if not name.endswith("/extracted_data.json") or self.world.scenario.real_documents:
+                continue
+            version = processed.live(name)
+            assert version is not None
+            record = json.loads(version.body or b"")
+            if record["reading"]["status"] == "pending":
+                found.append(f"I2 {name} was never read")
+            found += self._announced(name, version.metadata, record)
+        return found
+
+    def _announced(self, name: str, stamp: dict[str, str], record: dict[str, Any]) -> list[str]:
+        """The last that is announced of a record is how it was read."""
+        events = [
+            event.detail
+            for event in self.world.published
+            if event.type == "Object Cataloged" and event.detail["source_id"] == stamp["carefile-source"]
+        ]
+        last = max(events, key=lambda detail: detail["revision"], default=None)
+        if last is None or last.get("reading", {}).get("status") == record["reading"]["status"]:
+            return []
+        return [f"I3 {name} is {record['reading']['status']}, and announced as {last.get('reading')}"]
+
+
+def _pages(record: dict[str, Any]) -> list[list[str]]:
+    pages = record.get("reading", {}).get("pages", ())
+    return [[word["text"] for line in page["lines"] for word in line["words"]] for page in pages]
+
+
+def add(rng: random.Random, scenario: Scenario, mixture: Mixture) -> Scenario:
+    """Every schedule's documents are scans; in some of them people take documents out, too."""
+    if rng.random() < 0.3:
+        scenario = unfiling.add(rng, scenario, mixture)
+    return dataclasses.replace(scenario, real_documents=False)
+
+
+ACTOR = Actor("readings", 7, add, judge=Readings)
