@@ -1,4 +1,4 @@
-"""`carefile assign`: assign a session or a document to a patient, and move it there.
+"""`carefile assign`: decide whose a session or a document is, and move it there.
 
 Without --yes it only previews the move. After a failure the same command resumes.
 """
@@ -13,19 +13,26 @@ from rich.console import Console
 
 from carefile.cli.aws.connection import Connection
 from carefile.cli.exits import Exit
-from carefile.cli.patients.assigning import Assigner
+from carefile.cli.patients.deciding import Decider, Wish, decider_of
 from carefile.cli.patients.listed.doubt import refuse_nobody, warn_of
 from carefile.cli.problem import Problem
 from carefile.cli.shown.advice import advice_for
 from carefile.cli.shown.view import View, plain
 from carefile.cli.times import span
+from carefile.core.model import DecisionType
 
 
 def assign(
     connection: Connection,
     view: View,
     *,
-    patient: Annotated[str, typer.Option(help="The patient to assign it to.", show_default=False)],
+    patient: Annotated[str | None, typer.Option(help="The patient to assign it to.")] = None,
+    nobody: Annotated[
+        bool, typer.Option("--nobody", help="Decide that it is no patient's: it stays unknown.")
+    ] = False,
+    take_back: Annotated[
+        bool, typer.Option("--take-back", help="Take the decision back: the evidence decides again.")
+    ] = False,
     session: Annotated[str | None, typer.Option(help="The session to assign, by its id.")] = None,
     document: Annotated[
         str | None,
@@ -42,6 +49,10 @@ def assign(
     bucket: Annotated[
         str | None, typer.Option(help="The landing bucket of --key, if there are several.")
     ] = None,
+    by: Annotated[
+        str | None, typer.Option("--by", help="Who decides this. Default: whose credentials these are.")
+    ] = None,
+    reason: Annotated[str | None, typer.Option("--reason", help="Why.")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Preview the move; same as without --yes.")
     ] = False,
@@ -49,42 +60,56 @@ def assign(
     timeout: Annotated[str, typer.Option(help="Maximum time to wait.")] = "1h",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Move it; without it, only preview.")] = False,
 ) -> Exit:
-    """Assign a session or document to a patient and move it.
+    """Assign a session or document to a patient and move it, or decide that it is no patient's.
 
     Without --yes, only preview the move.
     """
     refuse_nobody(patient)
-    request = _request(patient, {"session_id": session, "prefix": document, "key": key}, from_ or [], bucket)
-    patience, assigner = span(timeout), Assigner(connection)
-    plan = assigner.plan(request)
-    warn_of(connection, view, patient)
+    decision = _decision(patient, nobody=nobody, take_back=take_back)
+    names = _names({"session_id": session, "prefix": document, "key": key})
+    patience, decider = span(timeout), Decider(connection)
+    wish = Wish(
+        decision,
+        by or decider_of(connection),
+        reason,
+        **names,
+        bucket=bucket,
+        patient_id=patient,
+        taken_from=tuple(from_ or ()),
+    )
+    plan = decider.preview(wish)
+    if patient is not None:
+        warn_of(connection, view, patient)
     if dry_run or not yes:
         view.thing(plan, partial(_show, plan))
         view.note("[bold]Nothing was done.[/bold] Use --yes to move it.")
         return Exit.DONE
     if not view.as_json:
         view.thing(plan, partial(_show, plan))
-    started = assigner.start(request)
+    started = decider.decide(wish)
     if started.redriven:
         view.note("Resuming an earlier attempt that failed.")
     if not follow:
         view.thing({"execution": started.arn}, lambda out: out.print(started.arn, soft_wrap=True))
         return Exit.DONE
     with view.busy("Moving …"):
-        ended = assigner.follow(started, patience)
+        ended = decider.follow(started, patience)
     return _report(view, ended)
 
 
-def _request(
-    patient: str, names: dict[str, str | None], replaced: list[str], bucket: str | None
-) -> dict[str, Any]:
+def _decision(patient: str | None, *, nobody: bool, take_back: bool) -> DecisionType:
+    if sum([patient is not None, nobody, take_back]) != 1:
+        raise Problem("nothing is decided, or too much", "use one of --patient ID, --nobody and --take-back")
+    if patient is not None:
+        return DecisionType.ASSIGN
+    return DecisionType.NOBODY if nobody else DecisionType.TAKE_BACK
+
+
+def _names(names: dict[str, str | None]) -> dict[str, str]:
     given = {name: value for name, value in names.items() if value is not None}
     if len(given) != 1:
         raise Problem("nothing selected to assign, or too much", "use one of --session, --document and --key")
-    if bucket is not None:
-        given["bucket"] = bucket
-    request: dict[str, Any] = {"patient_id": patient, **given}
-    return request | ({"from": sorted(set(replaced))} if replaced else {})
+    return given
 
 
 def _show(plan: dict[str, Any], out: Console) -> None:
