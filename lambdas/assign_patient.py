@@ -1,4 +1,5 @@
-"""AssignPatient: record whose a session or document is, and say what is to be moved."""
+"""AssignPatient: record whose a session or document is, that it is nobody's, or that an earlier decision no longer
+holds, and say what is to be moved."""
 
 from __future__ import annotations
 
@@ -12,10 +13,11 @@ assigning = wiring.assigning()
 
 @entry_point
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """`event`: {input, execution?, started?, only_plan?}. Returns {subject, patient_id, from, filed, to,
-    nothing_to_move}."""
+    """`event`: {input, execution?, started?, only_plan?}. Returns {subject, decision, patient_id?, from, filed,
+    to?, nothing_to_move}."""
     plan = bool(event.get("only_plan"))
-    found = assigning.assign(event["input"], event.get("started"), only_plan=plan)
+    execution = event.get("execution", "")
+    found = assigning.assign(event["input"], event.get("started"), execution, only_plan=plan)
     if not plan:
         logger.info("assigned")
     return found

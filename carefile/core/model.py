@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 LAYOUT_VERSION = "1"
+# Who decided what names nobody: the source of the events by which decisions are sent.
+UNNAMED = "system:carefile.intake"
 # How a content digest begins of which two equal ones prove that the bytes are the same.
 PROOF = "sha256:"
 
@@ -108,44 +110,6 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Hints:
-    """A decision by a person or an upstream system. It outranks all other evidence."""
-
-    kind: Kind | None = None
-    patient_id: str | None = None
-    document_name: str | None = None
-    session_id: str | None = None
-
-    def to_json(self) -> dict[str, str]:
-        pairs = {
-            "kind": self.kind and self.kind.value,
-            "patient_id": self.patient_id,
-            "document_name": self.document_name,
-            "session_id": self.session_id,
-        }
-        return {name: value for name, value in pairs.items() if value is not None}
-
-    @classmethod
-    def from_json(cls, data: dict[str, str]) -> Hints:
-        kind = data.get("kind")
-        return cls(
-            Kind(kind) if kind else None,
-            data.get("patient_id"),
-            data.get("document_name"),
-            data.get("session_id"),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """A decision that a whole session is a patient's, whatever its objects say. `replaced` are the patients that this
-    decision, or one before it, took the session from."""
-
-    patient_id: str
-    replaced: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
 class Decision:
     """Who decided what, when and why. `decided_by` is as claimed by whoever sent it: a person, or `system:<source>`."""
 
@@ -159,8 +123,71 @@ class Decision:
         return data | ({"reason": self.reason} if self.reason else {})
 
     @classmethod
-    def from_json(cls, data: dict[str, str]) -> Decision:
+    def from_json(cls, data: Mapping[str, str]) -> Decision:
         return cls(DecisionType(data["type"]), data["decided_by"], data["decided_at"], data.get("reason"))
+
+    def says_the_same_as(self, other: Decision | None) -> bool:
+        """Whether another decision differs in nothing but its time."""
+        return other is not None and replace(self, decided_at=other.decided_at) == other
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What a person or an upstream system decided about a document. It outranks all other evidence.
+
+    `decision` tells who decided about the patient, if that is known; `hinted` whose a hint said it was before a person
+    decided otherwise.
+    """
+
+    kind: Kind | None = None
+    patient_id: str | None = None
+    document_name: str | None = None
+    session_id: str | None = None
+    decision: Decision | None = None
+    hinted: str | None = None
+
+    @property
+    def is_persons(self) -> bool:
+        """Whether a person decided whose it is, in words that go beyond a hint."""
+        return self.decision is not None and self.decision.type is not DecisionType.HINT
+
+    def to_json(self) -> dict[str, Any]:
+        pairs = {
+            "kind": self.kind and self.kind.value,
+            "patient_id": self.patient_id,
+            "document_name": self.document_name,
+            "session_id": self.session_id,
+            "decision": self.decision and self.decision.to_json(),
+            "hinted": self.hinted,
+        }
+        return {name: value for name, value in pairs.items() if value is not None}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Hints:
+        kind, decision = data.get("kind"), data.get("decision")
+        return cls(
+            Kind(kind) if kind else None,
+            data.get("patient_id"),
+            data.get("document_name"),
+            data.get("session_id"),
+            Decision.from_json(decision) if decision else None,
+            data.get("hinted"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A decision about a whole session, whatever its objects say: whose it is, or, without a patient, what `decision`
+    says: that it is nobody's, or that an earlier decision no longer holds. `replaced` are the patients that this
+    decision, or one before it, took the session from."""
+
+    patient_id: str | None
+    replaced: frozenset[str] = frozenset()
+    decision: Decision | None = None
+
+    @property
+    def is_nobodys(self) -> bool:
+        return self.decision is not None and self.decision.type is DecisionType.NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,7 +399,7 @@ class Stamp:
 
     What is made of a document says how far its pictures are read, and which readers read it. A session's object also
     carries when its landing object was written, why its patient is unknown, and its landing key where its own does not
-    tell it.
+    tell it. `decision` is what decided the patient, as `noted` shortens it.
     """
 
     source_id: str
@@ -384,3 +411,4 @@ class Stamp:
     key: str | None = None
     reading: Reading | None = None
     readers: str | None = None
+    decision: Decision | None = None

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from carefile.core.filing.layout import manifest_key
 from carefile.core.filing.stamps import stamp_in
 from carefile.core.messages.head import content_digest, proves
+from carefile.core.model import Decision
 from lambdas.adapters import digests
 from lambdas.adapters.landing import is_gone
 
@@ -69,5 +70,21 @@ class Folders:
 
     def objects(self, folder: str) -> int:
         """Count the objects in a folder, without its manifest."""
+        return sum(1 for _ in self.keys(folder))
+
+    def keys(self, folder: str) -> Iterator[str]:
+        """Yield the keys of the objects in a folder, without its manifest."""
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=folder)
-        return sum(item["Key"] != manifest_key(folder) for page in pages for item in page.get("Contents", ()))
+        for page in pages:
+            yield from (it["Key"] for it in page.get("Contents", ()) if it["Key"] != manifest_key(folder))
+
+    def decision(self, key: str) -> Decision | None:
+        """The decision that an object is stamped with; None where it has none, or is gone."""
+        try:
+            found = self._s3.head_object(Bucket=self._bucket, Key=key)
+        except ClientError as error:
+            if is_gone(error):
+                return None
+            raise
+        stamp = stamp_in(found.get("Metadata", {}))
+        return stamp.decision if stamp else None

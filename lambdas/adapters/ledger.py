@@ -23,10 +23,14 @@ from carefile.core.errors import (
 )
 from carefile.core.filing.layout import Owner
 from carefile.core.filing.tagging import PipelineStatus, up_to
-from carefile.core.model import Hints, Observation, Source
+from carefile.core.model import Assignment, Decision, DecisionType, Hints, Observation, Source
 from carefile.core.records.ledger import (
+    ASSIGNED,
+    DECISION,
     FORGOTTEN_AT,
     KEY,
+    RELEASED,
+    REPLACED,
     LedgerEntry,
     assignment_in,
     bytes_name,
@@ -35,6 +39,7 @@ from carefile.core.records.ledger import (
     hints_name,
     may_be_kept,
     patient_tombstone_key,
+    released_in,
     since_name,
     version_key,
 )
@@ -136,18 +141,45 @@ class Ledger:
                 "forgotten-since: the decision is older than the order to forget this object's patient; decide anew"
             )
 
-    def assign(self, session: Owner, patient_id: str, replacing: frozenset[str], at: str) -> None:
-        """Record that a session is a patient's, decided at a moment (ISO 8601). AssignmentConflict where it is assigned
-        to another one, unless it is taken from that one, and the decision about him is no later one."""
-        update = "SET assigned = :patient, assigned_at = :at"
-        conditions = ["attribute_not_exists(assigned)", "assigned = :patient"]
-        values: dict[str, Any] = {":patient": {"S": patient_id}, ":at": {"S": at}}
-        if replacing:
-            update += " ADD replaced :replaced"
-            values[":replaced"] = {"SS": sorted(replacing)}
+    def read_session(self, session: Owner) -> tuple[Assignment | None, frozenset[str]]:
+        """What was decided about a session, and the patients whose it was by decisions that were taken back."""
+        item = self._get(session.owner_id)
+        return assignment_in(item), released_in(item)
+
+    def assign(
+        self,
+        session: Owner,
+        patient_id: str | None,
+        replacing: frozenset[str],
+        at: str,
+        decision: Decision | None = None,
+    ) -> None:
+        """Record that a session is a patient's, decided at a moment (ISO 8601).
+
+        Without a patient, record what `decision` says: that it is nobody's, or that it is judged by its evidence again.
+        AssignmentConflict where it is assigned to another patient, unless it is taken from that one; a later decision
+        stays."""
+        update = "SET assigned_at = :at"
+        no_later = "attribute_not_exists(assigned_at)", "assigned_at <= :at"
+        conditions = [f"attribute_not_exists(assigned) AND {one}" for one in no_later]
+        values: dict[str, Any] = {":at": {"S": at}}
+        gone = {DecisionType.TAKE_BACK: [ASSIGNED, REPLACED], DecisionType.NOBODY: [ASSIGNED]}
+        taken_back = decision is not None and decision.type is DecisionType.TAKE_BACK
+        removed = gone.get(decision.type, []) if decision else [DECISION]
+        if decision:
+            update += ", decision = :decision"
+            values[":decision"] = {"S": json.dumps(decision.to_json(), sort_keys=True)}
+        if patient_id is not None:
+            update += ", assigned = :patient"
+            conditions.append("assigned = :patient AND assigned_at <= :at")
+            values[":patient"] = {"S": patient_id}
+        update += f" REMOVE {', '.join(removed)}" if removed else ""
         for number, patient in enumerate(sorted(replacing)):
             conditions.append(f"assigned = :from{number} AND assigned_at <= :at")
             values[f":from{number}"] = {"S": patient}
+        if replacing:
+            update += f" ADD {RELEASED if taken_back else REPLACED} :replaced"
+            values[":replaced"] = {"SS": sorted(replacing)}
         condition = _unless_forgotten(*conditions)
         self._refuse_if_forgotten(patient_id, at, RejectedAssignment)
         if self._update(session.owner_id, update, values, ConditionExpression=condition) is None:
@@ -156,6 +188,9 @@ class Ledger:
                     "forgotten-since: the decision is older than the order to forget the patient of this session; "
                     "decide anew"
                 )
+            standing, _ = self.read_session(session)
+            if patient_id is not None and standing and standing.patient_id == patient_id:
+                return  # a later decision says the same, with a name and a reason of its own
             raise AssignmentConflict(
                 "assigned-otherwise: the session is assigned to another patient already, or was by a later decision; "
                 "look at it, and name the patient it is to be taken from"

@@ -74,22 +74,24 @@ class Admission:
         if observed and not request.version_id:
             observed = self._meant(observed)
         version = asked = request.version_id or (observed.version if observed else None)
-        if request.hints:
+        hints = request.hints
+        if hints:
             # What is filed stays filed when its landing object is deleted, so it may still be decided about.
             version = version or self.ledger.read(request.source).version
             if version:
                 at = events.iso_8601(decided_at(data, started) or self.now())
-                self.ledger.decide(request.source, version, request.hints, at)
+                hints = request.hints_at(at)
+                self.ledger.decide(request.source, version, hints, at)
         if asked:
             self.uploads.require(request.source, asked)
         observed = self._to_file(observed)
         if observed is None:
-            return Admitted(request, None, self._classify(request.source.key, (), request.hints))
+            return Admitted(request, None, self._classify(request.source.key, (), hints))
         require_text(observed.metadata)
         # What an intake has begun with may be filed already, and then nobody has to read it again.
         if observed.archived and self.ledger.read(observed.source).version != observed.version:
             raise archived()
-        hints = request.hints if version == observed.version else None
+        hints = hints if version == observed.version else None
         return Admitted(request, observed, self._classify(request.source.key, observed.metadata, hints))
 
     def _classify(

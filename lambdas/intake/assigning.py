@@ -1,4 +1,5 @@
-"""Whose a session or a document is, by a person's word: record it, list what is to be moved, see that nothing stayed.
+"""Whose a session or a document is, by a person's word, or that it is nobody's, or that an earlier word no longer
+holds: record it, list what is to be moved, see that nothing stayed.
 
 The decision is recorded before anything is listed. So an object that an intake filed without knowing it is there, in
 its old folder and in the landing bucket, when the listing is made; any other intake follows the decision by itself
@@ -10,22 +11,24 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from carefile.core.deciding.agent_sessions import prefixes_of
 from carefile.core.deciding.classification import classify, session_tree
 from carefile.core.deciding.rules import RuleTable
+from carefile.core.deciding.standing import Standing
 from carefile.core.errors import AssignmentConflict, LeftBehind, RejectedAssignment
 from carefile.core.filing.layout import Layout
 from carefile.core.filing.names import SESSION_PREFIX, with_session_prefix
+from carefile.core.filing.stamps import noted
 from carefile.core.messages import events
 from carefile.core.messages.assignment_request import AssignmentRequest, Subject, parse
 from carefile.core.messages.events import owner_in
 from carefile.core.messages.head import proves, version_name
 from carefile.core.messages.intake_request import decided_at
-from carefile.core.model import Hints, Patient, Source
+from carefile.core.model import Decision, DecisionType, Hints, Patient, Source
 from carefile.core.patients.directory import Wanted
 from lambdas.adapters.contracts import accept_assignment
 from lambdas.adapters.folders import Folders
@@ -53,36 +56,39 @@ class Assigning:
     now: Callable[[], datetime]
     directory: Directory | None = None
 
-    def assign(self, data: Mapping[str, Any], started: object = None, *, only_plan: bool = False) -> Json:
-        """Accept an assignment and record it, or raise; return what is to be moved. A plan records nothing."""
+    def assign(
+        self, data: Mapping[str, Any], started: object = None, execution: str = "", *, only_plan: bool = False
+    ) -> Json:
+        """Accept a decision and record it, or raise; return what is to be moved. A plan records nothing."""
         accept_assignment(data)
         request = parse(data, self.rules)
-        self._refuse_unlisted(request.patient_id)
+        if request.patient_id is not None:
+            self._refuse_unlisted(request.patient_id)
         subject = self._subject(request)
         if self.layout.holds(subject.path):
             raise RejectedAssignment(
                 "adopted-in-place: it was adopted where it stands, so there is no landing object to be taken in again; "
                 "`carefile adopt --into-landing` brings a session of nobody into the landing bucket"
             )
-        filed = self._filed(subject)
-        allowed = (None, request.patient_id, *sorted(request.replacing))
-        if not all(any(self.where.is_of(folder, one) for one in allowed) for folder in filed):
+        if request.seen not in (None, (subject.folder, subject.version)):
             raise AssignmentConflict(
-                "filed-otherwise: it is filed under a patient already whom the assignment does not name; look at it, "
-                "and name the patient it is to be taken from"
+                "changed-since: another version is filed there than the one that was looked at; look at it again"
             )
-        if not only_plan:
-            self._record(request, subject, events.iso_8601(decided_at(data, started) or self.now()))
-        there = all(self.where.is_of(folder, request.patient_id) for folder in filed)
-        there = there and self._is_settled(subject, Patient(request.patient_id), filed)
+        filed = self._filed(subject)
+        if request.type is not DecisionType.TAKE_BACK:
+            self._refuse_others(request, filed)
+        standing = self.standing(subject)
+        decided = standing.after(request, events.iso_8601(decided_at(data, started) or self.now()))
+        if not only_plan and decided is not standing:
+            self._record(subject, decided)
         return {
             "subject": subject.to_json(),
-            "patient_id": request.patient_id,
-            "from": sorted(request.replacing),
+            "decision": request.type.value,
+            **({"patient_id": request.patient_id} if request.patient_id is not None else {}),
+            "from": sorted(decided.leaving),
             "filed": [{"folder": folder, "objects": count} for folder, count in sorted(filed.items())],
-            "to": self._target(subject, Patient(request.patient_id)),
-            "nothing_to_move": there
-            and (subject.folder is not None or not self._left(subject, request.replacing)),
+            **self._target_of(request, subject),
+            "nothing_to_move": self._is_done(request, subject, filed, decided),
         }
 
     def _refuse_unlisted(self, patient_id: str) -> None:
@@ -94,6 +100,29 @@ class Assigning:
                 "unlisted-patient: the patient directory does not list the patient; import the patient first, or look "
                 "the id up with `carefile patients search`"
             )
+
+    def _refuse_others(self, request: AssignmentRequest, filed: Iterable[str]) -> None:
+        allowed = {None, request.patient_id, *request.replacing}
+        if not all(any(self.where.is_of(folder, one) for one in allowed) for folder in filed):
+            raise AssignmentConflict(
+                "filed-otherwise: it is filed under a patient already whom the assignment does not name; look at it, "
+                "and name the patient it is to be taken from"
+            )
+
+    def _is_done(
+        self, request: AssignmentRequest, subject: Subject, filed: Iterable[str], decided: Standing
+    ) -> bool:
+        """Whether everything is where the decision has it, and shows it."""
+        if request.type is not DecisionType.TAKE_BACK:
+            patient = Patient(request.patient_id)
+            there = all(self.where.is_of(folder, request.patient_id) for folder in filed)
+            if not (there and self._is_settled(subject, patient, filed)):
+                return False
+        if subject.folder is not None:
+            return self._shows(subject, decided.decision)
+        if request.type is DecisionType.ASSIGN and self._left(subject, request.replacing):
+            return False
+        return not any(self.where.unmarked(folder, noted(decided.decision)) for folder in filed)
 
     def page(self, subject: Subject, after: str = "") -> Json:
         """What is to be taken in again, as the pipeline's input, in pages; `next` is where the next one begins."""
@@ -132,7 +161,8 @@ class Assigning:
         patient it is given to. One that is not trusted stands in nobody's way. What begins with `session_` may be the
         id as the layout has it, or the manager's own."""
         names = dict.fromkeys((with_session_prefix(session_id), f"{SESSION_PREFIX}{session_id}"))
-        places: list[list[str | None]] = [[*sorted(request.replacing)], [None], [request.patient_id]]
+        places: list[list[str | None]] = [[*sorted(request.replacing)], [None]]
+        places += [[request.patient_id]] if request.patient_id is not None else []
         doubtful = 0
         for patients in places:
             found = {
@@ -232,12 +262,35 @@ class Assigning:
                         yield item
 
     def _left(self, subject: Subject, replacing: frozenset[str]) -> Counter[str]:
-        """The objects in the folders where it was, or may have been: nobody's, and those of whom it is taken from."""
+        """The objects in the folders where it was, or may have been: nobody's, and those of whom it is taken from. What
+        is to stay, or may, has to show the decision."""
+        standing = self.standing(subject)
+        decided = standing.decision.type if standing.decision else DecisionType.ASSIGN
         if subject.folder is not None:
             now = self.folders.manifest(subject.folder) or {}
             same = now.get("state") == "filed" and self._at(subject.folder) == subject
-            return Counter({subject.folder: 1} if same else {})
-        return self.where.left(subject, (None, *sorted(replacing)))
+            may_stay = decided is not DecisionType.ASSIGN or self.where.is_of(
+                subject.folder, standing.patient_id
+            )
+            left = same and not (may_stay and self._shows(subject, standing.decision))
+            return Counter({subject.folder: 1} if left else {})
+        if decided is DecisionType.TAKE_BACK:
+            folders = self.where.of_session(subject, sorted(replacing))
+            return +Counter({it: self.where.unmarked(it, noted(standing.decision)) for it in folders})
+        nobodys = (None,) if decided is DecisionType.ASSIGN else ()
+        return self.where.left(subject, (*nobodys, *sorted(replacing)))
+
+    def _shows(self, subject: Subject, decision: Decision | None) -> bool:
+        """Whether a document's manifest shows a decision."""
+        manifest = (self.folders.manifest(subject.folder) if subject.folder else None) or {}
+        shown = manifest.get("classification", {}).get("decision")
+        return bool(shown == (decision.to_json() if decision else None))
+
+    def _target_of(self, request: AssignmentRequest, subject: Subject) -> dict[str, str]:
+        """Where it will be, if it is decided: only an intake knows what the evidence says."""
+        if request.type is DecisionType.TAKE_BACK:
+            return {}
+        return {"to": self._target(subject, Patient(request.patient_id))}
 
     def _target(self, subject: Subject, patient: Patient) -> str:
         if subject.session_id is not None:
@@ -247,18 +300,31 @@ class Assigning:
 
     # What is decided
 
-    def _record(self, request: AssignmentRequest, subject: Subject, at: str) -> None:
-        """A session's assignment holds for all its objects, those to come included; a document's for this version and
-        these bytes, also when they are sent again, since tomorrow's file of the same name may be somebody else's."""
+    def standing(self, subject: Subject) -> Standing:
+        """What stands decided about it now."""
         if subject.version is None:
-            self.ledger.assign(subject.owner, request.patient_id, request.replacing, at)
+            return Standing.of_assignment(*self.ledger.read_session(subject.owner))
+        return Standing.of_hints(self._hints(subject, self._content_digest(subject)))
+
+    def _hints(self, subject: Subject, digest: str | None) -> Hints:
+        entry = self.ledger.read(Source(subject.bucket, subject.path))
+        return entry.hints_for(subject.version or "", digest) or Hints()
+
+    def _record(self, subject: Subject, decided: Standing) -> None:
+        """A session's decision holds for all its objects, those to come included; a document's for this version and
+        these bytes, also when they are sent again, since tomorrow's file of the same name may be somebody else's."""
+        decision = decided.decision
+        if decision is None:
             return
-        source = Source(subject.bucket, subject.path)
+        if subject.version is None:
+            at = decision.decided_at
+            self.ledger.assign(subject.owner, decided.patient_id, decided.leaving, at, decision)
+            return
         digest = self._content_digest(subject)
-        hints = self.ledger.read(source).hints_for(subject.version, digest) or Hints()
-        wanted = replace(hints, patient_id=request.patient_id)
-        self.ledger.decide(source, subject.version, wanted, at, digest)
-        if self.ledger.read(source).hints_for(subject.version, digest) != wanted:
+        wanted = decided.hints(self._hints(subject, digest))
+        source = Source(subject.bucket, subject.path)
+        self.ledger.decide(source, subject.version, wanted, decision.decided_at, digest)
+        if self._hints(subject, digest) != wanted:
             raise AssignmentConflict(
                 "decided-otherwise: a later decision about the document is there; look at it"
             )

@@ -16,6 +16,7 @@ from carefile.core.documents.extraction import Extraction
 from carefile.core.documents.readers import RECOGNITION, Readers
 from carefile.core.filing import layout, tagging
 from carefile.core.filing.layout import Layout, Owner
+from carefile.core.filing.stamps import noted, persons
 from carefile.core.messages import events
 from carefile.core.model import (
     Classification,
@@ -96,8 +97,10 @@ class Plan:
         )
 
     def stamp(self, folder: str, stamp: Stamp) -> Stamp:
-        """The stamp with what the catalog needs of a session's object. Of a document its manifest tells it."""
+        """The stamp with the decision, and with what else the catalog needs of a session's object. Of a document its
+        manifest tells it."""
         session = self.classification.session
+        stamp = replace(stamp, decision=noted(self.classification.decision))
         if session is None:
             return stamp
         return replace(
@@ -177,6 +180,8 @@ class Filing:
             stored, stamp = found
             if (stamp.source_id, stamp.version) != (plan.source.source_id, plan.observed.version):
                 return None
+            if persons(stamp.decision) != persons(plan.classification.decision):
+                return None
             objects.append(stored)
             writers.add(stamp.execution)
             if stored.role != "original":
@@ -240,6 +245,7 @@ class Filing:
         execution: str,
     ) -> list[StoredObject]:
         processed, observed = self.processed, plan.observed
+        stamp = plan.stamp(folder, stamp)
         original, extracted, result, manifest = plan.artifact_keys(folder)
         made = replace(stamp, reading=plan.reading, readers=str(extraction.readers))
         page = self.documents.page(observed, plan.classification, extraction)
@@ -284,7 +290,8 @@ class Filing:
         known = next(
             (folder for folder in candidates if plan.destination(folder) in entry.destinations), None
         )
-        may_move = found.session and entry.assignment and found.may_have_plain_name
+        assigned = entry.assignment is not None and entry.assignment.patient_id is not None
+        may_move = found.session and assigned and found.may_have_plain_name
         if known in (None, plain, *earlier) or not may_move:
             return known
         return known if self.processed.is_others(plan.owner, plain) else None

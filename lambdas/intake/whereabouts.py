@@ -15,7 +15,7 @@ from itertools import islice
 
 from carefile.core.filing.layout import Layout
 from carefile.core.messages.assignment_request import Subject
-from carefile.core.model import Patient, Source
+from carefile.core.model import Decision, Patient, Source
 from lambdas.adapters.folders import Folders
 from lambdas.adapters.ledger import Ledger
 
@@ -50,12 +50,21 @@ class Whereabouts:
 
     def left(self, subject: Subject, patients: Sequence[str | None]) -> Counter[str]:
         """The objects of a session in its folders under these patients (None: nobody)."""
-        found: Counter[str] = Counter()
+        return +Counter({it: self.folders.objects(it) for it in self.of_session(subject, patients)})
+
+    def of_session(self, subject: Subject, patients: Sequence[str | None]) -> Iterator[str]:
+        """The folders of a session under these patients (None: nobody)."""
         for patient in patients:
             for folder in self.named(patient, subject.session_id or ""):
                 if self.session_at(folder, subject.session_id or "") == subject:
-                    found[folder] = self.folders.objects(folder)
-        return +found
+                    yield folder
+
+    def unmarked(self, folder: str, decision: Decision | None) -> int:
+        """How many objects of a session in a folder do not show a decision."""
+        with ThreadPoolExecutor(_THREADS) as pool:
+            return sum(
+                pool.map(lambda key: self.folders.decision(key) != decision, self.folders.keys(folder))
+            )
 
     def named(self, patient: str | None, session_id: str) -> Iterator[str]:
         """The folders under a patient (None: nobody) that may be of a session of this id."""

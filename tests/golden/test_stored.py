@@ -74,10 +74,12 @@ def test_a_key_s_item_says_its_places_its_version_and_what_was_decided() -> None
         "patient_id": "Ben_8",
         "document_name": "lab",
         "session_id": "session_1",
+        "decision": None,
+        "hinted": None,
     }
     assert entry.hints_for(FIRST) is None
     (assigned,) = filter(None, map(assignment_in, stored("ledger").values()))
-    assert as_json(assigned) == {"patient_id": "Ben_8", "replaced": ["Ana_7"]}
+    assert as_json(assigned) == {"patient_id": "Ben_8", "replaced": ["Ana_7"], "decision": None}
 
 
 def test_stored_items_hold_off_a_late_decision_and_say_status_and_verdict() -> None:

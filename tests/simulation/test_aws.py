@@ -264,6 +264,7 @@ ITEMS: list[Step] = [
     ),
     update("DELETE d :d", {":d": {"SS": ["x"]}}),
     update("DELETE d :d", {":d": {"SS": ["a"]}}),
+    update("SET q = :q REMOVE p, absent ADD r :r", {":q": {"S": "q"}, ":r": {"SS": ["y"]}}),
     ("get_item", {"TableName": "ledger", "Key": {"source_id": {"S": "k"}}, "ConsistentRead": True}),
     put(2),
     put(2),
@@ -307,7 +308,7 @@ def test_items_and_conditions_are_the_same_as_in_moto() -> None:
     ("operation", "arguments"),
     [
         ("update_item", {"UpdateExpression": "SET a = if_not_exists(a, :v)"}),
-        ("update_item", {"UpdateExpression": "REMOVE a"}),
+        ("update_item", {"UpdateExpression": "REMOVE a[0]"}),
         ("update_item", {"UpdateExpression": "SET a = :v", "ConditionExpression": "size(a) > :v"}),
         ("get_item", {"ConsistentRead": False}),
     ],

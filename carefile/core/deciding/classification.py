@@ -1,13 +1,14 @@
 """What a landing object is and whose: from its key, its metadata, hints and what stands in its content.
 
-Invariants: a session's assignment decides, or a hint; where these two name different patients, or without them any
-two sources do, or two records of the content, the patient is unknown (`conflict`), never a choice between them; only a
-patient from whom the assignment took the session is overruled; a placeholder is no evidence, nor a damaged number
-outside of a hint; content that was only partly looked at, or that holds a record of nobody, may contradict but never
-decides alone; a source that the rule does not trust to decide makes an object unknown at most, and never somebody's;
-all evidence is kept, used or not. With a directory, nobody is known whom it does not list, whatever names them; an
-identifier means the patient whose it is there, a merged one the patient they were merged into; and what describes
-somebody else than the patient named is a conflict, unless a person decided.
+Invariants: what a person decided to be nobody's is nobody's; else a session's assignment decides, or a hint; where
+these two name different patients, or without them any two sources do, or two records of the content, the patient is
+unknown (`conflict`), never a choice between them; only a patient from whom the assignment took the session is
+overruled; a placeholder is no evidence, nor a damaged number outside of a hint; content that was only partly looked at,
+or that holds a record of nobody, may contradict but never decides alone; a source that the rule does not trust to
+decide makes an object unknown at most, and never somebody's; all evidence is kept, used or not. With a directory,
+nobody is known whom it does not list, whatever names them; an identifier means the patient whose it is there, a merged
+one the patient they were merged into; and what describes somebody else than the patient named is a conflict, unless a
+person decided.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from carefile.core.filing.names import SESSION_PREFIX, split_extension, with_ses
 from carefile.core.model import (
     Assignment,
     Classification,
+    Decision,
+    DecisionType,
     Evidence,
     EvidenceSource,
     Hints,
@@ -42,6 +45,7 @@ _MOST_CANDIDATES = 20  # of one source in the record, which counts the others; a
 _MOST_CHARACTERS = 200  # of one value in the record
 # What no uploader of another prefix can say.
 _WHO_NAMES_FOR_GOOD = (EvidenceSource.ASSIGNMENT, EvidenceSource.HINT, EvidenceSource.KEY)
+_WITHOUT_PATIENT = frozenset((DecisionType.NOBODY, DecisionType.TAKE_BACK))
 _DECISIONS = frozenset((EvidenceSource.ASSIGNMENT, EvidenceSource.HINT))
 _MOST_LOOKED_UP = 40  # of the content's identifiers; a document with more is about several patients
 INACTIVE = "inactive-patient"
@@ -68,7 +72,7 @@ def classify(
         *_patient_claims(match, metadata, hints, rules, directory),
         *_content_claims(match, content, found),
     ]
-    if assignment:
+    if assignment and assignment.patient_id is not None:
         decided_id = directory and directory.clinic_id(assignment.patient_id)
         claims.insert(
             0,
@@ -76,13 +80,16 @@ def classify(
                 EvidenceSource.ASSIGNMENT, assignment.patient_id, "session", valid=True, id=decided_id or ""
             ),
         )
-    patient, deciding = _decide(
-        claims,
-        replaced=assignment.replaced if assignment else frozenset(),
-        found=found,
-        content_may_decide=content is not None and content.candidates_complete and found.all_named,
-        distrusted=_distrusted(match.rule),
-    )
+    if _is_nobodys(hints, assignment):
+        patient, deciding = Patient(reason=UnknownReason.NO_EVIDENCE), frozenset[EvidenceSource]()
+    else:
+        patient, deciding = _decide(
+            claims,
+            replaced=assignment.replaced if assignment else frozenset(),
+            found=found,
+            content_may_decide=content is not None and content.candidates_complete and found.all_named,
+            distrusted=_distrusted(match.rule),
+        )
     if directory is not None:
         patient = _listed(patient, deciding, rules, directory, content, found)
         deciding = deciding if patient.id is not None else frozenset()
@@ -106,8 +113,30 @@ def classify(
         session,
         tuple(evidence),
         plain,
+        decision=_decision(deciding, hints, assignment),
         warnings=(INACTIVE,) if inactive else (),
     )
+
+
+def _is_nobodys(hints: Hints, assignment: Assignment | None) -> bool:
+    """Whether a person decided that it is no patient's: that of a session, whatever hints its objects have."""
+    if assignment and assignment.is_nobodys:
+        return True
+    no_patient = assignment is None or assignment.patient_id is None
+    return no_patient and hints.decision is not None and hints.decision.type is DecisionType.NOBODY
+
+
+def _decision(
+    deciding: frozenset[EvidenceSource], hints: Hints, assignment: Assignment | None
+) -> Decision | None:
+    """The decision that holds: the one that named the patient, or the one by which the evidence is not asked, or is
+    asked again."""
+    if assignment and (EvidenceSource.ASSIGNMENT in deciding or assignment.is_nobodys):
+        return assignment.decision
+    reverses = hints.decision is not None and hints.decision.type in _WITHOUT_PATIENT
+    if EvidenceSource.HINT in deciding or reverses:
+        return hints.decision
+    return assignment.decision if assignment and assignment.patient_id is None else None
 
 
 def to_look_up(
@@ -125,7 +154,7 @@ def to_look_up(
         named.append(match.patient)
     if hints and hints.patient_id is not None:
         named.append(hints.patient_id)
-    if assignment:
+    if assignment and assignment.patient_id is not None:
         named.append(assignment.patient_id)
     candidates = (
         tuple(dict.fromkeys((it.value, it.system) for it in content.patient_candidates)) if content else ()

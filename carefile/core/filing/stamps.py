@@ -10,14 +10,16 @@ import base64
 import json
 from collections.abc import Mapping
 
-from carefile.core.model import Reading, Stamp
+from carefile.core.model import Decision, DecisionType, Reading, Stamp
 
 PREFIX = "carefile-"
 ROLE = f"{PREFIX}role"
 _SOURCE, _VERSION, _REVISION = f"{PREFIX}source", f"{PREFIX}version", f"{PREFIX}revision"
 _EXECUTION, _MODIFIED = f"{PREFIX}execution", f"{PREFIX}modified"
 _REASON, _KEY = f"{PREFIX}reason", f"{PREFIX}key"
-_READING, _READERS = f"{PREFIX}reading", f"{PREFIX}readers"
+_READING, _READERS, _DECISION = f"{PREFIX}reading", f"{PREFIX}readers", f"{PREFIX}decision"
+# S3 allows 2 KB of metadata, in which a name may take six bytes a character.
+_MOST_CHARACTERS = 40
 
 
 def metadata_of(stamp: Stamp, role: str) -> dict[str, str]:
@@ -31,6 +33,7 @@ def metadata_of(stamp: Stamp, role: str) -> dict[str, str]:
         _KEY: base64.b64encode(stamp.key.encode("utf-8", "surrogatepass")).decode() if stamp.key else None,
         _READING: json.dumps(stamp.reading.to_json()) if stamp.reading else None,
         _READERS: stamp.readers,
+        _DECISION: json.dumps(stamp.decision.to_json()) if stamp.decision else None,
         ROLE: role,
     }
     return {name: value for name, value in texts.items() if value}
@@ -51,4 +54,17 @@ def stamp_in(metadata: Mapping[str, str]) -> Stamp | None:
         base64.b64decode(key).decode("utf-8", "surrogatepass") if key else None,
         Reading.from_json(json.loads(metadata[_READING])) if _READING in metadata else None,
         metadata.get(_READERS),
+        Decision.from_json(json.loads(metadata[_DECISION])) if _DECISION in metadata else None,
     )
+
+
+def noted(decision: Decision | None) -> Decision | None:
+    """The decision as a stamp holds it: without its reason, and with no more of a name than there is room for."""
+    if decision is None:
+        return None
+    return Decision(decision.type, decision.decided_by[:_MOST_CHARACTERS], decision.decided_at)
+
+
+def persons(decision: Decision | None) -> Decision | None:
+    """The decision as a stamp holds it, if it was a person's: only that is filed again to show it, not a hint."""
+    return None if decision is None or decision.type is DecisionType.HINT else noted(decision)

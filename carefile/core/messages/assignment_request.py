@@ -4,25 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from carefile.core.deciding.identity import identity
 from carefile.core.deciding.rules import RuleTable
 from carefile.core.errors import RejectedAssignment
 from carefile.core.filing.layout import Owner
+from carefile.core.messages.events import iso_8601
+from carefile.core.model import UNNAMED, Decision, DecisionType
+
+_MOST_CHARACTERS = 2048  # of an ARN
 
 
 @dataclass(frozen=True, slots=True)
 class AssignmentRequest:
-    """Whose it is, whom it may be taken from, and one name of it: a session's id, a folder of the layout, or a landing
-    key (in a bucket, or in the one there is)."""
+    """What is decided, by whom and why; whose it is (of an assignment only), whom it may be taken from, and one name of
+    it: a session's id, a folder of the layout, or a landing key (in a bucket, or in the one there is).
 
-    patient_id: str
+    `seen` is the folder and the version that a person looked at, where the sender says so; `principal` whose
+    credentials sent it, as the sender says.
+    """
+
+    patient_id: str | None
     replacing: frozenset[str]
+    type: DecisionType = DecisionType.ASSIGN
+    decided_by: str = UNNAMED
+    decided_at: str | None = None
+    reason: str | None = None
+    principal: str | None = None
+    seen: tuple[str, str | None] | None = None
     session_id: str | None = None
     prefix: str | None = None
     key: str | None = None
     bucket: str | None = None
+
+    def decision(self, at: str) -> Decision:
+        """The decision, taken at a moment at the latest: a clock that is ahead puts it before none that comes later."""
+        return Decision(self.type, self.decided_by, min(self.decided_at or at, at), self.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +75,16 @@ def shape_of(data: object) -> str:
 
 
 def parse(data: Mapping[str, Any], rules: RuleTable) -> AssignmentRequest:
-    """The request in an input that its schema accepts. RejectedAssignment where it names no patient.
+    """The request in an input that its schema accepts. RejectedAssignment where it assigns something to a placeholder.
 
-    Taking something from `unknown` needs no word, so a placeholder there says nothing.
+    Taking something from `unknown` needs no word, so a placeholder there says nothing. What is around the detail of an
+    event may say who sent it (`principal`) and what they looked at (`seen`: folder and version).
     """
-    asked = data["detail"] if shape_of(data) == "event" else data
-    patient_id = identity(asked.get("patient_id", ""))
-    if rules.is_placeholder(patient_id):
+    around = data if shape_of(data) == "event" else {}
+    asked = data["detail"] if around else data
+    decision = DecisionType(asked.get("decision", DecisionType.ASSIGN))
+    patient_id = identity(asked.get("patient_id", "")) if decision is DecisionType.ASSIGN else None
+    if patient_id is not None and rules.is_placeholder(patient_id):
         raise RejectedAssignment(
             "placeholder-patient: the patient id stands for nobody; give the id of the patient it belongs to"
         )
@@ -70,4 +92,30 @@ def parse(data: Mapping[str, Any], rules: RuleTable) -> AssignmentRequest:
     named = [named] if isinstance(named, str) else named
     replacing = {identity(name) for name in named if not rules.is_placeholder(name)} - {patient_id}
     names = {name: asked.get(name) for name in ("session_id", "prefix", "key", "bucket")}
-    return AssignmentRequest(patient_id, frozenset(replacing), **names)
+    told = asked.get("decided_at")
+    return AssignmentRequest(
+        patient_id,
+        frozenset(replacing),
+        decision,
+        asked.get("decided_by", UNNAMED),
+        iso_8601(datetime.fromisoformat(told)) if told else None,
+        asked.get("reason"),
+        _principal(around),
+        _seen(around.get("seen")),
+        **names,
+    )
+
+
+def _principal(around: Mapping[str, Any]) -> str | None:
+    """Who sent an event: the principal that the sender names, or the account that EventBridge knows it is from."""
+    named, account = around.get("principal"), around.get("account")
+    if isinstance(named, str):
+        return named[:_MOST_CHARACTERS]
+    return f"account {account}"[:_MOST_CHARACTERS] if isinstance(account, str) else None
+
+
+def _seen(told: object) -> tuple[str, str | None] | None:
+    if not isinstance(told, Mapping) or not isinstance(told.get("folder"), str):
+        return None
+    version = told.get("version")
+    return told["folder"], version if isinstance(version, str) else None

@@ -6,13 +6,13 @@ Keys are taken as they stand: in EventBridge events they are raw, so `a+b 50%25.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
 from carefile.core.deciding.scanning import Scan, scan_in
-from carefile.core.model import Hints, Source
+from carefile.core.model import UNNAMED, Decision, DecisionType, Hints, Source
 
 
 class Shape(StrEnum):
@@ -34,14 +34,26 @@ _BY_DETAIL_TYPE = {
 
 @dataclass(frozen=True, slots=True)
 class IntakeRequest:
-    """A landing key to be brought in; `version_id` is the upload that asked, where the input names one. `copied` tells
-    that the object came by S3's CopyObject, or may have; `scan` what malware protection says of it."""
+    """A landing key to be brought in; `version_id` is the upload that asked, where the input names one; `decided_by`
+    and `reason` are who gave the hints, and why. `copied`: whether the object came by S3's CopyObject, or may have;
+    `scan`: what malware protection says of it."""
 
     source: Source
     version_id: str | None = None
     hints: Hints | None = None
+    decided_by: str | None = None
+    reason: str | None = None
     copied: bool = False
     scan: Scan | None = None
+
+    def hints_at(self, at: str) -> Hints:
+        """The hints, with who gave them at a moment where they name a patient."""
+        hints = self.hints or Hints()
+        if hints.patient_id is None:
+            return hints
+        return replace(
+            hints, decision=Decision(DecisionType.HINT, self.decided_by or UNNAMED, at, self.reason)
+        )
 
 
 def shape_of(data: object) -> Shape:
@@ -64,8 +76,14 @@ def parse(data: Mapping[str, Any]) -> IntakeRequest:
         # The event does not tell how the object came.
         return IntakeRequest(source, _version(scanned.get("versionId")), copied=True, scan=scan_in(data))
     detail = data["detail"] if shape_of(data) is Shape.OBJECT_SUBMITTED else data
-    hints = Hints.from_json(detail["hints"]) if detail.get("hints") else None
-    return IntakeRequest(Source(detail["bucket"], detail["key"]), _version(detail.get("version_id")), hints)
+    told = detail.get("hints") or {}
+    return IntakeRequest(
+        Source(detail["bucket"], detail["key"]),
+        _version(detail.get("version_id")),
+        Hints.from_json(told) if told else None,
+        told.get("decided_by"),
+        told.get("reason"),
+    )
 
 
 def decided_at(data: Mapping[str, Any], started: object) -> datetime | None:

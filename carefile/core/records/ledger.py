@@ -11,8 +11,10 @@ named by a digest of the content's. Places that were taken out to make room are 
 A document or a session's object that a person took out of the layout: `unfiled#…` (the decision) and `unfiled_at#…`,
 named by a digest of the content's; to take that back is a later decision in the same place.
 
-Item of a session that was assigned to a patient, under the id of its source tree: `assigned` (the patient),
-`assigned_at` and `replaced` (string set, patients it was taken from). It holds for every object of the tree.
+Item of a session that somebody decided about, under the id of its source tree: `assigned` (the patient; absent where
+it is nobody's or the decision was taken back), `assigned_at`, `decision` (who, when and why), `replaced` (string set,
+patients it was taken from) and `released` (string set, patients whose it was by a decision that was taken back). It
+holds for every object of the tree.
 
 Either item, once its patient was forgotten: `forgotten_at`. What was decided about it before that moment is refused,
 and revisions go on from the one that it had. While it holds nothing else it is a tombstone, which names nobody.
@@ -34,6 +36,8 @@ from carefile.core.model import Assignment, Decision, DecisionType, Hints, diges
 
 KEY = "source_id"
 FORGOTTEN_AT = "forgotten_at"
+ASSIGNED, ASSIGNED_AT, DECISION = "assigned", "assigned_at", "decision"
+REPLACED, RELEASED = "replaced", "released"
 _HINTS, _DECIDED = "hints", "decided"
 _BYTES, _SINCE = "bytes", "since"
 _UNFILED, _UNFILED_AT = "unfiled", "unfiled_at"
@@ -156,7 +160,7 @@ def is_tombstone(item: Item) -> bool:
 
 def decisions_naming(item: Item, patient_id: str) -> list[str]:
     """The attributes with decisions that name a patient, and with their moments."""
-    named = [name for name in item if _is_decision(name) and _hints_in(item[name]).patient_id == patient_id]
+    named = [name for name in item if _is_decision(name) and patient_id in _named_in(_hints_in(item[name]))]
     return [attribute for name in named for attribute in (name, _moment_of(name))]
 
 
@@ -207,7 +211,21 @@ def places_in(item: Item) -> frozenset[str]:
     return frozenset(item.get("destinations", {}).get("SS", ()))
 
 
+def _named_in(hints: Hints) -> tuple[str | None, str | None]:
+    return hints.patient_id, hints.hinted
+
+
 def assignment_in(item: Item) -> Assignment | None:
-    if "assigned" not in item:
+    patient, decision = item.get(ASSIGNED, {}).get("S"), item.get(DECISION, {}).get("S")
+    if patient is None and decision is None:
         return None
-    return Assignment(item["assigned"]["S"], frozenset(item.get("replaced", {}).get("SS", ())))
+    return Assignment(
+        patient,
+        frozenset(item.get(REPLACED, {}).get("SS", ())),
+        Decision.from_json(json.loads(decision)) if decision else None,
+    )
+
+
+def released_in(item: Item) -> frozenset[str]:
+    """The patients whose a session was by a decision that was taken back."""
+    return frozenset(item.get(RELEASED, {}).get("SS", ()))

@@ -12,7 +12,7 @@ from tests.simulation.aws.errors import client_error
 from tests.simulation.aws.gate import Gate
 
 Item = dict[str, dict[str, Any]]
-_CLAUSE = re.compile(r"(SET|ADD|DELETE) (.*?)(?= SET | ADD | DELETE |$)", re.DOTALL)
+_CLAUSE = re.compile(r"(SET|ADD|DELETE|REMOVE) (.*?)(?= SET | ADD | DELETE | REMOVE |$)", re.DOTALL)
 _TERM = re.compile(
     r"(?P<absent>attribute_not_exists)\((?P<missing>[#\w]+)\)|(?P<name>[#\w]+) (?P<op><=|<|=) (?P<value>:\w+)"
 )
@@ -105,7 +105,11 @@ class DynamoDB:
         _require("UpdateItem", ConditionExpression, table.get(key, {}), names, values)
         item = _copied(table.get(key, Key))
         for action, path, value in _actions(UpdateExpression):
-            name, given = names.get(path, path), values[value]
+            name = names.get(path, path)
+            if action == "REMOVE":
+                item.pop(name, None)
+                continue
+            given = values[value]
             if action == "DELETE":
                 _taken_away(item, name, given)
             else:
@@ -143,13 +147,13 @@ def _taken_away(item: Item, name: str, given: dict[str, Any]) -> None:
 
 @cache
 def _actions(expression: str) -> tuple[tuple[str, str, str], ...]:
-    """(SET, ADD or DELETE; attribute; value) of an update expression."""
+    """(SET, ADD, DELETE or REMOVE; attribute; value, empty of what is removed) of an update expression."""
     found, read = [], 0
     for clause in _CLAUSE.finditer(expression.strip()):
         read += len(clause[0])
         for part in clause[2].strip().split(","):
-            match = re.fullmatch(r"([#\w]+)\s*(?:=\s*)?(:\w+)", part.strip())
-            if not match:
+            match = re.fullmatch(r"([#\w]+)\s*(?:=\s*)?(:\w+|)", part.strip())
+            if not match or (clause[1] == "REMOVE") == bool(match[2]):
                 raise NotImplementedError(expression)
             found.append((clause[1], match[1], match[2]))
     if not found or read < len(expression.strip()) - len(found):

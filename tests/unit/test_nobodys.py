@@ -1,0 +1,208 @@
+"""What a person decided to be no patient's, and decisions that are taken back, in the order of the machine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.entries import Entries
+from carefile.core.errors import AssignmentConflict, LeftBehind, RejectedAssignment
+from carefile.core.model import Source
+from tests.unit.test_assigning import assign, listed, plan, reassign, verify
+from tests.unit.world import LANDING, Json, World, cataloged, prefix_of, submitted_event, types
+
+T1, T2, T3 = (f"2026-11-20T12:0{minute}:00.000Z" for minute in (1, 2, 3))
+REY = {"decided_by": "Dr. Rey", "reason": "an advertisement"}
+KEYS = [f"sessions/session_7/m/{number}.json" for number in range(3)]
+UNKNOWN, ANAS = "processed/unknown_medical_notes/session_7/", "processed/Ana_7_medical_notes/session_7/"
+
+
+def decide(world: World, asked: Json, at: str = T1, name: str = "d") -> Json:
+    """The whole machine, with every move."""
+    decided = assign(asked, started=at)
+    for number, item in enumerate(listed(decided)):
+        world.run(item, f"{name}{at[14:16]}-{number}")
+    assert verify(decided) == {"left": 0}
+    return decided
+
+
+def nobody(**named: Any) -> Json:
+    return {"decision": "nobody", **named} | REY
+
+
+def take_back(**named: Any) -> Json:
+    return {"decision": "take-back", **named} | REY
+
+
+def manifest_decision(world: World, folder: str) -> Json | None:
+    return world.json(f"{folder}_manifest.json")["classification"].get("decision")
+
+
+def entry(connection: Connection, key: str) -> Any:
+    return Entries(connection).get(Source(LANDING, key).source_id)
+
+
+def test_an_unknown_document_that_is_nobodys_stays_where_it_is_and_says_who_decided_so(world: World) -> None:
+    before = cataloged(world.file("flyer.txt"))
+    decide(world, nobody(key="flyer.txt"))
+    (told,) = [manifest_decision(world, "processed/unknown_flyer/")]
+    assert told == {"type": "nobody", "decided_at": T1} | REY
+    again = cataloged(world.run({"bucket": LANDING, "key": "flyer.txt"}, "again"))
+    assert (again["decision"], again["disposition"]) == (told, "duplicate")
+    assert again["revision"] > before["revision"]
+    assert again["patient"] == {"status": "unknown", "reason": "no-evidence"}
+
+
+def test_a_patients_document_becomes_nobodys_only_where_the_patient_is_named(world: World) -> None:
+    key = "documents/Ana_7/flyer.txt"
+    world.file(key)
+    with pytest.raises(AssignmentConflict, match=r"^filed-otherwise: "):
+        assign(nobody(key=key))
+    decide(world, nobody(key=key) | {"from": "Ana_7"})
+    assert world.filed("processed/Ana_7_flyer/") == ["processed/Ana_7_flyer/_manifest.json"]
+    assert len(world.filed("processed/unknown_flyer/")) == 4
+
+
+def test_it_stays_nobodys_when_the_same_bytes_are_sent_again_and_other_bytes_are_judged_anew(
+    world: World,
+) -> None:
+    key = "documents/Ana_7/flyer.txt"
+    world.file(key, b"an advertisement")
+    decide(world, nobody(key=key) | {"from": "Ana_7"})
+    assert prefix_of(world.file(key, b"an advertisement", name="same")) == "processed/unknown_flyer/"
+    assert prefix_of(world.file(key, b"a finding", name="other")) == "processed/Ana_7_flyer/"
+
+
+def test_what_is_taken_back_goes_where_the_evidence_says(world: World) -> None:
+    key = "documents/Ana_7/x.txt"
+    world.file(key)
+    decide(world, {"key": key, "patient_id": "Ben_8", "from": "Ana_7"})
+    assert len(world.filed("processed/Ben_8_x/")) == 4
+    decided = decide(world, take_back(key=key), T2)
+    assert "to" not in decided
+    assert world.filed("processed/Ben_8_x/") == ["processed/Ben_8_x/_manifest.json"]
+    assert manifest_decision(world, "processed/Ana_7_x/") == {"type": "take-back", "decided_at": T2} | REY
+
+
+def test_a_hint_that_a_person_overruled_holds_again_once_that_is_taken_back(world: World) -> None:
+    world.upload("x.txt")
+    world.run(submitted_event("x.txt", {"patient_id": "Ana_7", "document_name": "lab"}))
+    decide(world, {"key": "x.txt", "patient_id": "Ben_8", "from": "Ana_7"}, T2)
+    decide(world, nobody(key="x.txt") | {"from": "Ben_8"}, T3)
+    decide(world, take_back(key="x.txt"), "2026-11-20T12:04:00.000Z")
+    assert len(world.filed("processed/Ana_7_lab/")) == 4
+
+
+def test_nothing_is_taken_back_that_nobody_decided_nor_twice(world: World) -> None:
+    world.file("x.txt")
+    with pytest.raises(RejectedAssignment, match=r"^nothing-decided: "):
+        assign(take_back(key="x.txt"))
+    decide(world, nobody(key="x.txt"))
+    decide(world, take_back(key="x.txt"), T2)
+    assert assign(take_back(key="x.txt"), started=T3)["nothing_to_move"]
+    with pytest.raises(RejectedAssignment, match=r"^nothing-decided: "):
+        assign(take_back(key="x.txt") | {"reason": "again"}, started=T3)
+
+
+def test_the_same_decision_again_is_none_and_another_reason_is_one(world: World) -> None:
+    world.file("x.txt")
+    decide(world, nobody(key="x.txt"))
+    assert assign(nobody(key="x.txt"), started=T2)["nothing_to_move"]
+    assert manifest_decision(world, "processed/unknown_x/") == {"type": "nobody", "decided_at": T1} | REY
+    other = nobody(key="x.txt") | {"reason": "a form"}
+    assert not plan(other)["nothing_to_move"]
+    decide(world, other, T3)
+    assert (manifest_decision(world, "processed/unknown_x/") or {})["reason"] == "a form"
+
+
+def test_what_a_document_does_not_show_yet_is_left_behind(world: World) -> None:
+    world.file("x.txt")
+    decided = assign(nobody(key="x.txt"))
+    with pytest.raises(LeftBehind, match=r"^left-behind: 1 objects"):
+        verify(decided)
+
+
+def test_an_older_decision_that_arrives_late_is_refused(world: World) -> None:
+    world.file("x.txt")
+    decide(world, nobody(key="x.txt"), T2)
+    with pytest.raises(AssignmentConflict, match=r"^decided-otherwise: "):
+        assign({"key": "x.txt", "patient_id": "Ana_7"}, started=T1)
+
+
+def test_a_clock_that_is_ahead_does_not_put_a_decision_before_later_ones(world: World) -> None:
+    world.file("x.txt")
+    assign(nobody(key="x.txt") | {"decided_at": "2031-01-01T00:00:00Z"}, started=T1)
+    decide(world, {"key": "x.txt", "patient_id": "Ana_7"}, T2)
+    assert len(world.filed("processed/Ana_7_x/")) == 4
+
+
+def test_a_decision_on_another_version_than_was_looked_at_is_refused(world: World) -> None:
+    version = world.upload("x.txt", b"one")
+    world.run({"bucket": LANDING, "key": "x.txt"})
+    seen = {"folder": "processed/unknown_x/", "version": version}
+    around = {"source": "carefile.intake", "detail-type": "Patient Identified", "detail": nobody(key="x.txt")}
+    assert not assign(around | {"seen": seen})["nothing_to_move"]
+    world.file("x.txt", b"two", name="e2")
+    with pytest.raises(AssignmentConflict, match=r"^changed-since: "):
+        assign(around | {"seen": seen}, started=T2)
+
+
+def test_a_session_that_is_nobodys_keeps_its_later_objects_whatever_they_say(world: World) -> None:
+    for number, key in enumerate(KEYS):
+        world.file(key, b"x", name=f"e{number}")
+    decide(world, nobody(key=KEYS[0]))
+    later = world.file("sessions/session_7/m/9.json", b"x", name="l", Metadata={"patient-id": "Ana_7"})
+    assert prefix_of(later) == UNKNOWN
+    assert cataloged(later)["decision"] == {"type": "nobody", "decided_at": T1} | REY
+    assert assign(nobody(key=KEYS[0]), started=T2)["nothing_to_move"]
+
+
+def test_a_session_that_was_a_patients_is_taken_back_whole(world: World) -> None:
+    for number, key in enumerate(KEYS):
+        world.file(key, b"x", name=f"e{number}")
+    reassign(world, {"session_id": "7", "patient_id": "Ana_7"})
+    decided = assign(take_back(key=KEYS[0]), started=T2)
+    assert decided["from"] == ["Ana_7"]
+    world.run(listed(decided)[0], "first")
+    with pytest.raises(LeftBehind, match=r"^left-behind: 2 objects"):
+        verify(decided)
+    for number, item in enumerate(listed(decided)):
+        world.run(item, f"t{number}")
+    assert verify(decided) == {"left": 0}
+    assert (len(world.filed(UNKNOWN)), len(world.filed(ANAS))) == (4, 1)
+    assert prefix_of(world.file("sessions/session_7/m/9.json", b"x", name="l")) == UNKNOWN
+
+
+def test_an_assignment_that_comes_again_does_not_undo_its_being_taken_back(world: World) -> None:
+    world.file(KEYS[0], b"x")
+    anas = {"key": KEYS[0], "patient_id": "Ana_7"}
+    decide(world, anas, T1)
+    decide(world, take_back(key=KEYS[0]), T2)
+    with pytest.raises(AssignmentConflict, match=r"^assigned-otherwise: "):
+        assign(anas, started=T1)
+    decide(world, anas, T3)
+    assert len(world.filed(ANAS)) == 2
+
+
+def test_an_assignment_carries_who_and_why_into_event_manifest_and_ledger(world: World) -> None:
+    world.file("x.txt")
+    decided = assign({"key": "x.txt", "patient_id": "Ana_7"} | REY, started=T1)
+    (moved,) = [world.run(item, "m") for item in listed(decided)]
+    told = {"type": "assign", "decided_at": T1} | REY
+    assert types(moved) == ["Object Cataloged", "Object Retired"]
+    assert cataloged(moved)["decision"] == told
+    assert manifest_decision(world, "processed/Ana_7_x/") == told
+
+
+def test_a_hint_says_who_gave_it_or_the_system(world: World) -> None:
+    world.upload("x.txt")
+    hinted = world.run(
+        submitted_event("x.txt", {"patient_id": "Ana_7", "decided_by": "Dr. Rey", "reason": "told"})
+    )
+    assert cataloged(hinted)["decision"]["decided_by"] == "Dr. Rey"
+    world.upload("y.txt")
+    hinted = world.run(submitted_event("y.txt", {"patient_id": "Ana_7"}), "e2")
+    decision = cataloged(hinted)["decision"]
+    assert (decision["type"], decision["decided_by"]) == ("hint", "system:carefile.intake")
