@@ -58,16 +58,19 @@ def test_a_decision_on_what_was_looked_at_starts_the_reassignment(
 ) -> None:
     world.file("scan.txt", b"yesterday")
     wish = Wish(DecisionType.ASSIGN, "Dr. Rey", "agrees", key="scan.txt", patient_id="Ana_7")
-    Decider(connection).decide(wish, entry(connection, "scan.txt"))
-    assert started == [
-        {
-            "decision": "assign",
-            "patient_id": "Ana_7",
-            "decided_by": "Dr. Rey",
-            "reason": "agrees",
-            "key": "scan.txt",
-        }
-    ]
+    seen = entry(connection, "scan.txt")
+    Decider(connection).decide(wish, seen)
+    (sent,) = started
+    assert sent["detail"] == {
+        "decision": "assign",
+        "patient_id": "Ana_7",
+        "decided_by": "Dr. Rey",
+        "reason": "agrees",
+        "key": "scan.txt",
+    }
+    assert sent["principal"] == "arn:aws:sts::123456789012:user/moto"
+    assert sent["seen"] == {"folder": "processed/unknown_scan/", "version": seen.landing_version}
+    accept_assignment(sent)
 
 
 @pytest.mark.parametrize("indexed", [True, False])

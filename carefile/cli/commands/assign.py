@@ -13,7 +13,7 @@ from rich.console import Console
 
 from carefile.cli.aws.connection import Connection
 from carefile.cli.exits import Exit
-from carefile.cli.patients.deciding import Decider, Wish, decider_of
+from carefile.cli.patients.deciding import MOST_CHARACTERS, Decider, Wish, principal_of
 from carefile.cli.patients.listed.doubt import refuse_nobody, warn_of
 from carefile.cli.problem import Problem
 from carefile.cli.shown.advice import advice_for
@@ -70,7 +70,7 @@ def assign(
     patience, decider = span(timeout), Decider(connection)
     wish = Wish(
         decision,
-        by or decider_of(connection),
+        by or principal_of(connection)[-MOST_CHARACTERS:],
         reason,
         **names,
         bucket=bucket,
@@ -124,6 +124,8 @@ def _show(plan: dict[str, Any], out: Console) -> None:
         out.print(f"  {objects} in {plain(place['folder'])}", soft_wrap=True)
     if plan["nothing_to_move"]:
         out.print("  It is already there.")
+    elif "to" not in plan:
+        out.print("  → where its own evidence says")
     else:
         out.print(f"  → {plain(plan['to'])}", soft_wrap=True)
 
@@ -139,7 +141,7 @@ def _report(view: View, ended: dict[str, Any]) -> Exit:
             count = result["taken_in"]
             objects = f"{count} object" + ("s" if count != 1 else "")
             view.note(f"[green]Moved.[/green] {objects} filed again; nothing is left in the old place.")
-        if "session_id" in result["subject"]:
+        if "session_id" in result["subject"] and "to" in result:
             view.note("Later uploads to this session are filed there automatically.")
         return Exit.DONE
     if status == "RUNNING":

@@ -23,7 +23,7 @@ from carefile.cli.patients.assigning import Assigner, Started
 from carefile.cli.problem import Problem
 from carefile.core.model import DecisionType
 
-_MOST_CHARACTERS = 256  # of a name, by the schema
+MOST_CHARACTERS = 256  # of a name, by the schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +76,13 @@ class Changed(Problem):
 
 class Decider:
     def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._assigner, self._entries = Assigner(connection), Entries(connection)
 
     def preview(self, wish: Wish) -> dict[str, Any]:
         """Return what would be moved, recording nothing; a Problem if the deployment refuses the decision.
 
-        {subject, patient_id?, from, filed: [{folder, objects}], to, nothing_to_move}
+        {subject, decision, patient_id?, from, filed: [{folder, objects}], to?, nothing_to_move}
         """
         return self._assigner.plan(wish.to_request())
 
@@ -92,17 +93,26 @@ class Decider:
         `seen` is the catalog's entry that the person looked at, of a document: Changed if that is no longer what would
         be decided about. A session is named as a whole, whatever came to it meanwhile.
         """
+        request: dict[str, Any] = {
+            "source": "carefile.intake",
+            "detail-type": "Patient Identified",
+            "detail": wish.to_request(),
+            "principal": principal_of(self._connection),
+        }
         if seen is not None and not seen.is_session:
-            self._require_unchanged(seen, self.preview(wish))
-        return self._assigner.start(wish.to_request())
+            subject = self.preview(wish)["subject"]
+            self._require_unchanged(seen, subject)
+            # The function compares once more, as it records the decision.
+            request["seen"] = {"folder": subject["folder"], "version": subject["version"]}
+        return self._assigner.start(request)
 
     def follow(self, started: Started, patience: timedelta) -> dict[str, Any]:
         """Wait for the end and return {execution, redriven, status, error, reason, result}; `status` is RUNNING after
         the timeout."""
         return self._assigner.follow(started, patience)
 
-    def _require_unchanged(self, seen: Entry, plan: Mapping[str, Any]) -> None:
-        subject, now = plan["subject"], self._entries.get(seen.source_id)
+    def _require_unchanged(self, seen: Entry, subject: Mapping[str, Any]) -> None:
+        now = self._entries.get(seen.source_id)
         # Without versioning an entry has no version, and its revision alone tells it from what was filed since.
         version = seen.landing_version or subject.get("version")
         is_same = now is not None and now.revision == seen.revision
@@ -110,7 +120,7 @@ class Decider:
             raise Changed(now)
 
 
-def decider_of(connection: Connection) -> str:
-    """Return the name of whoever these credentials are, for a decision that names nobody else."""
+def principal_of(connection: Connection) -> str:
+    """Return the ARN of whoever these credentials are."""
     principal: str = connection.client("sts").get_caller_identity()["Arn"]
-    return principal[-_MOST_CHARACTERS:]
+    return principal
