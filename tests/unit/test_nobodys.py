@@ -10,11 +10,22 @@ from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.entries import Entries
 from carefile.core.errors import AssignmentConflict, LeftBehind, RejectedAssignment
 from carefile.core.model import Source
+from carefile.core.records.session_entries import (
+    Change,
+    Facts,
+    Place,
+    Seen,
+    SessionEntry,
+    SessionSummary,
+    entry_at,
+)
 from tests.unit.test_assigning import assign, listed, plan, reassign, verify
+from tests.unit.test_recovery import assert_same
 from tests.unit.world import LANDING, Json, World, cataloged, prefix_of, submitted_event, types
 
 T1, T2, T3 = (f"2026-11-20T12:0{minute}:00.000Z" for minute in (1, 2, 3))
 REY = {"decided_by": "Dr. Rey", "reason": "an advertisement"}
+PLACE = Place("processed", "processed/unknown_medical_notes/session_7/")
 KEYS = [f"sessions/session_7/m/{number}.json" for number in range(3)]
 UNKNOWN, ANAS = "processed/unknown_medical_notes/session_7/", "processed/Ana_7_medical_notes/session_7/"
 
@@ -206,3 +217,53 @@ def test_a_hint_says_who_gave_it_or_the_system(world: World) -> None:
     hinted = world.run(submitted_event("y.txt", {"patient_id": "Ana_7"}), "e2")
     decision = cataloged(hinted)["decision"]
     assert (decision["type"], decision["decided_by"]) == ("hint", "system:carefile.intake")
+
+
+def keys_of(found: Any) -> list[str]:
+    return [getattr(one, "landing_key", "") or one.session_id for one in found]
+
+
+def test_what_is_nobodys_or_assigned_waits_for_nobody_and_is_still_listed_as_unknown(
+    world: World, connection: Connection
+) -> None:
+    entries = Entries(connection)
+    for number, key in enumerate(("a.txt", "b.txt", "c.txt")):
+        world.file(key, name=f"e{number}")
+    assert sorted(keys_of(entries.waiting())) == ["a.txt", "b.txt", "c.txt"]
+    decide(world, nobody(key="a.txt"), name="a")
+    decide(world, {"key": "b.txt", "patient_id": "Ana_7"}, name="b")
+    (waiting,) = entries.waiting()
+    assert (waiting.reason, waiting.waits) == ("no-evidence", True)
+    assert keys_of(entries.nobodys()) == ["a.txt"]
+    assert sorted(keys_of(entries.of_patient(None))) == ["a.txt", "c.txt"]
+    found = entry(connection, "a.txt")
+    assert (found.is_nobodys, found.waits, found.decision.decided_by) == (True, False, "Dr. Rey")
+    decide(world, take_back(key="a.txt"), T2)
+    assert sorted(keys_of(entries.waiting())) == ["a.txt", "c.txt"]
+
+
+def test_the_catalog_can_be_made_again_with_what_was_decided(world: World) -> None:
+    world.file("a.txt")
+    for number, key in enumerate(KEYS):
+        world.file(key, b"x", name=f"e{number}")
+    decide(world, nobody(key="a.txt"))
+    decide(world, nobody(key=KEYS[0]))
+    assert_same(world)
+    assert {item["patient_ref_key"]["S"] for item in world.catalog()} == {"NOBODYS"}
+
+
+def test_a_session_waits_until_all_of_it_shows_that_it_is_nobodys() -> None:
+    def change(number: int, revision: int, nobodys: bool) -> Change:
+        facts = Facts(1, number, number, is_nobodys=nobodys)
+        return Change(PLACE, f"{number:032x}", Seen(revision, facts))
+
+    entry = SessionEntry(PLACE, None, {}).merged([change(1, 1, False), change(2, 1, False)])
+    item = entry.to_item() or {}
+    assert item["patient_ref_key"] == {"S": "UNKNOWN"}
+    entry = entry_at(PLACE, item).merged([change(1, 2, True)])
+    assert (entry.to_item() or {})["patient_ref_key"] == {"S": "UNKNOWN"}
+    item = entry.merged([change(2, 2, True)]).to_item() or {}
+    summary = SessionSummary.of_item(item)
+    assert summary is not None
+    assert (summary.is_nobodys, summary.waits, summary.patient) == (True, False, None)
+    assert entry_at(PLACE, item).is_nobodys

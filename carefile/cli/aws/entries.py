@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from heapq import merge
 from typing import Any
 
 from carefile.cli.aws.connection import Connection
@@ -56,12 +57,27 @@ class Entries:
 
     def of_patient(self, patient: str | None) -> Iterator[Entry | SessionSummary]:
         """Yield a patient's documents and sessions (None: the unknown patient's), newest first, page by page."""
+        if patient is not None:
+            return self._listed(patient_ref_key(patient))
+        both = self.waiting(), self.nobodys()
+        return merge(*both, key=lambda found: found.cataloged_at, reverse=True)
+
+    def waiting(self) -> Iterator[Entry | SessionSummary]:
+        """Yield what waits for a person to decide whose it is, newest first, page by page: `reason` says why, and
+        `cataloged_at` since when."""
+        return self._listed(patient_ref_key(None))
+
+    def nobodys(self) -> Iterator[Entry | SessionSummary]:
+        """Yield what a person decided to be no patient's, newest first, page by page."""
+        return self._listed(patient_ref_key(None, nobodys=True))
+
+    def _listed(self, listed: str) -> Iterator[Entry | SessionSummary]:
         who, _ = INDEX_KEYS
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             IndexName=PATIENT_INDEX,
             KeyConditionExpression=f"{who} = :who",
-            ExpressionAttributeValues={":who": {"S": patient_ref_key(patient)}},
+            ExpressionAttributeValues={":who": {"S": listed}},
             ScanIndexForward=False,
         )
         for page in pages:
@@ -155,4 +171,7 @@ def record_of(found: Entry | SessionSummary) -> dict[str, Any]:
         "cataloged_at": found.cataloged_at,
         "execution": found.execution,
         "source_id": found.source_id,
-    } | ({CONTENT_KEY: found.content_digest} if found.content_digest else {})
+        **({CONTENT_KEY: found.content_digest} if found.content_digest else {}),
+        **({"decision": found.decision.to_json()} if found.decision else {}),
+        **({"is_nobodys": True} if found.is_nobodys else {}),
+    }

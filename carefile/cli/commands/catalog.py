@@ -75,6 +75,8 @@ def catalog(
     )
     if count == limit:
         view.note(f"Showing the first {limit}; use --limit to see more.")
+    if unknown and count:
+        view.note("[bold]carefile inbox[/bold] shows those that wait, and lets you decide whose they are.")
     return Exit.DONE if count else Exit.FOUND
 
 
@@ -139,6 +141,11 @@ def _named(record: Any) -> str:
     return str(record["key"] if "key" in record else f"{record['session_id']}  {describe_activity(record)}")
 
 
+def _why(record: Any) -> str:
+    """Why nobody is known, or that a person decided that it is no patient's."""
+    return "nobody's" if record.get("is_nobodys") else str(record["reason"])
+
+
 def _at(name: str, heading: str) -> Column:
     return Column(heading, lambda r: clock(datetime.fromisoformat(r[name])), width=19)
 
@@ -150,7 +157,7 @@ _OF_PATIENT = (
     _SIZE,
     Column("Object", _named),
 )
-_OF_UNKNOWN = (*_OF_PATIENT[:2], Column("Reason", lambda r: r["reason"], width=11), *_OF_PATIENT[2:])
+_OF_UNKNOWN = (*_OF_PATIENT[:2], Column("Reason", _why, width=11), *_OF_PATIENT[2:])
 _OF_SESSIONS = (
     _at("last_activity", "Last activity"),
     _at("first_activity", "First activity"),

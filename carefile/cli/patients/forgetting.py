@@ -367,13 +367,17 @@ class Forgetter:
         """Put a tombstone in the place of the catalog's entry, unless it became another patient's meanwhile. Whether
         there was an entry."""
         there = self._entries.get(source_id) is not None
-        whose = {":patient": {"S": patient_ref_key(self._patient)}, ":nobody": {"S": patient_ref_key(None)}}
+        whose = {
+            ":patient": {"S": patient_ref_key(self._patient)},
+            ":nobody": {"S": patient_ref_key(None)},
+            ":nobodys": {"S": patient_ref_key(None, nobodys=True)},
+        }
         done = conditionally(
             self._dynamodb.put_item,
             TableName=self._connection.catalog_table,
             Item=tombstone(source_id, revision, at),
             ConditionExpression="attribute_not_exists(patient_ref_key) OR patient_ref_key = :patient "
-            "OR patient_ref_key = :nobody",
+            "OR patient_ref_key = :nobody OR patient_ref_key = :nobodys",
             ExpressionAttributeValues=whose,
         )
         return there and done

@@ -6,11 +6,13 @@ form. An entry is kept as small as it can be: DynamoDB bills by the kilobyte wri
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from carefile.core.model import PROOF, Kind
+from carefile.core.filing.stamps import noted
+from carefile.core.model import PROOF, Decision, DecisionType, Kind
 
 Item = dict[str, Any]
 
@@ -24,14 +26,19 @@ CONTENT_INDEX = "by-content"
 CONTENT_KEY = "content_digest"
 KEY = "source_id"
 _FORGOTTEN_AT, _UNFILED_AT = "forgotten_at", "unfiled_at"
+_DECISION = "decision"
 
-_UNKNOWN = "UNKNOWN"
+# In the index, what waits for a person and what a person decided to be nobody's are apart: the first is the queue.
+_UNKNOWN, _NOBODYS = "UNKNOWN", "NOBODYS"
 _PATIENT = "PATIENT#"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """The newest version of a source: whose it is, where it is filed, where it came from."""
+    """The newest version of a source: whose it is, where it is filed, where it came from.
+
+    `decision` is the one that holds, which the index does not have; `is_nobodys` says that it is no patient's by that.
+    """
 
     source_id: str
     event_id: str
@@ -51,6 +58,13 @@ class Entry:
     execution: str
     cataloged_at: str
     content_digest: str | None = None
+    decision: Decision | None = None
+    is_nobodys: bool = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether a person has to decide whose it is: nobody is known, and nobody decided that it is no patient's."""
+        return self.patient is None and not self.is_nobodys
 
     @property
     def is_session(self) -> bool:
@@ -60,7 +74,7 @@ class Entry:
         texts = {
             KEY: self.source_id,
             "event_id": self.event_id,
-            "patient_ref_key": patient_ref_key(self.patient),
+            "patient_ref_key": patient_ref_key(self.patient, nobodys=self.is_nobodys),
             "listed_at": None if self.is_session else self.cataloged_at,
             "reason": self.reason,
             "kind": self.kind,
@@ -75,6 +89,7 @@ class Entry:
             "execution": self.execution,
             "cataloged_at": self.cataloged_at,
             CONTENT_KEY: self.content_digest,
+            _DECISION: json.dumps(self.decision.to_json(), sort_keys=True) if self.decision else None,
         }
         item: Item = {name: {"S": value} for name, value in texts.items() if value}
         return item | {"revision": {"N": str(self.revision)}, "size": {"N": str(self.size)}}
@@ -102,6 +117,8 @@ class Entry:
             execution=detail["execution"],
             cataloged_at=detail["cataloged_at"],
             content_digest=indexed_digest(detail["kind"], source.get("content_digest")),
+            decision=(decision := indexed_decision(detail["kind"], detail.get("decision"))),
+            is_nobodys=makes_nobodys(decision),
         )
 
     @classmethod
@@ -126,6 +143,8 @@ class Entry:
             execution=text_in(item, "execution") or "",
             cataloged_at=text_in(item, "cataloged_at") or "",
             content_digest=text_in(item, CONTENT_KEY),
+            decision=decision_in(item),
+            is_nobodys=is_nobodys(item),
         )
 
 
@@ -134,6 +153,22 @@ def indexed_digest(kind: str, content_digest: str | None) -> str | None:
     same."""
     proof = content_digest is not None and content_digest.startswith(PROOF)
     return content_digest if proof and kind == Kind.DOCUMENT else None
+
+
+def indexed_decision(kind: str, told: Mapping[str, str] | None) -> Decision | None:
+    """The decision as an entry has it: a document's as its manifest has it, a session's object's as its stamp has."""
+    decision = Decision.from_json(told) if told else None
+    return noted(decision) if kind == Kind.SESSION else decision
+
+
+def makes_nobodys(decision: Decision | None) -> bool:
+    """Whether a decision that holds says that something is no patient's."""
+    return decision is not None and decision.type is DecisionType.NOBODY
+
+
+def decision_in(item: Mapping[str, Any]) -> Decision | None:
+    found = text_in(item, _DECISION)
+    return Decision.from_json(json.loads(found)) if found else None
 
 
 def tombstone(source_id: str, revision: int, at: str) -> Item:
@@ -159,9 +194,17 @@ def is_tombstone(item: Mapping[str, Any]) -> bool:
     return _FORGOTTEN_AT in item or _UNFILED_AT in item
 
 
-def patient_ref_key(patient: str | None) -> str:
-    """The index key of everything of a patient, or of nobody's. No patient's id can be mistaken for nobody."""
-    return _UNKNOWN if patient is None else f"{_PATIENT}{patient}"
+def patient_ref_key(patient: str | None, *, nobodys: bool = False) -> str:
+    """The index key of everything of a patient, or of what is unknown: what waits for a person, or what a person
+    decided to be nobody's. No patient's id can be mistaken for either."""
+    if patient is None:
+        return _NOBODYS if nobodys else _UNKNOWN
+    return f"{_PATIENT}{patient}"
+
+
+def is_nobodys(item: Mapping[str, Any]) -> bool:
+    """Whether an item of a source or a session is of what a person decided to be nobody's."""
+    return text_in(item, "patient_ref_key") == _NOBODYS
 
 
 def patient_in(item: Mapping[str, Any]) -> str | None:

@@ -17,7 +17,7 @@ from carefile.core.filing.layout import MANIFEST
 from carefile.core.filing.names import decode_earlier_sub_path, decode_sub_path
 from carefile.core.messages.events import cataloged_event_id
 from carefile.core.model import Classification, Kind, Observation, Source, Stamp, UnknownReason
-from carefile.core.records.catalog import Entry, indexed_digest
+from carefile.core.records.catalog import Entry, indexed_decision, indexed_digest, makes_nobodys
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,8 @@ def entry_of_document(standing: Standing, manifest: Mapping[str, Any]) -> Entry 
         execution=standing.stamp.execution,
         cataloged_at=standing.written,
         content_digest=indexed_digest(Kind.DOCUMENT, told.get("content_digest")),
+        decision=(decision := indexed_decision(Kind.DOCUMENT, classification.get("decision"))),
+        is_nobodys=makes_nobodys(decision),
     )
 
 
@@ -92,6 +94,8 @@ def entry_of_session_object(standing: Standing, folder: str, manifest: Mapping[s
         key=standing.key,
         execution=stamp.execution,
         cataloged_at=standing.written,
+        decision=stamp.decision,
+        is_nobodys=makes_nobodys(stamp.decision),
     )
 
 

@@ -25,14 +25,23 @@ from carefile.core.deciding.agent_sessions import part_of
 from carefile.core.filing.names import decode_sub_path
 from carefile.core.messages.events import iso_8601
 from carefile.core.model import UnknownReason, digest
-from carefile.core.records.catalog import KEY, Entry, Item, number_in, patient_in, patient_ref_key, text_in
+from carefile.core.records.catalog import (
+    KEY,
+    Entry,
+    Item,
+    is_nobodys,
+    number_in,
+    patient_in,
+    patient_ref_key,
+    text_in,
+)
 
 INCOMPLETE = "incomplete"
 _KEY_PREFIX = "session#"
 _DIGEST_BYTES = 16
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_AGENT = -1
-_FLAGS = {"is_message": 1, "in_conflict": 2, "is_snapshot": 4}
+_FLAGS = {"is_message": 1, "in_conflict": 2, "is_snapshot": 4, "is_nobodys": 8}
 _WHERE_ANY = frozenset({"snapshots", "more_agents"})  # numbers that are left out where they are nought
 # What comes from keys is bounded: an agent's name may be a kilobyte, and every agent of a session may have one.
 MAX_AGENT_BYTES = 64
@@ -65,6 +74,7 @@ class Facts:
     is_message: bool = False
     is_snapshot: bool = False
     in_conflict: bool = False
+    is_nobodys: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +122,7 @@ def facts_of(entry: Entry) -> Facts:
         is_message=part.is_message,
         is_snapshot=part.is_snapshot,
         in_conflict=entry.reason == UnknownReason.CONFLICT,
+        is_nobodys=entry.is_nobodys,
     )
 
 
@@ -139,6 +150,12 @@ class SessionEntry:
         conflict = any(facts.in_conflict for facts in self.present.values())
         return (UnknownReason.CONFLICT if conflict else UnknownReason.NO_EVIDENCE).value
 
+    @property
+    def is_nobodys(self) -> bool:
+        """Whether a person decided that all of it is no patient's. While some of it does not show that, it waits."""
+        present = self.present.values()
+        return self.patient is None and bool(present) and all(facts.is_nobodys for facts in present)
+
     def merged(self, changes: Iterable[Change]) -> SessionEntry:
         """The entry that knows these changes too. The highest revision of each object holds. With an object about
         which the evidence is in conflict, the session is nobody's, whatever came last."""
@@ -164,7 +181,7 @@ class SessionEntry:
             return item
         cataloged_at = _iso_8601(max(facts.cataloged for facts in present))
         texts = {
-            "patient_ref_key": patient_ref_key(self.patient),
+            "patient_ref_key": patient_ref_key(self.patient, nobodys=self.is_nobodys),
             "reason": self.reason,
             "session_id": self.session_id,
             "bucket": self.place.bucket,
@@ -222,6 +239,12 @@ class SessionSummary:
     first_activity: str
     last_activity: str
     cataloged_at: str
+    is_nobodys: bool = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether a person has to decide whose it is."""
+        return self.patient is None and not self.is_nobodys
 
     @classmethod
     def of_item(cls, item: Mapping[str, Any]) -> SessionSummary | None:
@@ -244,6 +267,7 @@ class SessionSummary:
             first_activity=item["first_activity"]["S"],
             last_activity=item["last_activity"]["S"],
             cataloged_at=item["cataloged_at"]["S"],
+            is_nobodys=is_nobodys(item),
         )
 
 
