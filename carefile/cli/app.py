@@ -12,12 +12,13 @@ from carefile.cli.again.reread import reread
 from carefile.cli.commands.adopt import adopt
 from carefile.cli.commands.assign import assign
 from carefile.cli.commands.backfill import backfill
+from carefile.cli.commands.browser.inbox import inbox
+from carefile.cli.commands.browser.open_page import open_page
 from carefile.cli.commands.catalog import catalog
 from carefile.cli.commands.dlq import dlq
 from carefile.cli.commands.doctor import doctor
 from carefile.cli.commands.forget import forget
 from carefile.cli.commands.migrate import migrate
-from carefile.cli.commands.open_page import open_page
 from carefile.cli.commands.patients import (
     import_patients,
     list_patients,
@@ -90,6 +91,7 @@ app.command("catalog rebuild")(operation(rebuild))
 app.command("open")(operation(open_page))
 app.command("where")(operation(where))
 app.command("places")(operation(places))
+app.command("inbox")(operation(inbox))
 app.command("assign")(operation(assign))
 app.command("unfile")(operation(unfile))
 app.command("patients import")(operation(import_patients))

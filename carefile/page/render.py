@@ -133,7 +133,7 @@ def template(name: str) -> jinja2.Template:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_shown,
+        finalize=as_shown,
     )
     environment.filters |= {
         "grouped": lambda number: f"{number:,}",
@@ -149,7 +149,7 @@ def template(name: str) -> jinja2.Template:
     return environment.get_template(name)
 
 
-def _shown(value: Any) -> Any:
+def as_shown(value: Any) -> Any:
     """A text as it may stand on the page: keys from outside come in uncleaned, and no text may turn itself round."""
     return clean(value).translate(_OVERRIDES) if type(value) is str else value
 

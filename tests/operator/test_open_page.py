@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from carefile.cli.commands.open_page import serve_once
+from carefile.cli.commands.browser.open_page import serve_once
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from heapq import merge
 from typing import Any
 
@@ -24,8 +24,16 @@ from carefile.core.records.catalog import (
 )
 from carefile.core.records.session_entries import Place, SessionSummary, entry_at, is_session_key
 
-__all__ = ["Entries", "Entry", "SessionSummary", "record_of"]
+__all__ = ["Entries", "Entry", "Position", "SessionSummary", "record_of"]
 _BATCH = 100  # DynamoDB, BatchGetItem
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where something stands in the listing of a patient."""
+
+    listed_at: str
+    key: str
 
 
 class Entries:
@@ -81,17 +89,33 @@ class Entries:
             ScanIndexForward=False,
         )
         for page in pages:
-            # The index does not project the number of snapshots, which sessions without messages need.
-            whole = self.items([item[KEY]["S"] for item in page["Items"] if _has_no_message(item)])
-            for item in page["Items"]:
-                key = item[KEY]["S"]
-                found = (
-                    SessionSummary.of_item(whole.get(key, item))
-                    if is_session_key(key)
-                    else Entry.of_item(item)
-                )
-                if found:
-                    yield found
+            yield from filter(None, self._found_in(page["Items"]))
+
+    def page_of_patient(
+        self, patient: str | None, *, after: Position | None, most: int, newest_first: bool
+    ) -> tuple[list[tuple[Position, Entry | SessionSummary]], bool]:
+        """Return the next documents and sessions of a patient (None: the unknown patient's), each with its position,
+        and whether there may be more. One Query, and one read for sessions that need their whole item."""
+        who, when = INDEX_KEYS
+        key = patient_ref_key(patient)
+        start = (
+            {"ExclusiveStartKey": {who: {"S": key}, when: {"S": after.listed_at}, KEY: {"S": after.key}}}
+            if after
+            else {}
+        )
+        page = self._client.query(
+            TableName=self._table,
+            IndexName=PATIENT_INDEX,
+            KeyConditionExpression=f"{who} = :who",
+            ExpressionAttributeValues={":who": {"S": key}},
+            ScanIndexForward=not newest_first,
+            Limit=most,
+            **start,
+        )
+        items = page["Items"]
+        found = zip(items, self._found_in(items), strict=True)
+        listed = [(Position(item[when]["S"], item[KEY]["S"]), one) for item, one in found if one]
+        return listed, "LastEvaluatedKey" in page
 
     def taken_out_by(self, source_id: str) -> str | None:
         """Return who took a source out of the layout, where that is the last that happened to it."""
@@ -139,6 +163,14 @@ class Entries:
         """Yield pages of all items, of sources and of sessions, unordered."""
         for page in self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True):
             yield [item for item in page["Items"] if not is_tombstone(item)]
+
+    def _found_in(self, items: Sequence[Item]) -> Iterator[Entry | SessionSummary | None]:
+        """Yield what each item of the index stands for; None for a session that has no object left."""
+        # The index does not project the number of snapshots, which sessions without messages need.
+        whole = self.items([item[KEY]["S"] for item in items if _has_no_message(item)])
+        for item in items:
+            key = item[KEY]["S"]
+            yield SessionSummary.of_item(whole.get(key, item)) if is_session_key(key) else Entry.of_item(item)
 
     def _get(self, key: str) -> dict[str, Any] | None:
         found = self._client.get_item(TableName=self._table, Key={KEY: {"S": key}}, ConsistentRead=True)

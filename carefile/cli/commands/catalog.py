@@ -11,7 +11,7 @@ import typer
 
 from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.entries import Entries, Entry, SessionSummary, record_of
-from carefile.cli.aws.executions import ENDED_BADLY, Executions
+from carefile.cli.aws.failures import still_failed
 from carefile.cli.exits import Exit
 from carefile.cli.problem import Problem
 from carefile.cli.shown.session import describe_activity
@@ -100,37 +100,11 @@ def _each_object(entries: Entries, found: Iterator[Entry | SessionSummary]) -> I
 
 def _failed(connection: Connection, view: View, after: datetime | None, limit: int) -> Exit:
     """List objects that were not filed, in that version or a later one, since their latest failure."""
-    failures = islice(_still_failed(connection, after), limit)
+    failures = islice(still_failed(connection, after), limit)
     count = view.stream(_OF_FAILED, failures, below=lambda r: r["cause"], nothing="No unresolved failures.")
     if count == limit:
         view.note(f"Showing the first {limit}; use --limit to see more.")
     return Exit.FOUND if count else Exit.DONE
-
-
-def _still_failed(connection: Connection, after: datetime | None) -> Iterator[dict[str, Any]]:
-    executions, entries = Executions(connection), Entries(connection)
-    seen: set[str] = set()
-    for status in ENDED_BADLY:
-        for item in executions.described(executions.changed_since(after, status)):
-            if item.request is None or item.listed.stopped is None:
-                continue
-            source = item.request.source
-            if source.source_id in seen:
-                continue
-            seen.add(source.source_id)
-            entry = entries.get(source.source_id)
-            if entry and datetime.fromisoformat(entry.cataloged_at) > item.listed.stopped:
-                continue
-            yield {
-                "key": source.key,
-                "bucket": source.bucket,
-                "version_id": item.request.version_id,
-                "status": status,
-                "error": item.error or status,
-                "cause": item.reason,
-                "failed_at": item.listed.stopped.isoformat(),
-                "execution": item.listed.arn,
-            }
 
 
 def _filed(record: Any) -> str:

@@ -1,0 +1,1 @@
+"""The commands that open the browser: what they show is served on this machine only."""

@@ -1,0 +1,179 @@
+"""What the pages of the inbox ask for and do: the queue, one case, and decisions, whoever serves the pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.entries import Entries, Position, SessionSummary
+from carefile.cli.aws.failures import still_failed
+from carefile.cli.inbox.candidates import Candidate, Candidates
+from carefile.cli.inbox.claims import Claim, Claims
+from carefile.cli.inbox.decisions import Decisions, Status, Taken
+from carefile.cli.inbox.highlights import Sought
+from carefile.cli.inbox.opaque import Opaque
+from carefile.cli.inbox.own_page import session_page
+from carefile.cli.inbox.queue import Page, Queue, Row, View
+from carefile.cli.inbox.records import Document, Filed, Records
+from carefile.cli.inbox.sitting import Clerk
+from carefile.cli.patients.deciding import Wish
+from carefile.cli.rule_table import rules_of
+from carefile.cli.shown.advice import advice_for
+from carefile.core.deciding.classification import classify
+from carefile.core.messages.events import iso_8601
+from carefile.core.model import DecisionType
+from carefile.core.records.session_entries import Place
+
+_MOST_FAILED = 50
+_LEFT = frozenset((Status.HELD, Status.SENDING, Status.DONE))
+
+
+@dataclass(frozen=True)
+class Case:
+    """One document or session, as a person decides about it. `chosen` is the patient they look at."""
+
+    row: Row
+    document: Document
+    candidates: list[Candidate]
+    chosen: Candidate | None
+    alike: list[Row]
+    claimed: Claim | None
+    decided: Taken | None
+
+    @property
+    def sought(self) -> Sought:
+        """What to mark in the document: whatever was taken for evidence, and how the candidates call themselves."""
+        shown = [*self.candidates, *([self.chosen] if self.chosen else [])]
+        entries = [one.entry for one in shown if one.entry]
+        return Sought.of(
+            (name.in_full for entry in entries for name in entry.names),
+            (
+                *(one.value for one in self.row.filed.about_patient),
+                *(one.id for one in shown),
+                *(identifier.value for entry in entries for identifier in entry.identifiers),
+            ),
+            (date for entry in entries for date in entry.birth_dates),
+        )
+
+
+class Desk:
+    def __init__(
+        self,
+        connection: Connection,
+        decisions: Decisions,
+        claims: Claims,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._connection, self._now = connection, now
+        self._entries, self.records = Entries(connection), Records(connection)
+        self.queue, self.candidates = Queue(connection, self.records), Candidates(connection)
+        self.decisions, self.claims = decisions, claims
+        self.opaque = Opaque()
+
+    def page(self, view: View, after: str) -> tuple[Page, str]:
+        """Return a page of the queue without what was decided here meanwhile, and the name of the next one."""
+        start = self._position(after)
+        page = self.queue.page(view, start)
+        gone = {key for key, status in self.decisions.about() if status in _LEFT}
+        rows = [row for row in page.rows if row.key not in gone]
+        following = (
+            self.opaque.seal("position", f"{page.after.listed_at} {page.after.key}") if page.after else ""
+        )
+        return Page(rows, page.after, page.looked_at), following
+
+    def case(self, key: str, clerk: Clerk, chosen: str | None) -> Case | None:
+        """Return what there is to see of a row, and claim it for whoever looks; None if it waits no more."""
+        row = self.row(key)
+        if row is None:
+            return None
+        claimed = self.claims.take(key, clerk.name)
+        document = self.document(row)
+        text = document.text
+        return Case(
+            row,
+            document,
+            self.candidates.of(row, text),
+            self.candidates.chosen(chosen, row, text) if chosen else None,
+            self.queue.alike(row),
+            claimed,
+            self._taken_about(key),
+        )
+
+    def row(self, key: str) -> Row | None:
+        """Return a row as it is now. A session's evidence is judged again from the landing key of its first object, as
+        its manifest holds none."""
+        row = self.queue.row(key)
+        if row is None or not isinstance(row.found, SessionSummary):
+            return row
+        objects = self._entries.in_session(Place(row.found.bucket, row.found.prefix))
+        if not objects:
+            return row
+        found = classify(objects[0].landing_key, (), rules_of(self._connection))
+        first = (objects[0].landing_bucket, objects[0].landing_key)
+        return Row(row.found, Filed(True, found.rule, found.evidence, source=first))
+
+    def decide(
+        self, clerk: Clerk, kind: DecisionType, rows: Sequence[Row], patient: Candidate | None, reason: str
+    ) -> Taken:
+        """Take a decision about rows, which is held until it can no more be undone."""
+        wishes = [
+            Wish(
+                kind,
+                clerk.name,
+                reason or None,
+                prefix=row.found.prefix,
+                patient_id=patient.id if patient else None,
+                taken_from=(row.found.patient,) if row.found.patient is not None else (),
+            )
+            for row in rows
+        ]
+        for row in rows:
+            self.claims.release(row.key)
+        return self.decisions.hold(rows, wishes, patient.name if patient else "", iso_8601(self._now()))
+
+    def _position(self, name: str) -> Position | None:
+        found = self.opaque.open("position", name) if name else None
+        return Position(*found.split(" ", 1)) if found else None
+
+    def take_back(self, clerk: Clerk, id_: str, reason: str) -> None:
+        """Take back what was decided: the evidence decides again. Held like any other decision."""
+        taken = self.decisions.find(id_)
+        done = [one for one in taken.each if one.status is Status.DONE] if taken else []
+        if not done:
+            return
+        wishes = [
+            Wish(
+                DecisionType.TAKE_BACK,
+                clerk.name,
+                reason or None,
+                bucket=one.row.filed.source[0],
+                key=one.row.filed.source[1],
+                taken_from=(one.wish.patient_id,) if one.wish.patient_id else (),
+            )
+            for one in done
+        ]
+        self.decisions.hold([one.row for one in done], wishes, "", iso_8601(self._now()))
+
+    def failures(self) -> list[dict[str, str]]:
+        """Return what was not filed and has not been since, the latest first."""
+        found = islice(still_failed(self._connection, None), _MOST_FAILED)
+        return [one | {"means": one["cause"] or "", "to_do": advice_for(one["error"]).to_do} for one in found]
+
+    def earlier(self) -> list[Any]:
+        return []
+
+    def document(self, row: Row) -> Document:
+        if isinstance(row.found, SessionSummary):
+            return Document(session_page(self._connection, row.found))
+        return self.records.document(row.found.prefix, row.found.revision)
+
+    def _taken_about(self, key: str) -> Taken | None:
+        for taken in self.decisions.all():
+            if any(one.row.key == key and one.status is not Status.UNDONE for one in taken.each):
+                return taken
+        return None
