@@ -64,6 +64,7 @@ def application(desk: Desk, base: str, *, leave: Callable[[], None]) -> Starlett
         Route("/settings", inbox.of(inbox.settings), methods=["POST"]),
         Route("/leave", inbox.of(inbox.leave), methods=["POST"]),
         Route("/alive", inbox.of(inbox.alive)),
+        Route("/toasts", inbox.of(inbox.toasts)),
         Route("/counts", inbox.of(inbox.counts)),
         Route("/static/{name}", inbox.of(inbox.static)),
     ]
@@ -258,6 +259,9 @@ class _Inbox:
         answer = self._pages.left(sitting)
         self._leave()
         return answer
+
+    def toasts(self, _: Request, sitting: Sitting, _form: Form) -> Response:
+        return self._pages.toasts(sitting)
 
     def alive(self, _: Request, _sitting: Sitting, _form: Form) -> Response:
         return Response(status_code=204)

@@ -13,7 +13,7 @@ from carefile.cli.aws.entries import Entries, Entry, SessionSummary
 from carefile.cli.inbox.queue import Row
 from carefile.cli.patients.listed.patients import Patients
 from carefile.core.deciding.identity import identity
-from carefile.core.model import EvidenceSource
+from carefile.core.model import EvidenceSource, UnknownReason
 from carefile.core.patients.dates import dates_in
 from carefile.core.patients.entries import PatientEntry, PatientState
 from carefile.core.patients.names import name_words
@@ -83,6 +83,9 @@ class Candidates:
         for patient in row.same_bytes:
             named.setdefault(patient, []).append(Point("for.same_bytes", 2))
         entries = self._listed(named)
+        if row.reason == UnknownReason.NO_EVIDENCE:  # then a folder is a folder, unless it is called like a patient
+            mere = {one.value for one in row.filed.about_patient if one.source is EvidenceSource.KEY}
+            named = {id_: points for id_, points in named.items() if id_ in entries or id_ not in mere}
         born = dates_in(text)
         words = frozenset(name_words(text))
         for entry in self._born_on(born):

@@ -79,8 +79,7 @@ class Desk:
         """Return a page of the queue without what was decided here meanwhile, and the name of the next one."""
         start = self._position(after)
         page = self.queue.page(view, start)
-        gone = {key for key, status in self.decisions.about() if status in _LEFT}
-        rows = [row for row in page.rows if row.key not in gone]
+        rows = self._without_decided(page.rows)
         following = (
             self.opaque.seal("position", f"{page.after.listed_at} {page.after.key}") if page.after else ""
         )
@@ -99,7 +98,7 @@ class Desk:
             document,
             self.candidates.of(row, text),
             self.candidates.chosen(chosen, row, text) if chosen else None,
-            self.queue.alike(row),
+            self._without_decided(self.queue.alike(row)),
             claimed,
             self._taken_about(key),
         )
@@ -135,6 +134,11 @@ class Desk:
         for row in rows:
             self.claims.release(row.key)
         return self.decisions.hold(rows, wishes, patient.name if patient else "", iso_8601(self._now()))
+
+    def _without_decided(self, rows: Sequence[Row]) -> list[Row]:
+        """Leave out what was decided here, which the catalog knows a moment later."""
+        gone = {key for key, status in self.decisions.about() if status in _LEFT}
+        return [row for row in rows if row.key not in gone]
 
     def _position(self, name: str) -> Position | None:
         found = self.opaque.open("position", name) if name else None

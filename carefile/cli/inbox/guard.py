@@ -29,7 +29,7 @@ _MAX_FORM = 64 * 1024  # bytes
 _MAX_FIELDS = 500
 _READS = ("GET", "HEAD")
 # What a page asks by itself says nothing of whether somebody is there.
-_BY_ITSELF = ("/alive", "/claim", "/counts")
+_BY_ITSELF = ("/alive", "/claim", "/counts", "/toasts")
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; frame-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"

@@ -123,6 +123,13 @@ class Pages:
             earlier=self._desk.earlier(),
         )
 
+    def toasts(self, sitting: Sitting) -> Response:
+        """What becomes of decisions, to be put into a page that is shown."""
+        notice, sitting.notice = sitting.notice, None
+        answer = self._page("toasts.html.jinja", sitting)
+        sitting.notice = notice
+        return answer
+
     def gone(self, sitting: Sitting) -> Response:
         return self._page("message.html.jinja", sitting, 404, name="gone", values={}, to_do="")
 

@@ -73,16 +73,22 @@
     document.querySelectorAll("#alike input[name=with]").forEach((box) => { box.checked = all.checked; });
   });
 
-  // How long a decision can still be undone. At the end the page is asked for anew, unless somebody is writing.
-  const counting = [...document.querySelectorAll("[data-seconds]")].map((element) => ({ element, left: Number(element.dataset.seconds) }));
-  if (counting.length) setInterval(() => {
-    for (const one of counting) {
-      one.left = Math.max(0, one.left - 1);
-      const { one: single, many } = one.element.dataset;
-      one.element.textContent = one.left === 1 ? single : many.replace("#", one.left);
-      if (one.left === 0) one.element.closest(".toast").hidden = true;
-    }
-  }, 1000);
+  // What becomes of decisions. The numbers are the server's; nothing here decides when one is sent.
+  const toasts = byId("toasts");
+  const follow = async () => {
+    if (!toasts || !toasts.children.length) return;
+    try {
+      const answer = await fetch(`${base}/toasts`);
+      if (!answer.ok) return;
+      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").body;
+      const sorts = (part) => [...part.children].map((toast) => toast.className).join();
+      const changed = sorts(fresh) !== sorts(toasts);
+      if (!toasts.contains(document.activeElement) || changed) toasts.replaceChildren(...fresh.childNodes);
+      if (changed && body.classList.contains("decisions")) location.reload();
+    } catch { /* said by `alive` */ }
+    setTimeout(follow, 1000);
+  };
+  setTimeout(follow, 1000);
 
   // Signs of life: the claim on what is looked at, and whether the inbox is still there.
   const alive = async () => {
