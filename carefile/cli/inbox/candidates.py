@@ -83,7 +83,9 @@ class Candidates:
         for patient in row.same_bytes:
             named.setdefault(patient, []).append(Point("for.same_bytes", 2))
         entries = self._listed(named)
-        if row.reason == UnknownReason.NO_EVIDENCE:  # then a folder is a folder, unless it is called like a patient
+        if (
+            row.reason == UnknownReason.NO_EVIDENCE
+        ):  # then a folder is a folder, unless it is called like a patient
             mere = {one.value for one in row.filed.about_patient if one.source is EvidenceSource.KEY}
             named = {id_: points for id_, points in named.items() if id_ in entries or id_ not in mere}
         born = dates_in(text)

@@ -83,7 +83,11 @@ class Browser:
 
     @property
     def headers(self) -> dict[str, str]:
-        return {"host": HOST, "cookie": f"{COOKIE}={self.cookie}", "sec-fetch-site": "same-origin"} | self.extra
+        return {
+            "host": HOST,
+            "cookie": f"{COOKIE}={self.cookie}",
+            "sec-fetch-site": "same-origin",
+        } | self.extra
 
     @property
     def csrf(self) -> str:

@@ -7,6 +7,10 @@ from collections.abc import Iterator
 import pytest
 from pytest_socket import disable_socket, enable_socket
 
+from carefile.cli.aws.connection import Connection
+from tests.unit.inbox.scene import Inbox
+from tests.unit.world import World
+
 
 @pytest.fixture(autouse=True)
 def _no_network() -> Iterator[None]:
@@ -14,3 +18,12 @@ def _no_network() -> Iterator[None]:
     disable_socket(allow_unix_socket=True)
     yield
     enable_socket()
+
+
+@pytest.fixture
+def inbox(world: World, connection: Connection) -> Iterator[Inbox]:
+    """The inbox of Ana Ruiz over the records of this world, entered."""
+    found = Inbox(world, connection)
+    found.browser.enter()
+    yield found
+    found.decisions.send_all()

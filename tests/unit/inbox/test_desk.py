@@ -1,0 +1,1 @@
+"""The inbox over real records: what waits, why, whose it may be, and what a decision asks of the deployment."""
