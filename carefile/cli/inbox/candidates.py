@@ -14,7 +14,7 @@ from carefile.cli.inbox.queue import Row
 from carefile.cli.patients.listed.patients import Patients
 from carefile.core.deciding.identity import identity
 from carefile.core.model import EvidenceSource, UnknownReason
-from carefile.core.patients.dates import dates_in
+from carefile.core.patients.dates import birth_date, dates_in
 from carefile.core.patients.entries import PatientEntry, PatientState
 from carefile.core.patients.names import name_words
 
@@ -114,8 +114,17 @@ class Candidates:
         return Candidate(found.id, entry, found.points, tuple(one for _, one in listed), more, near)
 
     def search(self, text: str) -> list[PatientEntry]:
-        """Return the listed patients of this name, date of birth or number."""
-        return self._patients.search(text.strip()) if self._patients and text.strip() else []
+        """Return the listed patients of this name, date of birth or number. Of what looks like a number none of a
+        similar name: a slip of the hand must not find somebody else."""
+        if self._patients is None or not text.strip():
+            return []
+        found = self._patients.search(text.strip())
+        if any(character.isdigit() for character in text) and not dates_in(text) and not birth_date(text):
+            number = identity(text)
+            return [
+                one for one in found if number == one.id or number in {each.value for each in one.identifiers}
+            ]
+        return found
 
     @property
     def has_directory(self) -> bool:

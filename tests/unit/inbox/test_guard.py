@@ -1,4 +1,4 @@
-"""Nobody reaches the inbox but the person who was given its address: each attack, and that it would succeed unguarded."""
+"""Nobody but the person who was given its address reaches the inbox. Each attack would succeed without its guard."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_the_same_attack_succeeds_without_the_guard_against_it(
     assert attack(scene)
 
 
-def test_the_token_of_the_address_works_once(scene: Scene) -> None:
+def test_the_token_of_the_address_works_once() -> None:
     scene = Scene()
     address = f"/enter/{scene.gate.token}"
     assert ask(scene.browser.app, "GET", address, [("host", HOST)]).status == 303
