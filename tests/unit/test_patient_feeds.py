@@ -113,7 +113,7 @@ def test_an_adt_message_registers_its_patient(event: str) -> None:
         Identifier("1.2", "A-1"),
         Identifier("INS", "77"),
     }
-    assert one.statement.stated_at == "20260102030405"
+    assert one.statement.stated_at == "2026-01-02T03:04:05.000000Z"
 
 
 def test_a40_merges_and_other_messages_are_no_concern() -> None:

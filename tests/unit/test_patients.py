@@ -5,13 +5,24 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from carefile.core.model import Decision, DecisionType
 from carefile.core.patients.dates import birth_date, dates_in, same_date
 from carefile.core.patients.entries import Identifier, PatientEntry, PatientState, PersonName, Statement
+from carefile.core.patients.moments import moment
 from carefile.core.patients.names import same_name
 from carefile.core.patients.near import near_misses
-from carefile.core.records.patients import entry_in, index_keys, number_entry, patient_key, to_item, tombstone
+from carefile.core.records.patients import (
+    entry_in,
+    index_keys,
+    merged_entry,
+    number_entry,
+    patient_key,
+    to_item,
+    tombstone,
+)
 
 STATED = Statement(
     (PersonName(family="Pérez", given=("Juan",)),),
@@ -82,10 +93,44 @@ def test_stating_the_same_again_changes_nothing_and_nothing_older_replaces_what_
     entry = PatientEntry("A").stating("ehr", STATED)
     assert entry.revision == 1
     assert entry.stating("ehr", STATED) is entry
-    newer = replace(STATED, birth_date="1971-03-06", stated_at="2026-01-02")
+    newer = replace(STATED, birth_date="1971-03-06", stated_at=moment("2026-01-02"))
     assert (changed := entry.stating("ehr", newer)).birth_dates == {"1971-03-06"}
-    assert changed.stating("ehr", replace(STATED, stated_at="2026-01-01")) is changed
+    assert changed.stating("ehr", replace(STATED, stated_at=moment("2026-01-01"))) is changed
     assert changed.stating("file", STATED).birth_dates == {"1971-03-05", "1971-03-06"}
+
+
+def test_what_was_stated_in_between_does_not_replace_what_was_repeated_after_it() -> None:
+    first, second, third = (moment(f"2026-01-0{day}") for day in (1, 2, 3))
+    entry = PatientEntry("A").stating("ehr", replace(STATED, stated_at=first))
+    entry = entry.stating("ehr", replace(STATED, stated_at=third))
+    assert entry.stating("ehr", replace(STATED, sex="male", stated_at=second)) is entry
+
+
+@given(st.permutations([("1971-03-05", "01"), ("1971-03-06", "02"), ("1971-03-05", "03"), ("1971-03-07", "04")]))
+def test_the_newest_statement_of_a_source_holds_in_whatever_order_they_arrive(
+    arriving: list[tuple[str, str]],
+) -> None:
+    entry = PatientEntry("A")
+    for born, day in (*arriving, *arriving):
+        entry = entry.stating("ehr", Statement(birth_date=born, stated_at=moment(f"2026-01-{day}")))
+    assert entry.birth_dates == {"1971-03-07"}
+
+
+@pytest.mark.parametrize(
+    ("text", "utc"),
+    [
+        ("20260102030405", "2026-01-02T03:04:05.000000Z"),
+        ("202601020304+0100", "2026-01-02T02:04:00.000000Z"),
+        ("20260102030405.1234-0500", "2026-01-02T08:04:05.123400Z"),
+        ("2026-01-02T03:04:05.5+02:00", "2026-01-02T01:04:05.500000Z"),
+        ("2026-01-02", "2026-01-02T00:00:00.000000Z"),
+        ("20261340", ""),
+        ("yesterday", ""),
+        ("0001-01-01T00:00:00+14:00", ""),
+    ],
+)
+def test_moments_of_every_feed_are_compared_in_one_form(text: str, utc: str) -> None:
+    assert moment(text) == utc
 
 
 def test_an_entry_is_the_same_after_it_was_stored() -> None:
@@ -95,7 +140,8 @@ def test_an_entry_is_the_same_after_it_was_stored() -> None:
     assert entry_in(to_item(decided)) == decided
     assert entry.state is PatientState.MERGED
     assert replace(entry, merged_into=None).state is PatientState.INACTIVE
-    assert index_keys(entry) == {"name#perez", "name#juan", "born#1971-03-05", number_entry("77")}
+    found_by = {"name#perez", "name#juan", "born#1971-03-05", number_entry("77")}
+    assert index_keys(entry) == found_by | {merged_entry("B")}
 
 
 def test_a_tombstone_stands_in_the_entrys_place_and_names_nobody() -> None:

@@ -1,8 +1,8 @@
 """A patient of the directory: what each source states of them, and what the clinic decided.
 
 Invariants: what a source states replaces what the same source stated before, never what another one did, and nothing
-older replaces what is newer; a patient merged into another has no id of their own any more; stating the same again
-changes nothing, the revision included.
+older replaces what is newer, also where the newer statement only repeated what was known; a patient merged into another
+has no id of their own any more; stating the same again at the same moment changes nothing, the revision included.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 from carefile.core.deciding.identity import identity, plain_system
 from carefile.core.model import Decision
+from carefile.core.patients.moments import moment
 
 
 class PatientState(StrEnum):
@@ -65,7 +66,7 @@ class PersonName:
 @dataclass(frozen=True, slots=True)
 class Statement:
     """What one source states of a patient. `birth_date` is ISO 8601, as exactly as it is known; `stated_at` is empty
-    where the source does not say when."""
+    where the source does not say when, and else in the form that `moment` gives it."""
 
     names: tuple[PersonName, ...] = ()
     birth_date: str = ""
@@ -73,6 +74,11 @@ class Statement:
     identifiers: frozenset[Identifier] = frozenset()
     active: bool = True
     stated_at: str = ""
+
+    @property
+    def facts(self) -> Statement:
+        """The same without the moment."""
+        return replace(self, stated_at="")
 
     def to_json(self) -> dict[str, Any]:
         pairs: dict[str, Any] = {
@@ -94,7 +100,7 @@ class Statement:
             data.get("sex", ""),
             frozenset(Identifier.of(one["system"], one["value"]) for one in data.get("identifiers", ())),
             data.get("status") != PatientState.INACTIVE.value,
-            data.get("stated_at", ""),
+            moment(data.get("stated_at", "")),
         )
 
 
@@ -137,15 +143,22 @@ class PatientEntry:
     def _all(self) -> Iterable[Statement]:
         return (self.statements[source] for source in sorted(self.statements))
 
+    def says_the_same(self, other: PatientEntry) -> bool:
+        """Whether two entries differ in moments and revisions at most."""
+        facts = [{source: one.facts for source, one in it.statements.items()} for it in (self, other)]
+        return facts[0] == facts[1] and self.merged_into == other.merged_into
+
     def merged(self, into: str | None, decision: Decision) -> PatientEntry:
         """The entry as a decision leaves it: merged into another patient, or, for None, on its own again."""
         return replace(self, merged_into=into, decision=decision, revision=self.revision + 1)
 
     def stating(self, source: str, statement: Statement) -> PatientEntry:
-        """The entry with what a source states now; the same entry where that says nothing new."""
+        """The entry with what a source states now; the same entry where that says nothing new. What is only repeated later
+        is recorded with its moment, or else a statement from in between would replace it."""
         known = self.statements.get(source)
         if known is not None:
             is_older = bool(statement.stated_at) and statement.stated_at < known.stated_at
-            if is_older or replace(statement, stated_at="") == replace(known, stated_at=""):
+            is_repeated = statement.facts == known.facts and statement.stated_at in ("", known.stated_at)
+            if is_older or is_repeated:
                 return self
         return replace(self, statements={**self.statements, source: statement}, revision=self.revision + 1)

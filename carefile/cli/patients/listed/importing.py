@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 
 from carefile.cli.patients.listed.files import Feed
-from carefile.cli.patients.listed.patients import Change, Patients
+from carefile.cli.patients.listed.patients import Change, Patients, change_between
 from carefile.core.patients.entries import PatientEntry
 from carefile.core.patients.feeds.told import Merged, Registered, Unconcerned, Unusable
 from carefile.core.patients.names import name_words
@@ -130,7 +130,7 @@ def _state(
             change, entry = patients.state(patient_id, source, one.statement, entry)
         else:
             before, entry = entry, (entry or PatientEntry(patient_id)).stating(source, one.statement)
-            change = Change.NEW if before is None else Change.SAME if before == entry else Change.CHANGED
+            change = change_between(before, entry)
         counts[change] += 1
     return counts
 

@@ -16,11 +16,11 @@ from carefile.cli.aws.connection import Connection
 from carefile.core.deciding.identity import identity
 from carefile.core.model import Decision
 from carefile.core.patients.dates import birth_date, dates_in
-from carefile.core.patients.entries import Identifier, PatientEntry, Statement
+from carefile.core.patients.entries import PatientEntry, Statement
 from carefile.core.patients.names import name_words
 from carefile.core.patients.near import near_misses
 from carefile.core.records import patients as items
-from carefile.core.records.patients import KEY, OWNERS, PART, Key
+from carefile.core.records.patients import KEY, PART, Key
 
 _READ, _WRITTEN = 100, 25  # DynamoDB, BatchGetItem and BatchWriteItem
 _TRIES = 8
@@ -34,6 +34,12 @@ class Change(StrEnum):
     CHANGED = "changed"
     SAME = "unchanged"
     FORGOTTEN = "forgotten"
+
+
+def change_between(before: PatientEntry | None, after: PatientEntry) -> Change:
+    if before is None:
+        return Change.NEW
+    return Change.SAME if before.says_the_same(after) else Change.CHANGED
 
 
 class Patients:
@@ -109,13 +115,13 @@ class Patients:
             stated = (known or PatientEntry(patient_id)).stating(source, statement)
             if known is not None and stated == known:
                 return Change.SAME, known
-            self._index(known, stated)
+            self._index(items.index_change(known, stated))
             if self._put(stated, known):
-                return (Change.CHANGED if known else Change.NEW), stated
+                return change_between(known, stated), stated
             entries, forgotten = self.get_many([patient_id])
             known = entries.get(patient_id)
             if forgotten:
-                self._unindex(stated)
+                self._index(items.unindexing(stated))
                 return Change.FORGOTTEN, None
         raise RuntimeError("the entry changes faster than it can be written")
 
@@ -127,58 +133,28 @@ class Patients:
         """Leave nothing of a patient but a tombstone, which names nobody. Whether there was an entry."""
         entry = self.get(patient_id)
         if entry is not None:
-            self._unindex(entry)
+            self._index(items.unindexing(entry))
         done = self._dynamodb.put_item(
             TableName=self._table, Item=items.tombstone(identity(patient_id), at), ReturnValues="ALL_OLD"
         )
         return "patient_id" in done.get("Attributes", {})
 
     def _put(self, entry: PatientEntry, known: PatientEntry | None) -> bool:
-        condition: dict[str, Any] = {"ConditionExpression": f"attribute_not_exists({KEY})"}
-        if known is not None:
-            condition = {
-                "ConditionExpression": "revision = :known",
-                "ExpressionAttributeValues": {":known": {"N": str(known.revision)}},
-            }
         try:
-            self._dynamodb.put_item(TableName=self._table, Item=items.to_item(entry), **condition)
+            self._dynamodb.put_item(TableName=self._table, **items.replacing(entry, known))
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
                 return False
             raise
         return True
 
-    def _index(self, known: PatientEntry | None, entry: PatientEntry) -> None:
-        before = items.index_keys(known) if known else frozenset()
-        self._write(entry.id, items.index_keys(entry), before - items.index_keys(entry))
-        owned = known.identifiers if known else frozenset()
-        for identifier in sorted(entry.identifiers):
-            self._own("ADD", identifier, entry.id)
-        for identifier in sorted(owned - entry.identifiers):
-            self._own("DELETE", identifier, entry.id)
-
-    def _unindex(self, entry: PatientEntry) -> None:
-        self._write(entry.id, frozenset(), items.index_keys(entry))
-        for identifier in sorted(entry.identifiers):
-            self._own("DELETE", identifier, entry.id)
-
-    def _own(self, how: str, identifier: Identifier, patient_id: str) -> None:
-        self._dynamodb.update_item(
-            TableName=self._table,
-            Key=items.identifier_key(identifier),
-            UpdateExpression=f"{how} {OWNERS} :patient",
-            ExpressionAttributeValues={":patient": {"SS": [patient_id]}},
-        )
-
-    def _write(self, patient_id: str, added: frozenset[str], removed: frozenset[str]) -> None:
-        requests: list[dict[str, Any]] = [
-            *({"PutRequest": {"Item": items.index_key(one, patient_id)}} for one in sorted(added)),
-            *({"DeleteRequest": {"Key": items.index_key(one, patient_id)}} for one in sorted(removed)),
-        ]
-        for start in range(0, len(requests), _WRITTEN):
-            request: Any = {self._table: requests[start : start + _WRITTEN]}
+    def _index(self, change: items.IndexChange) -> None:
+        for start in range(0, len(change.writes), _WRITTEN):
+            request: Any = {self._table: change.writes[start : start + _WRITTEN]}
             while request:
                 request = self._dynamodb.batch_write_item(RequestItems=request).get("UnprocessedItems")
+        for update in change.updates:
+            self._dynamodb.update_item(TableName=self._table, **update)
 
     def _part_of(self, entry: str) -> list[str]:
         found = self._dynamodb.query(

@@ -10,12 +10,12 @@ from carefile.core.deciding.identity import identity, of_a_visit_type, plain_sys
 from carefile.core.patients.dates import birth_date
 from carefile.core.patients.entries import Identifier, PersonName, Sex, Statement
 from carefile.core.patients.feeds.told import Merged, Registered, Told, Unconcerned, Unusable
+from carefile.core.patients.moments import moment
 
 _REGISTERS = frozenset(("A01", "A04", "A05", "A08", "A28", "A31"))
 _MERGES = "A40"
 _SEXES = {"F": Sex.FEMALE, "M": Sex.MALE, "O": Sex.OTHER, "A": Sex.OTHER, "U": Sex.UNKNOWN}
 _NULL = '""'
-_MOMENT = re.compile(r"\d{8,14}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def message(segments: Sequence[str], id_system: str | None, where: int) -> Itera
     if type_ != "ADT" or event not in {*_REGISTERS, _MERGES}:
         yield Unconcerned(where)
         return
-    stated_at = _moment(fields[6]) if len(fields) > 6 else ""
+    stated_at = moment(fields[6]) if len(fields) > 6 else ""
     current: _Number | None = None
     is_any = False
     for segment in segments[1:]:
@@ -154,8 +154,3 @@ def _date(written: str) -> str:
     text = digits[0] if digits else written
     return {4: text, 6: f"{text[:4]}-{text[4:]}"}.get(len(text), f"{text[:4]}-{text[4:6]}-{text[6:8]}")
 
-
-def _moment(written: str) -> str:
-    """When a message was sent, in a form that sorts; an offset is not taken into account."""
-    match = _MOMENT.match(written.strip())
-    return match[0].ljust(14, "0") if match else ""

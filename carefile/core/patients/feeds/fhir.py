@@ -9,6 +9,7 @@ from carefile.core.deciding.identity import identity, of_a_visit_type, plain_sys
 from carefile.core.patients.dates import birth_date
 from carefile.core.patients.entries import Identifier, PersonName, Sex, Statement
 from carefile.core.patients.feeds.told import Registered, Told, Unconcerned, Unusable
+from carefile.core.patients.moments import moment
 
 _NO_LONGER = ("old", "temp")
 _SEXES = frozenset(Sex)
@@ -54,7 +55,7 @@ def _patient(resource: Json, id_system: str | None, where: int) -> Told:
                 Identifier.of(one["system"], str(one["value"])) for one in current if one.get("system")
             ),
             resource.get("active", True) is not False,
-            str(resource.get("meta", {}).get("lastUpdated", "")),
+            moment(str(resource.get("meta", {}).get("lastUpdated", ""))),
         ),
         where,
     )
