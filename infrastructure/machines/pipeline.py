@@ -33,6 +33,17 @@ def reads_directory(settings: FunctionSettings, catalog: Catalog) -> tuple[dict[
     return environment, permissions.read_items(catalog.patients)
 
 
+def holds_text_against_directory(
+    settings: FunctionSettings, catalog: Catalog
+) -> tuple[dict[str, str], list[Permission]]:
+    """The same for a function that reads documents, whose text is held against the directory, too."""
+    environment, statements = reads_directory(settings, catalog)
+    if not environment:
+        return {}, []
+    decides = {"CORROBORATED": settings.config.corroborated.value}
+    return environment | decides, [*statements, *permissions.query_items(catalog.patients)]
+
+
 def intake_environment(settings: FunctionSettings, storage: Storage) -> dict[str, str]:
     """The environment that all functions of an intake share: the buckets, and what the stage waits for or reads."""
     return {
@@ -56,9 +67,10 @@ class TaskFunctions(Construct):
         # To look for other versions when the current one may not be filed or the key is deleted.
         versions = bucket_permissions.list_versions(*storage.arrivals)
         whose, read_directory = reads_directory(settings, catalog)
+        by_text, read_by_text = holds_text_against_directory(settings, catalog)
         to_normalise = {
             **with_ledger,
-            **whose,
+            **by_text,
             "PSEUDONYM_SECRET_ARN": catalog.pseudonym_secret.secret_arn,
             "LAYOUT_SHARED": "true" if settings.config.layout_shared else "false",
         }
@@ -93,7 +105,7 @@ class TaskFunctions(Construct):
                 timeout=Duration.minutes(15),
                 environment=to_normalise,
                 statements=[
-                    *read_directory,
+                    *read_by_text,
                     *bucket_permissions.read_objects(*storage.arrivals),
                     *bucket_permissions.read_object_tags(*storage.arrivals),
                     *bucket_permissions.write_layout(storage.processed, settings.config.session_prefix),

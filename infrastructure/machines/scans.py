@@ -17,7 +17,7 @@ from infrastructure.functions.function import CarefileFunction, FunctionSettings
 from infrastructure.functions.package import FunctionPackage
 from infrastructure.machines import definitions
 from infrastructure.machines.machine import Machine
-from infrastructure.machines.pipeline import intake_environment
+from infrastructure.machines.pipeline import holds_text_against_directory, intake_environment
 from infrastructure.protection import bucket_permissions, permissions
 from infrastructure.protection.encryption import Keys
 from infrastructure.storage.buckets import Storage
@@ -48,6 +48,7 @@ class ReadScan(Construct):
     ) -> None:
         super().__init__(scope, id)
         config = settings.config
+        by_text, read_by_text = holds_text_against_directory(settings, catalog)
         self.functions = tuple(
             CarefileFunction(
                 self,
@@ -59,6 +60,7 @@ class ReadScan(Construct):
                 timeout=Duration.minutes(15),
                 environment={
                     **intake_environment(settings, storage),
+                    **by_text,
                     "LEDGER_TABLE": catalog.ledger.table_name,
                     "PSEUDONYM_SECRET_ARN": catalog.pseudonym_secret.secret_arn,
                     "LAYOUT_SHARED": "true" if config.layout_shared else "false",
@@ -66,6 +68,7 @@ class ReadScan(Construct):
                     "REPORTS_BUCKET": storage.reports.bucket_name,
                 },
                 statements=[
+                    *read_by_text,
                     *bucket_permissions.read_objects(*storage.arrivals),
                     *bucket_permissions.read_object_tags(*storage.arrivals),
                     *bucket_permissions.write_layout(storage.processed, config.session_prefix),

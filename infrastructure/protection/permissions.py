@@ -83,6 +83,11 @@ def read_items(table: dynamodb.ITable) -> list[Permission]:
     return [allow("ReadItems", ["dynamodb:BatchGetItem"], [table.table_arn]), *_use_table_key(table)]
 
 
+def query_items(table: dynamodb.ITable) -> list[Permission]:
+    """Query the table itself, not its indexes; no scan."""
+    return [allow("QueryItems", ["dynamodb:Query"], [table.table_arn])]
+
+
 def write_items(table: dynamodb.ITable) -> list[Permission]:
     """Write single items; no read."""
     actions = ["dynamodb:PutItem", "dynamodb:UpdateItem"]

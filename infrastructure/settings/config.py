@@ -59,6 +59,13 @@ class Patients(StrEnum):
     LISTED = "listed"
 
 
+class Corroborated(StrEnum):
+    """What an id in free text means where the listed patient's name and birth date stand there too."""
+
+    SUGGEST = "suggest"
+    DECIDE = "decide"
+
+
 class ExecutionLogLevel(StrEnum):
     """Which steps of an execution Step Functions logs (never their data)."""
 
@@ -116,6 +123,7 @@ class StageConfig(ProtectionConfig, RetentionConfig):
     filed_expiry_days: int | None = 90
     lane: Lane = Lane.STANDARD
     patients: Patients = Patients.OPEN
+    corroborated: Corroborated = Corroborated.SUGGEST
     function_platform: FunctionPlatform = FunctionPlatform.ARM64
     log_retention_days: int = 365
     log_level: LogLevel = LogLevel.INFO
@@ -217,6 +225,7 @@ _TYPED: Mapping[str, Callable[[Any], Any]] = {
     "runbook_url": lambda address: address or "",
     "lane": Lane,
     "patients": Patients,
+    "corroborated": Corroborated,
     "ocr": Ocr,
     "ocr_languages": tuple,
     "function_platform": FunctionPlatform,
@@ -241,6 +250,8 @@ def _refusal(settings: dict[str, Any], project_root: Path) -> str | None:
     for key, other, problem in _TOGETHER:
         if settings.get(key) and not settings.get(other):
             return f"{key}: {problem}; allowed: only together with {other}"
+    if settings.get("corroborated") == Corroborated.DECIDE and settings.get("patients") != Patients.LISTED:
+        return "corroborated: decides for listed patients only; allowed: only together with patients: listed"
     if settings.get("malware_scan") and settings.get("source_buckets"):
         # Their verdicts would start intakes, but nothing in a source bucket may start one by itself.
         allowed = "not together with malware_scan; copy their objects to the landing bucket"

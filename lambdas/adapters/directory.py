@@ -1,19 +1,33 @@
-"""The patient directory as functions read it: single items, strongly consistent. They never write it."""
+"""The patient directory as functions read it: items and indexes, strongly consistent. They never write it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from carefile.core.errors import StorageThrottled
 from carefile.core.patients.directory import MAX_MERGES, Listing, Wanted
 from carefile.core.patients.entries import Identifier, PatientEntry
-from carefile.core.records.patients import KEY, OWNERS, Key, entry_in, identifier_key, patient_key
+from carefile.core.records.patients import (
+    KEY,
+    OWNERS,
+    PART,
+    Key,
+    birth_entry,
+    entry_in,
+    identifier_key,
+    name_entry,
+    number_entry,
+    patient_key,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _BATCH = 100  # DynamoDB, BatchGetItem: up to 100 items
+_CROWD = 200  # patients of one date or word: with more, it says too little
+_FEW = 20  # patients with one word of a name whose other words nobody has
 
 
 class Directory:
@@ -22,15 +36,16 @@ class Directory:
         self._table = table
 
     def look_up(self, wanted: Wanted) -> Listing:
-        """What is listed of these ids and identifiers: one request, and one more for each step that leads from an
-        identifier to its patient, or from a merged patient to the one they are now."""
+        """What is listed of what is wanted: one request, one for each index that has to be asked, and one more for each
+        step that leads from an index to its patients, or from a merged patient to the one they are now."""
         identifiers = {identifier_key(one)[KEY]["S"]: one for one in wanted.identifiers}
-        keys = [*map(patient_key, sorted(wanted.ids)), *map(identifier_key, sorted(wanted.identifiers))]
+        asked = wanted.ids | wanted.numbers
+        keys = [*map(patient_key, sorted(asked)), *map(identifier_key, sorted(wanted.identifiers))]
         entries: dict[str, PatientEntry] = {}
         owners: dict[Identifier, frozenset[str]] = {}
-        asked = set(wanted.ids)
-        for _ in range(MAX_MERGES):
-            following: set[str] = set()
+        crowded: set[str] = set()
+        following: set[str] = set()
+        for step in range(MAX_MERGES):
             for item in self._get(keys):
                 if identifier := identifiers.get(item[KEY]["S"]):
                     owners[identifier] = frozenset(item.get(OWNERS, {}).get("SS", ()))
@@ -38,11 +53,46 @@ class Directory:
                 elif entry := entry_in(item):
                     entries[entry.id] = entry
                     following |= {entry.merged_into} if entry.merged_into is not None else set()
+            if step == 0:
+                candidates, crowded = self._candidates(wanted, entries)
+                following |= candidates
             keys = list(map(patient_key, sorted(following - asked)))
             if not keys:
                 break
             asked |= following
-        return Listing(entries, dict(_confirmed(owners, entries)))
+        return Listing(entries, dict(_confirmed(owners, entries)), frozenset(crowded))
+
+    def _candidates(self, wanted: Wanted, listed: Mapping[str, PatientEntry]) -> tuple[set[str], set[str]]:
+        """Whom the indexes lead to, and what in them leads to too many."""
+        found: set[str] = set()
+        crowded: set[str] = set()
+        for number in sorted(wanted.numbers - listed.keys()):
+            found |= self._of_index(number_entry(number)) or set()
+        for date in sorted(wanted.birth_dates):
+            born = self._of_index(birth_entry(date))
+            if born is None:
+                crowded.add(date)
+            found |= born or set()
+        words = {word: self._of_index(name_entry(word)) for word in sorted(frozenset().union(*wanted.names))}
+        crowded |= {word for word, patients in words.items() if patients is None}
+        for name in wanted.names:
+            named = Counter(one for word in name for one in words[word] or ())
+            several = {one for one, times in named.items() if times >= 2 or len(name) == 1}
+            few = min((them for word in name if (them := words[word])), key=len, default=set())
+            found |= several or (few if len(few) <= _FEW else set())
+        return found, crowded
+
+    def _of_index(self, entry: str) -> set[str] | None:
+        """The patients in an index; None where these are too many to look at."""
+        found = self._dynamodb.query(
+            TableName=self._table,
+            KeyConditionExpression="#entry = :entry",
+            ExpressionAttributeNames={"#entry": KEY},
+            ExpressionAttributeValues={":entry": {"S": entry}},
+            ConsistentRead=True,
+            Limit=_CROWD + 1,
+        )
+        return None if len(found["Items"]) > _CROWD else {item[PART]["S"] for item in found["Items"]}
 
     def _get(self, keys: Sequence[Key]) -> Iterator[dict[str, Any]]:
         for start in range(0, len(keys), _BATCH):

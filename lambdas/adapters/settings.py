@@ -43,6 +43,11 @@ def patients_are_listed() -> bool:
     return os.environ.get("PATIENTS") == "listed"
 
 
+def corroborated_decides() -> bool:
+    """Whether an id in a text decides where the listed patient's name and birth date stand there too."""
+    return os.environ.get("CORROBORATED") == "decide"
+
+
 def layout_is_shared() -> bool:
     """Whether others write into the layout, or once did. Nobody does only where the stack says so."""
     return os.environ.get("LAYOUT_SHARED") != "false"

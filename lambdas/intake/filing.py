@@ -10,6 +10,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from carefile.core.deciding.classification import classify, session_tree, to_look_up
+from carefile.core.deciding.corroboration import (
+    TextEvidence,
+    dates_to_look_up,
+    names_to_look_up,
+    numbers_to_look_up,
+)
 from carefile.core.deciding.metadata import require_text
 from carefile.core.deciding.rules import RuleTable
 from carefile.core.documents.extraction import Extraction
@@ -30,6 +36,7 @@ from carefile.core.model import (
     StoredObject,
 )
 from carefile.core.patients.directory import Listing, Wanted
+from carefile.core.patients.mentions import Mentions, mentions_in
 from carefile.core.records.ledger import LedgerEntry
 from lambdas.adapters.landing import Landing
 from lambdas.adapters.processed import Processed, VersionGone
@@ -141,6 +148,7 @@ class Filing:
     pseudonym_key: Callable[[], bytes]
     documents: DocumentReader
     directory: Directory | None = None
+    corroborated_decides: bool = False
 
     def session_of(self, source: Source) -> Owner | None:
         """The session that a landing key is part of, by the rule table; None for a document's."""
@@ -158,9 +166,22 @@ class Filing:
             if extraction is None:
                 return None
         told = (key, metadata, self.rules, hints, extraction, entry.assignment)
-        asked = to_look_up(*told) if self.directory else Wanted()
-        listing = self.directory.look_up(asked) if self.directory else None
-        return Plan(observed, classify(*told, listing), extraction, asked, listing)
+        if self.directory is None:
+            return Plan(observed, classify(*told), extraction)
+        mentions = Mentions()
+        if not (hints and hints.patient_id is not None) and entry.assignment is None:
+            mentions = mentions_in(extraction, self.rules.text_labels)
+        asked = to_look_up(*told) | numbers_to_look_up(mentions, self.rules)
+        listing = self.directory.look_up(asked)
+        found = classify(*told, listing)
+        if not mentions.found and (found.patient.id is not None or not mentions.dates):
+            return Plan(observed, found, extraction, asked, listing)
+        for more_of in (dates_to_look_up, names_to_look_up):
+            more = more_of(found.patient.id, mentions, listing)
+            if more:
+                asked, listing = asked | more, listing | self.directory.look_up(more)
+        text = TextEvidence(mentions, self.corroborated_decides)
+        return Plan(observed, classify(*told, listing, text), extraction, asked, listing)
 
     def is_listed_as_before(self, plan: Plan) -> bool:
         """Whether the patient directory, where it is in use, still answers what the plan was made of."""

@@ -98,6 +98,7 @@ def filing() -> Filing:
         pseudonym_key=aws.pseudonym_key,
         documents=Documents(arrivals, contracts.rules().patient_fields, settings.reads_scans()),
         directory=directory(),
+        corroborated_decides=settings.corroborated_decides(),
     )
 
 

@@ -16,6 +16,7 @@ from referencing import Registry, Resource
 from infrastructure.settings.config import (
     PROJECT_ROOT,
     ConfigError,
+    Corroborated,
     ExecutionLogLevel,
     FunctionPlatform,
     Lane,
@@ -192,6 +193,10 @@ def test_settings_cannot_be_changed_once_read() -> None:
             "is not allowed; allowed: a list of ARNs of roles or users",
         ),
         (
+            {"corroborated": "decide"},
+            "stages.dev.corroborated: decides for listed patients only; allowed: only together with patients: listed",
+        ),
+        (
             {"quarantine_readers": ["arn:aws:iam::111122223333:role/forensics"]},
             "stages.dev.quarantine_readers: has no quarantine; allowed: only together with malware_scan",
         ),
@@ -264,6 +269,7 @@ def test_the_schema_and_the_code_know_the_same_choices() -> None:
         "removal_policy": Removal,
         "lane": Lane,
         "patients": Patients,
+        "corroborated": Corroborated,
         "ocr": Ocr,
         "function_platform": FunctionPlatform,
         "log_level": LogLevel,

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from tests.template.conftest import Synthesise
 from tests.template.synthesis import Synthesised
 
 DECIDES = ("ClassifyObject", "NormaliseDocument", "NormaliseSession", "AdoptObject", "AssignPatient")
+READS_TEXT = ("NormaliseDocument", "NormaliseSession", "ReadPages", "FileReading")
 
 
 @pytest.fixture(scope="module")
 def listing(synthesise: Synthesise) -> Synthesised:
-    return synthesise(patients="listed")
+    return synthesise(patients="listed", corroborated="decide", ocr="on")
 
 
 def test_the_table_is_an_output_in_either_mode(stage: Synthesised, listing: Synthesised) -> None:
@@ -22,14 +25,24 @@ def test_the_table_is_an_output_in_either_mode(stage: Synthesised, listing: Synt
         assert [key["AttributeName"] for key in properties["KeySchema"]] == ["entry", "part"]
 
 
-def test_what_decides_whose_reads_single_patients_and_writes_none(listing: Synthesised) -> None:
+def test_what_decides_whose_reads_patients_and_writes_none(listing: Synthesised) -> None:
     table, _ = listing.only("AWS::DynamoDB::Table", named="PatientsTable")
     arn = {"Fn::GetAtt": [table, "Arn"]}
-    of_table = [(name, it) for name, it in listing.role_statements() if arn in [it["Resource"]]]
-    assert {it["Action"] for _, it in of_table} == {"dynamodb:BatchGetItem"}
-    assert len(of_table) == len(DECIDES)
-    for function in DECIDES:
-        assert listing.function(function)["Environment"]["Variables"]["PATIENTS"] == "listed"
+    of_table = [it["Action"] for _, it in listing.role_statements() if arn in [it["Resource"]]]
+    decides = {*DECIDES, *READS_TEXT}
+    assert Counter(of_table) == {"dynamodb:BatchGetItem": len(decides), "dynamodb:Query": len(READS_TEXT)}
+    for function in decides:
+        environment = listing.function(function)["Environment"]["Variables"]
+        assert environment["PATIENTS"] == "listed"
+        assert environment.get("CORROBORATED") == ("decide" if function in READS_TEXT else None)
+
+
+def test_whatever_files_knows_the_directory(listing: Synthesised) -> None:
+    """A function that files without it would believe anybody."""
+    for function in listing.properties("AWS::Lambda::Function").values():
+        environment = function.get("Environment", {}).get("Variables", {})
+        if {"LEDGER_TABLE", "PROCESSED_BUCKET", "PSEUDONYM_SECRET_ARN"} <= environment.keys():
+            assert environment.get("PATIENTS") == "listed", function["Handler"]
 
 
 def test_in_open_mode_no_function_knows_the_directory(stage: Synthesised) -> None:

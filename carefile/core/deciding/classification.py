@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from carefile.core.deciding.agent_sessions import snapshot_tree
+from carefile.core.deciding.corroboration import Held, TextEvidence, hold
 from carefile.core.deciding.damaged_numbers import damaged_number
 from carefile.core.deciding.identity import Identities, identities, identity
 from carefile.core.deciding.metadata import PATIENT_METADATA, metadata_text
@@ -60,10 +61,11 @@ def classify(
     content: Extraction | None = None,
     assignment: Assignment | None = None,
     directory: Listing | None = None,
+    text: TextEvidence | None = None,
 ) -> Classification:
     """Classify a landing object. `content` is what was extracted from it, if it was read; `assignment` the decision
     about the session that it is part of; `directory` what the patient directory says, where it is in use, of all that
-    `to_look_up` names."""
+    `to_look_up` names; `text` what the content's text mentions, where that is held against the directory."""
     hints = hints or Hints()
     match = rules.match(key)
     kind = hints.kind or match.rule.kind
@@ -80,7 +82,8 @@ def classify(
                 EvidenceSource.ASSIGNMENT, assignment.patient_id, "session", valid=True, id=decided_id or ""
             ),
         )
-    if _is_nobodys(hints, assignment):
+    nobodys = _is_nobodys(hints, assignment)
+    if nobodys:
         patient, deciding = Patient(reason=UnknownReason.NO_EVIDENCE), frozenset[EvidenceSource]()
     else:
         patient, deciding = _decide(
@@ -93,9 +96,15 @@ def classify(
     if directory is not None:
         patient = _listed(patient, deciding, rules, directory, content, found)
         deciding = deciding if patient.id is not None else frozenset()
+    held = Held()
+    if directory is not None and text is not None and match.rule.content is not Trust.IGNORE and not nobodys:
+        replaced = assignment.replaced if assignment else frozenset()
+        patient, held = _with_text(patient, deciding, match.rule, directory, text, content, claims, replaced)
+        deciding = deciding if patient.id is not None else frozenset()
     evidence = [
         *_kind_evidence(match, hints),
         *_patient_evidence(claims, patient, deciding, content, directory),
+        *held.evidence,
     ]
 
     file_name = key.rpartition("/")[2]
@@ -113,6 +122,7 @@ def classify(
         session,
         tuple(evidence),
         plain,
+        suggestions=held.suggestions,
         decision=_decision(deciding, hints, assignment),
         warnings=(INACTIVE,) if inactive else (),
     )
@@ -207,6 +217,41 @@ def _listed(
     if of_several or directory.contradicts(listed, persons_described(content)):
         return Patient(reason=UnknownReason.CONFLICT)
     return Patient(listed)
+
+
+def _with_text(
+    patient: Patient,
+    deciding: frozenset[EvidenceSource],
+    rule: Rule,
+    directory: Listing,
+    text: TextEvidence,
+    content: Extraction | None,
+    claims: Sequence[_Claim],
+    replaced: frozenset[str],
+) -> tuple[Patient, Held]:
+    """The patient once the text is held against the directory: the text contradicts all but a person's decision, and
+    decides, where it may, only what nothing else names."""
+    if deciding & _DECISIONS:
+        return patient, Held()
+    may_decide = (
+        patient.reason is UnknownReason.NO_EVIDENCE
+        and rule.content is Trust.DECIDES
+        and content is not None
+        and content.candidates_complete
+    )
+    held = hold(patient.id, text, directory, may_decide=may_decide)
+    if held.contradicts:
+        return Patient(reason=UnknownReason.CONFLICT), held
+    named = {claim.patient for claim in claims if claim.valid}
+    if held.decides is None:
+        return patient, held
+    if (
+        held.decides in replaced
+        or named - {held.decides}
+        or directory.contradicts(held.decides, persons_described(content))
+    ):
+        return patient, hold(patient.id, text, directory, may_decide=False)
+    return Patient(held.decides), held
 
 
 def _leads_to(candidate: PatientCandidate, rules: RuleTable, directory: Listing) -> frozenset[str]:

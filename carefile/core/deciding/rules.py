@@ -26,6 +26,7 @@ from typing import Any
 from carefile.core.deciding.identity import IdentifierRule, identity, is_placeholder
 from carefile.core.deciding.patient_fields import STANDARD, STANDARD_FIELDS, PatientFields
 from carefile.core.model import Kind, Trust
+from carefile.core.patients.labels import NO_LABELS, TextLabels
 
 _NOWHERE = (".", "..")
 _DATE = r"(?:19|20)\d\d[-_.]?(?:0[1-9]|1[0-2])[-_.]?(?:0[1-9]|[12]\d|3[01])"
@@ -97,6 +98,7 @@ class RuleTable:
     identifiers: tuple[IdentifierRule, ...] = ()
     patient_fields: PatientFields = STANDARD_FIELDS
     leftovers: tuple[Leftover, ...] = ()
+    text_labels: TextLabels = NO_LABELS
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> RuleTable:
@@ -108,6 +110,7 @@ class RuleTable:
             tuple(IdentifierRule.from_json(item) for item in data.get("identifiers", ())),
             PatientFields.of(data.get("patient_fields", STANDARD)),
             tuple(Leftover.of(pattern) for pattern in data.get("ignore", ())),
+            TextLabels.from_json(data.get("text_labels", {})),
         )
         for key in ("a", "a/b/c", "/a", "a//b"):
             if not any(pattern.fullmatch(key) for rule in table.rules for pattern in rule.patterns):

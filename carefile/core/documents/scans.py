@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from carefile.core.documents.extraction import Block, Extraction, ReadingWarning, Reason, Status, TextBlock
 from carefile.core.documents.picture import Picture
-from carefile.core.documents.recognition import PENDING, Recognition
+from carefile.core.documents.recognition import PENDING, RecognisedPage, Recognition
 
 # Of a format, the codes of warnings that say that it shows what is not read.
 _UNREAD: Mapping[str, frozenset[str]] = {
@@ -57,11 +57,7 @@ def with_recognition(
 ) -> Extraction:
     """Merge the recognised text into the record, in its place among the other pages."""
     unread = _UNREAD.get(extraction.document.format, frozenset())
-    recognised = [
-        TextBlock(page.text, None if page.place else page.page, page.place or _SECTION)
-        for page in recognition.pages
-        if page.text
-    ]
+    recognised = [block_of(page) for page in recognition.pages if page.text]
     content: tuple[Block, ...] = (*extraction.content, *recognised)
     if all(block.page is not None for block in content):
         content = tuple(sorted(content, key=lambda block: block.page or 0))
@@ -82,6 +78,11 @@ def with_recognition(
         recognition=recognition,
         shown=shown,
     )
+
+
+def block_of(page: RecognisedPage) -> TextBlock:
+    """What a page's recognised text is in the record."""
+    return TextBlock(page.text, None if page.place else page.page, page.place or _SECTION)
 
 
 def _said_of(recognition: Recognition) -> list[ReadingWarning]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 
 from carefile.core.patients.names import folded
@@ -22,6 +22,7 @@ _MONTHS = {
 }  # fmt: skip
 _ISO = re.compile(r"(?<!\d)(\d{4})-?(\d\d)-?(\d\d)(?!\d)")
 _NUMBERS = re.compile(r"(?<!\d)(\d\d?)\s?([./-])\s?(\d\d?)\s?\2\s?(\d{4})(?!\d)")
+_SHORT = re.compile(r"(?<![\d./-])(\d\d?)([./-])(\d\d?)\2(\d\d)(?![\d./-]?\d)")
 _YEAR_FIRST = re.compile(r"(?<!\d)(\d{4})([./])(\d\d?)\2(\d\d?)(?!\d)")
 _DAY_MONTH = re.compile(
     r"(?<!\d)(\d\d?)(?:st|nd|rd|th|º)?[\s.-]+(?:de\s+)?([^\W\d_]{3,10})\.?,?[\s.-]+(?:del?\s+)?(\d{4})(?!\d)"
@@ -32,7 +33,20 @@ _WHOLE = re.compile(r"\d{4}(-\d\d(-\d\d)?)?")
 
 def dates_in(text: str) -> frozenset[str]:
     """Every date that stands in a text, in ISO 8601; `03/04/1980` is the third of April and the fourth of March."""
-    return frozenset(_dates(text))
+    return frozenset(date for _, _, dates in _found(folded(text)) for date in dates)
+
+
+def first_date(plain: str) -> tuple[int, frozenset[str]] | None:
+    """The first date in a folded text: where it begins, and what it may mean. A year of two digits is of either
+    century."""
+    found = min(_found(plain, short_years=True), default=None, key=lambda one: (one[0], -one[1]))
+    return (found[0], found[2]) if found else None
+
+
+def all_dates(plain: str) -> Iterator[tuple[int, frozenset[str]]]:
+    """Yield where each date of a folded text begins, and what it may mean."""
+    for start, _, dates in _found(plain):
+        yield start, dates
 
 
 def birth_date(text: str, *, day_first: bool | None = None) -> str | None:
@@ -57,27 +71,32 @@ def same_date(one: str, other: str) -> bool:
     return length >= len("YYYY") and one[:length] == other[:length]
 
 
-def _dates(text: str) -> Iterator[str]:
-    plain = folded(text)
-    for year, month, day in _ISO.findall(plain):
-        yield from _valid(int(year), int(month), int(day))
-    for year, _, month, day in _YEAR_FIRST.findall(plain):
-        yield from _valid(int(year), int(month), int(day))
-    for first, _, second, year in _NUMBERS.findall(plain):
-        yield from _valid(int(year), int(second), int(first))
-        yield from _valid(int(year), int(first), int(second))
-    for day, word, year in _DAY_MONTH.findall(plain):
-        if word in _MONTHS:
-            yield from _valid(int(year), _MONTHS[word], int(day))
-    for word, day, year in _MONTH_DAY.findall(plain):
-        if word in _MONTHS:
-            yield from _valid(int(year), _MONTHS[word], int(day))
+def _found(plain: str, *, short_years: bool = False) -> Iterator[tuple[int, int, frozenset[str]]]:
+    """Yield where each date of a folded text begins and ends, and the days that it may be."""
+    for match in _ISO.finditer(plain):
+        yield from _one(match, match.groups())
+    for match in _YEAR_FIRST.finditer(plain):
+        year, _, month, day = match.groups()
+        yield from _one(match, (year, month, day))
+    for match in _NUMBERS.finditer(plain):
+        first, _, second, year = match.groups()
+        yield from _one(match, (year, second, first), (year, first, second))
+    for match in _SHORT.finditer(plain) if short_years else ():
+        first, _, second, year = match.groups()
+        orders = ((second, first), (first, second))
+        yield from _one(match, *((century + year, *order) for century in ("19", "20") for order in orders))
+    for match in _DAY_MONTH.finditer(plain):
+        day, word, year = match.groups()
+        yield from _one(match, (year, _MONTHS.get(word, 0), day))
+    for match in _MONTH_DAY.finditer(plain):
+        word, day, year = match.groups()
+        yield from _one(match, (year, _MONTHS.get(word, 0), day))
 
 
-def _valid(year: int, month: int, day: int) -> Iterator[str]:
-    found = _day(year, month, day)
-    if found:
-        yield found
+def _one(match: re.Match[str], *readings: Iterable[str | int]) -> Iterator[tuple[int, int, frozenset[str]]]:
+    dates = frozenset(filter(None, (_day(*map(int, reading)) for reading in readings)))
+    if dates:
+        yield match.start(), match.end(), dates
 
 
 def _day(year: int, month: int, day: int) -> str | None:

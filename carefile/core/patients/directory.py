@@ -19,13 +19,26 @@ MAX_MERGES = 10  # one after another, of one id
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be looked up: ids of the clinic, and identifiers that may be a patient's."""
+    """What is to be looked up: ids of the clinic, and identifiers that may be a patient's. Of a text: numbers that may
+    be either, and the patients of these dates of birth, or of these names, each a set of words."""
 
     ids: frozenset[str] = frozenset()
     identifiers: frozenset[Identifier] = frozenset()
+    numbers: frozenset[str] = frozenset()
+    birth_dates: frozenset[str] = frozenset()
+    names: frozenset[frozenset[str]] = frozenset()
+
+    def __bool__(self) -> bool:
+        return any((self.ids, self.identifiers, self.numbers, self.birth_dates, self.names))
 
     def __or__(self, other: Wanted) -> Wanted:
-        return Wanted(self.ids | other.ids, self.identifiers | other.identifiers)
+        return Wanted(
+            self.ids | other.ids,
+            self.identifiers | other.identifiers,
+            self.numbers | other.numbers,
+            self.birth_dates | other.birth_dates,
+            self.names | other.names,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +52,16 @@ class Person:
 @dataclass(frozen=True, slots=True)
 class Listing:
     """What is listed of what was asked for. `owners` are the patients who have an identifier, as their own entries
-    confirm."""
+    confirm; `crowded` the dates and words that more patients have than could be looked at."""
 
     entries: Mapping[str, PatientEntry] = field(default_factory=dict)
     owners: Mapping[Identifier, frozenset[str]] = field(default_factory=dict)
+    crowded: frozenset[str] = frozenset()
+
+    def __or__(self, other: Listing) -> Listing:
+        return Listing(
+            {**self.entries, **other.entries}, {**self.owners, **other.owners}, self.crowded | other.crowded
+        )
 
     def clinic_id(self, value: str) -> str | None:
         """The id under which the patient of this id is filed; None where it is not listed."""

@@ -75,7 +75,9 @@ class IndexChange:
     def writes(self) -> list[dict[str, Any]]:
         """The requests of BatchWriteItem."""
         added = ({"PutRequest": {"Item": index_key(one, self.patient_id)}} for one in sorted(self.added))
-        removed = ({"DeleteRequest": {"Key": index_key(one, self.patient_id)}} for one in sorted(self.removed))
+        removed = (
+            {"DeleteRequest": {"Key": index_key(one, self.patient_id)}} for one in sorted(self.removed)
+        )
         return [*added, *removed]
 
     @property

@@ -153,4 +153,3 @@ def _date(written: str) -> str:
     digits = re.match(r"\d+", written)
     text = digits[0] if digits else written
     return {4: text, 6: f"{text[:4]}-{text[4:]}"}.get(len(text), f"{text[:4]}-{text[4:6]}-{text[6:8]}")
-

@@ -1,0 +1,298 @@
+"""What a document's text says of patients: numbers, names and dates of birth beside their labels, and where.
+
+Nothing here knows who is listed. Invariants: what was recognised on a picture says so; a number with a doubtful
+character is not mentioned; what a text says of another person than its patient (a mother, a guarantor) is marked.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+
+from carefile.core.documents.extraction import Block, Extraction, Status, Table
+from carefile.core.documents.recognition import RecognisedPage
+from carefile.core.documents.scans import block_of
+from carefile.core.patients.dates import all_dates, first_date
+from carefile.core.patients.labels import Label, Labelled, TextLabels
+from carefile.core.patients.names import flattened, name_words
+
+_MOST_TEXT = 400_000  # characters
+_MOST_MENTIONS = 200
+_SEPARATOR = re.compile(r"[ \t\u00a0:=#.\-–—()|»>]*\n?[ \t\u00a0:=#.\-–—()|»>]*")
+_SAID_SO = re.compile(r"[:=\t\n|]")
+_NUMBER = re.compile(r"[^\W_](?:[\w./\-]{0,62}[^\W_])?")
+_GROUPS = re.compile(r"\d{1,4}(?: \d{2,4}){1,4}(?![\w])")
+_NAME_PART = re.compile(r"(?:[^\W\d_]|['’])+(?:[-.][^\W\d_]+)*\.?")
+_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+_BETWEEN_PARTS = re.compile(r"(?:,? {0,2}|-)")
+_PARTICLES = frozenset((
+    "de", "del", "la", "las", "los", "da", "das", "do", "dos", "di", "van", "von", "der", "den", "y", "e", "al", "bin",
+))  # fmt: skip
+_MOST_PARTS = 8
+_DATE_WITHIN = 40  # characters after its label
+# Where a text stops speaking of the person whom it named before.
+_TURN = re.compile(r"\n[ \t]*\n|(?<=[^\W\d_]{3})[.!?](?=\s)|;")
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """Something beside a label. `values` are its readings: of a date the days that it may be, of a number its forms."""
+
+    label: Label
+    values: tuple[str, ...]
+    start: int
+    page: int | None
+    section: str | None
+    of_other: bool = False
+    recognised: bool = False
+
+    @property
+    def place(self) -> str:
+        where = f"page {self.page}" if self.page else self.section or "text"
+        return f"{where}, recognised" if self.recognised else where
+
+
+@dataclass(frozen=True, slots=True)
+class _Passage:
+    text: str
+    page: int | None = None
+    section: str | None = None
+    recognised: bool = False
+    doubtful: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Mentions:
+    """Everything that a text mentions. `whole`: all of the document's text was looked at, and none is still to be."""
+
+    found: tuple[Mention, ...] = ()
+    whole: bool = True
+    passages: tuple[_Passage, ...] = ()
+
+    def of(self, *labels: Label, others: bool = False) -> list[Mention]:
+        return [it for it in self.found if it.label in labels and (others or not it.of_other)]
+
+    @property
+    def numbers(self) -> list[Mention]:
+        return self.of(Label.IDENTIFIER)
+
+    @property
+    def names(self) -> list[Mention]:
+        return self.of(Label.NAME)
+
+    @property
+    def birth_dates(self) -> list[Mention]:
+        return self.of(Label.BIRTH_DATE)
+
+    @cached_property
+    def words(self) -> dict[str, list[int]]:
+        """Where each word of the text stands, counted in words; there is a gap between passages."""
+        found: dict[str, list[int]] = {}
+        at = 0
+        for passage in self.passages:
+            for match in _WORD.finditer(passage.text):
+                for word in name_words(match.group()):
+                    found.setdefault(word, []).append(at)
+                    at += 1
+            at += _MOST_PARTS
+        return found
+
+    @cached_property
+    def dates(self) -> list[Mention]:
+        """Every date of the text, labelled or not, but other people's birth dates."""
+        others = {date for it in self.of(Label.BIRTH_DATE, others=True) if it.of_other for date in it.values}
+        return [
+            Mention(Label.BIRTH_DATE, tuple(sorted(dates)), start, it.page, it.section, False, it.recognised)
+            for it in self.passages
+            for start, dates in all_dates(flattened(it.text))
+            if not dates & others
+        ]
+
+    def holds_name(self, name: str) -> bool:
+        """Whether all words of a name, two at least, stand side by side, in any order."""
+        words = name_words(name)
+        if len(words) < 2 or not all(len(word) == 1 or word in self.words for word in words):
+            return False
+        rarest = min(words, key=lambda it: len(self.words.get(it, ())))
+        spread = len(words) + 1
+        return any(
+            all(any(abs(at - here) < spread for at in self.words.get(it, ())) for it in words)
+            for here in self.words.get(rarest, ())[:_MOST_MENTIONS]
+        )
+
+
+def mentions_in(content: Extraction | None, labels: TextLabels) -> Mentions:
+    """What the text of a document mentions, recognised text included."""
+    if content is None:
+        return Mentions()
+    left = _MOST_TEXT
+    passages: list[_Passage] = []
+    whole = content.status is Status.READ and not content.cuts and content.recognition is None
+    for passage in _joined(_passages(content)):
+        if len(passage.text) > left:
+            whole = False
+            break
+        left -= len(passage.text)
+        passages.append(passage)
+    found: list[Mention] = []
+    for passage in passages:
+        found += _whole_names([*_mentions(passage, labels)])
+    whole = whole and len(found) <= _MOST_MENTIONS
+    return Mentions(tuple(found[:_MOST_MENTIONS]), whole, tuple(passages))
+
+
+def _passages(content: Extraction) -> Iterator[_Passage]:
+    pages = content.recognition.pages if content.recognition else ()
+    recognised = {block_of(page) for page in pages}
+    for block in content.content:
+        if block not in recognised:
+            yield _Passage(unicodedata.normalize("NFC", _text(block)), block.page, block.section)
+    for page in pages:
+        yield _recognised(page)
+
+
+def _joined(passages: Iterable[_Passage]) -> Iterator[_Passage]:
+    """Join what stands in one place, so that a label and its value, or a heading and what it is of, are one text."""
+    held: _Passage | None = None
+    for it in passages:
+        if (
+            held
+            and not (it.recognised or held.recognised)
+            and (it.page, it.section) == (held.page, held.section)
+        ):
+            held = _Passage(f"{held.text}\n{it.text}", it.page, it.section)
+        else:
+            if held:
+                yield held
+            held = it
+    if held:
+        yield held
+
+
+def _text(block: Block) -> str:
+    if not isinstance(block, Table):
+        return block.text
+    rows = ([_line(cell) for cell in row] for row in block.rows)
+    if block.header is None or tuple(map(str.casefold, block.header)) == ("field", "value"):
+        return "\n".join("\t".join(row) for row in rows) + "\n"
+    header = [_line(cell) for cell in block.header]
+    return "".join(
+        "\n".join(f"{name}: {cell}" for name, cell in zip(header, row, strict=False) if cell) + "\n\n"
+        for row in rows
+    )
+
+
+def _line(cell: str) -> str:
+    return " ".join(cell.split())
+
+
+def _recognised(page: RecognisedPage) -> _Passage:
+    text, doubtful = "", []
+    for line in page.lines:
+        text += "\n" * line.begins_paragraph
+        for word in line.words:
+            said = unicodedata.normalize("NFC", word.text)
+            if word.is_doubtful:
+                doubtful.append((len(text), len(text) + len(said)))
+            text += f"{said} "
+        text = text[:-1] + "\n" if line.words else text + "\n"
+    return _Passage(text, None if page.place else page.page, page.place, True, tuple(doubtful))
+
+
+def _mentions(passage: _Passage, labels: TextLabels) -> Iterator[Mention]:
+    """Yield what stands beside each label. From a relative's label on it is of another person, until the sentence or
+    paragraph ends or a patient is named."""
+    text = passage.text
+    flat = flattened(text)
+    found = list(labels.found_in(flat))
+    turns = [match.end() for match in _TURN.finditer(flat)] if found else []
+    other_at, no_patient_at = -1, -1
+    for label, following in pairwise((*found, None)):
+        assert label is not None  # noqa: S101 - only the last one is none
+        line = flat.rfind("\n", 0, label.start) + 1
+        turn = bisect_right(turns, label.start)
+        if turn and turns[turn - 1] > other_at:
+            other_at = -1
+        if label.label is Label.OTHER_PERSON:
+            other_at = label.start
+        elif label.label is Label.NO_PERSON:
+            no_patient_at = label.start
+        start = _SEPARATOR.match(text, label.end).end()  # type: ignore[union-attr]
+        values = _values(text, flat, label, start, following.start if following else len(text))
+        if not values or _is_doubtful(passage, label, start, values):
+            continue
+        if label.label is Label.PATIENT and other_at < line:
+            other_at = -1
+        is_name = label.label not in (Label.IDENTIFIER, Label.BIRTH_DATE)
+        of_other = other_at >= 0 or (is_name and no_patient_at >= line)
+        kind = Label.NAME if label.label is Label.PATIENT else label.label
+        yield Mention(kind, values, start, passage.page, passage.section, of_other, passage.recognised)
+
+
+def _is_doubtful(passage: _Passage, label: Labelled, start: int, values: tuple[str, ...]) -> bool:
+    """Whether the engine was not sure of a character of a number."""
+    end = start + max(map(len, values))
+    return label.label is Label.IDENTIFIER and any(a < end and start < b for a, b in passage.doubtful)
+
+
+def _values(text: str, flat: str, label: Labelled, start: int, until: int) -> tuple[str, ...]:
+    said_so = bool(_SAID_SO.search(text, label.end, start))
+    if start >= until:
+        return ()
+    if label.label is Label.IDENTIFIER:
+        return _numbers(text, start, said_so)
+    if label.label is Label.BIRTH_DATE:
+        first = first_date(flat[start : min(until, start + _DATE_WITHIN)].split("\n")[0])
+        return tuple(sorted(first[1])) if first else ()
+    if label.label in (Label.NAME, Label.PATIENT, Label.FAMILY_NAME) and said_so:
+        name = _name(text, start, until)
+        return (name,) if name else ()
+    return ()
+
+
+def _whole_names(found: Sequence[Mention]) -> Iterator[Mention]:
+    """Yield the mentions, family names joined to the given names beside them."""
+    joined: set[int] = set()
+    names = [at for at, it in enumerate(found) if it.label in (Label.NAME, Label.FAMILY_NAME)]
+    for before, after in pairwise(names):
+        labels = {found[before].label, found[after].label}
+        if labels == {Label.NAME, Label.FAMILY_NAME} and not {before, after} & joined:
+            first, second = sorted((found[before], found[after]), key=lambda it: it.label is not Label.NAME)
+            joined |= {before, after}
+            yield replace(first, values=(f"{first.values[0]} {second.values[0]}",))
+    for at, it in enumerate(found):
+        if at not in joined:
+            yield replace(it, label=Label.NAME) if it.label is Label.FAMILY_NAME else it
+
+
+def _numbers(text: str, start: int, said_so: bool) -> tuple[str, ...]:
+    match = _NUMBER.match(text, start)
+    if match is None or not (said_so or any(map(str.isdigit, match.group()))):
+        return ()
+    grouped = _GROUPS.match(text, start)
+    return (match.group(), *({grouped.group().replace(" ", "")} if grouped else ()))
+
+
+def _name(text: str, start: int, until: int) -> str:
+    """The run of capitalised words from here, as far as it is on one line."""
+    at, parts = start, 0
+    while at < until and parts < _MOST_PARTS:
+        match = _NAME_PART.match(text, at, until)
+        if match is None or not (_is_capitalised(match.group()) or match.group().lower() in _PARTICLES):
+            break
+        parts += 1
+        end = match.end()
+        at = _BETWEEN_PARTS.match(text, end, until).end()  # type: ignore[union-attr]
+        if at == end and at < until and not match.group().endswith("."):
+            break
+    return text[start : end if parts else start].strip(" ,-")
+
+
+def _is_capitalised(word: str) -> bool:
+    first = word.lstrip("'’")[:1]
+    return first.isupper() or (first.isalpha() and first.lower() == first.upper())

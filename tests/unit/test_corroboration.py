@@ -1,0 +1,389 @@
+"""What a document's text says, held against the patient directory: what it suggests, contradicts and decides."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from carefile.core.documents.extraction import DocumentFacts, Extraction, Status, TextBlock
+from carefile.core.documents.recognition import Line, RecognisedPage, Word, recognition_of
+from carefile.core.documents.scans import with_recognition
+from carefile.core.patients.entries import Identifier, PatientEntry, PersonName, Statement
+from carefile.core.patients.labels import Label
+from carefile.core.patients.mentions import Mention, Mentions, mentions_in
+from carefile.core.patients.names import exact_name, same_name, similar_name, within_one_slip
+from carefile.core.records.patients import index_key, index_keys
+from lambdas.adapters import aws, contracts
+from tests.unit.test_listed import put, whose
+from tests.unit.world import World, cataloged, submitted_event
+
+LABELS = contracts.rules().text_labels
+PEOPLE = {
+    "4711": ("Ana Ruiz Soto", "1984-02-11"),
+    "4712": ("Eva Ruiz Soto", "1984-02-11"),  # her twin
+    "5001": ("Juan Pérez", "1950-03-04"),
+    "5002": ("Juan Pérez", "1979-12-24"),  # his son
+    "6001": ("María Gil", "1990-01-01"),
+    "6002": ("María Gil", "1990-01-01"),  # a namesake of one birth date
+    "7001": ("Chidi Okafor", "2001-07-09"),
+}
+LETTER = "Clinic of St Elmo\n\nPatient: {name}\nDOB: {born}\nMRN: {number}\n\nDear colleague, all is well.\n"
+
+
+def patient(number: str, name: str, born: str, *further: str) -> PatientEntry:
+    identifiers = frozenset(Identifier.of("1.2.3", one) for one in further)
+    return PatientEntry(number).stating(
+        "ehr", Statement((PersonName(name),), born, identifiers=identifiers, stated_at="2020")
+    )
+
+
+def list_all(world: World, *entries: PatientEntry) -> None:
+    put(world, *entries)
+    for entry in entries:
+        for one in index_keys(entry):
+            world.dynamodb.put_item(TableName="patients", Item=index_key(one, entry.id))
+
+
+@pytest.fixture(params=["suggest"])
+def listed(request: pytest.FixtureRequest, world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setenv("PATIENTS", "listed")
+    monkeypatch.setenv("PATIENTS_TABLE", "patients")
+    monkeypatch.setenv("CORROBORATED", request.param)
+    world.wire()
+    list_all(world, *(patient(number, *facts) for number, facts in PEOPLE.items()))
+    return world
+
+
+deciding = pytest.mark.parametrize("listed", ["decide"], indirect=True)
+
+
+def suggested(result: dict[str, Any]) -> list[tuple[str, list[str]]]:
+    return [(it["patient_id"], it["supported_by"]) for it in cataloged(result).get("suggestions", ())]
+
+
+def letter(name: str = "Ana Ruiz Soto", born: str = "11 Feb 1984", number: str = "4711") -> bytes:
+    return LETTER.format(name=name, born=born, number=number).encode()
+
+
+def mentioned(text: str) -> list[tuple[str, tuple[str, ...], bool]]:
+    return [(it.label.value, it.values, it.of_other) for it in mentions_of(text).found]
+
+
+def mentions_of(*texts: str) -> Mentions:
+    blocks = tuple(TextBlock(text, page) for page, text in enumerate(texts, 1))
+    return mentions_in(
+        Extraction(DocumentFacts("x", 1, 1, "text", "text/plain"), Status.READ, content=blocks), LABELS
+    )
+
+
+# What a text mentions
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("MRN: 4711", "4711"),
+        ("MRN 4711.", "4711"),
+        ("MRN# 4711", "4711"),
+        ("M.R.N.\n4711", "4711"),
+        ("Medical record no. AB-47/11, seen today", "AB-47/11"),
+        ("N.º de historia: 4711", "4711"),
+        ("Número de historia clínica 4711", "4711"),
+        ("(Patient ID 4711)", "4711"),
+        ("Patient id: Juan_Perez_123", "Juan_Perez_123"),
+        ("MRN: 47 11 08", "471108"),
+    ],
+)
+def test_a_number_is_found_by_its_label(text: str, number: str) -> None:
+    (found,) = mentions_of(text).numbers
+    assert number in found.values
+
+
+@pytest.mark.parametrize(
+    "text", ["The MRN was pending", "4711", "Ref 4711", "mrnx: 4711", "MRN: ", "Invoice 4711"]
+)
+def test_what_has_no_label_or_no_number_is_none(text: str) -> None:
+    assert not mentions_of(text).numbers
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Patient: Ana Ruiz   DOB: 1984", "Ana Ruiz"),
+        ("Re: RUIZ, Ana M. (seen today)", "RUIZ, Ana M."),
+        ("Nombre: Ana\nApellidos: Ruiz Soto\n", "Ana Ruiz Soto"),
+        ("Last name: O'Neill\nFirst name: Mary-Jane\n", "Mary-Jane O'Neill"),
+        ("Paciente: María de la Cruz, 40 años", "María de la Cruz"),
+        ("Patient name\tLi Wei\tage 30", "Li Wei"),
+        ("患者\nPatient: 王 伟", "王 伟"),
+    ],
+)
+def test_a_name_is_found_by_its_label(text: str, name: str) -> None:
+    assert [it.values[0] for it in mentions_of(text).names] == [name]
+
+
+@pytest.mark.parametrize(
+    "text", ["The patient is well", "Patient: reports pain", "Physician name: Juan Gil", "Drug name: Ana Lor"]
+)
+def test_no_other_words_are_a_patients_name(text: str) -> None:
+    assert not mentions_of(text).names
+
+
+@pytest.mark.parametrize(
+    ("text", "dates"),
+    [
+        ("DOB: 11/02/1984", {"1984-02-11", "1984-11-02"}),
+        ("born on 11 February 1984 in Cadiz", {"1984-02-11"}),
+        ("F. Nac.: 11 de febrero de 1984", {"1984-02-11"}),
+        ("D.O.B. 31.12.84", {"1984-12-31", "2084-12-31"}),
+        ("Date of birth: 1984-02-11 Date: 2024-10-28", {"1984-02-11"}),
+        ("DOB\n1984-02-11", {"1984-02-11"}),
+    ],
+)
+def test_a_birth_date_is_found_by_its_label_in_all_its_readings(text: str, dates: set[str]) -> None:
+    (found,) = mentions_of(text).birth_dates
+    assert set(found.values) == dates
+
+
+@pytest.mark.parametrize(
+    ("text", "of_other"),
+    [
+        ("Mother: Eva Soto, MRN 4711", True),
+        ("She came with her father, MRN 4711", True),
+        ("Emergency contact:\nName: Eva\nMRN: 4711\n", True),
+        ("Emergency contact:\nName: Eva\n\nMRN: 4711\n", False),
+        ("Seen with her mother today. MRN 4711", False),
+        ("Previous patient: Ana Ruiz, MRN 4711", True),
+        ("cc: Dr Gil\nPatient: Ana Ruiz\nMRN: 4711", False),
+        ("Madre del paciente: Eva Soto, NHC 4711", True),
+    ],
+)
+def test_what_is_said_of_a_relative_is_marked(text: str, of_other: bool) -> None:
+    (number,) = mentions_of(text).of(Label.IDENTIFIER, others=True)
+    assert number.of_other is of_other
+
+
+def test_a_mention_says_on_which_page_it_is() -> None:
+    assert [it.place for it in mentions_of("nothing", "MRN 4711").found] == ["page 2"]
+
+
+def test_names_agree_exactly_strictly_or_roughly() -> None:
+    assert exact_name("Ana Ruiz Soto", "RUIZ SOTO, Ana")
+    assert not exact_name("Ana Ruiz", "A. Ruiz")
+    assert not exact_name("Ana Ruiz", "Eva Ruiz")
+    assert not exact_name("Ana", "Ana")
+    assert same_name("Ana Ruiz Soto", "A. Ruiz Soto")
+    assert similar_name("Ana Ruiz", "Ana Riuz")
+    assert not similar_name("Ana Ruiz", "Eva Gil")
+    assert within_one_slip("4711", "4171")
+    assert within_one_slip("4711", "471")
+    assert not within_one_slip("4711", "1174")
+
+
+# What is suggested
+
+
+def test_a_letter_that_names_a_listed_patient_suggests_them_and_says_why(listed: World) -> None:
+    result = listed.file("letter.txt", letter())
+    assert whose(result) == (None, "no-evidence")
+    first, *others = suggested(result)
+    assert first == ("4711", ["identifier", "name", "birth-date"])
+    assert [one for one, _ in others] == []
+    (told,) = [it for it in cataloged(result)["evidence"] if it["source"] == "text"]
+    assert told["value"] == "4711"
+    assert told["where"] == "identifier on text; name on text; birth date on text"
+    assert (told["used"], told["listed"]) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("body", "first"),
+    [
+        (letter(number="4771"), ("4711", ["name", "birth-date", "near-identifier"])),
+        (letter(number="none given"), ("4711", ["name", "birth-date"])),
+        (letter(name="Ana Ruis Soto"), ("4711", ["identifier", "birth-date", "similar-name"])),
+        (letter(name="A. Ruiz", number=""), ("4711", ["birth-date", "similar-name"])),
+        (letter(born="unknown"), ("4711", ["identifier", "name"])),
+        (letter(born="11 Feb 1985", number=""), ("4711", ["name"])),
+        (letter(born="02/11/1984"), ("4711", ["identifier", "name", "birth-date"])),
+        (b"I saw Ana Ruiz Soto (11/02/1984).", ("4711", ["name-in-text", "birth-date-in-text"])),
+        (letter("Juan Perez", "24/12/1979", ""), ("5002", ["name", "birth-date"])),
+        (b"Patient: Okafor Chidi\nthe end", ("7001", ["name"])),
+    ],
+)
+def test_less_suggests_too_and_the_best_supported_come_first(
+    listed: World, body: bytes, first: tuple[str, list[str]]
+) -> None:
+    assert suggested(listed.file("letter.txt", body))[0] == first
+
+
+def test_a_further_identifier_in_the_text_leads_to_its_patient(listed: World) -> None:
+    list_all(listed, patient("8001", "Noa Levi", "1999-09-09", "N-77"))
+    result = listed.file("a.txt", letter("Noa Levi", "1999-09-09", "N-77"))
+    assert suggested(result)[0] == ("8001", ["identifier", "name", "birth-date"])
+
+
+def test_a_merged_patients_number_suggests_whom_they_are_now(listed: World) -> None:
+    put(listed, replace(patient("4711", *PEOPLE["4711"]), merged_into="7001"))
+    assert suggested(listed.file("a.txt", letter()))[0][0] == "7001"
+
+
+def test_nobody_is_suggested_who_is_not_listed_or_whose_relative_is_named(listed: World) -> None:
+    assert not suggested(listed.file("a.txt", letter("Nadia Nobody", "1999-01-09", "9999")))
+    assert not suggested(listed.file("b.txt", b"Mother: Ana Ruiz Soto, DOB 1984-02-11, MRN 4711"))
+
+
+def test_a_number_that_leads_to_nobody_is_told(listed: World) -> None:
+    result = listed.file("a.txt", b"MRN: 9999")
+    (told,) = [it for it in cataloged(result)["evidence"] if it["source"] == "text"]
+    assert (told["value"], told["listed"], told["used"]) == ("9999", False, False)
+
+
+# What contradicts
+
+
+@pytest.mark.parametrize(
+    ("text", "whose_it_is"),
+    [
+        (letter(), (None, "conflict")),
+        (letter(number=""), (None, "conflict")),
+        (letter(born=""), (None, "conflict")),
+        (letter("Juan Pérez", "4 March 1950", "5001"), ("5001", None)),
+        (letter("Juan Pérez", "4 March 1950", "4711"), ("5001", None)),  # a wrong number among right facts
+        (b"Mother: Ana Ruiz Soto, DOB 1984-02-11, MRN 4711", ("5001", None)),
+        (letter("Nadia Nobody", "1999-01-09", "9999"), ("5001", None)),
+        (b"All is well.", ("5001", None)),
+    ],
+)
+def test_a_text_that_is_somebody_elses_is_a_conflict(
+    listed: World, text: bytes, whose_it_is: tuple[str | None, str | None]
+) -> None:
+    assert whose(listed.file("documents/5001/letter.txt", text)) == whose_it_is
+    assert whose(listed.file("b.txt", text, Metadata={"patient-id": "5001"})) == whose_it_is
+
+
+def test_a_person_who_decided_is_not_contradicted(listed: World) -> None:
+    listed.upload("a.txt", letter())
+    assert whose(listed.run(submitted_event("a.txt", {"patient_id": "5001"}))) == ("5001", None)
+
+
+# What decides
+
+
+@deciding
+@pytest.mark.parametrize(
+    ("text", "patient_id"),
+    [
+        (letter(), "4711"),
+        (letter(born="11/02/1984"), "4711"),
+        (letter("RUIZ SOTO, Ana"), "4711"),
+        (letter() + b"\n\nMother: Eva Lopez, MRN 5001, DOB 1950-03-04.", "4711"),
+        (letter("Ruiz, A."), None),  # an initial is two twins'
+        (letter("Ruiz Soto"), None),  # so is a family name
+        (letter("María Gil", "1990-01-01", "6001"), None),  # a namesake was born that day
+        (letter(number="4712"), None),  # the twin's number
+        (letter(born=""), None),
+        (letter() + b"\nMRN: 5001", None),
+        (letter() + b"\nPatient: Carlos Gil", None),
+        (letter() + b"\nDOB: 2015-03-01", None),
+        (letter() + letter("Juan Perez", "4 March 1950", "5001"), None),
+        (b"09:00 Ana Ruiz Soto MRN 4711 DOB 1984-02-11", None),  # its name has no label: a line of a list
+    ],
+)
+def test_exactly_one_patient_whom_everything_corroborates_is_decided_on(
+    listed: World, text: bytes, patient_id: str | None
+) -> None:
+    assert whose(listed.file("letter.txt", text))[0] == patient_id
+
+
+@deciding
+def test_what_decided_is_told_and_nothing_is_suggested(listed: World) -> None:
+    result = listed.file("letter.txt", letter())
+    assert not suggested(result)
+    (told,) = [it for it in cataloged(result)["evidence"] if it["source"] == "text"]
+    assert (told["value"], told["used"], told["listed"]) == ("4711", True, True)
+
+
+@deciding
+def test_text_does_not_outweigh_a_key_or_metadata(listed: World) -> None:
+    assert whose(listed.file("documents/9999/a.txt", letter())) == (None, "unlisted")
+    assert whose(listed.file("documents/7001/a.txt", letter())) == (None, "conflict")
+    assert whose(listed.file("b.txt", letter(), Metadata={"patient-id": "7001"})) == (None, "conflict")
+
+
+# Pictures
+
+
+def scanned(*lines: str, doubtful: str = "") -> Extraction:
+    words = [
+        Line(tuple(Word(it, (0, 0, 1, 1), 40 if it == doubtful else 95) for it in line.split()))
+        for line in lines
+    ]
+    page = RecognisedPage(1, 10, 10, 0, tuple(words))
+    blank = Extraction(DocumentFacts("x", 1, 1, "pdf", "application/pdf"), Status.NOT_READ, "no-text")
+    return with_recognition(blank, recognition_of("tesseract", "5", ["eng"], [page]), {})
+
+
+def test_what_was_recognised_says_so_and_is_not_the_whole_text() -> None:
+    found = mentions_in(scanned("Patient: Ana Ruiz", "MRN: 4711"), LABELS)
+    assert [(it.values[0], it.recognised, it.place) for it in found.found] == [
+        ("Ana Ruiz", True, "page 1, recognised"),
+        ("4711", True, "page 1, recognised"),
+    ]
+    assert not found.whole
+
+
+def test_a_number_with_a_doubtful_character_is_not_mentioned() -> None:
+    assert not mentions_in(scanned("MRN: 4711", doubtful="4711"), LABELS).numbers
+    assert mentions_in(scanned("MRN: 4711 or", doubtful="or"), LABELS).numbers
+
+
+# What it costs
+
+
+@contextmanager
+def asked() -> Iterator[Counter[str]]:
+    """The requests to the directory."""
+    made: Counter[str] = Counter()
+
+    def count(params: dict[str, Any], model: Any, **_: Any) -> None:
+        if "patients" in (params.get("TableName"), *params.get("RequestItems", ())):
+            made[model.name] += 1
+
+    events = aws.dynamodb().meta.events
+    events.register("provide-client-params.dynamodb", count, unique_id="asked")
+    try:
+        yield made
+    finally:
+        events.unregister("provide-client-params.dynamodb", unique_id="asked")
+
+
+def test_a_text_without_labels_asks_nothing_and_a_number_that_the_key_names_no_more(listed: World) -> None:
+    def requests(key: str, body: bytes) -> Counter[str]:
+        with asked() as made:
+            listed.file(key, body)
+        return made
+
+    assert requests("a.txt", b"All is well.") == {}
+    assert requests("documents/5001/a.txt", b"All is well there.") == {"BatchGetItem": 3}
+    own = letter("Juan Perez", "4 March 1950", "5001")
+    assert requests("documents/5001/b.txt", own) == {"BatchGetItem": 3}
+    # Nobody's: the number, then the birth date and its patients; in the check, all of this.
+    assert requests("b.txt", letter()) == {"BatchGetItem": 4, "Query": 2}
+    # Nothing leads anywhere: the number, its index, two dates and two words, each twice.
+    assert requests("c.txt", letter("Nadia Nobody", "01/09/1999", "9999")) == {"BatchGetItem": 2, "Query": 10}
+
+
+def test_a_long_list_of_patients_is_looked_up_for_nobody(listed: World) -> None:
+    with asked() as made:
+        listed.file("list.txt", "".join(f"MRN: {number}\n" for number in range(4700, 4720)).encode())
+    assert made == {}
+
+
+def test_labels_are_data_of_any_language() -> None:
+    assert Mention(Label.NAME, ("x",), 0, None, "sheet 1").place == "sheet 1"
+    assert mentioned("Rodné číslo: 4711") == []
