@@ -389,8 +389,14 @@ class StoredObject:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> StoredObject:
-        named = ("key", "role", "version_id", "etag", "size", "content_type")
-        return cls(*(data.get(name) for name in named))
+        return cls(
+            data["key"],
+            data["role"],
+            data.get("version_id"),
+            data["etag"],
+            data["size"],
+            data["content_type"],
+        )
 
 
 @dataclass(frozen=True, slots=True)

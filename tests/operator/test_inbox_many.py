@@ -47,7 +47,9 @@ def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
 
 def entry(number: int) -> Entry:
     key = f"inbound/fax/{number:06}.pdf"
-    at = f"2026-{1 + number // 5000:02}-{1 + number // 200 % 25:02}T{number % 24:02}:00:00.{number % 1000:03}Z"
+    at = (
+        f"2026-{1 + number // 5000:02}-{1 + number // 200 % 25:02}T{number % 24:02}:00:00.{number % 1000:03}Z"
+    )
     return Entry(
         source_id=Source("landing", key).source_id,
         event_id="e",

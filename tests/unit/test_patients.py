@@ -106,7 +106,9 @@ def test_what_was_stated_in_between_does_not_replace_what_was_repeated_after_it(
     assert entry.stating("ehr", replace(STATED, sex="male", stated_at=second)) is entry
 
 
-@given(st.permutations([("1971-03-05", "01"), ("1971-03-06", "02"), ("1971-03-05", "03"), ("1971-03-07", "04")]))
+@given(
+    st.permutations([("1971-03-05", "01"), ("1971-03-06", "02"), ("1971-03-05", "03"), ("1971-03-07", "04")])
+)
 def test_the_newest_statement_of_a_source_holds_in_whatever_order_they_arrive(
     arriving: list[tuple[str, str]],
 ) -> None:

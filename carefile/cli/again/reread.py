@@ -114,7 +114,9 @@ def _wanted(format_: str | None, older_than: int | None, prefix: str | None) -> 
             "deploy a release with a newer reader first",
         )
     where = place_in(prefix) if prefix and prefix.startswith("s3://") else None
-    return Wanted(format_, older_than, where and where.bucket, where.prefix if where else prefix or "")
+    return Wanted(
+        format_, older_than, where.bucket if where else None, where.prefix if where else prefix or ""
+    )
 
 
 def _follow(view: View, runs: MapRuns, arn: str) -> Exit:

@@ -154,9 +154,9 @@ def _end(view: View, done: Tally, after: Tally, left: Traces, *, yes: bool) -> N
             "`carefile reconcile --repair --yes`, then give the command again."
         )
     if left.named_by_others:
+        count = len(left.named_by_others)
         view.note(
-            f"{len(left.named_by_others)} uploads of other patients have the patient's id in their keys: they are those "
-            "patients', and stay."
+            f"{count} uploads of other patients have the patient's id in their keys: they are those patients', and stay."
         )
     if done.left:
         view.warn(

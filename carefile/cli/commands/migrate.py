@@ -19,8 +19,7 @@ from carefile.cli.aws.listing import (
     must_be_there,
     place_in,
 )
-from carefile.cli.aws.map_runs import backfill_runs
-from carefile.cli.commands.backfill import MOST_TOLERATED
+from carefile.cli.aws.map_runs import MOST_TOLERATED, backfill_runs
 from carefile.cli.exits import Exit
 from carefile.cli.moving.copying import must_read_alike, start_or_resume
 from carefile.cli.moving.forecast import Forecaster, Would

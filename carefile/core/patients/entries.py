@@ -153,8 +153,9 @@ class PatientEntry:
         return replace(self, merged_into=into, decision=decision, revision=self.revision + 1)
 
     def stating(self, source: str, statement: Statement) -> PatientEntry:
-        """The entry with what a source states now; the same entry where that says nothing new. What is only repeated later
-        is recorded with its moment, or else a statement from in between would replace it."""
+        """The entry with what a source states now; the same entry where that says nothing new.
+
+        What is only repeated later is recorded with its moment, or a statement from in between would replace it."""
         known = self.statements.get(source)
         if known is not None:
             is_older = bool(statement.stated_at) and statement.stated_at < known.stated_at
