@@ -156,7 +156,7 @@ def _end(view: View, done: Tally, after: Tally, left: Traces, *, yes: bool) -> N
     if left.named_by_others:
         count = len(left.named_by_others)
         view.note(
-            f"{count} uploads of other patients have the patient's id in their keys: they are those patients', and stay."
+            f"{count} uploads of other patients have the patient's id in their keys; they belong to those, and stay."
         )
     if done.left:
         view.warn(
