@@ -13,7 +13,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from infrastructure.app import synthesise
 from infrastructure.settings.config import load_context
 from local import deployment
 from tests.shared import shared
@@ -29,6 +28,10 @@ def assembly(stage: str = "local", **settings: Any) -> Path:
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
+            from infrastructure.app import (
+                synthesise,  # the CDK and its Node process, for the one that needs them
+            )
+
             new = folder.with_suffix(".new")
             synthesise(context, str(new))
             for package in new.glob("asset.*"):

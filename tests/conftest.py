@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 from collections.abc import Callable
 from itertools import zip_longest
 from pathlib import Path
@@ -69,6 +70,8 @@ def pytest_configure() -> None:
 LONGEST = ("operator", "end_to_end", "simulation", "faults", "local", "template")
 # They share an embedded AWS or a synthesised template, which is made once for all of a folder's tests on a lane.
 SHARING = ("end_to_end", "faults", "local", "operator", "template")
+# They take seconds to load, and each worker collects every test: what needs one imports it where it is needed.
+HEAVY = {"aws_cdk", "strands"}
 # Fixtures that bring an embedded AWS of their own: what uses one may run beside the rest of its folder.
 APART = ("spoilt", "breakable_aws", "same_bucket")
 
@@ -81,11 +84,17 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 # First, as xdist looks at the groups in the same hook.
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    assert not HEAVY & sys.modules.keys(), "a test module loads what only some tests need"
+
+    @functools.cache
+    def place(path: Path) -> tuple[str, str]:
+        return path.relative_to(Path(__file__).parent).parts[0], path.as_posix()
+
     def folder(item: pytest.Item) -> str:
-        return item.path.relative_to(Path(__file__).parent).parts[0]
+        return place(item.path)[0]
 
     def group(item: pytest.Item) -> str:
-        shared = folder(item) if folder(item) in SHARING else item.path.as_posix()
+        shared = folder(item) if folder(item) in SHARING else place(item.path)[1]
         name = next((name for name in APART if name in getattr(item, "fixturenames", ())), shared)
         lane = getattr(item, "callspec", None) and item.callspec.params.get("lane")  # type: ignore[attr-defined]
         return f"{name}-{lane}" if lane else name

@@ -22,16 +22,12 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from infrastructure.events.draft_4 import CATALOG_SOURCE, INTAKE_SOURCE
 from infrastructure.events.leftovers import excluded_keys
 from infrastructure.functions.operations import ServiceRole
 from infrastructure.protection import execution_permissions
 from infrastructure.protection.accepted import accept
-from infrastructure.protection.bus_policies import (
-    CATALOG_SOURCE,
-    INTAKE_SOURCE,
-    restrict_announcements,
-    restrict_submissions,
-)
+from infrastructure.protection.bus_policies import restrict_announcements, restrict_submissions
 from infrastructure.protection.encryption import removal_policy
 from infrastructure.protection.malware import VALIDATION_OBJECT
 from infrastructure.settings.config import PROJECT_ROOT, StageConfig

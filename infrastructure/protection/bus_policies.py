@@ -8,11 +8,10 @@ from typing import Any
 from aws_cdk import Aws, Stack
 from aws_cdk import aws_events as events
 
+from infrastructure.events.draft_4 import CATALOG_SOURCE, INTAKE_SOURCE
 from infrastructure.functions.operations import roles_of
 from infrastructure.protection.bucket_policies import unless_one_of
 
-INTAKE_SOURCE = "carefile.intake"
-CATALOG_SOURCE = "carefile.catalog"
 # The detail types that the intake bus accepts; each rule on it matches one of them.
 INTAKE_TYPES = ("Object Submitted", "Patient Identified")
 Statement = dict[str, Any]

@@ -10,13 +10,8 @@ from typing import Any
 
 import boto3
 import pytest
-from strands import Agent
-from strands.multiagent import GraphBuilder, Swarm
-from strands.session import SnapshotSessionManager
-from strands.storage import S3Storage
 
 import carefile
-from examples.assistant import Script
 from lambdas.adapters.settings import ROOT
 from tests.embedded import eventually
 from tests.end_to_end.conftest import Pipeline
@@ -107,6 +102,13 @@ def test_an_assistants_snapshots_load_again_from_the_processed_layout(
 def test_snapshots_of_a_swarm_and_of_a_graph_load_again_under_whatever_prefix(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from strands import Agent  # a second to load, for the one process that runs this
+    from strands.multiagent import GraphBuilder, Swarm
+    from strands.session import SnapshotSessionManager
+    from strands.storage import S3Storage
+
+    from examples.assistant import Script
+
     settings = pipeline.aws.settings
     for name, value in settings.credentials.items():
         monkeypatch.setenv(name, value)

@@ -20,7 +20,7 @@ from carefile.core.records.catalog import Entry
 from carefile.events import UnknownEventError, announcement
 from carefile.events.generate import DETAILS, HERE, SCHEMAS, generated
 from examples import consumer
-from infrastructure.events.event_schemas import EVENTS, detail_schema, draft_4, envelope
+from infrastructure.events.draft_4 import EVENTS, detail_schema, draft_4, envelope
 from lambdas.adapters.contracts import read, versions
 from tests.events.compatibility import breaks
 from tests.golden.instances import good, schema, spoilt

@@ -13,19 +13,18 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aws_cdk import App, Stack, Validations
-from aws_cdk import aws_s3 as s3
-from cdk_nag import AwsSolutionsChecks, HIPAASecurityChecks, NIST80053R5Checks
-
-from infrastructure.protection.accepted import LINTED, METADATA
 from infrastructure.settings.config import PROJECT_ROOT
 
+# The CDK takes seconds to load: only in the process that needs it, not in each that collects these tests.
+if TYPE_CHECKING:
+    from aws_cdk import App
+
 PACKS = {
-    "AwsSolutions": AwsSolutionsChecks,
-    "HIPAA.Security": HIPAASecurityChecks,
-    "NIST.800.53.R5": NIST80053R5Checks,
+    "AwsSolutions": "AwsSolutionsChecks",
+    "HIPAA.Security": "HIPAASecurityChecks",
+    "NIST.800.53.R5": "NIST80053R5Checks",
 }
 CANARY = "Canary"
 # Checkov pins what others need otherwise, so it lives apart; `make test` installs it.
@@ -52,7 +51,11 @@ class Accepted:
 
 def watch(app: App) -> None:
     """Have the packs look at the app as it is synthesised, and give them something to find."""
-    Validations.of(app).add_plugins(*(pack(app) for pack in PACKS.values()))
+    import cdk_nag
+    from aws_cdk import Stack, Validations
+    from aws_cdk import aws_s3 as s3
+
+    Validations.of(app).add_plugins(*(getattr(cdk_nag, pack)(app) for pack in PACKS.values()))
     s3.CfnBucket(Stack(app, CANARY), "Bucket")
 
 
@@ -68,6 +71,8 @@ def found(assembly: Path) -> list[Finding]:
 
 
 def accepted(template: dict[str, Any]) -> Iterable[Accepted]:
+    from infrastructure.protection.accepted import METADATA
+
     for name, resource in template["Resources"].items():
         for entry in resource.get("Metadata", {}).get(METADATA, ()):
             yield Accepted(name, tuple(entry["rules"]), entry["reason"])
@@ -75,11 +80,15 @@ def accepted(template: dict[str, Any]) -> Iterable[Accepted]:
 
 def tool_of(rule: str) -> str:
     """Whose rule it is."""
+    from infrastructure.protection.accepted import LINTED
+
     return "checkov" if rule.startswith("CKV") else "cfn-lint" if LINTED.fullmatch(rule) else "cdk-nag"
 
 
 def acknowledged(assembly: Path) -> set[tuple[str, str]]:
     """Resources with the rules that cdk-nag was told to leave there; what is no resource goes by its path."""
+    from aws_cdk import Validations
+
     recorded = json.loads((assembly / "Carefile-test.metadata.json").read_text())
     pairs = set()
     for path, entries in recorded.items():

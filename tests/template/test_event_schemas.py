@@ -6,7 +6,7 @@ import json
 
 import jsonschema
 
-from infrastructure.events.event_schemas import EVENTS
+from infrastructure.events.draft_4 import EVENTS
 from tests.template.synthesis import Synthesised
 
 SCHEMA, ARCHIVE = "AWS::EventSchemas::Schema", "AWS::Events::Archive"
