@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -134,7 +135,10 @@ class Execution:
             world.runnable[f"reconcile {self.name}"] = self._reconciling
             return
         name = f"failure {self.name}.{self._failures}"
-        if not world.decisions.lost(name):
+        if world.decisions.lost(name):
+            if "object" in self.asked.get("detail", ()) and not world.scenario.scanned:
+                world.unheard.append(self)
+        else:
             world.deliver(
                 name,
                 "RecordFailure",
@@ -161,6 +165,8 @@ class Execution:
         protection is waited for, another scan, as its verdict was not heard either. What looks well now, as somebody
         may still be at work there, is looked at again at the end."""
         world = self._world
+        if self.status == "SUCCEEDED":
+            return
         if world.scenario.scanned:
             world.start(f"repair-{self.name}", self.asked)
             return
@@ -197,7 +203,7 @@ def repairs_of(world: World, key: str) -> list[dict[str, Any]]:
     """With what a reconciliation takes a key in again: nothing where it finds nothing amiss.
 
     It holds the catalog and the mark against the current version, and against the newest one that a deletion or an
-    empty version hides, and the mark of an empty one that was deleted; and what is filed against the catalog. Of what
+    empty version hides, and the marks of empty ones above that; and what is filed against the catalog. Of what
     is hidden, or empty, it makes the event again that came and was not heard.
     """
     history = list(reversed(world.landing.keys.get(key, [])))
@@ -213,9 +219,9 @@ def repairs_of(world: World, key: str) -> list[dict[str, Any]]:
         return found if well else [by_key]
     if history[0].body == b"" and history[0].tags.get(MARK) != "failed":
         found.append(uploaded(Source("landing", key), history[0].id))
-    emptied = history[0].body is None and history[1:] and history[1].body == b""
-    if emptied and history[1].tags.get(MARK) in (None, "cataloged"):
-        found.append(uploaded(Source("landing", key), history[1].id))
+    for version in takewhile(lambda it: not it.body, history[1:]):
+        if version.body == b"" and version.tags.get(MARK) in (None, "cataloged"):
+            found.append(uploaded(Source("landing", key), version.id))
     hidden = next((version for version in history if version.body), None)
     if hidden:
         shown = entry is not None and _shows(entry, hidden)

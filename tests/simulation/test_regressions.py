@@ -380,3 +380,15 @@ def test_an_empty_copy_that_is_deleted_and_lost_with_its_promotion_keeps_no_mark
     assert not any(lost(call).violations for call in range(1, 8))
     with variants.broken(variants.what_is_hidden_not_reconciled):
         assert any(lost(call).violations for call in range(1, 8))
+
+
+def test_an_empty_upload_that_said_it_was_filed_and_whose_failures_nobody_heard_is_found_below_the_next_one() -> None:
+    """It is overtaken by another empty upload before any intake sees it, and both events of its failure are lost."""
+    steps = (Upload("u1", 0, empty=True, marked=True), Upload("u2", 0, empty=True))
+    picks = ["world", "world", *["u1"] * ALL, *["u2"] * ALL]
+
+    def unheard() -> Result:
+        script = Script(picks, {}, set(), {"failure u1.1", "failure u1.2"})
+        return run_script(Scenario((KEY,), steps), script, tracing=True)
+
+    holds_only_with(variants.what_is_hidden_not_reconciled, unheard)

@@ -73,17 +73,19 @@ def test_below_an_empty_upload_the_newest_with_bytes_in_it_is_looked_at(world: W
 
 
 @pytest.mark.parametrize("mark", [None, "cataloged"], ids=["unmarked", "marked by what it was copied from"])
-def test_an_empty_upload_that_was_deleted_before_anybody_said_how_it_ended_is_found_and_ends(
+def test_empty_uploads_that_were_deleted_before_anybody_said_how_they_ended_are_found_and_end(
     world: World, mark: str | None
 ) -> None:
-    full = world.upload(KEY, b"lost")
-    world.upload(KEY, b"")  # overwritten, and so nobody's last word
-    empty = world.upload(KEY, b"", **({"Tagging": f"pipeline-status={mark}"} if mark else {}))
+    world.upload(KEY, b"overwritten, and not the newest with bytes in it")
+    marked = {"Tagging": f"pipeline-status={mark}"} if mark else {}
+    lost = [world.upload(KEY, b"lost"), world.upload(KEY, b"", **marked), world.upload(KEY, b"", **marked)]
     world.delete(KEY)
-    assert [found.hidden_version for found in findings(world)] == [empty, full]
+    assert [found.hidden_version for found in findings(world)] == lost[::-1]
 
-    assert world.run(uploaded(Source(LANDING, KEY), empty))["disposition"] == "withdrawn"
-    assert [found.hidden_version for found in findings(world)] == [full]
+    for number, version in enumerate(lost):
+        ended = world.run(uploaded(Source(LANDING, KEY), version), f"e{number}")
+        assert ended["disposition"] == "withdrawn"
+    assert findings(world) == []
 
 
 # The same bytes from several keys

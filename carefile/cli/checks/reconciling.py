@@ -118,15 +118,13 @@ class Reconciler:
             self._passed(len(batch))
 
     def _landed(self) -> Iterator[_Landed]:
-        """Yield every current version that the pipeline would ingest, the newest non-empty version hidden by a delete
-        marker or an empty version, and an empty one that was deleted, except those younger than the grace period."""
+        """Yield every current version that the pipeline would ingest, and what a delete marker or an empty version
+        hides: empty versions down to the newest that is not, except those younger than the grace period."""
         connection = self._connection
         hiding: set[str] = set()
-        deleted: set[str] = set()  # of which no version was looked at
         for page in self._s3.get_paginator("list_object_versions").paginate(Bucket=connection.landing):
             markers = [item for item in page.get("DeleteMarkers", ()) if item["IsLatest"]]
-            gone = {item["Key"] for item in markers if item["LastModified"] <= self._grace}
-            hiding, deleted = hiding | gone, deleted | gone
+            hiding |= {item["Key"] for item in markers if item["LastModified"] <= self._grace}
             for item in page.get("Versions", ()):
                 key, version_id = item["Key"], item.get("VersionId")
                 if key.endswith("/") or connection.layout.holds(key):
@@ -139,9 +137,8 @@ class Reconciler:
                         continue
                     if not item["Size"]:
                         hiding.add(key)
-                elif key not in hiding or not (item["Size"] or key in deleted):
+                elif key not in hiding:
                     continue
-                deleted.discard(key)
                 yield _Landed(
                     Source(connection.landing, key),
                     None if version_id == "null" else version_id,
@@ -151,7 +148,6 @@ class Reconciler:
                 if not item["IsLatest"] and item["Size"]:
                     hiding.remove(key)
             hiding &= {page.get("NextKeyMarker")}
-            deleted &= hiding
 
     def _landing(self, item: _Landed, entries: dict[str, Entry]) -> Finding | None:
         source, entry = item.source, entries.get(item.source.source_id)
