@@ -11,7 +11,7 @@ from carefile.core.deciding.classification import classify, to_look_up
 from carefile.core.deciding.metadata import require_text
 from carefile.core.deciding.rules import RuleTable
 from carefile.core.deciding.scanning import Scan
-from carefile.core.errors import RejectedObject
+from carefile.core.errors import RejectedObject, ThreatFound, Unscannable
 from carefile.core.filing.layout import Layout
 from carefile.core.filing.tagging import PipelineStatus
 from carefile.core.messages import events
@@ -83,7 +83,7 @@ class Admission:
                 hints = request.hints_at(at)
                 self.ledger.decide(request.source, version, hints, at)
         if asked:
-            self.uploads.require(request.source, asked)
+            self._require(request, asked)
         observed = self._to_file(observed)
         if observed is None:
             return Admitted(request, None, self._classify(request.source.key, (), hints))
@@ -128,8 +128,21 @@ class Admission:
             raise _empty()
         return observed
 
+    def _require(self, request: IntakeRequest, version: str) -> None:
+        """Refuse what may not be filed, unless it may be meant to be taken out of the layout."""
+        try:
+            self.uploads.require(request.source, version)
+        except (ThreatFound, Unscannable):
+            if request.scan or not self.ledger.read(request.source).has_unfiled:
+                raise
+
     def _to_file(self, observed: Observation | None) -> Observation | None:
-        found = self.uploads.fit(observed) if observed else None
+        try:
+            found = self.uploads.fit(observed) if observed else None
+        except (ThreatFound, Unscannable):
+            if observed is None or not self.ledger.read(observed.source).has_unfiled:
+                raise
+            return None
         return found if isinstance(found, Observation) else None
 
     def _refuse_by_name(self, request: IntakeRequest) -> None:

@@ -29,7 +29,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
-from carefile.core.errors import RejectedObject, StillChanging
+from carefile.core.errors import RejectedObject, StillChanging, ThreatFound, Unscannable
 from carefile.core.messages import events
 from carefile.core.messages.events import Event, Place
 from carefile.core.messages.execution_names import intake_name
@@ -124,7 +124,7 @@ class Intake:
         session, has_begun = self.filing.session_of(upload.source), False
         for _ in range(MAX_ROUNDS):
             entry = self.ledger.read(upload.source, session)
-            found = self._to_file(upload.source, entry)
+            found, refusal = self._look(upload.source, entry)
             if isinstance(found, Observation) and found.size and entry.asks_for_bytes(found.version):
                 digest = self.landing.content_digest(found)
                 if digest is None:
@@ -134,6 +134,8 @@ class Intake:
                 if outcome := self._unfile(upload, taken_out, entry):
                     return outcome
                 continue
+            if refusal:
+                raise refusal
             if isinstance(found, Deleted) or found.size == 0:
                 if self.ledger.stop_others(upload.source, entry):
                     return self._nothing_to_file(upload, found)
@@ -166,6 +168,18 @@ class Intake:
         """Announce once more what stands, which nothing has changed."""
         event = events.object_still_cataloged(self.filing.layout, filed, upload.execution, self.now())
         return Outcome(Disposition.DUPLICATE, None, (event,), is_left=True)
+
+    def _look(
+        self, source: Source, entry: LedgerEntry
+    ) -> tuple[Observation | Deleted, ThreatFound | Unscannable | None]:
+        """What is to be filed. Where malware protection refuses all there is, that refusal, and what is filed, which a
+        person may have taken out."""
+        try:
+            return self._to_file(source, entry), None
+        except (ThreatFound, Unscannable) as refusal:
+            if not (entry.has_unfiled and entry.version_id):
+                raise
+            return self.landing.head(source, entry.version_id), refusal
 
     def _to_file(self, source: Source, entry: LedgerEntry) -> Observation | Deleted:
         """The current version, or, where that is deleted or empty, the one that the last round recorded.
@@ -240,7 +254,8 @@ class Intake:
         if not places or not begun:
             return None
         retired = self._retire(source, places)
-        current, latest = self._current(source), self.ledger.read(source)
+        current = self._current_or_none(source)
+        latest = self.ledger.read(source)
         overtaken = self._is_overtaken(current, latest, observed.version if observed else entry.version)
         if overtaken or latest.unfiled_for(taken.content_digest) != taken.decision:
             return None
@@ -264,12 +279,18 @@ class Intake:
         )
         return Outcome(disposition, None, announced)
 
-    def _is_overtaken(self, current: Observation | Deleted, latest: LedgerEntry, begun: str | None) -> bool:
-        """Whether there are other bytes than those of the version that was begun. Where the upload is deleted, others
+    def _current_or_none(self, source: Source) -> Observation | None:
+        """The current version; None where there is none, or none with bytes in it that may be filed."""
+        try:
+            found = self._current(source)
+        except (ThreatFound, Unscannable):
+            return None
+        return found if isinstance(found, Observation) and found.size else None
+
+    def _is_overtaken(self, current: Observation | None, latest: LedgerEntry, begun: str | None) -> bool:
+        """Whether there are other bytes than those of the version that was begun. Where no version is current, others
         may have been filed before that, and are what has to be there."""
-        if isinstance(current, Deleted) or not current.size:
-            return latest.version != begun
-        return current.version != begun
+        return (current or latest).version != begun
 
     def _would_be(self, observed: Observation | None, entry: LedgerEntry) -> frozenset[str]:
         """Where a version would be filed that never was: the place that its being taken out is announced of."""

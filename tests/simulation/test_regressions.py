@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from carefile.core.model import Observation
 from lambdas.adapters.ledger import Ledger
 from lambdas.intake import marks
+from lambdas.intake.admission import Admission
 from lambdas.intake.convergence import Intake
 from lambdas.intake.marks import Marks
 from tests.simulation import variants
@@ -358,7 +358,7 @@ def test_what_was_filed_and_deleted_is_there_though_an_older_upload_is_being_tak
 
     def nobody_looks_behind_a_deletion() -> variants.Patches:
         def is_overtaken(self: Intake, current: Any, latest: Any, begun: str | None) -> bool:
-            return isinstance(current, Observation) and bool(current.size) and current.version != begun
+            return current is not None and current.version != begun
 
         return [(Intake, "_is_overtaken", is_overtaken)]
 
@@ -382,7 +382,9 @@ def test_an_empty_copy_that_is_deleted_and_lost_with_its_promotion_keeps_no_mark
         assert any(lost(call).violations for call in range(1, 8))
 
 
-def test_an_empty_upload_that_said_it_was_filed_and_whose_failures_nobody_heard_is_found_below_the_next_one() -> None:
+def test_an_empty_upload_that_said_it_was_filed_and_whose_failures_nobody_heard_is_found_below_the_next_one() -> (
+    None
+):
     """It is overtaken by another empty upload before any intake sees it, and both events of its failure are lost."""
     steps = (Upload("u1", 0, empty=True, marked=True), Upload("u2", 0, empty=True))
     picks = ["world", "world", *["u1"] * ALL, *["u2"] * ALL]
@@ -392,3 +394,28 @@ def test_an_empty_upload_that_said_it_was_filed_and_whose_failures_nobody_heard_
         return run_script(Scenario((KEY,), steps), script, tracing=True)
 
     holds_only_with(variants.what_is_hidden_not_reconciled, unheard)
+
+
+@pytest.mark.parametrize("fault", [None, Fault.CRASH_AFTER, Fault.UNANSWERED])
+def test_what_is_filed_can_be_taken_out_after_a_threat_was_found_in_it(fault: Fault | None) -> None:
+    """It was clean when it was filed. Nobody files past the scanner, but what is there may go, whatever it holds."""
+    steps = (Upload("u1", 0, ANA, second_verdict=THREAT), Unfile("o1", 0, "u1", back=False))
+    filed = ["world", "tag u1", *["u1"] * ALL, "index u1.1", "scan u1 again", "tag u1+", *["u1+"] * ALL]
+
+    def taken_out(call: int) -> Result:
+        faults = {("o1", call): fault} if fault else {}
+        script = Script([*filed, "redrive u1+", *["u1+"] * ALL, "world", *["o1"] * ALL], faults)
+        return run_script(Scenario((KEY,), steps, scanned=True), script, tracing=True)
+
+    for call in range(1, 30 if fault else 2):
+        result = taken_out(call)
+        assert not result.violations, result.trace
+
+    def refused_whatever_was_decided() -> variants.Patches:
+        def require(self: Admission, request: Any, version: str) -> None:
+            self.uploads.require(request.source, version)
+
+        return [(Admission, "_require", require)]
+
+    with variants.broken(refused_whatever_was_decided):
+        assert taken_out(1).violations
