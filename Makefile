@@ -1,7 +1,7 @@
 # Every target installs what it needs on first use. `make` alone lists them.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status demo test simulate prove prove-fresh prove-schedules prove-properties prove-scale proof hunt mutants names storm faults cost bench backfill sbom audit lint deploy template clean clean-all
+.PHONY: help setup up down status demo test simulate prove prove-fresh prove-schedules prove-properties prove-scale proof hunt mutants names storm faults cost bench bench-ocr backfill sbom audit lint deploy template clean clean-all
 
 # The first of these that is new enough; override with `make setup PYTHON=/path/to/python`.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -100,6 +100,9 @@ sbom: setup .venv-supply-chain/.ready ## write a CycloneDX bill of materials per
 
 audit: setup .venv-supply-chain/.ready ## report known vulnerabilities of locked packages and of libraries inside wheels (needs a network)
 	@$(PY) -m supply_chain.audit
+
+bench-ocr: setup ## measure the recognition of degraded pages beside Debian's tesseract; takes some minutes (ARGS='--pages 12')
+	@$(PY) -m benchmarks.ocr $(ARGS)
 
 bench-readers: setup ## measure the cost of reading each format, worst cases included; takes some minutes
 	@$(PY) -m benchmarks.readers $(ARGS)

@@ -137,16 +137,16 @@ def write_results(bucket: s3.IBucket, prefix: str) -> list[Permission]:
 
 
 def keep_readings(bucket: s3.IBucket, prefix: str) -> list[Permission]:
-    """Read, list and write what was recognised on pages, below a prefix. Nothing can be deleted."""
+    """Read, list, write and delete what was recognised on pages, below a prefix."""
     condition = {"StringLikeIfExists": {"s3:prefix": f"{prefix}*"}}
     return [
         allow(
             "KeepReadings",
-            ["s3:GetObject", "s3:PutObject"],
+            ["s3:DeleteObjectVersion", "s3:GetObject", "s3:PutObject"],
             [bucket.arn_for_objects(f"{prefix}*")],
             wide=Wide("KeepReadings", _READINGS),
         ),
-        allow("ListReadings", ["s3:ListBucket"], [bucket.bucket_arn], condition),
+        allow("ListReadings", ["s3:ListBucket", "s3:ListBucketVersions"], [bucket.bucket_arn], condition),
         *use_key(bucket.encryption_key, "EncryptReadings", ["kms:Decrypt", "kms:GenerateDataKey"], via="s3"),
     ]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -39,6 +39,22 @@ class Readings:
             Body=json.dumps(kept, ensure_ascii=False).encode(),
             ContentType="application/json",
         )
+
+    def drop(self, source_id: str) -> None:
+        """Delete all that is kept of a source, every version of it."""
+        marker: dict[str, Any] = {}
+        while True:
+            page = self._s3.list_object_versions(
+                Bucket=self._bucket, Prefix=readings_folder(source_id), **marker
+            )
+            for item in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+                self._s3.delete_object(Bucket=self._bucket, Key=item["Key"], VersionId=item["VersionId"])
+            if not page["IsTruncated"]:
+                return
+            marker = {
+                "KeyMarker": page["NextKeyMarker"],
+                "VersionIdMarker": page["NextVersionIdMarker"],
+            }
 
     def get(self, source_id: str, digest: str) -> tuple[RecognisedPage, bytes] | None:
         """A page and its picture; None where it was lost."""

@@ -57,23 +57,31 @@ class Scans:
         is left, and where the version is gone."""
         observed = self.landing.head(upload.source, upload.version_id)
         data = None if isinstance(observed, Deleted) else self.landing.read(observed, MAX_READ)
-        if isinstance(observed, Deleted) or observed.version != upload.version or data is None:
+        source_id = upload.source.source_id
+        if isinstance(observed, Deleted) or data is None:
+            return self._gone(source_id)
+        if observed.version != upload.version:
             return {"pages": [], "next": 0}
         encoding = dict(observed.headers).get("ContentEncoding", "")
         content = unpacked(Content(data, observed.size, encoding)).content
         source = Source(content, upload.source.key.rpartition("/")[2], observed.content_type)
-        source_id = upload.source.source_id
         batch = self.reader.read(source, detect(source)[0], first=first, known=self.readings.known(source_id))
-        if self.landing.read(observed, 1) is None:
-            return {"pages": [], "next": 0}  # deleted while it was read: nothing of it is kept
         for page in batch.pages:
             if page.found and page.digest:
                 self.readings.keep(source_id, page.digest, page.found, page.picture)
+        if self.landing.read(observed, 1) is None:
+            return self._gone(source_id)
         pages = [
             {"page": page.page, **({"failed": page.failed} if page.failed else {"digest": page.digest})}
             for page in batch.pages
         ]
         return {"pages": pages, "next": batch.next or 0}
+
+    def _gone(self, source_id: str) -> dict[str, Any]:
+        """Nothing is kept of a version that is gone, since its patient may have been forgotten; it is looked for after
+        the last was kept. What other versions of the source miss then is read again."""
+        self.readings.drop(source_id)
+        return {"pages": [], "next": 0}
 
     def file(self, upload: Upload, pages: Sequence[Mapping[str, Any]]) -> Outcome:
         """File the record and the page anew with what was read on these pages."""

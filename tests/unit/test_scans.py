@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -346,4 +346,48 @@ def test_a_patient_is_forgotten_with_what_was_kept_of_the_pages(reading: Reading
     before, done = forgetter.tally(traces), forgetter.forget(traces)
     assert before.readings == done.readings == 2
     assert before.bytes == done.bytes
+    assert kept(world) == 0
+
+
+class Interrupted:
+    """The AWS clients of a reading, before whose n-th call something else happens."""
+
+    def __init__(self, client: Any, at: int, happens: Callable[[], None], count: list[int]) -> None:
+        self._client, self._at, self._happens, self._count = client, at, happens, count
+
+    def __getattr__(self, name: str) -> Any:
+        real = getattr(self._client, name)
+        if not callable(real) or name in ("meta", "exceptions", "get_paginator"):
+            return real
+
+        def called(*arguments: Any, **named: Any) -> Any:
+            self._count[0] += 1
+            if self._count[0] == self._at:
+                self._happens()
+            return real(*arguments, **named)
+
+        return called
+
+
+@pytest.mark.parametrize("at", range(1, 9))
+def test_whenever_its_patient_is_forgotten_while_it_is_read_nothing_is_left(
+    reading: Reading, at: int
+) -> None:
+    world, connection = reading.world, connection_to(reading.world)
+    detail = filed(reading)
+    world.index(detail)
+    count, forgotten = [0], [0]
+
+    def forget() -> None:
+        forgotten[0] += 1
+        traces = Finder(connection, "P", rules_of(connection)).find()
+        Forgetter(connection, "P", rest=timedelta(0)).forget(traces)
+
+    s3 = Interrupted(world.s3, at, forget, count)
+    landing, readings = wiring.Landing(s3), Readings(s3, REPORTS)  # type: ignore[arg-type]
+    scans = Scans(landing, readings, reading.engine, wiring.intake())
+    first = 1
+    while first:
+        first = scans.read(reading.asked(detail, "r1"), first)["next"]
+    assert forgotten == [1]
     assert kept(world) == 0

@@ -152,7 +152,11 @@ class S3:
             raise client_error("CopyObject", *(("InvalidRequest", 400) if version_id else ("NoSuchKey", 404)))
         return found
 
-    def _delete(self, Bucket: str, Key: str) -> dict[str, Any]:
+    def _delete(self, Bucket: str, Key: str, VersionId: str | None = None) -> dict[str, Any]:
+        if VersionId is not None:
+            history = self._buckets[Bucket].keys.get(Key, [])
+            history[:] = [version for version in history if version.id != VersionId]
+            return {"VersionId": VersionId}
         marker = self._buckets[Bucket].delete(Key, self._now())
         return {"DeleteMarker": True, "VersionId": marker} if marker else {}
 
