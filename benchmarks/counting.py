@@ -38,6 +38,8 @@ MEMORY_MB = {
     "TagObject": 256,
     "IndexCatalog": 256,
     "IndexSessions": 256,
+    "ReadPages": 1769,
+    "FileReading": 1769,
 }
 # Objects per conversation, and how many of them share a batch of the catalog's stream.
 OBJECTS, OBJECTS_A_BATCH = 30, 3

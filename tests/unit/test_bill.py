@@ -8,10 +8,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from benchmarks import assumptions, bill, counting
+from benchmarks import assumptions, bill, counting, scanned
 from benchmarks.bill import Lane
 from benchmarks.operations import Operations, Work
 from infrastructure.watching import prices
+from lambdas.scans.limits import BATCH_PAGES
 
 OBJECTS = 3
 KINDS = ("session", "document")
@@ -205,3 +206,27 @@ def test_the_bill_of_what_does_nothing_but_copy_is_the_floor_and_the_services_ar
     found = usd(Operations("session", 1, ("One",), (work,), 100, 0, 1), Lane.EXPRESS_FIRST)
     assert found["S3 writes"] + found["S3 reads"] + found["Events"] == pytest.approx(assumptions.FLOOR)
     assert found["Tags"] == found["DynamoDB writes"] == 0
+
+
+def test_a_document_that_is_no_scan_costs_exactly_the_same_where_scans_are_read(counted: Counted) -> None:
+    with few_objects(), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OCR", "on")
+        on = counting.count("document")
+    off = counted["document", Lane.STANDARD]
+    for name in ("read_units", "write_units", "log_bytes", "log_events"):
+        assert on.of_works(name) == off.of_works(name), name
+    told = (on.states, on.calls, on.event_bytes, on.tags, on.stored_bytes)
+    assert told == (off.states, off.calls, off.event_bytes, off.tags, off.stored_bytes)
+
+
+def test_reading_a_scan_takes_a_put_and_a_get_for_each_page_and_one_more_round() -> None:
+    one, three, many = scanned.of_scan(1), scanned.of_scan(3), scanned.of_scan(BATCH_PAGES + 1)
+    assert len(one.states) == len(three.states) == 5
+    assert len(many.states) == 7
+    assert three.calls["PutObject"] - one.calls["PutObject"] == 2
+    assert three.calls["GetObject"] - one.calls["GetObject"] == 2
+    assert {name: three.calls[name] for name in ("CopyObject", "HeadObject")} == {
+        name: one.calls[name] for name in ("CopyObject", "HeadObject")
+    }
+    pages = [bill.duration_ms(work) for work in three.works if work.function == "ReadPages"]
+    assert pages[0] > 3 * 1000 * assumptions.SECONDS_A_PAGE
