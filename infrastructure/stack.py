@@ -15,13 +15,16 @@ from infrastructure.events.messaging import (
     CatalogRules,
     DeadLetters,
     IntakeRules,
+    MergeRule,
     ReadingRule,
     SessionFollower,
 )
+from infrastructure.events.registrations import Registrations
 from infrastructure.functions.function import FunctionSettings
 from infrastructure.functions.package import FunctionPackage
 from infrastructure.machines.backfill import Adoption, Backfill
 from infrastructure.machines.express_lane import ExpressLane
+from infrastructure.machines.merge import Merge
 from infrastructure.machines.pipeline import ObjectPipeline, TaskFunctions
 from infrastructure.machines.reassignment import Reassignment
 from infrastructure.machines.scans import ReadScan
@@ -172,6 +175,15 @@ class CarefileStack(Stack):
             failure_recorder=failure_recorder,
             catalog_bus=buses.catalog,
         )
+        registrar = Registrations(
+            self,
+            "PatientFeed",
+            settings=settings,
+            catalog=catalog,
+            intake_bus=buses.intake,
+            key=keys.records,
+            dead_letters=dead_letters.registrations,
+        ).function
         reading = (
             ReadScan(
                 self,
@@ -219,6 +231,23 @@ class CarefileStack(Stack):
             machine=reassignment.machine,
             dead_letters=dead_letters.assignments,
         )
+        merge = Merge(
+            self,
+            "Merging",
+            settings=settings,
+            keys=keys,
+            storage=storage,
+            catalog=catalog,
+            tasks=tasks,
+            catalog_bus=buses.catalog,
+        )
+        MergeRule(
+            self,
+            "Merges",
+            intake_bus=buses.intake,
+            machine=merge.machine,
+            dead_letters=dead_letters.merges,
+        )
         CatalogRules(
             self,
             "Followers",
@@ -247,6 +276,12 @@ class CarefileStack(Stack):
                         section="reassignments",
                     ),
                     Work(
+                        name="Merges",
+                        machine=merge.machine,
+                        summary="Not all of a merged patient was moved, or a merge was refused.",
+                        section="merges",
+                    ),
+                    Work(
                         name="Backfills",
                         machine=backfill.machine,
                         summary="A backfill exceeded its tolerated failures or found no objects.",
@@ -272,7 +307,7 @@ class CarefileStack(Stack):
                     ),
                 ),
                 functions=tasks.all,
-                event_functions=(indexer, session_indexer, failure_recorder),
+                event_functions=(indexer, session_indexer, failure_recorder, registrar),
                 dead_letters=dead_letters.all,
             ),
             backlog=backlog,
@@ -287,6 +322,7 @@ class CarefileStack(Stack):
             ("PipelineStateMachineArn", pipeline.machine.state_machine_arn),
             ("BackfillStateMachineArn", backfill.machine.state_machine_arn),
             ("ReassignPatientStateMachineArn", reassignment.machine.state_machine_arn),
+            ("MergePatientsStateMachineArn", merge.machine.state_machine_arn),
             ("AdoptionStateMachineArn", adoption.machine.state_machine_arn),
             ("ReportsBucketName", storage.reports.bucket_name),
             ("IntakeBusName", buses.intake.event_bus_name),

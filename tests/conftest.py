@@ -29,6 +29,8 @@ FUNCTION_ENVIRONMENT = {
     "SESSION_PREFIX": "processed/",
     "LEDGER_TABLE": "ledger",
     "CATALOG_TABLE": "catalog",
+    "PATIENTS_TABLE": "patients",
+    "DEAD_LETTERS_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/refused",
     "CATALOG_BUS": "catalog-bus",
     "PSEUDONYM_SECRET_ARN": "pseudonym-key",
     "LOG_LEVEL": "INFO",

@@ -52,7 +52,23 @@ class AssignmentConflict(CarefileError):
 
 
 class LeftBehind(CarefileError):
-    """Objects of an assigned session or document are still where they were. A later look may find them moved."""
+    """Objects that were assigned or merged are still where they were. A later look may find them moved."""
+
+
+class RejectedMerge(CarefileError):
+    """A merge that means nothing here: of one patient, of a stage whose patients are open, or taking back none."""
+
+
+class MergeConflict(CarefileError):
+    """A merge that contradicts another one, leads in a circle, or is older than what was decided since."""
+
+
+class PatientNotListed(CarefileError):
+    """A merge names a patient whom the directory does not list; their registration may be on its way."""
+
+
+class RejectedPatient(CarefileError):
+    """A registration whose id cannot be a patient's."""
 
 
 class ContractViolation(CarefileError):

@@ -20,6 +20,7 @@ EVENTS: Mapping[tuple[str, str], tuple[str, str | None]] = {
     (CATALOG_SOURCE, "Object Retired"): ("object_retired.v2", None),
     (CATALOG_SOURCE, "Object Withdrawn"): ("object_withdrawn.v1", None),
     (CATALOG_SOURCE, "Object Failed"): ("object_failed.v1", None),
+    (CATALOG_SOURCE, "Patients Merged"): ("patients_merged.v1", None),
     (INTAKE_SOURCE, "Object Submitted"): ("pipeline_input.v2", "request"),
     (INTAKE_SOURCE, "Patient Identified"): ("patient_identified.v2", "request"),
     (INTAKE_SOURCE, "Patient Registered"): ("patient_registered.v1", None),

@@ -27,8 +27,10 @@ class EventSchemas(Construct):
         )
         for (source, detail_type), (name, definition) in EVENTS.items():
             title = detail_type.replace(" ", "")
+            # One detail-type is accepted and announced.
+            scope = self if self.node.try_find_child(title) is None else Construct(self, source)
             eventschemas.CfnSchema(
-                self,
+                scope,
                 title,
                 registry_name=registry.attr_registry_name,
                 schema_name=f"{source}@{title}",

@@ -27,13 +27,17 @@ from infrastructure.events.leftovers import excluded_keys
 from infrastructure.functions.operations import ServiceRole
 from infrastructure.protection import execution_permissions
 from infrastructure.protection.accepted import accept
-from infrastructure.protection.bus_policies import restrict_announcements, restrict_submissions
+from infrastructure.protection.bus_policies import (
+    INTAKE_TYPES,
+    restrict_announcements,
+    restrict_submissions,
+)
 from infrastructure.protection.encryption import removal_policy
 from infrastructure.protection.malware import VALIDATION_OBJECT
 from infrastructure.settings.config import PROJECT_ROOT, StageConfig
 
-_MAX_EVENT_AGE = Duration.hours(24)
-_RETRY_ATTEMPTS = 185
+MAX_EVENT_AGE = Duration.hours(24)
+RETRY_ATTEMPTS = 185
 _STREAM_RETRIES = 8
 # An entry may become, or stop being, one of a session's objects.
 _IMAGES = ("NewImage", "OldImage")
@@ -48,7 +52,7 @@ class Buses(Construct):
             self,
             "IntakeBus",
             event_bus_name=f"carefile-{config.stage}-intake",
-            description="Requests of people and systems: Object Submitted, Patient Identified",
+            description="Requests of people and systems: " + ", ".join(INTAKE_TYPES),
             kms_key=key,
         )
         self.catalog = events.EventBus(
@@ -72,11 +76,21 @@ class DeadLetters(Construct):
         self.session_changes = self._queue("SessionChanges", config, key)
         self.failures = self._queue("Failures", config, key)
         self.assignments = self._queue("Assignments", config, key)
+        self.registrations = self._queue("Registrations", config, key)
+        self.merges = self._queue("Merges", config, key)
         self.readings = self._queue("Readings", config, key) if config.reads_scans else None
 
     @property
     def all(self) -> Sequence[sqs.IQueue]:
-        always = (self.intakes, self.catalog_events, self.session_changes, self.failures, self.assignments)
+        always = (
+            self.intakes,
+            self.catalog_events,
+            self.session_changes,
+            self.failures,
+            self.assignments,
+            self.registrations,
+            self.merges,
+        )
         return (*always, self.readings) if self.readings else always
 
     def _queue(self, id: str, config: StageConfig, key: kms.IKey) -> sqs.Queue:
@@ -190,8 +204,8 @@ def start_executions(
                 machine,
                 role=allowed.fixed,
                 dead_letter_queue=dead_letters,
-                max_event_age=_MAX_EVENT_AGE,
-                retry_attempts=_RETRY_ATTEMPTS,
+                max_event_age=MAX_EVENT_AGE,
+                retry_attempts=RETRY_ATTEMPTS,
             )
         )
         allowed.must_be_ready_for(rule)
@@ -216,6 +230,29 @@ class AssignmentRule(Construct):
             description="The patient of a session or a document was identified",
             event_bus=intake_bus,
             event_pattern=events.EventPattern(source=[INTAKE_SOURCE], detail_type=["Patient Identified"]),
+        )
+        start_executions(self, machine=machine, dead_letters=dead_letters, rules=(rule,))
+
+
+class MergeRule(Construct):
+    """The rule that starts a merge on `Patients Merged`."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        intake_bus: events.IEventBus,
+        machine: sfn.IStateMachine,
+        dead_letters: sqs.IQueue,
+    ) -> None:
+        super().__init__(scope, id)
+        rule = events.Rule(
+            self,
+            "MergeRule",
+            description="A system states that two patients are one, or two again",
+            event_bus=intake_bus,
+            event_pattern=events.EventPattern(source=[INTAKE_SOURCE], detail_type=["Patients Merged"]),
         )
         start_executions(self, machine=machine, dead_letters=dead_letters, rules=(rule,))
 
@@ -334,6 +371,6 @@ def _invoke(function: lambda_.IFunction, dead_letters: sqs.IQueue) -> targets.La
     return targets.LambdaFunction(
         function,
         dead_letter_queue=dead_letters,
-        max_event_age=_MAX_EVENT_AGE,
-        retry_attempts=_RETRY_ATTEMPTS,
+        max_event_age=MAX_EVENT_AGE,
+        retry_attempts=RETRY_ATTEMPTS,
     )

@@ -44,6 +44,10 @@ FOLLOWS_A_STREAM = (
     "Lambda itself reads the stream, calls this function and waits for its answer. A dead-letter queue serves "
     "asynchronous calls only; here a batch that fails for good goes to the mapping's own queue, which has an alarm."
 )
+FOLLOWS_A_QUEUE = (
+    "Lambda itself takes messages from the queue, calls this function and waits for its answer. A dead-letter queue "
+    "serves asynchronous calls only; here what fails stays in the queue, and goes to the queue's own dead letters."
+)
 MEASURES_AGAIN = (
     "A schedule calls this function every five minutes to take a measurement that is soon outdated. There is nothing "
     "to keep of a failed call; missing measurements raise an alarm themselves."

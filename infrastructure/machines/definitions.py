@@ -24,7 +24,16 @@ def from_file(name: str) -> dict[str, Any]:
 
 def reassign_patient() -> dict[str, Any]:
     """The reassignment, whose objects go through the pipeline's states as redrivable executions."""
-    machine, state = from_file("reassign_patient"), "MoveObjects"
+    return _with_moving_objects(from_file("reassign_patient"))
+
+
+def merge_patients() -> dict[str, Any]:
+    """The merge, whose objects go through the pipeline's states in the same way."""
+    return _with_moving_objects(from_file("merge_patients"))
+
+
+def _with_moving_objects(machine: dict[str, Any]) -> dict[str, Any]:
+    state = "MoveObjects"
     processor = as_item_processor(
         from_file("object_pipeline"),
         execution_type=ExecutionType.STANDARD,

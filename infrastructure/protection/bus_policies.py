@@ -13,7 +13,7 @@ from infrastructure.functions.operations import roles_of
 from infrastructure.protection.bucket_policies import unless_one_of
 
 # The detail types that the intake bus accepts; each rule on it matches one of them.
-INTAKE_TYPES = ("Object Submitted", "Patient Identified")
+INTAKE_TYPES = ("Object Submitted", "Patient Identified", "Patient Registered", "Patients Merged")
 Statement = dict[str, Any]
 
 

@@ -88,6 +88,18 @@ def query_items(table: dynamodb.ITable) -> list[Permission]:
     return [allow("QueryItems", ["dynamodb:Query"], [table.table_arn])]
 
 
+def decide_merges(table: dynamodb.ITable) -> list[Permission]:
+    """Record a decision about two patients in one transaction."""
+    actions = ["dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem"]
+    return [allow("DecideMerges", actions, [table.table_arn]), *_use_table_key(table)]
+
+
+def maintain_directory(table: dynamodb.ITable) -> list[Permission]:
+    """Read single patients and write them with what finds them; no query, no scan."""
+    actions = ["dynamodb:BatchWriteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+    return [allow("MaintainDirectory", actions, [table.table_arn]), *_use_table_key(table)]
+
+
 def write_items(table: dynamodb.ITable) -> list[Permission]:
     """Write single items; no read."""
     actions = ["dynamodb:PutItem", "dynamodb:UpdateItem"]
@@ -141,6 +153,15 @@ def send_messages(queue: sqs.IQueue) -> list[Permission]:
     return [
         allow("SendMessages", ["sqs:SendMessage"], [queue.queue_arn]),
         *use_key(queue.encryption_master_key, "EncryptMessages", actions, via="sqs"),
+    ]
+
+
+def receive_messages(queue: sqs.IQueue) -> list[Permission]:
+    """Let Lambda take the messages of a queue for a function."""
+    actions = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+    return [
+        allow("ReceiveMessages", actions, [queue.queue_arn]),
+        *use_key(queue.encryption_master_key, "DecryptMessages", ["kms:Decrypt"], via="sqs"),
     ]
 
 

@@ -69,6 +69,11 @@ def step_functions() -> SFNClient:
 
 
 @cache
+def sqs() -> Any:
+    return _client("sqs", 10)
+
+
+@cache
 def secrets() -> SecretsManagerClient:
     client: SecretsManagerClient = _client("secretsmanager", 10)
     return client

@@ -99,6 +99,7 @@ OPERATIONS = frozenset(
     {
         "AbortMultipartUpload",
         "BatchGetItem",
+        "BatchWriteItem",
         "CompleteMultipartUpload",
         "CopyObject",
         "CreateMultipartUpload",
@@ -118,6 +119,8 @@ OPERATIONS = frozenset(
         "Query",
         "PutObject",
         "PutObjectTagging",
+        "SendMessage",
+        "TransactWriteItems",
         "UpdateItem",
         "UploadPart",
         "UploadPartCopy",

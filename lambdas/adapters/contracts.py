@@ -10,7 +10,7 @@ the schema leaves open, which a document may have chosen.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import jsonschema_rs
 
 from carefile.core.deciding.rules import RuleTable
 from carefile.core.errors import ContractViolation, RejectedEvent
-from carefile.core.messages import assignment_request, intake_request
+from carefile.core.messages import assignment_request, intake_request, merge_request
 from lambdas.adapters.settings import ROOT
 
 
@@ -111,6 +111,20 @@ def accept_input(instance: object) -> None:
 def accept_assignment(instance: object) -> None:
     """The same for a request for an assignment."""
     _accept("patient_identified", assignment_request.shape_of(instance), instance)
+
+
+def accept_merge(instance: Mapping[str, Any]) -> None:
+    """The same for a request for a merge: the event `Patients Merged`, or its detail."""
+    if instance.get("detail-type", "Patients Merged") != "Patients Merged":
+        raise RejectedEvent("malformed-input: the event is no Patients Merged")
+    _accept("patients_merged", "patients_merged", merge_request.detail_of(instance))
+
+
+def accept_registration(event: Mapping[str, Any]) -> None:
+    """The same for the event `Patient Registered`, whose schema describes the detail."""
+    if event.get("detail-type") != "Patient Registered":
+        raise RejectedEvent("malformed-input: the event is no Patient Registered")
+    _accept("patient_registered", "patient_registered", event.get("detail"))
 
 
 def _accept(name: str, shape: str, instance: object) -> None:

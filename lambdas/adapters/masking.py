@@ -22,6 +22,7 @@ from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from carefile.core.errors import CarefileError
 from carefile.core.filing.tagging import PipelineStatus
 from carefile.core.model import Disposition, Kind, PatientStatus, UnknownReason
+from carefile.core.patients.entries import Change
 from lambdas.adapters.aws_errors import DENIED, OF_EXECUTIONS, OPERATIONS, REFUSED, TRANSIENT
 
 MASKED = "(masked)"
@@ -31,11 +32,14 @@ MESSAGES = frozenset(
         "classified",
         "failed",
         "failure recorded",
+        "merged",
         "indexed",
         "indexed sessions",
         "session not indexed",
         "adopted",
         "normalised",
+        "not registered",
+        "registered",
         "tagged",
     }
 )
@@ -52,8 +56,11 @@ REASONS = frozenset(
         "assigned-otherwise",
         "bucket-not-allowed",
         "changed-since",
+        "patient-contended",
         "contract-broken",
+        "damaged-patient-id",
         "decided-otherwise",
+        "decided-since",
         "empty-object",
         "filed-otherwise",
         "folder-contended",
@@ -62,9 +69,15 @@ REASONS = frozenset(
         "ledger-full",
         "left-behind",
         "malformed-input",
+        "merged-in-a-circle",
+        "merged-otherwise",
+        "no-patient-id",
         "no-room-for-tags",
         "no-verdict",
         "nothing-decided",
+        "not-merged",
+        "patients-are-open",
+        "same-patient",
         "nothing-filed",
         "object-not-found",
         "overtaken-by-empty",
@@ -84,7 +97,7 @@ REASONS = frozenset(
     }
 )
 # The functions that log; where they are is a line's `location`.
-LOGGING = frozenset({"_record", "handler", "normalise", "wrapped"})
+LOGGING = frozenset({"_record", "_report", "handler", "normalise", "take", "wrapped"})
 MOST_COUNTED = 500  # a batch of the catalog's stream: what is no larger is no patient's number
 
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -159,6 +172,7 @@ FIELDS: Mapping[str, Allowed] = {
     "disposition": _words(Disposition, others=("left",)),
     "status": _words(PipelineStatus),
     "patient": _words(PatientStatus, UnknownReason),
+    "entry": _words(Change),
     "written": lambda value: type(value) is bool,
     "records": _count,
     "sessions": _count,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +44,29 @@ _PAGE_BYTES = 150_000
 Json = dict[str, Any]
 
 
+def first_page(items: Iterable[tuple[Json, str]]) -> Json:
+    """As many of these as a state may put out; `next` is the place of the last of them, empty where they are all."""
+    page: list[Json] = []
+    size, last = 0, ""
+    for item, place in items:
+        if len(page) == PAGE or size > _PAGE_BYTES:
+            return {"items": page, "next": last}
+        page.append(item)
+        last = place
+        # As Step Functions counts it: what JSON escapes takes up to six bytes for one.
+        size += len(json.dumps(item, ensure_ascii=False).encode())
+    return {"items": page, "next": ""}
+
+
+def raise_if_left(left: Counter[str]) -> None:
+    """LeftBehind if there are objects in any of these folders."""
+    if left:
+        raise LeftBehind(
+            f"left-behind: {left.total()} objects are still in {len(left)} folders where they were; their landing "
+            "objects may be gone for good, or an intake of theirs failed"
+        )
+
+
 @dataclass(frozen=True)
 class Assigning:
     landing: Landing
@@ -61,9 +84,7 @@ class Assigning:
     ) -> Json:
         """Accept a decision and record it, or raise; return what is to be moved. A plan records nothing."""
         accept_assignment(data)
-        request = parse(data, self.rules)
-        if request.patient_id is not None:
-            self._refuse_unlisted(request.patient_id)
+        request, mine = self._as_listed(parse(data, self.rules))
         subject = self._subject(request)
         if self.layout.holds(subject.path):
             raise RejectedAssignment(
@@ -74,9 +95,10 @@ class Assigning:
             raise AssignmentConflict(
                 "changed-since: another version is filed there than the one that was looked at; look at it again"
             )
+        request = self._with_merged(request, subject)
         filed = self._filed(subject)
         if request.type is not DecisionType.TAKE_BACK:
-            self._refuse_others(request, filed)
+            self._refuse_others((*mine, *request.replacing), filed)
         standing = self.standing(subject)
         decided = standing.after(request, events.iso_8601(decided_at(data, started) or self.now()))
         if not only_plan and decided is not standing:
@@ -87,35 +109,67 @@ class Assigning:
             **({"patient_id": request.patient_id} if request.patient_id is not None else {}),
             "from": sorted(decided.leaving),
             "filed": [{"folder": folder, "objects": count} for folder, count in sorted(filed.items())],
-            **self._target_of(request, subject),
-            "nothing_to_move": self._is_done(request, subject, filed, decided),
+            **self._target_of(request, subject, mine),
+            "nothing_to_move": self._is_done(request, subject, filed, decided, mine),
         }
 
-    def _refuse_unlisted(self, patient_id: str) -> None:
-        """An intake would not follow the decision anyway (I8); this says so before anything is recorded."""
-        if self.directory is None:
-            return
-        if self.directory.look_up(Wanted(frozenset({patient_id}))).clinic_id(patient_id) is None:
-            raise RejectedAssignment(
-                "unlisted-patient: the patient directory does not list the patient; import the patient first, or look "
-                "the id up with `carefile patients search`"
-            )
+    def _as_listed(self, request: AssignmentRequest) -> tuple[AssignmentRequest, tuple[str | None, ...]]:
+        """The request with everybody whom it names by all their ids, and the patient's, the one they have now last.
 
-    def _refuse_others(self, request: AssignmentRequest, filed: Iterable[str]) -> None:
-        allowed = {None, request.patient_id, *request.replacing}
-        if not all(any(self.where.is_of(folder, one) for one in allowed) for folder in filed):
+        An intake would not follow an assignment to somebody unlisted anyway (I8); this says so before anything is
+        recorded.
+        """
+        patient = request.patient_id
+        named = request.replacing | frozenset(() if patient is None else (patient,))
+        if self.directory is None or not named:
+            return request, (patient,)
+        listing = self.directory.look_up(Wanted(named))
+        mine = (patient,)
+        if patient is not None:
+            current = listing.clinic_id(patient)
+            if current is None:
+                raise RejectedAssignment(
+                    "unlisted-patient: the patient directory does not list the patient; import the patient first, or "
+                    "look the id up with `carefile patients search`"
+                )
+            mine = tuple(dict.fromkeys((patient, current)))
+        merged = filter(None, map(listing.clinic_id, request.replacing))
+        others = frozenset(one for one in (*request.replacing, *merged) if one not in mine)
+        return replace(request, replacing=others), mine
+
+    def _with_merged(self, request: AssignmentRequest, subject: Subject) -> AssignmentRequest:
+        """The request with the id by which a session is assigned now, if that means somebody whom the request names."""
+        if self.directory is None or subject.session_id is None or request.type is DecisionType.TAKE_BACK:
+            return request
+        before = self.standing(subject).patient_id
+        if before is None or before == request.patient_id:
+            return request
+        patient = frozenset(() if request.patient_id is None else (request.patient_id,))
+        listing = self.directory.look_up(Wanted(patient | {before}))
+        named = request.replacing | frozenset(filter(None, map(listing.clinic_id, patient)))
+        same = listing.clinic_id(before) in named
+        return replace(request, replacing=request.replacing | {before}) if same else request
+
+    def _refuse_others(self, allowed: Iterable[str | None], filed: Iterable[str]) -> None:
+        those = {None, *allowed}
+        if not all(any(self.where.is_of(folder, one) for one in those) for folder in filed):
             raise AssignmentConflict(
                 "filed-otherwise: it is filed under a patient already whom the assignment does not name; look at it, "
                 "and name the patient it is to be taken from"
             )
 
     def _is_done(
-        self, request: AssignmentRequest, subject: Subject, filed: Iterable[str], decided: Standing
+        self,
+        request: AssignmentRequest,
+        subject: Subject,
+        filed: Iterable[str],
+        decided: Standing,
+        mine: tuple[str | None, ...],
     ) -> bool:
         """Whether everything is where the decision has it, and shows it."""
         if request.type is not DecisionType.TAKE_BACK:
-            patient = Patient(request.patient_id)
-            there = all(self.where.is_of(folder, request.patient_id) for folder in filed)
+            patient = Patient(mine[-1])
+            there = all(any(self.where.is_of(folder, one) for one in mine) for folder in filed)
             if not (there and self._is_settled(subject, patient, filed)):
                 return False
         if subject.folder is not None:
@@ -128,24 +182,11 @@ class Assigning:
         """What is to be taken in again, as the pipeline's input, in pages; `next` is where the next one begins."""
         if subject.session_id is None:
             return {"items": [{"bucket": subject.bucket, "key": subject.path}], "next": ""}
-        items: list[Json] = []
-        size = 0
-        for item in self._uploads(subject, after):
-            if len(items) == PAGE or size > _PAGE_BYTES:
-                return {"items": items, "next": items[-1]["key"]}
-            items.append(item)
-            # As Step Functions counts it: what JSON escapes takes up to six bytes for one.
-            size += len(json.dumps(item, ensure_ascii=False).encode())
-        return {"items": items, "next": ""}
+        return first_page((item, item["key"]) for item in self.uploads(subject, after))
 
     def verify(self, subject: Subject, replacing: frozenset[str]) -> None:
         """Raise LeftBehind if any of it is still where it was."""
-        left = self._left(subject, replacing)
-        if left:
-            raise LeftBehind(
-                f"left-behind: {left.total()} objects are still in {len(left)} folders where they were; their landing "
-                "objects may be gone for good, or an intake of theirs failed"
-            )
+        raise_if_left(self._left(subject, replacing))
 
     # What is meant
 
@@ -195,7 +236,7 @@ class Assigning:
         """Whether the rule of its landing keys trusts who writes there. What was adopted in place has none."""
         if self.layout.holds(subject.path):
             return True
-        upload = next(self._uploads(subject), None)
+        upload = next(self.uploads(subject), None)
         key = upload["key"] if upload else subject.path + "session.json" * subject.path.endswith("/")
         return self.rules.match(key).rule.trusted
 
@@ -240,7 +281,7 @@ class Assigning:
         """The folders it is in, with how many of its objects each has."""
         if subject.folder is not None:
             return Counter({subject.folder: 1})
-        return self.where.filed(Source(item["bucket"], item["key"]) for item in self._uploads(subject))
+        return self.where.filed(Source(item["bucket"], item["key"]) for item in self.uploads(subject))
 
     def _is_settled(self, subject: Subject, patient: Patient, filed: Iterable[str]) -> bool:
         """Whether nothing of it would get another name below the patient: a decision opens the plain one to a session,
@@ -253,12 +294,15 @@ class Assigning:
         owner = owner_in(self.folders.manifest(plain) or {})
         return owner not in (None, subject.owner.owner_id)
 
-    def _uploads(self, subject: Subject, after: str = "") -> Iterator[Json]:
+    def uploads(self, subject: Subject, after: str = "") -> Iterator[Json]:
+        """The pipeline's input for each landing object of a session or document that has, or had, something in it."""
         prefixes = prefixes_of(subject.path) if subject.session_id is not None else (subject.path,)
         for prefix in prefixes:
             if after < prefix or after.startswith(prefix):
                 for item in self.landing.uploads(subject.bucket, prefix, after):
-                    if session_tree(item["key"], self.rules) == subject.path:
+                    of_session = subject.session_id is not None
+                    whole = session_tree(item["key"], self.rules) if of_session else item["key"]
+                    if whole == subject.path:
                         yield item
 
     def _left(self, subject: Subject, replacing: frozenset[str]) -> Counter[str]:
@@ -269,8 +313,10 @@ class Assigning:
         if subject.folder is not None:
             now = self.folders.manifest(subject.folder) or {}
             same = now.get("state") == "filed" and self._at(subject.folder) == subject
-            may_stay = decided is not DecisionType.ASSIGN or self.where.is_of(
-                subject.folder, standing.patient_id
+            # What is of none of these is the patient's, perhaps by the id of somebody they were merged with.
+            others = (None, *replacing)
+            may_stay = decided is not DecisionType.ASSIGN or not any(
+                self.where.is_of(subject.folder, one) for one in others
             )
             left = same and not (may_stay and self._shows(subject, standing.decision))
             return Counter({subject.folder: 1} if left else {})
@@ -286,11 +332,13 @@ class Assigning:
         shown = manifest.get("classification", {}).get("decision")
         return bool(shown == (decision.to_json() if decision else None))
 
-    def _target_of(self, request: AssignmentRequest, subject: Subject) -> dict[str, str]:
+    def _target_of(
+        self, request: AssignmentRequest, subject: Subject, mine: tuple[str | None, ...]
+    ) -> dict[str, str]:
         """Where it will be, if it is decided: only an intake knows what the evidence says."""
         if request.type is DecisionType.TAKE_BACK:
             return {}
-        return {"to": self._target(subject, Patient(request.patient_id))}
+        return {"to": self._target(subject, Patient(mine[-1]))}
 
     def _target(self, subject: Subject, patient: Patient) -> str:
         if subject.session_id is not None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from lambdas.intake.failures import Failures
     from lambdas.intake.filing import Filing
     from lambdas.intake.marks import Marks
+    from lambdas.intake.merging import Merging
+    from lambdas.intake.registering import Registering
     from lambdas.intake.scans import Scans
     from lambdas.intake.uploads import Uploads
 
@@ -159,6 +161,25 @@ def assigning() -> Assigning:
         settings.landing_buckets(),
         moment,
         directory(),
+    )
+
+
+def merging() -> Merging:
+    from lambdas.adapters.patients import Patients
+    from lambdas.intake.merging import Merging
+
+    patients = Patients(aws.dynamodb(), settings.named("PATIENTS_TABLE"))
+    return Merging(directory(), patients, assigning(), settings.layout(), moment)
+
+
+def registering() -> Registering:
+    from lambdas.adapters.patients import Patients
+    from lambdas.adapters.refused import Refused
+    from lambdas.intake.registering import Registering
+
+    return Registering(
+        Patients(aws.dynamodb(), settings.named("PATIENTS_TABLE")),
+        Refused(aws.sqs(), settings.named("DEAD_LETTERS_URL")),
     )
 
 

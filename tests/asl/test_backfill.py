@@ -87,7 +87,8 @@ def test_wherever_the_keys_come_from_the_run_is_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    "machine", [definitions.backfill, definitions.adoption, definitions.reassign_patient]
+    "machine",
+    [definitions.backfill, definitions.adoption, definitions.reassign_patient, definitions.merge_patients],
 )
 def test_no_two_states_of_a_machine_have_one_name(machine: Callable[[], dict[str, Any]]) -> None:
     states = machine()["States"]

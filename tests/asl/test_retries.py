@@ -52,6 +52,7 @@ USUAL = {
     "object_pipeline": [UPLOAD_BUSY, WAIT_FOR_A_TURN, LAMBDA_FAILED],
     "read_scan": [UPLOAD_BUSY, WAIT_FOR_A_TURN, LAMBDA_FAILED],
     "reassign_patient": [MOVE_BUSY, WAIT_FOR_A_TURN, LAMBDA_FAILED],
+    "merge_patients": [MOVE_BUSY, WAIT_FOR_A_TURN, LAMBDA_FAILED],
 }
 # What is retried otherwise, and why.
 EXCEPTIONS: dict[tuple[str, str], list[Json]] = {
@@ -59,6 +60,10 @@ EXCEPTIONS: dict[tuple[str, str], list[Json]] = {
     ("object_pipeline", "EmitCatalogEvent"): [policy(SERVICE, 1, 6)],
     # It looks for what other intakes are moving.
     ("reassign_patient", "VerifyMove"): [policy(["LeftBehind"], 5, 5), *USUAL["reassign_patient"]],
+    ("merge_patients", "VerifyMerge"): [policy(["LeftBehind"], 5, 5), *USUAL["merge_patients"]],
+    # The patient's registration may still be in its queue.
+    ("merge_patients", "MergePatients"): [policy(["PatientNotListed"], 5, 5), *USUAL["merge_patients"]],
+    ("merge_patients", "AnnounceMerge"): [policy(SERVICE, 1, 6)],
     # An Express execution has five minutes for everything.
     ("adoption", "AdoptObject"): [
         policy(["StillChanging", "StorageThrottled"], 2, 6, longest=10),

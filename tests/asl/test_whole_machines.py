@@ -44,8 +44,10 @@ INPUTS: dict[str, Any] = {
     "backfill": {"bucket": "landing", "prefix": "documents/"},
     "adoption": {"prefix": "processed/"},
     "reassign_patient": {"session_id": "7", "patient_id": "Ana_7"},
+    "merge_patients": {"from": "A", "into": "B"},
     "read_scan": {"detail": {"source": {"bucket": "landing", "key": KEY, "version_id": "v1"}}},
 }
+MOVING = ("reassign_patient", "merge_patients")  # whose objects are executions of their own
 # Whose task fails, and what an execution of the machine then ends with: the error itself, or the map's.
 TOLERANCE = "States.ExceedToleratedFailureThreshold"
 
@@ -80,6 +82,13 @@ class Answers:
             "RecordFailure": {"recorded": True},
             "AssignPatient": {"subject": subject, "from": ["Ben_8"], "nothing_to_move": False},
             "VerifyMove": {"left": 0},
+            "MergePatients": {
+                "decision": "merge",
+                "moves_from": "A",
+                "moves_to": "B",
+                "event": {"from": "A", "into": "B", "decision": "merge"},
+            },
+            "VerifyMerge": {"left": 0},
             "ReadPages": {"pages": [{"page": 1, "digest": "d1"}], "next": 0},
             "FileReading": filed,
             **changed,
@@ -104,7 +113,7 @@ class Answers:
             case "aws-sdk:sfn:describeMapRun":
                 return {"ItemCounts": {"Total": 1, "Succeeded": 1, "Failed": 0}}
         name = call.arguments["FunctionName"].removeprefix("${").removesuffix("Arn}")
-        if name == "ListObjects" and name not in self.answers:
+        if name in ("ListObjects", "ListPatient") and name not in self.answers:
             self.page += 1
             items = [] if self.pages == 0 else [{"bucket": "landing", "key": f"s/{self.page}"}]
             return {"Payload": {"items": items, "next": "more" if self.page < self.pages else ""}}
@@ -181,7 +190,7 @@ def test_an_error_that_stays_is_tried_as_often_as_meant_and_keeps_its_name(machi
         assert ended(done) == expected_end(machine, name, error), error
         if ended(done) == error:
             assert done.states[-1] == name  # where it can be re-driven
-        elif ended(done) == TOLERANCE and name != "RecordFailure" and machine != "reassign_patient":
+        elif ended(done) == TOLERANCE and name != "RecordFailure" and machine not in MOVING:
             (recorded,) = called(done, "RecordFailure")
             assert (recorded["Payload"]["error"], recorded["Payload"]["input"]["key"]) == (error, KEY)
             assert done.states[-1] == "ItemFailed"
@@ -251,12 +260,25 @@ def test_a_reassignment_goes_page_by_page_and_ends(pages: int) -> None:
     assert output["taken_in"] == pages
 
 
+@pytest.mark.parametrize("pages", range(4))
+def test_a_merge_goes_page_by_page_and_ends_with_its_announcement(pages: int) -> None:
+    done = execute("merge_patients", INPUTS["merge_patients"], Answers(pages=pages))
+    page = ["ListPatient", "MoveObjects", "RouteNextPage"]
+    way = ["MergePatients", *page * max(pages, 1), "VerifyMerge", "AnnounceMerge"]
+    assert top("merge_patients", done) == way
+    output: Any = done.output
+    assert output["taken_in"] == pages
+
+
+@pytest.mark.parametrize(("machine", "lists"), [*zip(MOVING, ("ListObjects", "ListPatient"), strict=True)])
 @pytest.mark.parametrize("odd", [None, 7, True, [], {}])
-def test_a_page_that_does_not_say_where_the_next_begins_ends_the_reassignment(odd: Any) -> None:
-    answers = Answers(ListObjects={"items": [], "next": odd})
-    done = execute("reassign_patient", INPUTS["reassign_patient"], answers)
+def test_a_page_that_does_not_say_where_the_next_begins_ends_the_move(
+    machine: str, lists: str, odd: Any
+) -> None:
+    answers = Answers(**{lists: {"items": [], "next": odd}})
+    done = execute(machine, INPUTS[machine], answers)
     assert ended(done) == "UnexpectedResult"
-    assert len(called(done, "ListObjects")) == 1
+    assert len(called(done, lists)) == 1
 
 
 @pytest.mark.parametrize("events", [1, 2])
@@ -315,7 +337,7 @@ def test_null_in_any_member_of_an_answer_ends_well_or_under_a_name(machine: str)
             done = execute(machine, INPUTS[machine], Answers(**{name: with_null(usual[name], path)}))
             assert ended(done) in FOR_NAMES, (name, path)
             if ended(done) in ("States.QueryEvaluationError", TOLERANCE):
-                assert path[0] in ("events", "classification", "disposition"), (name, path)
+                assert path[0] in ("events", "event", "classification", "disposition"), (name, path)
 
 
 @pytest.mark.parametrize("machine", ["object_pipeline", "express_lane"])

@@ -120,7 +120,7 @@ def test_every_rule_may_send_to_its_queue_and_nobody_without_tls(stage: Synthesi
 def test_dead_letters_are_encrypted_and_kept_for_two_weeks(stage: Synthesised) -> None:
     key, _ = stage.only("AWS::KMS::Key", named="Records")
     queues = stage.properties("AWS::SQS::Queue")
-    assert len(queues) == 5
+    assert len([name for name in queues if name.startswith("DeadLetters")]) == len(queues) - 1 == 7
     for queue in queues.values():
         assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
         assert queue["KmsMasterKeyId"] == {"Fn::GetAtt": [key, "Arn"]}
@@ -138,10 +138,34 @@ def test_what_a_function_cannot_process_of_an_event_is_kept(
     assert configured["DestinationConfig"]["OnFailure"]["Destination"] == {"Fn::GetAtt": [queue_id, "Arn"]}
 
 
+def test_registered_patients_wait_in_a_queue_that_one_function_empties(stage: Synthesised) -> None:
+    rule = stage.only(RULE, named="RegistrationRule")[1]
+    queue_id, queue = stage.only("AWS::SQS::Queue", named="PatientFeed")
+    letters, _ = stage.only("AWS::SQS::Queue", named="DeadLettersRegistrations")
+    function_id, function = stage.only("AWS::Lambda::Function", named="RegisterPatients")
+    assert rule["EventPattern"] == {"source": ["carefile.intake"], "detail-type": ["Patient Registered"]}
+    assert [target["Arn"] for target in rule["Targets"]] == [{"Fn::GetAtt": [queue_id, "Arn"]}]
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": [letters, "Arn"]}
+    assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
+    mapping = stage.only("AWS::Lambda::EventSourceMapping", named="PatientFeed")[1]
+    assert mapping["FunctionName"] == {"Ref": function_id}
+    assert mapping["EventSourceArn"] == {"Fn::GetAtt": [queue_id, "Arn"]}
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert function["Environment"]["Variables"]["DEAD_LETTERS_URL"] == {"Ref": letters}
+
+
+def test_patients_merged_on_the_intake_bus_starts_a_merge(stage: Synthesised) -> None:
+    rule = stage.only(RULE, named="MergeRule")[1]
+    assert rule["EventPattern"] == {"source": ["carefile.intake"], "detail-type": ["Patients Merged"]}
+    (target,) = rule["Targets"]
+    assert target["Arn"] == {"Ref": stage.only("AWS::StepFunctions::StateMachine", named="Merging")[0]}
+    assert not {"Input", "InputPath", "InputTransformer"} & set(target)
+
+
 def test_the_sessions_follow_the_catalog_by_its_stream_in_batches(stage: Synthesised) -> None:
     table, properties = stage.only("AWS::DynamoDB::Table", named="CatalogTable")
     assert properties["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
-    mapping = stage.only("AWS::Lambda::EventSourceMapping")[1]
+    mapping = stage.only("AWS::Lambda::EventSourceMapping", named="Sessions")[1]
     indexer, _ = stage.only("AWS::Lambda::Function", named="IndexSessions")
     queue, _ = stage.only("AWS::SQS::Queue", named="SessionChanges")
     assert mapping["FunctionName"] == {"Ref": indexer}
@@ -155,7 +179,7 @@ def test_the_sessions_follow_the_catalog_by_its_stream_in_batches(stage: Synthes
 
 
 def test_what_is_no_session_s_change_costs_no_invocation(stage: Synthesised) -> None:
-    mapping = stage.only("AWS::Lambda::EventSourceMapping")[1]
+    mapping = stage.only("AWS::Lambda::EventSourceMapping", named="Sessions")[1]
     patterns = [json.loads(found["Pattern"]) for found in mapping["FilterCriteria"]["Filters"]]
     of_a_session = {"kind": {"S": ["session"]}}
     assert patterns == [{"dynamodb": {"NewImage": of_a_session}}, {"dynamodb": {"OldImage": of_a_session}}]

@@ -9,7 +9,10 @@ import pytest
 from tests.template.conftest import Synthesise
 from tests.template.synthesis import Synthesised
 
-DECIDES = ("ClassifyObject", "NormaliseDocument", "NormaliseSession", "AdoptObject", "AssignPatient")
+DECIDES = (
+    *("ClassifyObject", "NormaliseDocument", "NormaliseSession", "AdoptObject", "AssignPatient"),
+    *("MergePatients", "VerifyMerge"),
+)
 READS_TEXT = ("NormaliseDocument", "NormaliseSession", "ReadPages", "FileReading")
 
 
@@ -25,12 +28,23 @@ def test_the_table_is_an_output_in_either_mode(stage: Synthesised, listing: Synt
         assert [key["AttributeName"] for key in properties["KeySchema"]] == ["entry", "part"]
 
 
-def test_what_decides_whose_reads_patients_and_writes_none(listing: Synthesised) -> None:
+def test_what_decides_whose_reads_patients_and_only_the_feed_and_merges_write(listing: Synthesised) -> None:
     table, _ = listing.only("AWS::DynamoDB::Table", named="PatientsTable")
     arn = {"Fn::GetAtt": [table, "Arn"]}
-    of_table = [it["Action"] for _, it in listing.role_statements() if arn in [it["Resource"]]]
+    of_table = [(name, it["Action"]) for name, it in listing.role_statements() if arn in [it["Resource"]]]
     decides = {*DECIDES, *READS_TEXT}
-    assert Counter(of_table) == {"dynamodb:BatchGetItem": len(decides), "dynamodb:Query": len(READS_TEXT)}
+    reading = Counter(action for _, action in of_table if isinstance(action, str))
+    assert reading == {"dynamodb:BatchGetItem": len(decides), "dynamodb:Query": len(READS_TEXT)}
+    writing = {name.split("Role")[0]: action for name, action in of_table if not isinstance(action, str)}
+    assert writing == {
+        "MergingMergePatients": ["dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem"],
+        "PatientFeedRegisterPatients": [
+            "dynamodb:BatchWriteItem",
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:UpdateItem",
+        ],
+    }
     for function in decides:
         environment = listing.function(function)["Environment"]["Variables"]
         assert environment["PATIENTS"] == "listed"
@@ -45,8 +59,9 @@ def test_whatever_files_knows_the_directory(listing: Synthesised) -> None:
             assert environment.get("PATIENTS") == "listed", function["Handler"]
 
 
-def test_in_open_mode_no_function_knows_the_directory(stage: Synthesised) -> None:
+def test_in_open_mode_only_the_feed_knows_the_directory(stage: Synthesised) -> None:
     table, _ = stage.only("AWS::DynamoDB::Table", named="PatientsTable")
-    assert not any(table in str(it["Resource"]) for _, it in stage.role_statements())
+    knowing = {name.split("Role")[0] for name, it in stage.role_statements() if table in str(it["Resource"])}
+    assert knowing == {"PatientFeedRegisterPatients"}
     for function in stage.properties("AWS::Lambda::Function").values():
         assert "PATIENTS" not in function["Environment"]["Variables"]

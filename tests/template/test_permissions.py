@@ -71,6 +71,7 @@ ASSIGN = {
     *LOGS,
     *TRACES,
 }
+MERGE = {"s3:ListBucketVersions", "s3:ListBucket", "s3:GetObject", *LOGS, *TRACES}
 LISTING_MAP = {
     *CHILDREN,
     *{
@@ -133,6 +134,19 @@ ALLOWED = {
     "ReassignmentListObjects": ASSIGN,
     "ReassignmentVerifyMove": ASSIGN,
     "Reassignment": {*MACHINE, *CHILDREN},
+    # In open mode, where they refuse every merge; more only where the directory is in use.
+    "MergingMergePatients": MERGE,
+    "MergingListPatient": MERGE,
+    "MergingVerifyMerge": MERGE,
+    "Merging": {*MACHINE, *CHILDREN},
+    "Merges": {"states:StartExecution"},
+    "PatientFeedRegisterPatients": {
+        *{"dynamodb:BatchWriteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"},
+        *{"kms:DescribeKey", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"},
+        *SEND_DEAD_LETTERS,
+        *LOGS,
+        *TRACES,
+    },
     "Assignments": {"states:StartExecution"},
     "Intake": {"states:StartExecution"},
 }

@@ -14,6 +14,7 @@ def test_the_outputs_are_there_by_name(stage: Synthesised) -> None:
         "PipelineStateMachineArn",
         "BackfillStateMachineArn",
         "ReassignPatientStateMachineArn",
+        "MergePatientsStateMachineArn",
         "AdoptionStateMachineArn",
         "ReportsBucketName",
         "CatalogBusName",
@@ -28,7 +29,7 @@ def test_there_is_no_custom_resource_and_no_function_of_the_cdk_s_own(stage: Syn
     types = {resource["Type"] for resource in stage.template["Resources"].values()}
     assert not [name for name in types if name.startswith("Custom::") or "CustomResource" in name]
     assert "AWS::CDK::Metadata" not in types
-    assert len(stage.properties("AWS::Lambda::Function")) == 12
+    assert len(stage.properties("AWS::Lambda::Function")) == 16
 
 
 def test_the_template_asks_for_no_parameters(stage: Synthesised) -> None:

@@ -170,7 +170,7 @@ def test_a_page_of_the_longest_keys_fits_into_a_state(monkeypatch: pytest.Monkey
     key = sign * (1000 // len(sign.encode()))
     items = [{"bucket": "b" * 63, "key": f"{key}{number:03}"} for number in range(600)]
     monkeypatch.setattr(
-        assigning.Assigning, "_uploads", lambda _, __, after: (one for one in items if one["key"] > after)
+        assigning.Assigning, "uploads", lambda _, __, after: (one for one in items if one["key"] > after)
     )
     subject = {"bucket": "b" * 63, "path": "sessions/session_7/", "session_id": "7"}
     seen, after = [], ""

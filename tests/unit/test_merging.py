@@ -1,170 +1,177 @@
-"""Merged patients: what was filed before moves, what comes later follows, and taking it back leaves no trace."""
+"""What a merge does to the directory, whatever was merged before; and what was unlisted is taken in again."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Sequence
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from carefile.cli.aws.connection import Connection
-from carefile.cli.commands.patients import merge_patients, refile, unmerge_patients
+from carefile.cli.commands.patients import refile
 from carefile.cli.exits import Exit
 from carefile.cli.patients.listed.again import Again
 from carefile.cli.patients.listed.patients import Patients
-from carefile.cli.problem import Problem
 from carefile.cli.shown.view import View
-from carefile.core.model import Source
-from carefile.core.patients.entries import PatientEntry, PersonName, Statement
+from carefile.core.errors import CarefileError, MergeConflict, PatientNotListed, RejectedMerge
+from carefile.core.messages.merge_request import MergeRequest, parse
+from carefile.core.model import Decision, DecisionType, Source
+from carefile.core.patients.directory import Listing
+from carefile.core.patients.entries import PatientEntry, Statement
+from carefile.core.patients.merging import judge
 from tests.unit.conftest import connection_to
 from tests.unit.world import World
 
+IDS = "ABCDE"
 SESSION = "sessions/{}/session_1/agents/agent_a/messages/message_1.json"
-Run = Callable[..., tuple[Exit, Any]]
+Entries = dict[str, PatientEntry]
 
 
-@pytest.fixture
-def listed(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
-    monkeypatch.setenv("PATIENTS", "listed")
-    monkeypatch.setenv("PATIENTS_TABLE", "patients")
-    world.wire()
-    return world
+def request(one: str, into: str, type_: DecisionType = DecisionType.MERGE, at: int = 1) -> MergeRequest:
+    return MergeRequest(one, into, Decision(type_, "ana", f"2026-11-30T00:00:{at:02}Z"))
 
 
-@pytest.fixture
-def connection(listed: World, monkeypatch: pytest.MonkeyPatch) -> Connection:
-    made = connection_to(listed)
-    made.__dict__["patients_are_listed"] = True
-    for patient, name in (("A", "Ana Ruiz"), ("B", "Ana Ruiz"), ("C", "Eva Soto")):
-        Patients(made).state(patient, "ehr", Statement((PersonName(name),)), None)
-
-    def start(self: Again, source: Source) -> None:
-        listed.run(
-            {"bucket": source.bucket, "key": source.key}, f"again-{source.source_id}-{len(listed.filed())}"
-        )
-
-    monkeypatch.setattr(Again, "_start", start)
-    return made
+def listed() -> Entries:
+    return {one: PatientEntry(one) for one in IDS}
 
 
-def entry(connection: Connection, patient: str) -> PatientEntry:
-    found = Patients(connection).get(patient)
-    assert found is not None
-    return found
+def decided(entries: Entries, *requests: MergeRequest) -> Entries:
+    """The directory after these requests; those that are refused change nothing."""
+    for one in requests:
+        try:
+            merge = judge(one, entries)
+        except CarefileError:
+            continue
+        entries = entries | {merge.entry.id: merge.entry}
+    return entries
 
 
-def shown(world: World) -> set[str]:
-    """What the layout shows to whoever reads it: no bare claims."""
-    return {key for key in world.filed() if not key.endswith("_manifest.json")}
+def meanings(entries: Entries) -> list[str | None]:
+    return [Listing(entries).clinic_id(one) for one in IDS]
 
 
-def merge(connection: Connection, one: str, into: str) -> Exit:
-    return merge_patients(connection, View(as_json=True), one, into=into, by="ana", reason="twice", yes=True)
+ANY = st.lists(
+    st.builds(
+        request,
+        st.sampled_from(IDS),
+        st.sampled_from(IDS),
+        st.sampled_from([DecisionType.MERGE, DecisionType.MERGE, DecisionType.UNMERGE]),
+        st.integers(0, 9),
+    ),
+    max_size=12,
+)
 
 
-def unmerge(connection: Connection, one: str, into: str) -> Exit:
-    return unmerge_patients(connection, View(as_json=True), one, from_=into, by="ana", yes=True)
-
-
-def test_a_merge_moves_what_was_filed_and_what_comes_later_follows(
-    listed: World, connection: Connection
+@given(ANY)
+@example([request("A", "B"), request("B", "C"), request("C", "A")])
+def test_whatever_is_merged_every_listed_id_means_a_patient_who_is_themselves(
+    asked: list[MergeRequest],
 ) -> None:
-    listed.file("documents/A/a.txt", name="e1")
-    listed.file("documents/B/b.txt", name="e2")
-    listed.file("c.txt", name="e3", Metadata={"patient-id": "A"})
-    assert merge(connection, "A", "B") is Exit.DONE
-    listed.file("documents/A/later.txt", name="e4")
-    assert {key.split("/")[1] for key in shown(listed)} == {"B_a", "B_b", "B_c", "B_later"}
-    decision = entry(connection, "A").decision
-    assert decision is not None
-    assert (decision.type, decision.decided_by, decision.reason) == ("merge", "ana", "twice")
+    entries = decided(listed(), *asked)
+    for meant in meanings(entries):
+        assert meant is not None
+        assert entries[meant].merged_into is None
 
 
-def test_a_preview_changes_nothing(listed: World, connection: Connection) -> None:
-    listed.file("documents/A/a.txt")
-    before = listed.filed()
-    assert merge_patients(connection, View(as_json=True), "A", into="B") is Exit.DONE
-    assert listed.filed() == before
-    assert entry(connection, "A").merged_into is None
+@given(ANY)
+def test_a_request_that_comes_again_at_once_changes_nothing(asked: list[MergeRequest]) -> None:
+    twice = [one for request in asked for one in (request, request)]
+    assert decided(listed(), *twice) == decided(listed(), *asked)
 
 
-def test_merge_and_unmerge_is_the_identity_on_what_was_there(listed: World, connection: Connection) -> None:
-    listed.file("documents/A/a.txt", name="e1")
-    listed.file("documents/B/b.txt", name="e2")
-    before = shown(listed)
-    merge(connection, "A", "B")
-    assert shown(listed) != before
-    assert unmerge(connection, "A", "B") is Exit.DONE
-    assert shown(listed) == before
-    assert entry(connection, "A").merged_into is None
+@given(ANY, st.sampled_from(IDS), st.sampled_from(IDS))
+def test_merge_and_unmerge_leaves_every_id_as_it_was(asked: list[MergeRequest], one: str, into: str) -> None:
+    before = decided(listed(), *asked)
+    try:
+        merge = judge(request(one, into, at=20), before)
+    except (MergeConflict, RejectedMerge):
+        return
+    if merge.is_new:
+        after = decided(before, request(one, into, at=20), request(one, into, DecisionType.UNMERGE, at=30))
+        assert meanings(after) == meanings(before)
 
 
-def test_a_merge_that_was_interrupted_resumes(
-    listed: World, connection: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    listed.file("documents/A/a.txt")
-    with monkeypatch.context() as broken:
-        broken.setattr(Again, "take_in", lambda self, entry: (_ for _ in ()).throw(KeyboardInterrupt))
-        with pytest.raises(KeyboardInterrupt):
-            merge(connection, "A", "B")
-    assert "processed/A_a/original.txt" in shown(listed)
-    merge(connection, "A", "B")
-    assert "processed/B_a/original.txt" in shown(listed)
-    assert "processed/A_a/original.txt" not in shown(listed)
+def test_a_chain_of_merges_leads_to_the_last_and_what_moves_is_what_was_the_first_s() -> None:
+    entries = decided(listed(), request("B", "C"))
+    merge = judge(request("A", "B"), entries)
+    assert (merge.moves_from, merge.moves_to, merge.entry.merged_into) == ("A", "C", "B")
+    assert {one.id for one in merge.judged_by} == {"B", "C"}
+    entries |= {"A": merge.entry}
+    back = judge(request("A", "B", DecisionType.UNMERGE, 9), entries)
+    assert (back.moves_from, back.moves_to, back.entry.merged_into) == ("C", "A", None)
 
 
-def test_what_has_no_landing_object_any_more_is_told(listed: World, connection: Connection) -> None:
-    listed.file("documents/A/a.txt")
-    listed.delete("documents/A/a.txt")
-    assert merge(connection, "A", "B") is Exit.FOUND
+def test_a_merge_that_a_chain_makes_already_is_no_contradiction() -> None:
+    entries = decided(listed(), request("A", "B"), request("B", "C"))
+    assert not judge(request("A", "C", at=5), entries).is_new
 
 
 @pytest.mark.parametrize(
-    ("one", "into", "says"),
+    ("before", "asked", "error", "reason"),
     [
-        ("A", "A", "themselves"),
-        ("A", "X", "X is not listed"),
-        ("B", "A", "A was merged into C"),
-        ("A", "B", "into C"),
+        ([], request("A", "A"), RejectedMerge, "same-patient"),
+        ([], request("A", "X"), PatientNotListed, "unlisted-patient"),
+        ([], request("X", "A"), PatientNotListed, "unlisted-patient"),
+        ([request("A", "B")], request("A", "C", at=9), MergeConflict, "merged-otherwise"),
+        ([request("A", "B")], request("B", "A", at=9), MergeConflict, "merged-in-a-circle"),
+        (
+            [request("A", "B"), request("B", "C")],
+            request("C", "A", at=9),
+            MergeConflict,
+            "merged-in-a-circle",
+        ),
+        ([], request("A", "B", DecisionType.UNMERGE), RejectedMerge, "not-merged"),
+        ([request("A", "C")], request("A", "B", DecisionType.UNMERGE, 9), RejectedMerge, "not-merged"),
+        (
+            [request("A", "B"), request("A", "B", DecisionType.UNMERGE, 5)],
+            request("A", "B", at=2),
+            MergeConflict,
+            "decided-since",
+        ),
+        (
+            [request("A", "B", at=5)],
+            request("A", "B", DecisionType.UNMERGE, 2),
+            MergeConflict,
+            "decided-since",
+        ),
     ],
 )
-def test_a_merge_that_means_nothing_is_refused(
-    connection: Connection, one: str, into: str, says: str
+def test_a_merge_that_means_nothing_or_contradicts_another_is_refused(
+    before: Sequence[MergeRequest], asked: MergeRequest, error: type[CarefileError], reason: str
 ) -> None:
-    merge(connection, "A", "C")
-    with pytest.raises(Problem, match=says):
-        merge(connection, one, into)
+    with pytest.raises(error, match=f"^{reason}: "):
+        judge(asked, decided(listed(), *before))
 
 
-def test_two_merges_into_one_another_do_not_both_hold(
-    connection: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The other merge is decided between this one's look and its own decision."""
-    decide = Patients.decide
-
-    def late(self: Patients, one: PatientEntry, into: str | None, decision: Any) -> bool:
-        if one.id == "A" and into == "B":
-            decide(self, entry(connection, "B"), "A", decision)
-        return decide(self, one, into, decision)
-
-    monkeypatch.setattr(Patients, "decide", late)
-    with pytest.raises(Problem, match="at the same time"):
-        merge(connection, "A", "B")
-    assert entry(connection, "A").merged_into is None
+def test_a_request_is_the_same_typed_and_sent_and_a_clock_that_is_ahead_is_not_believed() -> None:
+    typed = {"from": " A", "into": "B", "decided_at": "2099-01-01T00:00:00Z", "reason": "twice"}
+    event = {"detail-type": "Patients Merged", "detail": typed}
+    found = parse(typed, "2026-11-30T10:00:00Z")
+    assert found == parse(event, "2026-11-30T10:00:00Z")
+    assert (found.from_id, found.is_merge) == ("A", True)
+    assert found.decision.decided_at == "2026-11-30T10:00:00.000000Z"
+    assert parse(typed | {"decision": "unmerge"}, "").decision.type is DecisionType.UNMERGE
 
 
-def test_in_open_mode_nobody_is_merged(connection: Connection) -> None:
-    connection.__dict__["patients_are_listed"] = False
-    with pytest.raises(Problem, match="open"):
-        merge(connection, "A", "B")
+@pytest.fixture
+def connection(world: World, monkeypatch: pytest.MonkeyPatch) -> Connection:
+    monkeypatch.setenv("PATIENTS", "listed")
+    world.wire()
+
+    def start(self: Again, source: Source) -> None:
+        world.run({"bucket": source.bucket, "key": source.key}, f"again-{source.source_id}")
+
+    monkeypatch.setattr(Again, "_start", start)
+    return connection_to(world)
 
 
-def test_what_was_unlisted_is_taken_in_again_once_it_is_listed(listed: World, connection: Connection) -> None:
+def test_what_was_unlisted_is_taken_in_again_once_it_is_listed(world: World, connection: Connection) -> None:
     for number, key in enumerate(("documents/D/d.txt", SESSION.format("D"), "documents/E/e.txt")):
-        listed.file(key, b"{}", name=f"e{number}")
+        world.file(key, b"{}", name=f"e{number}")
     Patients(connection).state("D", "ehr", Statement(), None)
     assert refile(connection, View(as_json=True)) is Exit.DONE
-    assert "processed/D_d/original.txt" not in shown(listed)
+    assert "processed/D_d/original.txt" not in world.filed()
     assert refile(connection, View(as_json=True), yes=True) is Exit.DONE
-    assert "processed/D_d/original.txt" in shown(listed)
-    assert "processed/unknown_e/original.txt" in shown(listed)
+    assert "processed/D_d/original.txt" in world.filed()
+    assert "processed/unknown_e/original.txt" in world.filed()

@@ -19,11 +19,12 @@ from carefile.cli.patients.forgetting import Forgetter
 from carefile.cli.patients.listed.doubt import refuse_nobody, warn_of
 from carefile.cli.patients.listed.files import Feed
 from carefile.cli.patients.listed.importing import state_all, survey
-from carefile.cli.patients.listed.patients import Change, Patients
+from carefile.cli.patients.listed.patients import Patients
 from carefile.cli.patients.traces import Finder
 from carefile.cli.problem import Problem
 from carefile.cli.rule_table import rules_of
 from carefile.cli.shown.view import View
+from carefile.core.patients.entries import Change
 from tests.unit.world import World
 
 CSV = (

@@ -30,17 +30,28 @@ _LOOKING = 60
 class Queue(StrEnum):
     """`intakes`: uploads that started no execution. `catalog-events`: events missed by the catalog's index.
     `session-changes`: changes missed by session entries. `failures`: failed executions that were not recorded.
-    `assignments`: `Patient Identified` events that started no reassignment."""
+    `assignments`: `Patient Identified` events that started no reassignment. `registrations`: `Patient Registered`
+    events that the patient directory did not take. `merges`: `Patients Merged` events that started no merge."""
 
     INTAKES = "intakes"
     CATALOG_EVENTS = "catalog-events"
     SESSION_CHANGES = "session-changes"
     FAILURES = "failures"
     ASSIGNMENTS = "assignments"
+    REGISTRATIONS = "registrations"
+    MERGES = "merges"
 
     @property
     def construct(self) -> str:
         return "".join(word.capitalize() for word in self.value.split("-"))
+
+
+# Functions that take an event by being called with it.
+_CONSUMERS = {
+    Queue.CATALOG_EVENTS: "IndexCatalog",
+    Queue.FAILURES: "RecordFailure",
+    Queue.REGISTRATIONS: "RegisterPatients",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +75,9 @@ class Letter:
         if self.queue is Queue.INTAKES:
             request = request_in(json.dumps(event))
             return request.source.key if request else None
+        if self.queue in (Queue.REGISTRATIONS, Queue.MERGES):
+            patient = detail.get("patient_id" if self.queue is Queue.REGISTRATIONS else "from")
+            return patient if isinstance(patient, str) else None
         source = detail.get("source")
         found = source.get("key") if isinstance(source, Mapping) else detail.get("name")
         return str(found) if found else None
@@ -134,7 +148,9 @@ class DeadLetters:
             return self._start(letter.event, self._connection.machine)
         if letter.queue is Queue.ASSIGNMENTS:
             return self._start(letter.event, self._connection.reassignment or "")
-        name = "IndexCatalog" if letter.queue is Queue.CATALOG_EVENTS else "RecordFailure"
+        if letter.queue is Queue.MERGES:
+            return self._start(letter.event, self._connection.output("MergePatientsStateMachineArn"))
+        name = _CONSUMERS[letter.queue]
         done = self._connection.client("lambda").invoke(
             FunctionName=self._connection.function(name), Payload=json.dumps(letter.event).encode()
         )

@@ -110,6 +110,8 @@ _RULES = (
     "CatalogRule",
     "FailureRule",
     "AssignmentRule",
+    "RegistrationRule",
+    "MergeRule",
     "MeasureBacklogRule",
 )
 

@@ -20,17 +20,24 @@ from rich.console import Console
 
 from carefile.cli.aws.connection import Connection
 from carefile.cli.exits import Exit
+from carefile.cli.patients.assigning import Assigner
 from carefile.cli.patients.listed.again import Again
 from carefile.cli.patients.listed.files import Feed
 from carefile.cli.patients.listed.importing import Survey, state_all, survey
-from carefile.cli.patients.listed.merging import Merging, Moved
-from carefile.cli.patients.listed.patients import Change, Patients
+from carefile.cli.patients.listed.patients import Patients
 from carefile.cli.problem import Problem
 from carefile.cli.rule_table import rules_of
+from carefile.cli.shown.advice import advice_for
 from carefile.cli.shown.view import Column, View, lasting, plain
-from carefile.core.messages.events import iso_8601
-from carefile.core.model import Decision, DecisionType
-from carefile.core.patients.entries import PatientEntry
+from carefile.cli.times import span
+from carefile.core.deciding.identity import identity
+from carefile.core.model import DecisionType
+from carefile.core.patients.entries import Change, PatientEntry
+
+By = Annotated[str | None, typer.Option(help="Who decided; by default the user of this machine.")]
+Reason = Annotated[str | None, typer.Option(help="Why.")]
+Follow = Annotated[bool, typer.Option(help="Wait until the move has ended.")]
+Timeout = Annotated[str, typer.Option(help="Maximum time to wait.")]
 
 
 def import_patients(
@@ -152,20 +159,18 @@ def merge_patients(
     ],
     *,
     into: Annotated[str, typer.Option(help="The patient whose records they all are.", show_default=False)],
-    by: Annotated[str | None, typer.Option(help="Who decided; by default the user of this machine.")] = None,
-    reason: Annotated[str | None, typer.Option(help="Why.")] = None,
+    by: By = None,
+    reason: Reason = None,
+    follow: Follow = True,
+    timeout: Timeout = "1h",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Merge; without it, only preview.")] = False,
 ) -> Exit:
     """Merge a patient into another: the id means the other one from now on.
 
-    What was filed before is taken in again and moves. Without --yes, only preview.
+    All that is filed moves to the other one. Without --yes, only preview.
     """
-    merging = _merging(connection)
-    one, other = merging.check_merge(patient, into)
-    if not yes:
-        return _preview(view, merging, one.id, other.id)
-    moved = merging.merge(patient, into, _decision(DecisionType.MERGE, by, reason))
-    return _moved(view, one.id, other.id, moved)
+    request = _request(DecisionType.MERGE, patient, into, by, reason)
+    return _decide(connection, view, request, follow=follow, timeout=timeout, yes=yes)
 
 
 def unmerge_patients(
@@ -176,20 +181,18 @@ def unmerge_patients(
     from_: Annotated[
         str, typer.Option("--from", help="The patient they were merged into.", show_default=False)
     ],
-    by: Annotated[str | None, typer.Option(help="Who decided; by default the user of this machine.")] = None,
-    reason: Annotated[str | None, typer.Option(help="Why.")] = None,
+    by: By = None,
+    reason: Reason = None,
+    follow: Follow = True,
+    timeout: Timeout = "1h",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Take it back; without it, only preview.")] = False,
 ) -> Exit:
     """Take a merge back: what names the patient returns to them.
 
     Without --yes, only preview.
     """
-    merging = _merging(connection)
-    one = merging.check_unmerge(patient, from_)
-    if not yes:
-        return _preview(view, merging, from_, one.id)
-    moved = merging.unmerge(patient, from_, _decision(DecisionType.UNMERGE, by, reason))
-    return _moved(view, from_, one.id, moved)
+    request = _request(DecisionType.UNMERGE, patient, from_, by, reason)
+    return _decide(connection, view, request, follow=follow, timeout=timeout, yes=yes)
 
 
 def refile(
@@ -220,43 +223,84 @@ def refile(
     return Exit.FOUND if left else Exit.DONE
 
 
-def _merging(connection: Connection) -> Merging:
-    if not connection.patients_are_listed:
-        raise Problem(
-            "the patients of this stage are open, so a merged id would still be believed",
-            "deploy the stage with patients: listed, or move records with `carefile assign --from`",
-        )
-    return Merging(Patients(connection), Again(connection, rules_of(connection)))
-
-
-def _decision(type_: DecisionType, by: str | None, reason: str | None) -> Decision:
-    return Decision(type_, by or getuser(), iso_8601(datetime.now(UTC)), reason)
-
-
-def _preview(view: View, merging: Merging, old: str, new: str) -> Exit:
-    count = sum(1 for _ in merging.again.filed_under(old))
-    record = {"from": old, "to": new, "objects": count, "started": 0, "left": 0}
-    view.thing(
-        record, lambda out: out.print(f"{count} objects under {plain(old)} → {plain(new)}", soft_wrap=True)
-    )
-    view.note("[bold]Nothing was done.[/bold] Use --yes to do it.")
-    return Exit.DONE
-
-
-def _moved(view: View, old: str, new: str, moved: Moved) -> Exit:
-    record = {
-        "from": old,
-        "to": new,
-        "objects": moved.started + moved.left,
-        "started": moved.started,
-        "left": moved.left,
+def _request(
+    type_: DecisionType, patient: str, into: str, by: str | None, reason: str | None
+) -> dict[str, str]:
+    request = {
+        "decision": type_.value,
+        "from": identity(patient),
+        "into": identity(into),
+        "decided_by": by or getuser(),
     }
-    view.thing(record, lambda out: out.print(f"{moved.started} objects are taken in again.", soft_wrap=True))
-    if moved.left:
-        view.warn(
-            f"[yellow]{moved.left} objects stay under {plain(old)}: their landing objects are gone.[/yellow]"
+    return request | ({"reason": reason} if reason else {})
+
+
+def _decide(
+    connection: Connection, view: View, request: dict[str, str], *, follow: bool, timeout: str, yes: bool
+) -> Exit:
+    patience = span(timeout)
+    both = [_listed(connection, request[name]) for name in ("from", "into")]
+    assigner = Assigner(connection, "MergePatientsStateMachineArn", "MergePatients")
+    plan = assigner.plan(request)
+    if not yes:
+        view.thing(plan, partial(_show_merge, plan, both))
+        view.note("[bold]Nothing was done.[/bold] Use --yes to do it.")
+        return Exit.DONE
+    if not view.as_json:
+        view.thing(plan, partial(_show_merge, plan, both))
+    started = assigner.start(request)
+    if started.redriven:
+        view.note("Resuming an earlier attempt that failed.")
+    if not follow:
+        view.thing({"execution": started.arn}, lambda out: out.print(started.arn, soft_wrap=True))
+        return Exit.DONE
+    with view.busy("Moving …"):
+        ended = assigner.follow(started, patience)
+    return _report_merge(view, ended)
+
+
+def _listed(connection: Connection, patient: str) -> PatientEntry:
+    patients = Patients(connection)
+    entry = patients.get(patient)
+    if entry is None:
+        near = ", ".join(one.id for one in patients.near(patient)[:5])
+        raise Problem(
+            f"{patient} is not listed",
+            f"did you mean {near}?" if near else "see `carefile patients search`",
         )
-    return Exit.FOUND if moved.left else Exit.DONE
+    return entry
+
+
+def _show_merge(plan: dict[str, Any], both: list[PatientEntry], out: Console) -> None:
+    for entry in both:
+        names = ", ".join(name.in_full for name in entry.names) or "no name"
+        born = ", ".join(sorted(entry.birth_dates)) or "unknown"
+        out.print(f"[bold]{plain(entry.id)}[/bold]  {plain(names)}, born {born}", soft_wrap=True)
+    objects = f"{plan['objects']} object" + ("s" if plan["objects"] != 1 else "")
+    under = f"{objects} under {plain(plan['moves_from'])}"
+    if plan["decision"] == DecisionType.MERGE:
+        out.print(f"  {under} → {plain(plan['moves_to'])}", soft_wrap=True)
+    else:
+        out.print(f"  {under}: those that name {plain(plan['moves_to'])} return", soft_wrap=True)
+
+
+def _report_merge(view: View, ended: dict[str, Any]) -> Exit:
+    if view.as_json:
+        view.thing(ended, lambda out: None)
+    status, result = ended["status"], ended["result"]
+    if status == "SUCCEEDED":
+        count = result["taken_in"]
+        objects = f"{count} object" + ("s" if count != 1 else "")
+        view.note(f"[green]Done.[/green] {objects} filed again; nothing is left in the old place.")
+        return Exit.DONE
+    if status == "RUNNING":
+        view.note("The move has not ended yet and keeps running.")
+    else:
+        advice = advice_for(ended["error"] or status)
+        view.warn(f"[red]The move is incomplete.[/red] {plain(ended['reason'] or advice.means)}")
+        view.warn(f"  to do: {advice.to_do} Then run the same command again. See {advice.anchor}")
+    view.note(f"[dim]{plain(ended['execution'])}[/dim]")
+    return Exit.FOUND
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -1,7 +1,7 @@
-"""Assign a session or a document to its patient: plan, start or resume, and follow the deployment's reassignment.
+"""Decide whose something is, or that two patients are one: plan, start or resume, and follow the machine that moves it.
 
-The function AssignPatient alone decides what a request refers to and whether it is allowed; this module calls it. If an
-execution failed on the same request, it is redriven instead of starting another.
+The machine's first function alone decides what a request refers to and whether it is allowed; this module calls it. If
+an execution failed on the same request, it is redriven instead of starting another.
 """
 
 from __future__ import annotations
@@ -25,27 +25,30 @@ _REDRIVABLE = "REDRIVABLE"
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """An execution of the reassignment, started or redriven."""
+    """An execution, started or redriven."""
 
     arn: str
     redriven: bool
 
 
 class Assigner:
-    def __init__(self, connection: Connection) -> None:
+    """`function` is the first one of the `machine`."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        machine: str = "ReassignPatientStateMachineArn",
+        function: str = "AssignPatient",
+    ) -> None:
         self._connection = connection
         self._client = connection.client("stepfunctions")
-        if connection.reassignment is None:
-            raise Problem(
-                f"the stack {connection.stack} is too old to assign patients",
-                "deploy it again with `make deploy`",
-            )
-        self._machine = connection.reassignment
+        self._machine = connection.output(machine)
+        self._function = function
 
     def plan(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Preview the move without recording anything; raise a Problem if the deployment refuses it."""
         done = self._connection.client("lambda").invoke(
-            FunctionName=self._connection.function("AssignPatient"),
+            FunctionName=self._connection.function(self._function),
             Payload=json.dumps({"input": request, "only_plan": True}).encode(),
         )
         answer: dict[str, Any] = json.loads(done["Payload"].read() or b"{}")
@@ -55,7 +58,7 @@ class Assigner:
         return answer
 
     def start(self, request: Mapping[str, Any]) -> Started:
-        """Start the reassignment, or redrive the execution that failed on the same request."""
+        """Start the machine, or redrive the execution that failed on the same request."""
         for arn in self._failed():
             self._connection.quotas.describe.take()
             found = self._client.describe_execution(executionArn=arn)

@@ -101,9 +101,33 @@ ADVICE = (
     ),
     Advice(
         "LeftBehind",
-        "Some objects of an assigned session or document are still in their old place.",
+        "Some objects of an assigned session or document, or of a merged patient, are still in their old place.",
         "Find out which, and whether their landing objects are missing or their intakes failed.",
         Then.REDRIVE,
+    ),
+    Advice(
+        "RejectedMerge",
+        "The merge means nothing here: it names one patient twice, takes back none, or the stage's patients are open.",
+        "See the cause for which, and `carefile patients show ID` for what the directory holds.",
+        Then.NEITHER,
+    ),
+    Advice(
+        "MergeConflict",
+        "The merge contradicts another one, would lead in a circle, or is older than a later decision.",
+        "Find out which patients are one (carefile patients show ID). Take the wrong merge back, then merge again.",
+        Then.NEITHER,
+    ),
+    Advice(
+        "PatientNotListed",
+        "The merge names a patient whom the directory does not list.",
+        "Import or register the patient.",
+        Then.REDRIVE,
+    ),
+    Advice(
+        "RejectedPatient",
+        "The event registers a patient whose id cannot be one: it is blank, or a spreadsheet has damaged it.",
+        "Correct the id at its source, and send the patient again.",
+        Then.NEITHER,
     ),
     Advice(
         "States.ExceedToleratedFailureThreshold",

@@ -113,6 +113,10 @@ class Layout:
         """The prefix of all sessions of a patient, or of those without a known patient."""
         return f"{self.prefix}{_who(patient)}_{_SESSIONS}/"
 
+    def stem(self, patient: Patient) -> str:
+        """The beginning of every folder of a patient; folders of others may begin with it too."""
+        return f"{self.prefix}{_who(patient)}_"
+
     def document_folders(self, patient: Patient, document_name: str, source: Source) -> Iterator[str]:
         """The folders a document may have, best first."""
         plain = f"{_who(patient)}_{encode_name(document_name)}"

@@ -14,7 +14,7 @@ from carefile.core.patients.dates import birth_date, same_date
 from carefile.core.patients.entries import Identifier, PatientEntry, PatientState
 from carefile.core.patients.names import same_name
 
-MAX_MERGES = 10  # one after another, of one id
+MAX_MERGES = 100  # one after another, of one id
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,15 @@ class Sex(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Change(StrEnum):
+    """What stating something did to the directory."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    SAME = "unchanged"
+    FORGOTTEN = "forgotten"
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Identifier:
     """A further identifier of a patient. An OID is one whether or not it is written as a URN."""
@@ -155,7 +164,8 @@ class PatientEntry:
     def stating(self, source: str, statement: Statement) -> PatientEntry:
         """The entry with what a source states now; the same entry where that says nothing new.
 
-        What is only repeated later is recorded with its moment, or a statement from in between would replace it."""
+        What is only repeated later is recorded with its moment, or else a statement from in between would replace it.
+        """
         known = self.statements.get(source)
         if known is not None:
             is_older = bool(statement.stated_at) and statement.stated_at < known.stated_at
@@ -163,3 +173,10 @@ class PatientEntry:
             if is_older or is_repeated:
                 return self
         return replace(self, statements={**self.statements, source: statement}, revision=self.revision + 1)
+
+
+def change_between(before: PatientEntry | None, after: PatientEntry) -> Change:
+    """What became of an entry."""
+    if before is None:
+        return Change.NEW
+    return Change.SAME if before.says_the_same(after) else Change.CHANGED

@@ -7,16 +7,14 @@ every index item of a patient can be named from the entry alone; a tombstone is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from enum import StrEnum
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from carefile.cli.aws.connection import Connection
 from carefile.core.deciding.identity import identity
-from carefile.core.model import Decision
 from carefile.core.patients.dates import birth_date, dates_in
-from carefile.core.patients.entries import PatientEntry, Statement
+from carefile.core.patients.entries import Change, PatientEntry, Statement, change_between
 from carefile.core.patients.names import name_words
 from carefile.core.patients.near import near_misses
 from carefile.core.records import patients as items
@@ -25,21 +23,6 @@ from carefile.core.records.patients import KEY, PART, Key
 _READ, _WRITTEN = 100, 25  # DynamoDB, BatchGetItem and BatchWriteItem
 _TRIES = 8
 _FOUND = 200  # of one search
-
-
-class Change(StrEnum):
-    """What stating something did to the directory."""
-
-    NEW = "new"
-    CHANGED = "changed"
-    SAME = "unchanged"
-    FORGOTTEN = "forgotten"
-
-
-def change_between(before: PatientEntry | None, after: PatientEntry) -> Change:
-    if before is None:
-        return Change.NEW
-    return Change.SAME if before.says_the_same(after) else Change.CHANGED
 
 
 class Patients:
@@ -124,10 +107,6 @@ class Patients:
                 self._index(items.unindexing(stated))
                 return Change.FORGOTTEN, None
         raise RuntimeError("the entry changes faster than it can be written")
-
-    def decide(self, entry: PatientEntry, merged_into: str | None, decision: Decision) -> bool:
-        """Record into whom a patient was merged, or that they are themselves again; False where the entry changed."""
-        return self._put(entry.merged(merged_into, decision), entry)
 
     def forget(self, patient_id: str, at: str) -> bool:
         """Leave nothing of a patient but a tombstone, which names nobody. Whether there was an entry."""

@@ -1,0 +1,172 @@
+"""Two patients of the directory who are one, or two again: record it, list what moves, see that nothing stayed.
+
+The decision is recorded before anything is listed, in one transaction with all that it was judged by, so two merges
+that contradict each other never both hold. What an intake files without knowing of it is in the listing, which is S3's
+own, or found by that intake's own check, which reads the directory again (docs/convergence.md). Moving is the
+pipeline's own work.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from carefile.core.deciding.identity import identity
+from carefile.core.errors import RejectedMerge, StorageThrottled
+from carefile.core.filing.layout import Layout
+from carefile.core.messages import events, merge_request
+from carefile.core.messages.assignment_request import Subject
+from carefile.core.messages.intake_request import decided_at
+from carefile.core.model import Patient
+from carefile.core.patients.directory import Wanted
+from carefile.core.patients.merging import Merge, judge
+from lambdas.adapters.contracts import accept_merge
+from lambdas.adapters.directory import Directory
+from lambdas.adapters.patients import Patients
+from lambdas.intake.assigning import Assigning, first_page, raise_if_left
+
+_TRIES = 8
+_THREADS = 16
+_AT_ONCE = 64  # folders
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a folder holds of a patient: how many objects, and what names a document's patient."""
+
+    subject: Subject
+    objects: int
+    named: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Merging:
+    """`directory` is None where the stage's patients are open: then nobody reads it, and nothing would follow."""
+
+    directory: Directory | None
+    patients: Patients
+    assigning: Assigning
+    layout: Layout
+    now: Callable[[], datetime]
+
+    def merge(self, data: Mapping[str, Any], started: object = None, *, only_plan: bool = False) -> Json:
+        """Accept a merge or its opposite and record it, or raise; return what is to be moved. A plan records nothing,
+        and counts that."""
+        accept_merge(data)
+        directory = self._in_use()
+        request = merge_request.parse(data, events.iso_8601(decided_at(data, started) or self.now()))
+        asked = Wanted(frozenset({request.from_id, request.into_id}))
+        for _ in range(_TRIES):
+            merge = judge(request, directory.look_up(asked).entries)
+            if only_plan or not merge.is_new or self.patients.decide(merge):
+                break
+        else:
+            raise StorageThrottled(
+                "patient-contended: the entries of the two change faster than they can be written"
+            )
+        told = _told(request, merge)
+        return told | ({"objects": self._counted(merge.moves_from)} if only_plan else {})
+
+    def page(self, patient_id: str, after: str = "") -> Json:
+        """What is filed under a patient, as the pipeline's input, in pages; `next` is where the next one begins."""
+        folder, key = json.loads(after) if after else ("", "")
+        return first_page(self._inputs(patient_id, folder, key))
+
+    def verify(self, request: Mapping[str, str]) -> None:
+        """Raise LeftBehind if anything that the decision moves is still where it was: all of a merged patient's; of the
+        one whom they were merged into, the documents that name the other."""
+        merged = request["decision"] == "merge"
+        held = self._held(request["moves_from"])
+        back = set(() if merged else self._meant_by(held, request["moves_to"]))
+        left = [one for one in held if merged or one.subject in back]
+        raise_if_left(Counter({str(one.subject.folder): one.objects for one in left}))
+
+    def _in_use(self) -> Directory:
+        if self.directory is None:
+            raise RejectedMerge(
+                "patients-are-open: the stage believes every id, a merged one as well; deploy it with patients: listed"
+            )
+        return self.directory
+
+    # What is filed
+
+    def _inputs(self, patient_id: str, after: str, key: str) -> Iterator[tuple[Json, str]]:
+        """The inputs, each with its place; from a place on: a folder, and a session's landing key in it."""
+        for folder, held in self._found(patient_id, after if key else None, after):
+            uploads = self.assigning.uploads(held.subject, key if folder == after else "")
+            for item in uploads:
+                place = item["key"] if held.subject.session_id is not None else ""
+                yield item, json.dumps([folder, place], ensure_ascii=False)
+
+    def _held(self, patient_id: str) -> list[Held]:
+        return [held for _, held in self._found(patient_id)]
+
+    def _counted(self, patient_id: str) -> int:
+        return sum(held.objects for held in self._held(patient_id))
+
+    def _found(
+        self, patient_id: str, begun: str | None = None, after: str = ""
+    ) -> Iterator[tuple[str, Held]]:
+        """The folders of a patient that hold something, with what they hold, in the order of the bucket; those after
+        one, or with `begun` from that one on."""
+        patient = Patient(patient_id)
+        folders = (one for one in self._folders(patient) if one > after or one == begun)
+        with ThreadPoolExecutor(_THREADS) as pool:
+            while batch := list(islice(folders, _AT_ONCE)):
+                for folder, held in zip(
+                    batch, pool.map(lambda it: self._look(it, patient_id), batch), strict=True
+                ):
+                    if held is not None:
+                        yield folder, held
+
+    def _folders(self, patient: Patient) -> Iterator[str]:
+        sessions = self.layout.session_prefix(patient)
+        for folder in self.assigning.folders.beginning(self.layout.stem(patient)):
+            if folder == sessions:
+                yield from self.assigning.folders.beginning(sessions)
+            else:
+                yield folder
+
+    def _look(self, folder: str, patient_id: str) -> Held | None:
+        """What a folder holds of a patient; None for claims, folders of others, and what was adopted in place, which
+        has no landing object and stays."""
+        manifest = self.assigning.folders.manifest(folder) or {}
+        if manifest.get("state") == "session" and not manifest.get("adopted"):
+            owner = manifest["owner"]
+            count = self.assigning.folders.objects(folder)
+            subject = Subject(owner["bucket"], owner["tree"], manifest["session_id"], folder=folder)
+            return Held(subject, count) if count else None
+        classified = manifest.get("classification") or {}
+        if manifest.get("state") != "filed" or classified.get("patient", {}).get("id") != patient_id:
+            return None
+        source = manifest["source"]
+        used = (it for it in classified.get("evidence", ()) if it["about"] == "patient" and it["used"])
+        named = frozenset(identity(it["value"]) for it in used)
+        return Held(Subject(source["bucket"], source["key"], folder=folder), 1, named)
+
+    def _meant_by(self, held: list[Held], patient_id: str) -> Iterator[Subject]:
+        """The documents that are filed by an id that means this patient now."""
+        ids = frozenset(value for one in held for value in one.named)
+        listing = self._in_use().look_up(Wanted(ids))
+        mine = {value for value in ids if listing.clinic_id(value) == patient_id}
+        return (one.subject for one in held if one.named & mine)
+
+
+def _told(request: merge_request.MergeRequest, merge: Merge) -> Json:
+    """What the machine goes on with; `event` is what it announces in the end."""
+    who = {"from": request.from_id, "into": request.into_id}
+    decision = merge.decision.to_json()
+    return {
+        **who,
+        "decision": decision["type"],
+        "moves_from": merge.moves_from,
+        "moves_to": merge.moves_to,
+        "event": {**who, "decision": decision.pop("type"), **decision},
+    }
