@@ -36,12 +36,18 @@ def reads_directory(settings: FunctionSettings, catalog: Catalog) -> tuple[dict[
 def holds_text_against_directory(
     settings: FunctionSettings, catalog: Catalog
 ) -> tuple[dict[str, str], list[Permission]]:
-    """The same for a function that reads documents, whose text is held against the directory, too."""
+    """The same for a function that reads documents, whose text is held against the directory as well; where that is
+    not in use, to suggest, if anybody is listed."""
     environment, statements = reads_directory(settings, catalog)
+    queries = permissions.query_items(catalog.patients)
     if not environment:
-        return {}, []
-    decides = {"CORROBORATED": settings.config.corroborated.value}
-    return environment | decides, [*statements, *permissions.query_items(catalog.patients)]
+        suggests = {"PATIENTS_TABLE": catalog.patients.table_name}
+        return suggests, [
+            *permissions.read_items(catalog.patients),
+            *queries,
+            *permissions.count_items(catalog.patients),
+        ]
+    return environment | {"CORROBORATED": settings.config.corroborated.value}, [*statements, *queries]
 
 
 def intake_environment(settings: FunctionSettings, storage: Storage) -> dict[str, str]:

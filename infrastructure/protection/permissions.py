@@ -100,6 +100,11 @@ def maintain_directory(table: dynamodb.ITable) -> list[Permission]:
     return [allow("MaintainDirectory", actions, [table.table_arn]), *_use_table_key(table)]
 
 
+def count_items(table: dynamodb.ITable) -> list[Permission]:
+    """Ask DynamoDB how many items it counted last."""
+    return [allow("CountItems", ["dynamodb:DescribeTable"], [table.table_arn])]
+
+
 def write_items(table: dynamodb.ITable) -> list[Permission]:
     """Write single items; no read."""
     actions = ["dynamodb:PutItem", "dynamodb:UpdateItem"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 _BATCH = 100  # DynamoDB, BatchGetItem: up to 100 items
 _CROWD = 200  # patients of one date or word: with more, it says too little
+_ASK_AGAIN = 900  # seconds
 _FEW = 20  # patients with one word of a name whose other words nobody has
 
 
@@ -34,6 +37,16 @@ class Directory:
     def __init__(self, dynamodb: DynamoDBClient, table: str) -> None:
         self._dynamodb = dynamodb
         self._table = table
+
+        self._filled, self._asked_at = False, -math.inf
+
+    def is_filled(self) -> bool:
+        """Whether anybody is listed. DynamoDB counts a table's items every six hours, and charges nothing for it."""
+        if not self._filled and time.monotonic() - self._asked_at > _ASK_AGAIN:
+            self._asked_at = time.monotonic()
+            table = self._dynamodb.describe_table(TableName=self._table)["Table"]
+            self._filled = table.get("ItemCount", 0) > 0
+        return self._filled
 
     def look_up(self, wanted: Wanted) -> Listing:
         """What is listed of what is wanted: one request, one for each index that has to be asked, and one more for each

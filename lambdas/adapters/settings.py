@@ -43,6 +43,11 @@ def patients_are_listed() -> bool:
     return os.environ.get("PATIENTS") == "listed"
 
 
+def patients_table() -> str | None:
+    """The patient directory's table; None for a function that does not read it."""
+    return os.environ.get("PATIENTS_TABLE")
+
+
 def corroborated_decides() -> bool:
     """Whether an id in a text decides where the listed patient's name and birth date stand there too."""
     return os.environ.get("CORROBORATED") == "decide"

@@ -7,15 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from carefile.core.deciding.classification import classify, session_tree, to_look_up
-from carefile.core.deciding.corroboration import (
-    TextEvidence,
-    dates_to_look_up,
-    names_to_look_up,
-    numbers_to_look_up,
-)
+from carefile.core.deciding.corroboration import TextEvidence, look_further, numbers_to_look_up
 from carefile.core.deciding.metadata import require_text
 from carefile.core.deciding.rules import RuleTable
 from carefile.core.documents.extraction import Extraction
@@ -149,6 +144,7 @@ class Filing:
     documents: DocumentReader
     directory: Directory | None = None
     corroborated_decides: bool = False
+    suggests_from: Directory | None = None
 
     def session_of(self, source: Source) -> Owner | None:
         """The session that a landing key is part of, by the rule table; None for a document's."""
@@ -166,22 +162,32 @@ class Filing:
             if extraction is None:
                 return None
         told = (key, metadata, self.rules, hints, extraction, entry.assignment)
-        if self.directory is None:
-            return Plan(observed, classify(*told), extraction)
         mentions = Mentions()
-        if not (hints and hints.patient_id is not None) and entry.assignment is None:
+        if (self.directory or self.suggests_from) and not ((hints and hints.patient_id) or entry.assignment):
             mentions = mentions_in(extraction, self.rules.text_labels)
+        if self.directory is None:
+            return self._suggesting(Plan(observed, classify(*told), extraction), told, mentions)
         asked = to_look_up(*told) | numbers_to_look_up(mentions, self.rules)
         listing = self.directory.look_up(asked)
         found = classify(*told, listing)
-        if not mentions.found and (found.patient.id is not None or not mentions.dates):
-            return Plan(observed, found, extraction, asked, listing)
-        for more_of in (dates_to_look_up, names_to_look_up):
-            more = more_of(found.patient.id, mentions, listing)
-            if more:
-                asked, listing = asked | more, listing | self.directory.look_up(more)
-        text = TextEvidence(mentions, self.corroborated_decides)
-        return Plan(observed, classify(*told, listing, text), extraction, asked, listing)
+        if mentions.may_name(found.patient.id):
+            more, listing = look_further(found.patient.id, mentions, listing, self.directory.look_up)
+            asked |= more
+            found = classify(*told, listing, TextEvidence(mentions, listing, self.corroborated_decides))
+        return Plan(observed, found, extraction, asked, listing)
+
+    def _suggesting(self, plan: Plan, told: tuple[Any, ...], mentions: Mentions) -> Plan:
+        """The plan, with suggestions from a directory that decides nothing: if it is filled, and it is nobody's."""
+        unknown = plan.classification.patient.id is None
+        if not (
+            self.suggests_from and unknown and mentions.may_name(None) and self.suggests_from.is_filled()
+        ):
+            return plan
+        look_up = self.suggests_from.look_up
+        listing = look_up(numbers_to_look_up(mentions, self.rules))
+        _, listing = look_further(None, mentions, listing, look_up)
+        text = TextEvidence(mentions, listing, only_suggests=True)
+        return replace(plan, classification=classify(*told, text=text))
 
     def is_listed_as_before(self, plan: Plan) -> bool:
         """Whether the patient directory, where it is in use, still answers what the plan was made of."""

@@ -58,6 +58,15 @@ def directory() -> Directory | None:
     return Directory(aws.dynamodb(), settings.named("PATIENTS_TABLE"))
 
 
+def suggesting_directory() -> Directory | None:
+    """The patient directory where it is not in use, and may be filled all the same."""
+    if settings.patients_are_listed() or not (table := settings.patients_table()):
+        return None
+    from lambdas.adapters.directory import Directory
+
+    return Directory(aws.dynamodb(), table)
+
+
 def processed() -> Processed:
     from lambdas.adapters.processed import Processed
 
@@ -101,6 +110,7 @@ def filing() -> Filing:
         documents=Documents(arrivals, contracts.rules().patient_fields, settings.reads_scans()),
         directory=directory(),
         corroborated_decides=settings.corroborated_decides(),
+        suggests_from=suggesting_directory(),
     )
 
 

@@ -59,9 +59,19 @@ def test_whatever_files_knows_the_directory(listing: Synthesised) -> None:
             assert environment.get("PATIENTS") == "listed", function["Handler"]
 
 
-def test_in_open_mode_only_the_feed_knows_the_directory(stage: Synthesised) -> None:
+def test_in_open_mode_only_the_feed_and_what_reads_text_know_the_directory(synthesise: Synthesise) -> None:
+    stage = synthesise(ocr="on")
     table, _ = stage.only("AWS::DynamoDB::Table", named="PatientsTable")
-    knowing = {name.split("Role")[0] for name, it in stage.role_statements() if table in str(it["Resource"])}
-    assert knowing == {"PatientFeedRegisterPatients"}
+    arn = {"Fn::GetAtt": [table, "Arn"]}
+    allowed = [(name, it["Action"]) for name, it in stage.role_statements() if arn in [it["Resource"]]]
+    reading = Counter(action for _, action in allowed if isinstance(action, str))
+    one_each = len(READS_TEXT)
+    assert reading == {
+        "dynamodb:BatchGetItem": one_each,
+        "dynamodb:Query": one_each,
+        "dynamodb:DescribeTable": one_each,
+    }
+    writing = {name.split("Role")[0] for name, action in allowed if not isinstance(action, str)}
+    assert writing == {"PatientFeedRegisterPatients"}
     for function in stage.properties("AWS::Lambda::Function").values():
         assert "PATIENTS" not in function["Environment"]["Variables"]

@@ -38,6 +38,8 @@ NORMALISE = {
     *READ_LANDING,
     *FIND_VERSIONS,
     *USE_LEDGER,
+    "dynamodb:DescribeTable",  # of the patient directory
+    "dynamodb:Query",
     "kms:GenerateDataKey",
     "s3:AbortMultipartUpload",
     "s3:DeleteObject",

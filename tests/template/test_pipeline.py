@@ -20,12 +20,12 @@ SETTINGS = {
     "NormaliseDocument": (
         512,
         900,
-        {*ASSIGN, "PSEUDONYM_SECRET_ARN", "LAYOUT_SHARED"},
+        {*ASSIGN, "PSEUDONYM_SECRET_ARN", "LAYOUT_SHARED", "PATIENTS_TABLE"},
     ),
     "NormaliseSession": (
         512,
         900,
-        {*ASSIGN, "PSEUDONYM_SECRET_ARN", "LAYOUT_SHARED"},
+        {*ASSIGN, "PSEUDONYM_SECRET_ARN", "LAYOUT_SHARED", "PATIENTS_TABLE"},
     ),
     "AdoptObject": (
         256,

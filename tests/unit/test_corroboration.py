@@ -14,8 +14,8 @@ from carefile.core.documents.extraction import DocumentFacts, Extraction, Status
 from carefile.core.documents.recognition import Line, RecognisedPage, Word, recognition_of
 from carefile.core.documents.scans import with_recognition
 from carefile.core.patients.entries import Identifier, PatientEntry, PersonName, Statement
-from carefile.core.patients.labels import Label
-from carefile.core.patients.mentions import Mention, Mentions, mentions_in
+from carefile.core.patients.labels import Label, TextLabels
+from carefile.core.patients.mentions import Mentions, mentions_in
 from carefile.core.patients.names import exact_name, same_name, similar_name, within_one_slip
 from carefile.core.records.patients import index_key, index_keys
 from lambdas.adapters import aws, contracts
@@ -68,10 +68,6 @@ def suggested(result: dict[str, Any]) -> list[tuple[str, list[str]]]:
 
 def letter(name: str = "Ana Ruiz Soto", born: str = "11 Feb 1984", number: str = "4711") -> bytes:
     return LETTER.format(name=name, born=born, number=number).encode()
-
-
-def mentioned(text: str) -> list[tuple[str, tuple[str, ...], bool]]:
-    return [(it.label.value, it.values, it.of_other) for it in mentions_of(text).found]
 
 
 def mentions_of(*texts: str) -> Mentions:
@@ -151,21 +147,22 @@ def test_a_birth_date_is_found_by_its_label_in_all_its_readings(text: str, dates
 
 
 @pytest.mark.parametrize(
-    ("text", "of_other"),
+    ("text", "whose"),
     [
-        ("Mother: Eva Soto, MRN 4711", True),
-        ("She came with her father, MRN 4711", True),
-        ("Emergency contact:\nName: Eva\nMRN: 4711\n", True),
-        ("Emergency contact:\nName: Eva\n\nMRN: 4711\n", False),
-        ("Seen with her mother today. MRN 4711", False),
-        ("Previous patient: Ana Ruiz, MRN 4711", True),
-        ("cc: Dr Gil\nPatient: Ana Ruiz\nMRN: 4711", False),
-        ("Madre del paciente: Eva Soto, NHC 4711", True),
+        ("Mother: Eva Soto, MRN 4711", "other"),
+        ("She came with her father, MRN 4711", "other"),
+        ("Emergency contact:\nName: Eva\nMRN: 4711\n", "unsure"),
+        ("Father: Juan Gil\nMRN: 4711\n", "unsure"),
+        ("Emergency contact:\nName: Eva\n\nMRN: 4711\n", "patient"),
+        ("Seen with her mother today.\nMRN 4711", "patient"),
+        ("Previous patient: Ana Ruiz, MRN 4711", "other"),
+        ("cc: Dr Gil\nPatient: Ana Ruiz\nMRN: 4711", "patient"),
+        ("Madre del paciente: Eva Soto, NHC 4711", "other"),
     ],
 )
-def test_what_is_said_of_a_relative_is_marked(text: str, of_other: bool) -> None:
+def test_what_is_said_of_a_relative_is_marked(text: str, whose: str) -> None:
     (number,) = mentions_of(text).of(Label.IDENTIFIER, others=True)
-    assert number.of_other is of_other
+    assert number.whose == whose
 
 
 def test_a_mention_says_on_which_page_it_is() -> None:
@@ -290,6 +287,8 @@ def test_a_person_who_decided_is_not_contradicted(listed: World) -> None:
         (letter() + b"\nMRN: 5001", None),
         (letter() + b"\nPatient: Carlos Gil", None),
         (letter() + b"\nDOB: 2015-03-01", None),
+        (b"Re: Juan Perez\n\nAll is well.\n\n09:30 Juan Perez MRN 5001 DOB 1950-03-04", None),
+        (b"Father: Luis Gil\nName: Chidi Okafor\nMRN: 7001\n\n" + letter(), None),
         (letter() + letter("Juan Perez", "4 March 1950", "5001"), None),
         (b"09:00 Ana Ruiz Soto MRN 4711 DOB 1984-02-11", None),  # its name has no label: a line of a list
     ],
@@ -384,6 +383,39 @@ def test_a_long_list_of_patients_is_looked_up_for_nobody(listed: World) -> None:
     assert made == {}
 
 
+@pytest.fixture
+def opened(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setenv("PATIENTS_TABLE", "patients")
+    world.wire()
+    return world
+
+
+def test_in_open_mode_an_empty_directory_costs_nothing(opened: World) -> None:
+    with asked() as made:
+        opened.file("a.txt", b"All is well.")
+        opened.file("documents/4711/a.txt", letter())
+    assert made == {}
+    with asked() as made:
+        for number in range(3):
+            opened.file(f"b{number}.txt", letter())
+    assert made == {"DescribeTable": 1}  # which is free
+
+
+def test_in_open_mode_a_filled_directory_suggests_and_decides_and_contradicts_nothing(opened: World) -> None:
+    list_all(opened, *(patient(number, *facts) for number, facts in PEOPLE.items()))
+    assert whose(opened.file("documents/5001/a.txt", letter())) == ("5001", None)
+    assert whose(opened.file("documents/9999/a.txt", letter())) == ("9999", None)
+    with asked() as made:
+        result = opened.file("b.txt", letter())
+    assert whose(result) == (None, "no-evidence")
+    assert suggested(result)[0] == ("4711", ["identifier", "name", "birth-date"])
+    # Suggestions decide nothing, so the check does not read them again.
+    assert made == {"DescribeTable": 1, "BatchGetItem": 2, "Query": 1}
+
+
 def test_labels_are_data_of_any_language() -> None:
-    assert Mention(Label.NAME, ("x",), 0, None, "sheet 1").place == "sheet 1"
-    assert mentioned("Rodné číslo: 4711") == []
+    assert not mentions_of("Rodné číslo: 4711").found
+    czech = TextLabels.from_json({"identifier": ["Rodné číslo"]})
+    text = TextBlock("RODNE CISLO 4711")
+    record = Extraction(DocumentFacts("x", 1, 1, "text", "text/plain"), Status.READ, content=(text,))
+    assert [it.values for it in mentions_in(record, czech).numbers] == [("4711",)]

@@ -97,9 +97,9 @@ def classify(
         patient = _listed(patient, deciding, rules, directory, content, found)
         deciding = deciding if patient.id is not None else frozenset()
     held = Held()
-    if directory is not None and text is not None and match.rule.content is not Trust.IGNORE and not nobodys:
+    if text is not None and match.rule.content is not Trust.IGNORE and not nobodys:
         replaced = assignment.replaced if assignment else frozenset()
-        patient, held = _with_text(patient, deciding, match.rule, directory, text, content, claims, replaced)
+        patient, held = _with_text(patient, deciding, match.rule, text, content, claims, replaced)
         deciding = deciding if patient.id is not None else frozenset()
     evidence = [
         *_kind_evidence(match, hints),
@@ -223,7 +223,6 @@ def _with_text(
     patient: Patient,
     deciding: frozenset[EvidenceSource],
     rule: Rule,
-    directory: Listing,
     text: TextEvidence,
     content: Extraction | None,
     claims: Sequence[_Claim],
@@ -239,7 +238,7 @@ def _with_text(
         and content is not None
         and content.candidates_complete
     )
-    held = hold(patient.id, text, directory, may_decide=may_decide)
+    held = hold(patient.id, text, may_decide=may_decide)
     if held.contradicts:
         return Patient(reason=UnknownReason.CONFLICT), held
     named = {claim.patient for claim in claims if claim.valid}
@@ -248,9 +247,9 @@ def _with_text(
     if (
         held.decides in replaced
         or named - {held.decides}
-        or directory.contradicts(held.decides, persons_described(content))
+        or text.listing.contradicts(held.decides, persons_described(content))
     ):
-        return patient, hold(patient.id, text, directory, may_decide=False)
+        return patient, hold(patient.id, text, may_decide=False)
     return Patient(held.decides), held
 
 

@@ -2,8 +2,9 @@
 
 Invariants: only who is listed is ever suggested; factors are exact or they only suggest, and they are counted in fixed
 combinations, never in a score; sex is none; what was recognised on a picture suggests and contradicts, and decides
-nothing; nothing decides where anything beside a label is not the patient's, or where somebody else of the same birth
-date could have the name; what is said of a relative supports nobody.
+nothing; nothing decides where the facts do not stand beside each other, where anything beside a label is not the
+patient's, or where somebody else of the same birth date could have the name; what is said of a relative supports
+nobody.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from carefile.core.deciding.rules import RuleTable
 from carefile.core.model import Evidence, EvidenceSource, Suggestion
 from carefile.core.patients.directory import Listing, Wanted
 from carefile.core.patients.entries import PatientEntry
-from carefile.core.patients.mentions import Mention, Mentions
+from carefile.core.patients.mentions import Mention, Mentions, Whose
 from carefile.core.patients.names import exact_name, name_words, same_name, similar_name, within_one_slip
 
 _MOST_NUMBERS = 12  # a text with more is a list
@@ -59,6 +60,7 @@ _COMBINATIONS: Sequence[Sequence[Sequence[Factor]]] = (
     (_NAMES, _DATES),
     ((_F.NAME,), (_F.NEAR_IDENTIFIER,)),
     ((_F.SIMILAR_NAME,), _DATES),
+    ((_F.BIRTH_DATE,), (_F.NEAR_IDENTIFIER,)),
     ((_F.IDENTIFIER,),),
     ((_F.NAME,),),
 )
@@ -66,12 +68,14 @@ _COMBINATIONS: Sequence[Sequence[Sequence[Factor]]] = (
 
 @dataclass(frozen=True, slots=True)
 class Supported:
-    """A listed patient, and where the text supports that it is theirs. `text_alone` are the factors that were not
-    recognised on a picture."""
+    """A listed patient, and where the text supports that it is theirs. `certain` are the factors that surely are of the
+    text's patient and not of a relative; `read` those of them that were not recognised on a picture."""
 
     patient: str
     places: Mapping[Factor, str]
-    text_alone: frozenset[Factor]
+    certain: frozenset[Factor]
+    read: frozenset[Factor]
+    source: EvidenceSource
 
     @property
     def factors(self) -> frozenset[Factor]:
@@ -99,19 +103,21 @@ class Supported:
         return (self.rank if self.rank is not None else len(_COMBINATIONS)) <= 1
 
     def evidence(self, *, used: bool) -> Evidence:
-        source = EvidenceSource.TEXT if self.text_alone else EvidenceSource.PICTURE
         where = "; ".join(
             f"{factor.value.replace('-', ' ')} on {place}" for factor, place in self.places.items()
         )
-        return Evidence("patient", source, self.patient, where, used, listed=True)
+        return Evidence("patient", self.source, self.patient, where, used, listed=True)
 
 
 @dataclass(frozen=True, slots=True)
 class TextEvidence:
-    """What the text mentions, and whether a deployment lets that decide."""
+    """What the text mentions, what the directory lists of that, and whether a deployment lets it decide, or, where
+    patients need not be listed, only suggest."""
 
     mentions: Mentions
+    listing: Listing
     decides: bool = False
+    only_suggests: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +167,18 @@ def numbers_to_look_up(mentions: Mentions, rules: RuleTable) -> Wanted:
     return Wanted(numbers=frozenset(numbers if len(numbers) <= _MOST_NUMBERS else ()))
 
 
-def dates_to_look_up(patient: str | None, mentions: Mentions, listing: Listing) -> Wanted:
+def look_further(
+    patient: str | None, mentions: Mentions, listing: Listing, look_up: Callable[[Wanted], Listing]
+) -> tuple[Wanted, Listing]:
+    """Look up what else a text calls for, step by step: what was asked, and all that is listed then."""
+    asked = Wanted()
+    for more_of in (_dates_to_look_up, _names_to_look_up):
+        if more := more_of(patient, mentions, listing):
+            asked, listing = asked | more, listing | look_up(more)
+    return asked, listing
+
+
+def _dates_to_look_up(patient: str | None, mentions: Mentions, listing: Listing) -> Wanted:
     """The birth dates of a text that is nobody's, or that gives none of the facts of the patient whose it is without
     its text."""
     if patient is not None:
@@ -174,7 +191,7 @@ def dates_to_look_up(patient: str | None, mentions: Mentions, listing: Listing) 
     return Wanted(birth_dates=frozenset(dates if len(dates) <= most else ()))
 
 
-def names_to_look_up(patient: str | None, mentions: Mentions, listing: Listing) -> Wanted:
+def _names_to_look_up(patient: str | None, mentions: Mentions, listing: Listing) -> Wanted:
     """The names beside labels in a text that is nobody's, where neither number nor birth date led to somebody of the
     name."""
     if patient is not None or any(
@@ -188,9 +205,11 @@ def names_to_look_up(patient: str | None, mentions: Mentions, listing: Listing) 
     return Wanted(names=frozenset(usable[:_MOST_NAMES]))
 
 
-def hold(patient: str | None, text: TextEvidence, listing: Listing, *, may_decide: bool) -> Held:
+def hold(patient: str | None, text: TextEvidence, *, may_decide: bool) -> Held:
     """Hold a text against the directory, for an object that is a patient's, or nobody's, without it."""
-    people, mentions = People.of(listing), text.mentions
+    if patient is not None and text.only_suggests:
+        return Held()
+    people, mentions = People.of(text.listing), text.mentions
     found = _supported(mentions, people)
     if patient is not None:
         other = _contradicting(patient, found, mentions, people)
@@ -213,8 +232,12 @@ def _supported(mentions: Mentions, people: People) -> list[Supported]:
         places: dict[Factor, str] = {}
         for factor, mention in pairs:
             places.setdefault(factor, mention.place if mention else "the text")
-        text_alone = frozenset(factor for factor, mention in pairs if mention and not mention.recognised)
-        found.append(Supported(patient, places, text_alone))
+        sure = [(factor, it) for factor, it in pairs if it and it.whose is Whose.PATIENT]
+        certain = frozenset(factor for factor, _ in sure)
+        read = frozenset(factor for factor, it in sure if not it.recognised)
+        of_picture = bool(pairs) and all(it is not None and it.recognised for _, it in pairs)
+        source = EvidenceSource.PICTURE if of_picture else EvidenceSource.TEXT
+        found.append(Supported(patient, places, certain, read, source))
     return sorted(found, key=lambda it: (len(_COMBINATIONS) if it.rank is None else it.rank, -len(it.places)))
 
 
@@ -231,7 +254,7 @@ def _contradicting(
 ) -> Supported | None:
     """Somebody else whose the text is: corroborated; or with two labelled facts where the patient has none."""
     others = [it for it in found if it.patient != patient]
-    corroborated = next((it for it in others if it.is_corroborated), None)
+    corroborated = next((it for it in others if it.is_corroborated and Factor.IDENTIFIER in it.certain), None)
     has_number = any(patient in people.of_mention(it) for it in mentions.numbers)
     if corroborated or has_number or _any_fact_of(people.entries.get(patient, ()), mentions):
         return corroborated
@@ -241,10 +264,16 @@ def _contradicting(
 def _decided(found: Sequence[Supported], mentions: Mentions, people: People) -> Supported | None:
     """The one patient whom the text decides on; None where it decides nothing."""
     corroborated = [it for it in found if it.is_corroborated]
-    if len(corroborated) != 1 or not mentions.whole or not corroborated[0].text_alone >= _ALL:
+    if len(corroborated) != 1 or not mentions.whole or not corroborated[0].read >= _ALL:
         return None
     (one,) = corroborated
     entries = people.entries[one.patient]
+    beside_each_other = frozenset.intersection(
+        *(
+            frozenset(it.group for it in kind if it.whose is Whose.PATIENT)
+            for kind in (mentions.numbers, mentions.names, mentions.birth_dates)
+        )
+    )
     everything_agrees = (
         all(people.of_mention(it) == {one.patient} for it in mentions.numbers)
         and all(_is_born(entries, it) for it in mentions.birth_dates)
@@ -256,7 +285,7 @@ def _decided(found: Sequence[Supported], mentions: Mentions, people: People) -> 
         and any(_is_named(rival, it, same_name) for it in mentions.names)
         for rival in rivals
     )
-    return one if everything_agrees and not rivalled else None
+    return one if beside_each_other and everything_agrees and not rivalled else None
 
 
 def _unlisted_numbers(mentions: Mentions, people: People) -> Iterator[Evidence]:
@@ -289,9 +318,8 @@ def _factors(patient: str, mentions: Mentions, people: People) -> Iterator[tuple
         yield from ((Factor.DATE_IN_TEXT, it) for it in mentions.dates if _is_born(entries, it))
     if not numbers:
         ids = {entry.id for entry in entries}
-        near = (
-            it for it in mentions.numbers if any(within_one_slip(one, v) for one in ids for v in it.values)
-        )
+        nobodys = (it for it in mentions.numbers if not people.of_mention(it))
+        near = (it for it in nobodys if any(within_one_slip(one, v) for one in ids for v in it.values))
         yield from ((Factor.NEAR_IDENTIFIER, it) for it in near)
 
 

@@ -36,17 +36,18 @@ def dates_in(text: str) -> frozenset[str]:
     return frozenset(date for _, _, dates in _found(folded(text)) for date in dates)
 
 
-def first_date(plain: str) -> tuple[int, frozenset[str]] | None:
-    """The first date in a folded text: where it begins, and what it may mean. A year of two digits is of either
-    century."""
-    found = min(_found(plain, short_years=True), default=None, key=lambda one: (one[0], -one[1]))
-    return (found[0], found[2]) if found else None
+def first_date(plain: str) -> frozenset[str]:
+    """What the first date in a folded text may mean. A year of two digits is of either century."""
+    found = min(
+        _found(plain, short_years=True), default=(0, 0, frozenset()), key=lambda one: (one[0], -one[1])
+    )
+    return found[2]
 
 
-def all_dates(plain: str) -> Iterator[tuple[int, frozenset[str]]]:
-    """Yield where each date of a folded text begins, and what it may mean."""
-    for start, _, dates in _found(plain):
-        yield start, dates
+def all_dates(plain: str) -> Iterator[frozenset[str]]:
+    """Yield what each date of a folded text may mean."""
+    for _, _, dates in _found(plain):
+        yield dates
 
 
 def birth_date(text: str, *, day_first: bool | None = None) -> str | None:

@@ -55,7 +55,7 @@ class TextLabels:
         by_word: dict[str, list[tuple[re.Pattern[str], Label]]] = {}
         for label, word in every:
             for first in _first_words(word):
-                by_word.setdefault(first, []).append((_pattern(word), label))
+                by_word.setdefault(first, []).append((_pattern(word, label), label))
         object.__setattr__(self, "_by_word", by_word)
 
     @classmethod
@@ -78,11 +78,13 @@ def _first_words(label: str) -> Sequence[str]:
     return _NUMBER_WORDS if first in _NUMBERS else _WORD.findall(first)[:1]
 
 
-def _pattern(label: str) -> re.Pattern[str]:
+def _pattern(word: str, label: Label) -> re.Pattern[str]:
     words = [
-        _NUMBER if word in _NUMBERS else _BETWEEN.join(map(re.escape, filter(None, re.split(r"[._]", word))))
-        for word in label.split()
+        _NUMBER if one in _NUMBERS else _BETWEEN.join(map(re.escape, filter(None, re.split(r"[._]", one))))
+        for one in word.split()
     ]
+    if label is Label.IDENTIFIER and words[-1] != _NUMBER:
+        words[-1] += rf"(?:{_BETWEEN}{_NUMBER})?"
     return re.compile(_BETWEEN.join(words) + r"(?![^\W_])")
 
 

@@ -11,13 +11,14 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import cached_property
 from itertools import pairwise
 
 from carefile.core.documents.extraction import Block, Extraction, Status, Table
 from carefile.core.documents.recognition import RecognisedPage
 from carefile.core.documents.scans import block_of
-from carefile.core.patients.dates import all_dates, first_date
+from carefile.core.patients.dates import all_dates, birth_date, first_date
 from carefile.core.patients.labels import Label, Labelled, TextLabels
 from carefile.core.patients.names import flattened, name_words
 
@@ -34,22 +35,34 @@ _PARTICLES = frozenset((
     "de", "del", "la", "las", "los", "da", "das", "do", "dos", "di", "van", "von", "der", "den", "y", "e", "al", "bin",
 ))  # fmt: skip
 _MOST_PARTS = 8
+_MOST_BETWEEN = 40  # characters
+_PARAGRAPH = re.compile(r"\n[ \t]*\n")
 _DATE_WITHIN = 40  # characters after its label
 # Where a text stops speaking of the person whom it named before.
 _TURN = re.compile(r"\n[ \t]*\n|(?<=[^\W\d_]{3})[.!?](?=\s)|;")
 
 
+class Whose(StrEnum):
+    """Whether a text speaks of its patient. On the line of a relative's label it does not; on the next ones of that
+    paragraph it may."""
+
+    PATIENT = "patient"
+    UNSURE = "unsure"
+    OTHER = "other"
+
+
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """Something beside a label. `values` are its readings: of a date the days that it may be, of a number its forms."""
+    """Something beside a label. `values` are its readings: of a date the days that it may be, of a number its forms.
+    Those of one `group` stand beside each other: nothing that could be about somebody else is between them."""
 
     label: Label
     values: tuple[str, ...]
-    start: int
     page: int | None
     section: str | None
-    of_other: bool = False
+    whose: Whose = Whose.PATIENT
     recognised: bool = False
+    group: int = 0
 
     @property
     def place(self) -> str:
@@ -75,7 +88,7 @@ class Mentions:
     passages: tuple[_Passage, ...] = ()
 
     def of(self, *labels: Label, others: bool = False) -> list[Mention]:
-        return [it for it in self.found if it.label in labels and (others or not it.of_other)]
+        return [it for it in self.found if it.label in labels and (others or it.whose is not Whose.OTHER)]
 
     @property
     def numbers(self) -> list[Mention]:
@@ -105,13 +118,22 @@ class Mentions:
     @cached_property
     def dates(self) -> list[Mention]:
         """Every date of the text, labelled or not, but other people's birth dates."""
-        others = {date for it in self.of(Label.BIRTH_DATE, others=True) if it.of_other for date in it.values}
+        others = {
+            date
+            for it in self.of(Label.BIRTH_DATE, others=True)
+            if it.whose is Whose.OTHER
+            for date in it.values
+        }
         return [
-            Mention(Label.BIRTH_DATE, tuple(sorted(dates)), start, it.page, it.section, False, it.recognised)
+            Mention(Label.BIRTH_DATE, tuple(sorted(dates)), it.page, it.section, Whose.UNSURE, it.recognised)
             for it in self.passages
-            for start, dates in all_dates(flattened(it.text))
+            for dates in all_dates(flattened(it.text))
             if not dates & others
         ]
+
+    def may_name(self, patient: str | None) -> bool:
+        """Whether there is anything to hold against the directory, for an object that is a patient's, or nobody's."""
+        return bool(self.found) or (patient is None and bool(self.dates))
 
     def holds_name(self, name: str) -> bool:
         """Whether all words of a name, two at least, stand side by side, in any order."""
@@ -141,9 +163,23 @@ def mentions_in(content: Extraction | None, labels: TextLabels) -> Mentions:
         passages.append(passage)
     found: list[Mention] = []
     for passage in passages:
-        found += _whole_names([*_mentions(passage, labels)])
+        found += _whole_names([*_mentions(passage, labels, found[-1].group + 1 if found else 0)])
     whole = whole and len(found) <= _MOST_MENTIONS
+    found = [*_fields(content), *found]
     return Mentions(tuple(found[:_MOST_MENTIONS]), whole, tuple(passages))
+
+
+def _fields(content: Extraction) -> Iterator[Mention]:
+    """Yield the names and birth dates of the patients whom the fields of a clinical format describe. They never decide
+    with the text."""
+    for entity in content.entities:
+        if entity.type != "Patient":
+            continue
+        facts = dict(entity.attributes)
+        if name := facts.get("name", ""):
+            yield Mention(Label.NAME, (name,), None, "fields", Whose.UNSURE)
+        if born := birth_date(facts.get("birth date", "")[:10]):
+            yield Mention(Label.BIRTH_DATE, (born,), None, "fields", Whose.UNSURE)
 
 
 def _passages(content: Extraction) -> Iterator[_Passage]:
@@ -204,14 +240,14 @@ def _recognised(page: RecognisedPage) -> _Passage:
     return _Passage(text, None if page.place else page.page, page.place, True, tuple(doubtful))
 
 
-def _mentions(passage: _Passage, labels: TextLabels) -> Iterator[Mention]:
+def _mentions(passage: _Passage, labels: TextLabels, group: int) -> Iterator[Mention]:
     """Yield what stands beside each label. From a relative's label on it is of another person, until the sentence or
     paragraph ends or a patient is named."""
     text = passage.text
     flat = flattened(text)
     found = list(labels.found_in(flat))
     turns = [match.end() for match in _TURN.finditer(flat)] if found else []
-    other_at, no_patient_at = -1, -1
+    other_at, no_patient_at, end = -1, -1, 0
     for label, following in pairwise((*found, None)):
         assert label is not None  # noqa: S101 - only the last one is none
         line = flat.rfind("\n", 0, label.start) + 1
@@ -229,9 +265,20 @@ def _mentions(passage: _Passage, labels: TextLabels) -> Iterator[Mention]:
         if label.label is Label.PATIENT and other_at < line:
             other_at = -1
         is_name = label.label not in (Label.IDENTIFIER, Label.BIRTH_DATE)
-        of_other = other_at >= 0 or (is_name and no_patient_at >= line)
+        whose = Whose.PATIENT
+        if other_at >= line or (is_name and no_patient_at >= line):
+            whose = Whose.OTHER
+        elif other_at >= 0:
+            whose = Whose.UNSURE
+        group += not _is_beside(text[end : label.start])
+        end = start + len(values[0])
         kind = Label.NAME if label.label is Label.PATIENT else label.label
-        yield Mention(kind, values, start, passage.page, passage.section, of_other, passage.recognised)
+        yield Mention(kind, values, passage.page, passage.section, whose, passage.recognised, group)
+
+
+def _is_beside(between: str) -> bool:
+    """Whether what stands between two values belongs to one heading: blanks, or a few words of the same paragraph."""
+    return not between.strip() or (len(between) <= _MOST_BETWEEN and not _PARAGRAPH.search(between))
 
 
 def _is_doubtful(passage: _Passage, label: Labelled, start: int, values: tuple[str, ...]) -> bool:
@@ -248,7 +295,7 @@ def _values(text: str, flat: str, label: Labelled, start: int, until: int) -> tu
         return _numbers(text, start, said_so)
     if label.label is Label.BIRTH_DATE:
         first = first_date(flat[start : min(until, start + _DATE_WITHIN)].split("\n")[0])
-        return tuple(sorted(first[1])) if first else ()
+        return tuple(sorted(first)) if first else ()
     if label.label in (Label.NAME, Label.PATIENT, Label.FAMILY_NAME) and said_so:
         name = _name(text, start, until)
         return (name,) if name else ()
