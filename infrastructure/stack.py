@@ -29,12 +29,14 @@ from infrastructure.machines.pipeline import ObjectPipeline, TaskFunctions
 from infrastructure.machines.reassignment import Reassignment
 from infrastructure.machines.scans import ReadScan
 from infrastructure.protection.encryption import Keys
+from infrastructure.protection.inbox import InboxPolicy
 from infrastructure.protection.malware import MalwareProtection
 from infrastructure.protection.network import Network
 from infrastructure.settings.config import Lane, StageConfig
 from infrastructure.storage.backup import TableBackups
 from infrastructure.storage.buckets import Storage
 from infrastructure.storage.catalog import Catalog
+from infrastructure.storage.deciding import Deciding
 from infrastructure.watching.alarms import Watched, Work
 from infrastructure.watching.backlog import MeasureBacklog
 from infrastructure.watching.observability import Observability
@@ -75,6 +77,7 @@ class CarefileStack(Stack):
             else None
         )
         catalog = Catalog(self, "Catalog", config=config, key=keys.records)
+        deciding = Deciding(self, "Deciding", config=config, key=keys.records)
         buses = Buses(self, "Buses", config=config, key=keys.records)
         if not config.embedded:
             sample_executions(self, config=config)
@@ -89,7 +92,7 @@ class CarefileStack(Stack):
                 "Backups",
                 config=config,
                 key=keys.records,
-                tables=(catalog.table, catalog.ledger, catalog.patients),
+                tables=(catalog.table, catalog.ledger, catalog.patients, deciding.decisions),
             )
         settings = FunctionSettings(
             config=config,
@@ -221,8 +224,22 @@ class CarefileStack(Stack):
             keys=keys,
             storage=storage,
             catalog=catalog,
+            deciding=deciding,
             tasks=tasks,
             catalog_bus=buses.catalog,
+        )
+        inbox = InboxPolicy(
+            self,
+            "Inbox",
+            config=config,
+            keys=keys,
+            storage=storage,
+            catalog=catalog,
+            deciding=deciding,
+            settings_of=tasks.classify_object,
+            assign=reassignment.assign,
+            reassignment=(reassignment.name, reassignment.machine.state_machine_arn),
+            pipeline=(pipeline.name, pipeline.machine.state_machine_arn),
         )
         AssignmentRule(
             self,
@@ -311,7 +328,7 @@ class CarefileStack(Stack):
                 dead_letters=dead_letters.all,
             ),
             backlog=backlog,
-            tables=(catalog.table, catalog.ledger, catalog.patients),
+            tables=(catalog.table, catalog.ledger, catalog.patients, deciding.decisions, deciding.claims),
         )
         if protection:
             protection.notify(observability.topic, keys.operations, config.runbook_url)
@@ -330,6 +347,9 @@ class CarefileStack(Stack):
             ("CatalogTableName", catalog.table.table_name),
             ("LedgerTableName", catalog.ledger.table_name),
             ("PatientsTableName", catalog.patients.table_name),
+            ("DecisionsTableName", deciding.decisions.table_name),
+            ("ClaimsTableName", deciding.claims.table_name),
+            ("InboxPolicyArn", inbox.policy.managed_policy_arn),
             *([("ReadScanStateMachineArn", reading.machine.state_machine_arn)] if reading else []),
             *([("ExpressStateMachineArn", express.machine.state_machine_arn)] if express else []),
         ):

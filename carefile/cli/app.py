@@ -15,6 +15,7 @@ from carefile.cli.commands.backfill import backfill
 from carefile.cli.commands.browser.inbox import inbox
 from carefile.cli.commands.browser.open_page import open_page
 from carefile.cli.commands.catalog import catalog
+from carefile.cli.commands.decisions import decisions, verify_decisions
 from carefile.cli.commands.dlq import dlq
 from carefile.cli.commands.doctor import doctor
 from carefile.cli.commands.forget import forget
@@ -94,6 +95,8 @@ app.command("places")(operation(places))
 app.command("inbox")(operation(inbox))
 app.command("assign")(operation(assign))
 app.command("unfile")(operation(unfile))
+app.command("decisions")(operation(decisions))
+app.command("decisions verify")(operation(verify_decisions))
 app.command("patients import")(operation(import_patients))
 app.command("patients list")(operation(list_patients))
 app.command("patients show")(operation(show_patient))

@@ -150,6 +150,7 @@ class CarefileFunction(Construct):
             reserved_concurrent_executions=config.reserved_concurrency,
             **(settings.network.placement if settings.network else {}),
         )
+        self.role = role.fixed
         role.must_be_ready_for(self.function)
         accept(self.function, _NO_DLQ, _DESTINATION if failures else needs_none)
         if settings.network is None:

@@ -20,6 +20,7 @@ from infrastructure.protection import bucket_permissions, execution_permissions,
 from infrastructure.protection.encryption import Keys
 from infrastructure.storage.buckets import Storage
 from infrastructure.storage.catalog import Catalog
+from infrastructure.storage.deciding import Deciding
 
 LABEL = "Objects"  # of the Map state in the definition
 _FUNCTIONS = (
@@ -41,13 +42,14 @@ class Reassignment(Construct):
         keys: Keys,
         storage: Storage,
         catalog: Catalog,
+        deciding: Deciding,
         tasks: TaskFunctions,
         catalog_bus: events.IEventBus,
     ) -> None:
         super().__init__(scope, id)
         config = settings.config
         whose, read_directory = reads_directory(settings, catalog)
-        self.functions = tuple(
+        made = tuple(
             CarefileFunction(
                 self,
                 id,
@@ -59,18 +61,23 @@ class Reassignment(Construct):
                 environment={
                     **intake_environment(settings, storage),
                     **(whose if id == "AssignPatient" else {}),
+                    **({"DECISIONS_TABLE": deciding.decisions.table_name} if id == "AssignPatient" else {}),
                     "LEDGER_TABLE": catalog.ledger.table_name,
                 },
                 statements=[
                     *(read_directory if id == "AssignPatient" else ()),
+                    *(permissions.append_items(deciding.decisions) if id == "AssignPatient" else ()),
                     *bucket_permissions.list_versions(*storage.arrivals),
                     *bucket_permissions.read_layout(storage.processed, config.session_prefix),
                     *permissions.update_items(catalog.ledger),
                 ],
-            ).function
+            )
             for id, module, description in _FUNCTIONS
         )
-        name = f"{config.stack_name}-ReassignPatient"
+        self.functions = tuple(it.function for it in made)
+        self.assign = self.functions[0]
+        deciding.reserve_records_for(made[0].role)
+        self.name = name = f"{config.stack_name}-ReassignPatient"
         arns = {f"{id}Arn": f.function_arn for (id, _, _), f in zip(_FUNCTIONS, self.functions, strict=True)}
         self.machine = Machine(
             self,

@@ -78,6 +78,12 @@ def update_items(table: dynamodb.ITable) -> list[Permission]:
     return [allow("UpdateItems", actions, [table.table_arn]), *_use_table_key(table)]
 
 
+def append_items(table: dynamodb.ITable) -> list[Permission]:
+    """Read, add and update single items, as a chain of records needs it; no scan, no delete."""
+    actions = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+    return [allow("AppendItems", actions, [table.table_arn])]
+
+
 def read_items(table: dynamodb.ITable) -> list[Permission]:
     """Read single items whose keys are known; no query, no scan."""
     return [allow("ReadItems", ["dynamodb:BatchGetItem"], [table.table_arn]), *_use_table_key(table)]

@@ -5,7 +5,6 @@ The catalog can be rebuilt from the processed bucket (`carefile catalog rebuild`
 
 from __future__ import annotations
 
-from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
@@ -14,6 +13,7 @@ from constructs import Construct
 from infrastructure.protection.accepted import accept, security_rules
 from infrastructure.protection.encryption import import_key, removal_policy
 from infrastructure.settings.config import StageConfig
+from infrastructure.storage.tables import new_table, text_attribute
 
 PATIENT_INDEX = "by-patient"
 CONTENT_INDEX = "by-content"
@@ -23,13 +23,6 @@ _LISTED = (
     "bucket", "prefix", "key", "size", "objects", "messages", "agents", "first_activity", "last_activity",
     "execution", "cataloged_at",
 )  # fmt: skip
-
-# How each table can be recovered without a backup.
-_WITHOUT_BACKUP = {
-    "CatalogTable": "It can be built again from the processed bucket alone (carefile catalog rebuild).",
-    "PatientsTable": "It can be imported again from the clinic's own systems (carefile patients import).",
-    "LedgerTable": "No role of the stack can delete an entry; the current state is also in the manifests.",
-}
 
 
 class Catalog(Construct):
@@ -42,25 +35,25 @@ class Catalog(Construct):
     def __init__(self, scope: Construct, id: str, *, config: StageConfig, key: kms.IKey) -> None:
         super().__init__(scope, id)
         # Session entries are derived from object entries through the stream.
-        self.table = self._table(
-            "CatalogTable", config, key, stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES
+        self.table = new_table(
+            self, "CatalogTable", config, key, stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES
         )
         self.table.add_global_secondary_index(
             index_name=PATIENT_INDEX,
-            partition_key=_text_attribute("patient_ref_key"),
-            sort_key=_text_attribute("listed_at"),
+            partition_key=text_attribute("patient_ref_key"),
+            sort_key=text_attribute("listed_at"),
             projection_type=dynamodb.ProjectionType.INCLUDE,
             non_key_attributes=list(_LISTED),
         )
         # Of documents only, so the index stays sparse; a write costs it one unit.
         self.table.add_global_secondary_index(
             index_name=CONTENT_INDEX,
-            partition_key=_text_attribute("content_digest"),
+            partition_key=text_attribute("content_digest"),
             projection_type=dynamodb.ProjectionType.INCLUDE,
             non_key_attributes=["patient_ref_key"],
         )
-        self.ledger = self._table("LedgerTable", config, key)
-        self.patients = self._table("PatientsTable", config, key, names=("entry", "part"))
+        self.ledger = new_table(self, "LedgerTable", config, key)
+        self.patients = new_table(self, "PatientsTable", config, key, names=("entry", "part"))
         # Never rotated: a new value would give every patient a second pseudonym in the tags.
         self.pseudonym_secret = secretsmanager.Secret(
             self,
@@ -78,42 +71,3 @@ class Catalog(Construct):
             "It is the key of the pseudonyms in object tags, not a credential: it grants no access. A new value would "
             "give every patient a second pseudonym, and rules and reports by tag would see two patients.",
         )
-
-    def _table(
-        self,
-        id: str,
-        config: StageConfig,
-        key: kms.IKey,
-        stream: dynamodb.StreamViewType | None = None,
-        names: tuple[str, ...] = ("source_id",),
-    ) -> dynamodb.Table:
-        partition_key, sort_key, *_ = [*map(_text_attribute, names), None]
-        assert partition_key is not None  # noqa: S101 - narrows the type
-        table = dynamodb.Table(
-            self,
-            id,
-            partition_key=partition_key,
-            sort_key=sort_key,
-            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
-            stream=stream,
-            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
-            encryption_key=key,
-            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
-                point_in_time_recovery_enabled=True
-            ),
-            deletion_protection=config.retains,
-            # A protected table that is not retained would make a failed first deployment impossible to roll back.
-            removal_policy=RemovalPolicy.RETAIN if config.retains else RemovalPolicy.DESTROY,
-        )
-        if not config.backup:
-            accept(
-                table,
-                security_rules("DynamoDBInBackupPlan"),
-                "The stage has chosen so (setting backup). Point-in-time recovery brings back any second of the last "
-                f"35 days. {_WITHOUT_BACKUP[id]}",
-            )
-        return table
-
-
-def _text_attribute(name: str) -> dynamodb.Attribute:
-    return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)

@@ -91,6 +91,7 @@ REFUSED = frozenset(
         "ReplicatedWriteConflictException",
         "ResourceNotFoundException",
         "StateMachineDoesNotExist",
+        "TransactionCanceledException",
         "TransactionConflictException",
         "ValidationException",
     }

@@ -58,5 +58,10 @@ def layout_is_shared() -> bool:
     return os.environ.get("LAYOUT_SHARED") != "false"
 
 
+def decisions_table() -> str | None:
+    """The table with the record of decisions, in the function that may add to it."""
+    return os.environ.get("DECISIONS_TABLE")
+
+
 def named(variable: str) -> str:
     return os.environ[variable]

@@ -28,7 +28,7 @@ from carefile.core.messages.assignment_request import AssignmentRequest, Subject
 from carefile.core.messages.events import owner_in
 from carefile.core.messages.head import proves, version_name
 from carefile.core.messages.intake_request import decided_at
-from carefile.core.model import Decision, DecisionType, Hints, Patient, Source
+from carefile.core.model import Decision, DecisionType, Hints, Patient, Source, digest
 from carefile.core.patients.directory import Wanted
 from lambdas.adapters.contracts import accept_assignment
 from lambdas.adapters.folders import Folders
@@ -37,6 +37,7 @@ from lambdas.adapters.ledger import Ledger
 from lambdas.intake.whereabouts import Whereabouts
 
 if TYPE_CHECKING:
+    from lambdas.adapters.decisions import Decisions
     from lambdas.adapters.directory import Directory
 
 PAGE = 500  # objects; their keys and results stay below what a state may put out, 256 KiB
@@ -78,6 +79,7 @@ class Assigning:
     allowed_buckets: frozenset[str]
     now: Callable[[], datetime]
     directory: Directory | None = None
+    decisions: Decisions | None = None
 
     def assign(
         self, data: Mapping[str, Any], started: object = None, execution: str = "", *, only_plan: bool = False
@@ -91,18 +93,20 @@ class Assigning:
                 "adopted-in-place: it was adopted where it stands, so there is no landing object to be taken in again; "
                 "`carefile adopt --into-landing` brings a session of nobody into the landing bucket"
             )
-        if request.seen not in (None, (subject.folder, subject.version)):
-            raise AssignmentConflict(
-                "changed-since: another version is filed there than the one that was looked at; look at it again"
-            )
         request = self._with_merged(request, subject)
         filed = self._filed(subject)
         if request.type is not DecisionType.TAKE_BACK:
             self._refuse_others((*mine, *request.replacing), filed)
         standing = self.standing(subject)
         decided = standing.after(request, events.iso_8601(decided_at(data, started) or self.now()))
-        if not only_plan and decided is not standing:
-            self._record(subject, decided)
+        if decided is not standing and request.seen not in (None, (subject.folder, subject.version)):
+            raise AssignmentConflict(
+                "changed-since: what is filed is another version, or elsewhere, than was looked at; look at it again"
+            )
+        if not only_plan:
+            if decided is not standing:
+                self._record(subject, decided)
+            self._note(request, subject, standing, decided, execution)
         return {
             "subject": subject.to_json(),
             "decision": request.type.value,
@@ -354,9 +358,9 @@ class Assigning:
             return Standing.of_assignment(*self.ledger.read_session(subject.owner))
         return Standing.of_hints(self._hints(subject, self._content_digest(subject)))
 
-    def _hints(self, subject: Subject, digest: str | None) -> Hints:
+    def _hints(self, subject: Subject, content: str | None) -> Hints:
         entry = self.ledger.read(Source(subject.bucket, subject.path))
-        return entry.hints_for(subject.version or "", digest) or Hints()
+        return entry.hints_for(subject.version or "", content) or Hints()
 
     def _record(self, subject: Subject, decided: Standing) -> None:
         """A session's decision holds for all its objects, those to come included; a document's for this version and
@@ -368,14 +372,62 @@ class Assigning:
             at = decision.decided_at
             self.ledger.assign(subject.owner, decided.patient_id, decided.leaving, at, decision)
             return
-        digest = self._content_digest(subject)
-        wanted = decided.hints(self._hints(subject, digest))
+        content = self._content_digest(subject)
+        wanted = decided.hints(self._hints(subject, content))
         source = Source(subject.bucket, subject.path)
-        self.ledger.decide(source, subject.version, wanted, decision.decided_at, digest)
-        if self._hints(subject, digest) != wanted:
+        self.ledger.decide(source, subject.version, wanted, decision.decided_at, content)
+        if self._hints(subject, content) != wanted:
             raise AssignmentConflict(
                 "decided-otherwise: a later decision about the document is there; look at it"
             )
+
+    def _note(
+        self,
+        request: AssignmentRequest,
+        subject: Subject,
+        before: Standing,
+        decided: Standing,
+        execution: str,
+    ) -> None:
+        """Add the decision to the record of decisions, once, also where an earlier attempt ended before it did."""
+        decision = decided.decision
+        if self.decisions is None or decision is None:
+            return
+        patients = {decided.patient_id, before.patient_id, before.hinted, *decided.leaving, *before.leaving}
+        told = subject.to_json()
+        self._add(
+            decision,
+            {
+                "bucket": told.pop("bucket"),
+                ("tree" if subject.session_id is not None else "key"): told.pop("path"),
+                **told,
+                **({"patient_id": request.patient_id} if request.patient_id is not None else {}),
+                "patients": sorted(patients - {None}),
+            },
+            request.principal,
+            execution,
+        )
+
+    def note_unfiling(self, data: Mapping[str, Any], execution: str = "") -> Json:
+        """Add to the record that something was taken out of the layout, or is to be filed again: what the ledger has,
+        and nothing else. Returns {recorded}."""
+        source, decision = Source(data["bucket"], data["key"]), Decision.from_json(data["decision"])
+        if decision not in self.ledger.read(source).taken_out.values():
+            raise RejectedAssignment(
+                "nothing-decided: the ledger has no such decision about that landing key"
+            )
+        patient = data.get("patient")
+        told = {"bucket": source.bucket, "key": source.key, "patients": [patient] if patient else []}
+        return {"recorded": self._add(decision, told, data.get("principal"), execution)}
+
+    def _add(self, decision: Decision, told: Json, principal: object, execution: str) -> bool:
+        if self.decisions is None:
+            return False
+        subject = [str(told.get(name, "")) for name in ("bucket", "key", "tree", "version", "patient_id")]
+        id_ = digest("decision", *subject, json.dumps(decision.to_json(), sort_keys=True))
+        sent = {"principal": principal, "execution": execution or None}
+        payload = told | decision.to_json() | {name: value for name, value in sent.items() if value}
+        return self.decisions.record(id_, decision.type.value, payload)
 
     def _content_digest(self, subject: Subject) -> str | None:
         """The digest of a filed document's bytes, by its manifest, or, of what an earlier release filed, by them. None

@@ -14,6 +14,7 @@ from lambdas.adapters import aws, contracts, settings
 from lambdas.adapters.landing import Landing
 
 if TYPE_CHECKING:
+    from lambdas.adapters.decisions import Decisions
     from lambdas.adapters.directory import Directory
     from lambdas.adapters.ledger import Ledger
     from lambdas.adapters.processed import Processed
@@ -171,6 +172,7 @@ def assigning() -> Assigning:
         settings.landing_buckets(),
         moment,
         directory(),
+        decisions(),
     )
 
 
@@ -191,6 +193,14 @@ def registering() -> Registering:
         Patients(aws.dynamodb(), settings.named("PATIENTS_TABLE")),
         Refused(aws.sqs(), settings.named("DEAD_LETTERS_URL")),
     )
+
+
+def decisions() -> Decisions | None:
+    """The record of decisions, in the function that may add to it."""
+    from lambdas.adapters.decisions import Decisions
+
+    table = settings.decisions_table()
+    return Decisions(aws.dynamodb(), table, moment) if table else None
 
 
 def failures() -> Failures:

@@ -35,7 +35,7 @@ SETTINGS = {
     "TagObject": (256, 30, {"LANDING_BUCKETS", "PROCESSED_BUCKET", "SESSION_PREFIX", "LEDGER_TABLE"}),
     "IndexCatalog": (256, 30, {"CATALOG_TABLE"}),
     "IndexSessions": (256, 120, {"CATALOG_TABLE"}),
-    "AssignPatient": (256, 120, ASSIGN),
+    "AssignPatient": (256, 120, ASSIGN | {"DECISIONS_TABLE"}),
     "ListObjects": (256, 120, ASSIGN),
     "VerifyMove": (256, 120, ASSIGN),
     "MeasureBacklog": (256, 60, {"PIPELINE_ARN"}),

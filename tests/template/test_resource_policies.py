@@ -238,9 +238,12 @@ def test_the_functions_network_has_no_way_to_the_internet(protected: Synthesised
     assert not stage.resources("AWS::EC2::VPC")
 
 
-def test_both_tables_are_backed_up_under_the_records_key(protected: Synthesised, stage: Synthesised) -> None:
+def test_every_table_but_the_claims_is_backed_up_under_the_records_key(
+    protected: Synthesised, stage: Synthesised
+) -> None:
     selected = protected.only("AWS::Backup::BackupSelection")[1]["BackupSelection"]["Resources"]
-    assert len(listed(selected)) == len(protected.properties("AWS::DynamoDB::Table"))
+    assert len(listed(selected)) == len(protected.properties("AWS::DynamoDB::Table")) - 1
+    assert "ClaimsTable" not in str(selected)
     key, _ = protected.only("AWS::KMS::Key", named="Records")
     vault = protected.only("AWS::Backup::BackupVault")[1]
     assert vault["EncryptionKeyArn"] == {"Fn::GetAtt": [key, "Arn"]}

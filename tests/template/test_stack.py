@@ -22,6 +22,9 @@ def test_the_outputs_are_there_by_name(stage: Synthesised) -> None:
         "IntakeBusName",
         "LedgerTableName",
         "PatientsTableName",
+        "DecisionsTableName",
+        "ClaimsTableName",
+        "InboxPolicyArn",
     }
 
 

@@ -173,12 +173,13 @@ def test_landing_and_processed_bucket_may_be_one(one_bucket: Synthesised) -> Non
 def test_the_tables_are_encrypted_and_can_be_restored(stage: Synthesised) -> None:
     key, _ = stage.only("AWS::KMS::Key", named="Records")
     tables = stage.properties("AWS::DynamoDB::Table")
-    assert len(tables) == 3
+    assert len(tables) == 5
     for name, table in tables.items():
         assert table["BillingMode"] == "PAY_PER_REQUEST"
         assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
         assert table["SSESpecification"]["KMSMasterKeyId"] == {"Fn::GetAtt": [key, "Arn"]}
-        first = "entry" if "Patients" in name else "source_id"
+        others = {"Patients": "entry", "Decisions": "day", "Claims": "place"}
+        first = next((key for table_name, key in others.items() if table_name in name), "source_id")
         assert table["KeySchema"][0] == {"AttributeName": first, "KeyType": "HASH"}
 
 

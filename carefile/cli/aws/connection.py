@@ -138,6 +138,11 @@ class Connection:
         """Whether the deployment has a patient directory; older ones do not."""
         return "PatientsTableName" in self._outputs
 
+    @property
+    def records_decisions(self) -> bool:
+        """Whether the deployment has a record of decisions; older ones do not."""
+        return "DecisionsTableName" in self._outputs
+
     @cached_property
     def patients_are_listed(self) -> bool:
         """Whether only patients whom the directory lists are known."""

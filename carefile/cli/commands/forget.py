@@ -115,6 +115,7 @@ def _plan(view: View, traces: Traces, tally: Tally) -> None:
         (tally.catalog_entries, "catalog entries of objects"),
         (tally.session_entries, "catalog entries of sessions"),
         (tally.ledger_items, "ledger items"),
+        (tally.decisions, "contents of recorded decisions"),
         (tally.directory_entries, "entries of the patient directory"),
     ):
         view.out.print(f"{count:>9} {what}")
@@ -212,6 +213,7 @@ def _counts(tally: Tally) -> dict[str, int]:
         "catalog_entries",
         "session_entries",
         "ledger_items",
+        "decisions",
         "directory_entries",
         "bytes",
     )

@@ -59,6 +59,7 @@ def unfile(
     decision = Decision(kind, by, iso_8601(datetime.now(UTC)), reason)
     for one in found:
         unfiler.record(one, decision)
+        unfiler.note(one, decision)
     started = [(one, unfiler.start(one)) for one in found]
     with view.busy("Waiting for the intakes …"):
         ended = [(one, unfiler.follow(arn, patience)) for one, arn in started]

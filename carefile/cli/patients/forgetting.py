@@ -24,10 +24,12 @@ from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.entries import Entries
 from carefile.cli.aws.objects import head
 from carefile.cli.aws.versions import Version, Versions
+from carefile.cli.patients.decided import Decided
 from carefile.cli.patients.listed.patients import Patients
 from carefile.cli.patients.remembered import Remembered, conditionally
 from carefile.cli.patients.trace import FORGOTTEN, Trace, Traces, subject_of
 from carefile.cli.problem import Problem
+from carefile.core.deciding.identity import identity
 from carefile.core.deciding.rules import RuleTable
 from carefile.core.documents.recognition import readings_folder
 from carefile.core.filing.layout import Layout, manifest_key
@@ -35,6 +37,7 @@ from carefile.core.filing.tagging import encoded, layout_tags, manifest_tags
 from carefile.core.messages.events import bare_claim, iso_8601
 from carefile.core.model import Kind, Patient, Source
 from carefile.core.records.catalog import KEY, Item, patient_ref_key, tombstone
+from carefile.core.records.decisions import Record
 from carefile.core.records.session_entries import Place, entry_at
 
 _AT_ONCE = 1000  # S3, DeleteObjects
@@ -54,6 +57,7 @@ class Tally:
     catalog_entries: int = 0
     session_entries: int = 0
     ledger_items: int = 0
+    decisions: int = 0
     directory_entries: int = 0
     claims_left: int = 0
     held: list[Source] = field(default_factory=list)
@@ -99,6 +103,7 @@ class Forgetter:
             tally.bytes += version.size
         for place in self._session_places(traces, tally):
             tally.session_entries += self._session(place, traces) is not None
+        tally.decisions = len(self._decided(traces))
         tally.directory_entries = self._patients.get(self._patient) is not None
         tally.claims_left = len(self._claims(traces))
         return tally
@@ -130,6 +135,10 @@ class Forgetter:
                 )
         tally.readings = self._delete(self._readings(traces, tally), tally)
         self._remembered.take_back(traces.taken)
+        self._remembered.drop_hints(traces.overruled)
+        for record in self._decided(traces):
+            Decided(self._connection).forget(record, at)
+            tally.decisions += 1
         made = {self._claim_barely(folder) for folder in sorted(self._free_folders(traces, tally))}
         tally.layout_versions += self._delete(self._in_layout(traces, tally), tally, made)
         for trace in free:
@@ -143,6 +152,14 @@ class Forgetter:
             tally.directory_entries = self._patients.forget(self._patient, at)
         tally.claims_left = len(self._claims(traces))
         return tally
+
+    def _decided(self, traces: Traces) -> list[Record]:
+        """The records of decisions that name the patient, or are about what is the patient's."""
+        if not self._connection.records_decisions:
+            return []
+        mine = {trace.source.source_id for trace in traces.mine}
+        mine |= {owner.owner_id for owner in traces.trees.values()}
+        return list(Decided(self._connection).about(identity(self._patient), mine))
 
     # S3
 

@@ -19,7 +19,13 @@ from carefile.core.deciding.rules import RuleTable
 from carefile.core.filing.layout import Owner
 from carefile.core.model import Source
 from carefile.core.records.catalog import KEY, Item, text_in
-from carefile.core.records.ledger import decisions_naming, hints_name
+from carefile.core.records.ledger import (
+    RELEASED,
+    REPLACED,
+    decisions_naming,
+    hints_name,
+    without_hint_of,
+)
 
 _BATCH = 100
 
@@ -57,6 +63,7 @@ class Decisions:
         self._about: dict[str, frozenset[str]] = {}
         self.assigned: set[str] = set()
         self.taken: set[str] = set()
+        self.overruled: set[str] = set()
         pages = connection.client("dynamodb").get_paginator("scan")
         for page in pages.paginate(TableName=connection.output("LedgerTableName"), ConsistentRead=True):
             for item in page["Items"]:
@@ -68,8 +75,10 @@ class Decisions:
             self._about[key] = frozenset(names)
         if text_in(item, "assigned") == self._patient:
             self.assigned.add(key)
-        if self._patient in item.get("replaced", {}).get("SS", ()):
+        if any(self._patient in item.get(name, {}).get("SS", ()) for name in (REPLACED, RELEASED)):
             self.taken.add(key)
+        if without_hint_of(item, self._patient):
+            self.overruled.add(key)
 
     @property
     def subjects(self) -> set[str]:

@@ -30,6 +30,7 @@ from carefile.core.records.ledger import (
     places_in,
     unfilings_in,
     version_key,
+    without_hint_of,
 )
 
 
@@ -100,10 +101,25 @@ class Remembered:
                 self._dynamodb.update_item,
                 TableName=self._table,
                 Key={KEY: {"S": owner_id}},
-                UpdateExpression="DELETE replaced :patient",
+                UpdateExpression="DELETE replaced :patient, released :patient",
                 ConditionExpression=f"attribute_exists({KEY})",
                 ExpressionAttributeValues={":patient": {"SS": [self._patient]}},
             )
+
+    def drop_hints(self, keys: Iterable[str]) -> None:
+        """Of the sources of which a hint named the patient, and a person somebody else: that it did."""
+        for key in keys:
+            item = self._item(key)
+            for name, left in without_hint_of(item, self._patient).items():
+                conditionally(
+                    self._dynamodb.update_item,
+                    TableName=self._table,
+                    Key={KEY: {"S": key}},
+                    UpdateExpression="SET #decision = :left",
+                    ConditionExpression="#decision = :known",
+                    ExpressionAttributeNames={"#decision": name},
+                    ExpressionAttributeValues={":left": {"S": left}, ":known": item[name]},
+                )
 
     def _change(self, key: str, names: Iterable[str], places: Set[str], at: str, more: int) -> Item:
         """Take attributes and places out of an item, noting when; it takes revisions, so that no round under way can

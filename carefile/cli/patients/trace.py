@@ -42,17 +42,19 @@ class Trace:
 class Traces:
     """`folders`: of the layout, those that are the patient's as a whole, but for what is undecided in them; `sessions`
     those of sessions under the patient's name. `trees`: where the sessions come from; `taken`: the owners of those that
-    were assigned to somebody else. `undecided`: of objects that name the patient and are not theirs for sure, why.
-    `copies`: those among them that hold the bytes of a document of the patient; `ordered`: those that a decision would
-    make theirs. `unfiled`: uploads of which nobody knows whose they are, since they were never filed. `strays`: the
-    ledger's items that name the patient and are of nothing that is there. `named_by_others`: objects that are other
-    patients', and have the patient's id in their keys. `absent`: what was to be included, and is not there."""
+    were assigned to somebody else; `overruled` the sources of which a hint named the patient, and a person somebody
+    else. `undecided`: of objects that name the patient and are not theirs for sure, why. `copies`: those among them
+    that hold the bytes of a document of the patient; `ordered`: those that a decision would make theirs. `unfiled`:
+    uploads of which nobody knows whose they are, since they were never filed. `strays`: the ledger's items that name
+    the patient and are of nothing that is there. `named_by_others`: objects that are other patients', and have the
+    patient's id in their keys. `absent`: what was to be included, and is not there."""
 
     traces: dict[str, Trace] = field(default_factory=dict)
     folders: set[str] = field(default_factory=set)
     sessions: set[str] = field(default_factory=set)
     trees: dict[str, Owner] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
+    overruled: set[str] = field(default_factory=set)
     undecided: dict[Source, str] = field(default_factory=dict)
     copies: set[Source] = field(default_factory=set)
     ordered: set[str] = field(default_factory=set)

@@ -265,6 +265,7 @@ class Finder:
         )
         self._there = set(self._found.traces) | {tree.owner_id for tree in self._found.trees.values()}
         self._found.taken |= decisions.taken
+        self._found.overruled |= decisions.overruled
         for upload in uploads:
             source = upload.source
             self._there |= {source.source_id, upload.session or ""}

@@ -22,6 +22,7 @@ from carefile.cli.aws.entries import Entries, Entry
 from carefile.cli.aws.executions import reason_in
 from carefile.cli.aws.listing import place_in
 from carefile.cli.aws.objects import filed_object, is_gone
+from carefile.cli.patients.deciding import principal_of
 from carefile.cli.problem import Problem
 from carefile.cli.rule_table import rules_of
 from carefile.core.deciding.agent_sessions import prefixes_of
@@ -114,6 +115,27 @@ class Unfiler:
                     f"a later decision about {decided.source.key} is there, or its patient was forgotten since",
                     "look at it with `carefile show KEY`, then decide anew",
                 ) from None
+
+    def note(self, decided: Decided, decision: Decision) -> None:
+        """Have the decision added to the record of decisions, which only the function may write."""
+        if not self._connection.records_decisions:
+            return
+        told = {
+            "bucket": decided.source.bucket,
+            "key": decided.source.key,
+            "decision": decision.to_json(),
+            "patient": decided.patient,
+            "principal": principal_of(self._connection),
+        }
+        done = self._connection.client("lambda").invoke(
+            FunctionName=self._connection.function("AssignPatient"),
+            Payload=json.dumps({"unfiled": told}).encode(),
+        )
+        if done.get("FunctionError"):
+            raise Problem(
+                f"the decision about {decided.source.key} is in the ledger, but could not be added to the record",
+                "run the same command again",
+            )
 
     def start(self, decided: Decided) -> str:
         """Start an intake of the landing key; return its ARN."""

@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from carefile.core.deciding.identity import identity
@@ -160,8 +160,19 @@ def is_tombstone(item: Item) -> bool:
 
 def decisions_naming(item: Item, patient_id: str) -> list[str]:
     """The attributes with decisions that name a patient, and with their moments."""
-    named = [name for name in item if _is_decision(name) and patient_id in _named_in(_hints_in(item[name]))]
+    named = [name for name in item if _is_decision(name) and _hints_in(item[name]).patient_id == patient_id]
     return [attribute for name in named for attribute in (name, _moment_of(name))]
+
+
+def without_hint_of(item: Item, patient_id: str) -> dict[str, str]:
+    """The attributes with decisions for which somebody else's than the hint's patient was decided, and what they are
+    without naming that patient."""
+    found = {name: _hints_in(value) for name, value in item.items() if _is_decision(name)}
+    return {
+        name: json.dumps(replace(hints, hinted=None).to_json(), sort_keys=True)
+        for name, hints in found.items()
+        if hints.hinted == patient_id != hints.patient_id
+    }
 
 
 def unfilings_in(item: Item) -> set[str]:
@@ -209,10 +220,6 @@ def _hints_in(value: Any) -> Hints:
 
 def places_in(item: Item) -> frozenset[str]:
     return frozenset(item.get("destinations", {}).get("SS", ()))
-
-
-def _named_in(hints: Hints) -> tuple[str | None, str | None]:
-    return hints.patient_id, hints.hinted
 
 
 def assignment_in(item: Item) -> Assignment | None:

@@ -1,0 +1,136 @@
+"""`carefile decisions`: list who decided what, when and why; export it; and verify that no record was removed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from functools import partial
+from itertools import islice
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from carefile.cli.aws.connection import Connection
+from carefile.cli.exits import Exit
+from carefile.cli.patients.decided import Decided
+from carefile.cli.shown.provenance import provenance
+from carefile.cli.shown.view import Column, View, clock
+from carefile.cli.times import since as moment
+from carefile.core.records.decisions import Record
+
+
+def decisions(
+    connection: Connection,
+    view: View,
+    *,
+    since: Annotated[str | None, typer.Option(help="List only what was recorded since: 2h, 3d.")] = None,
+    by: Annotated[str | None, typer.Option("--by", help="List only what this person decided.")] = None,
+    patient: Annotated[str | None, typer.Option(help="List only what is about this patient.")] = None,
+    fhir: Annotated[
+        bool, typer.Option("--fhir", help="Export as FHIR R4 Provenance, one resource per line.")
+    ] = False,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number to list.")] = 10_000,
+) -> Exit:
+    """List the decisions about documents and sessions, oldest first: who decided what, when and why.
+
+    A decision whose patient was forgotten is listed without its content.
+    """
+    found = islice(_wanted(Decided(connection).all(moment(since)), by, patient), limit)
+    if fhir:
+        count = 0
+        for count, record in enumerate(found, 1):  # noqa: B007 - counted for the exit code
+            typer.echo(json.dumps(provenance(record), ensure_ascii=False))
+        return Exit.DONE if count else Exit.FOUND
+    count = view.stream(_COLUMNS, map(record_of, found), below=_why, nothing="No decisions.")
+    if count == limit:
+        view.note(f"Showing the first {limit}; use --limit to see more.")
+    return Exit.DONE if count else Exit.FOUND
+
+
+def verify_decisions(
+    connection: Connection,
+    view: View,
+    *,
+    expect: Annotated[
+        str | None, typer.Option(help="A hash from an earlier run, which must still be in the chain.")
+    ] = None,
+) -> Exit:
+    """Verify that no record of a decision was changed or removed.
+
+    Keep the hash that it prints outside of this account: with --expect it proves that nothing went since.
+    """
+    decided = Decided(connection)
+    findings = [{"day": it.day, "number": it.number, "fault": it.fault.value} for it in decided.findings()]
+    if expect is not None and not decided.holds(expect):
+        findings.append({"day": "", "number": 0, "fault": "expected-missing"})
+    last = decided.last()
+    result = {"findings": findings, "last": {"day": last[0], "hash": last[1]} if last else None}
+    view.thing(result, partial(_print, findings))
+    if last is None:
+        view.note("No decisions are recorded.")
+        return Exit.DONE if not findings else Exit.FOUND
+    view.note(f"The newest day is {last[0]}; its hash is {last[1]}")
+    if not findings:
+        view.note("[green]Nothing was changed or removed.[/green]")
+    return Exit.FOUND if findings else Exit.DONE
+
+
+def record_of(record: Record) -> dict[str, Any]:
+    """Convert a record to its JSON form."""
+    content = record.told or {"forgotten_at": record.forgotten_at}
+    return content | {
+        "type": record.type,
+        "day": record.day,
+        "number": record.number,
+        "recorded_at": record.recorded_at,
+        "hash": record.hash,
+    }
+
+
+def _wanted(records: Iterator[Record], by: str | None, patient: str | None) -> Iterator[Record]:
+    for record in records:
+        told = record.told
+        if by is not None and told.get("decided_by") != by:
+            continue
+        if patient is not None and patient not in told.get("patients", ()):
+            continue
+        yield record
+
+
+def _print(findings: list[dict[str, Any]], out: Console) -> None:
+    for it in findings:
+        out.print(_finding(it), soft_wrap=True)
+
+
+def _finding(it: dict[str, Any]) -> str:
+    where = f"{it['day']}, record {it['number']}" if it["number"] else it["day"] or "the expected hash"
+    return f"{where}: {_MEANS[it['fault']]}"
+
+
+def _why(record: Any) -> str:
+    return str(record.get("reason", ""))
+
+
+def _subject(record: Any) -> str:
+    return str(record.get("key") or record.get("tree") or "deleted with the patient's data")
+
+
+_MEANS = {
+    "missing": "the record is missing",
+    "changed": "the record was changed, or the one before it was removed",
+    "payload-changed": "what it says was changed",
+    "tail-missing": "the day's last records are not those that its head names",
+    "day-missing": "the day is missing, or its records are not those that the day after it follows",
+    "expected-missing": "no record has this hash",
+}
+_COLUMNS = (
+    Column(
+        "Decided", lambda r: clock(datetime.fromisoformat(r.get("decided_at", r["recorded_at"]))), width=19
+    ),
+    Column("Decision", lambda r: r["type"], width=9),
+    Column("By", lambda r: r.get("decided_by", "-"), width=20),
+    Column("Patient", lambda r: r.get("patient_id", "-"), width=16),
+    Column("About", _subject),
+)

@@ -1,0 +1,118 @@
+"""The record of decisions as an operator reads it: each decision, what is wrong with the chain, and payloads to go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Set
+from datetime import UTC, datetime
+from typing import Any
+
+from carefile.cli.aws.connection import Connection
+from carefile.core.filing.layout import Owner
+from carefile.core.records.decisions import (
+    DAY,
+    DAYS,
+    FORGOTTEN_AT,
+    HEAD,
+    NUMBER,
+    PAYLOAD,
+    SALT,
+    Finding,
+    Head,
+    Record,
+    check_day,
+    check_days,
+    number_key,
+)
+
+
+class Decided:
+    def __init__(self, connection: Connection) -> None:
+        self._client, self._table = connection.client("dynamodb"), connection.output("DecisionsTableName")
+
+    def days(self) -> list[dict[str, Any]]:
+        """Return the items that open each day, oldest first."""
+        return list(self._of(DAYS))
+
+    def all(self, since: datetime | None = None) -> Iterator[Record]:
+        """Yield every record, oldest first, from the day of a moment on."""
+        first = since.astimezone(UTC).date().isoformat() if since else ""
+        for day in self.days():
+            if day[NUMBER]["S"] >= first:
+                for record in self._records(day[NUMBER]["S"]):
+                    if since is None or datetime.fromisoformat(record.recorded_at) >= since:
+                        yield record
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield what is wrong with the chain, reading all of it: a day's records at a time."""
+        heads, hashes = [], dict[str, list[str]]()
+        opened = {item[NUMBER]["S"]: item for item in self.days()}
+        for day in sorted(opened.keys() | self._unopened()):
+            head = Head.of_items(day, opened.get(day, {}), self._head(day))
+            records = list(self._records(day))
+            heads += [head] if day in opened else []
+            hashes[day] = [record.hash for record in records]
+            yield from check_day(head, records)
+        yield from check_days(heads, hashes)
+
+    def last(self) -> tuple[str, str] | None:
+        """Return the newest day and its hash: whoever keeps them elsewhere can prove that nothing went since."""
+        days = self.days()
+        if not days:
+            return None
+        day = days[-1][NUMBER]["S"]
+        return day, self._head(day).get("hash", {}).get("S", "")
+
+    def holds(self, hash_: str) -> bool:
+        """Whether a record of this hash is still there."""
+        return any(record.hash == hash_ for record in self.all())
+
+    def about(self, patient: str, owners: Set[str]) -> Iterator[Record]:
+        """Yield the records whose payloads name a patient, or are about a document or session of these owners' ids."""
+        for record in self.all():
+            told = record.told
+            if patient in told.get("patients", ()) or (told and _owner_of(told) in owners):
+                yield record
+
+    def forget(self, record: Record, at: str) -> None:
+        """Delete a record's payload and its salt; the record itself stays in its chain."""
+        self._client.update_item(
+            TableName=self._table,
+            Key={DAY: {"S": record.day}, NUMBER: {"S": number_key(record.number)}},
+            UpdateExpression="SET #at = :at REMOVE #payload, #salt",
+            ExpressionAttributeNames={"#at": FORGOTTEN_AT, "#payload": PAYLOAD, "#salt": SALT},
+            ExpressionAttributeValues={":at": {"S": at}},
+        )
+
+    def _records(self, day: str) -> Iterator[Record]:
+        return (record for item in self._of(day) if (record := Record.of_item(item)))
+
+    def _of(self, day: str) -> Iterator[dict[str, Any]]:
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="#day = :day",
+            ExpressionAttributeNames={"#day": DAY},
+            ExpressionAttributeValues={":day": {"S": day}},
+            ConsistentRead=True,
+        )
+        for page in pages:
+            yield from page["Items"]
+
+    def _unopened(self) -> set[str]:
+        """The days with records, also where what opened them is gone."""
+        pages = self._client.get_paginator("scan").paginate(
+            TableName=self._table,
+            ProjectionExpression="#day, digest",
+            ExpressionAttributeNames={"#day": DAY},
+            ConsistentRead=True,
+        )
+        return {item[DAY]["S"] for page in pages for item in page["Items"] if "digest" in item}
+
+    def _head(self, day: str) -> dict[str, Any]:
+        key = {DAY: {"S": day}, NUMBER: {"S": HEAD}}
+        found = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+        return dict(found.get("Item", {}))
+
+
+def _owner_of(told: Mapping[str, Any]) -> str:
+    tree = told.get("tree")
+    return Owner(told["bucket"], tree or told["key"], tree=tree is not None).owner_id

@@ -1,0 +1,55 @@
+"""A decision as a Provenance of FHIR R4: who decided about which source, when, why, and with whose credentials."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from carefile.core.model import Source
+from carefile.core.records.decisions import Record
+
+_SYSTEM = "urn:carefile:decision"
+_SOURCE, _PATIENT, _PRINCIPAL = "urn:carefile:source", "urn:carefile:patient", "urn:carefile:principal"
+_PARTICIPANT = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
+_FORGOTTEN = "deleted with the patient's data"
+
+
+def provenance(record: Record) -> dict[str, Any]:
+    """Convert a record; of one whose payload was deleted, what is left: that there was a decision."""
+    told = record.told
+    patient = told.get("patient_id")
+    targets = [_target(record, told)]
+    if patient:
+        targets.append({"type": "Patient", "identifier": {"system": _PATIENT, "value": patient}})
+    agents = [_agent("author", {"display": told.get("decided_by", _FORGOTTEN)})]
+    if principal := told.get("principal"):
+        identified = {"identifier": {"system": _PRINCIPAL, "value": principal}}
+        agents.append(_agent("transmitter", identified))
+    found: dict[str, Any] = {
+        "resourceType": "Provenance",
+        "id": f"{record.day}-{record.number}",
+        "target": targets,
+        "recorded": record.recorded_at,
+        "activity": {"coding": [{"system": _SYSTEM, "code": record.type}]},
+        "agent": agents,
+    }
+    if at := told.get("decided_at"):
+        found["occurredDateTime"] = at
+    if why := told.get("reason"):
+        found["reason"] = [{"text": why}]
+    return found
+
+
+def _target(record: Record, told: dict[str, Any]) -> dict[str, Any]:
+    path = told.get("key") or told.get("tree")
+    if path is None:
+        return {"type": "DocumentReference", "display": _FORGOTTEN}
+    source = Source(told["bucket"], path)
+    return {
+        "type": "DocumentReference",
+        "identifier": {"system": _SOURCE, "value": source.source_id},
+        "display": f"s3://{source.bucket}/{source.key}",
+    }
+
+
+def _agent(kind: str, who: dict[str, Any]) -> dict[str, Any]:
+    return {"type": {"coding": [{"system": _PARTICIPANT, "code": kind}]}, "who": who}

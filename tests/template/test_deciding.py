@@ -1,0 +1,68 @@
+"""The records of decisions, the claims, and the policy for people who decide and do not operate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.template.synthesis import Synthesised, listed
+
+TABLE = "AWS::DynamoDB::Table"
+
+
+def test_records_are_added_by_one_function_and_deleted_by_nobody(stage: Synthesised) -> None:
+    _, table = stage.only(TABLE, named="DecisionsTable")
+    assert [key["AttributeName"] for key in table["KeySchema"]] == ["day", "number"]
+    policy = {it["Sid"]: it for it in table["ResourcePolicy"]["PolicyDocument"]["Statement"]}
+    assert {it["Effect"] for it in policy.values()} == {"Deny"}
+    assert {str(it["Principal"]) for it in policy.values()} == {"{'AWS': '*'}"}
+    assert "Condition" not in policy["NobodyDeletes"]
+    assert "dynamodb:DeleteItem" in policy["NobodyDeletes"]["Action"]
+    role, _ = stage.only("AWS::IAM::Role", named="ReassignmentAssignPatientRole")
+    others = {"aws:PrincipalArn": {"Fn::GetAtt": [role, "Arn"]}}
+    assert policy["OnlyTheFunctionAdds"]["Condition"] == {"ArnNotEquals": others}
+    assert "dynamodb:PutItem" in policy["OnlyTheFunctionAdds"]["Action"]
+    taking_out = policy["OthersTakeOutPayloadsAtMost"]["Condition"]
+    assert taking_out["ArnNotEquals"] == others
+    named = taking_out["ForAnyValue:StringNotEquals"]["dynamodb:Attributes"]
+    assert {"hash", "digest", "previous", "type"}.isdisjoint(named)
+
+
+def test_no_other_role_may_touch_the_records(stage: Synthesised) -> None:
+    table, _ = stage.only(TABLE, named="DecisionsTable")
+    writing = {
+        name
+        for name, statement in stage.role_statements()
+        if {"Fn::GetAtt": [table, "Arn"]} in listed(statement["Resource"])
+        and {"dynamodb:PutItem", "dynamodb:UpdateItem"} & set(listed(statement["Action"]))
+    }
+    assert len(writing) == 1
+    assert "AssignPatient" in writing.pop()
+
+
+def test_claims_expire(stage: Synthesised) -> None:
+    _, table = stage.only(TABLE, named="ClaimsTable")
+    assert [key["AttributeName"] for key in table["KeySchema"]] == ["place"]
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "until", "Enabled": True}
+
+
+def inbox(stage: Synthesised) -> list[dict[str, Any]]:
+    name, _ = stage.only("AWS::IAM::ManagedPolicy", named="CarefileInbox")
+    return [it for policy, it in stage.role_statements() if policy == name]
+
+
+def test_who_decides_changes_nothing_but_claims_and_starts_nothing_but_a_reassignment(
+    stage: Synthesised,
+) -> None:
+    may = {action: it for it in inbox(stage) for action in listed(it["Action"])}
+    writing = {"PutItem", "UpdateItem", "DeleteItem"}
+    claims, _ = stage.only(TABLE, named="ClaimsTable")
+    for action in writing:
+        assert may[f"dynamodb:{action}"]["Resource"] == {"Fn::GetAtt": [claims, "Arn"]}
+    machine, _ = stage.only("AWS::StepFunctions::StateMachine", named="Reassignment")
+    assert may["states:StartExecution"]["Resource"] == {"Ref": machine}
+    function, _ = stage.only("AWS::Lambda::Function", named="AssignPatient")
+    assert may["lambda:InvokeFunction"]["Resource"] == {"Fn::GetAtt": [function, "Arn"]}
+    assert {it for it in may if it.startswith("s3:")} == {"s3:GetObject", "s3:ListBucket"}
+    assert not {it for it in may if it.startswith(("iam:", "sqs:", "events:", "secretsmanager:"))}
+    landing, _ = stage.only("AWS::S3::Bucket", named="StorageLanding")
+    assert landing not in str(inbox(stage))
