@@ -94,6 +94,10 @@ class Connection:
             )
         return self._outputs[name]
 
+    def has_output(self, name: str) -> bool:
+        """Whether the deployment is new enough to have an output."""
+        return name in self._outputs
+
     def client(self, service: str) -> Any:
         """Return the boto3 client of a service, created once. Thread-safe."""
         with self._lock:

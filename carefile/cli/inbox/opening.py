@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from carefile.cli.aws.connection import Connection
 from carefile.cli.inbox.app import application
-from carefile.cli.inbox.claims import NoClaims
+from carefile.cli.inbox.claims import claims_of
 from carefile.cli.inbox.decisions import Decisions
 from carefile.cli.inbox.desk import Desk
 from carefile.cli.inbox.server import LoopbackServer
@@ -21,7 +21,7 @@ def open_inbox(
     """Serve the inbox. What is held when it ends is sent before this returns."""
     decisions = Decisions(lambda: Decider(connection))
     server = LoopbackServer(Clerk(by), port=port, idle_seconds=idle.total_seconds())
-    desk = Desk(connection, decisions, NoClaims())
+    desk = Desk(connection, decisions, claims_of(connection))
     try:
         server.run(
             application(desk, server.gate.base, leave=server.stop),
