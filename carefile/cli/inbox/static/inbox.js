@@ -19,7 +19,7 @@
   const here = document.querySelector(".list a[aria-current]");
   if (here) here.scrollIntoView({ block: "nearest" });
   if (shortcuts === "on" && !document.querySelector("[autofocus]")) {
-    const next = byId("again") || byId("assign") || document.querySelector("#found a, #people a, #rows a");
+    const next = byId("again") || byId("assign") || document.querySelector("#found a") || document.querySelector("#people a, #rows a");
     if (next) next.focus({ preventScroll: !next.closest(".rows") });
   }
 
@@ -43,7 +43,7 @@
   };
   const undo = () => { const found = document.querySelector(".toast .undo"); if (found) found.click(); };
   const candidate = (number) => {
-    const found = document.querySelectorAll("#found a.person, #people a.person")[number - 1];
+    const found = (byId("found") || byId("people") || body).querySelectorAll("a.person")[number - 1];
     if (found) go(found.href);
   };
   const focus = (id, event) => { const found = byId(id); if (found) { event.preventDefault(); found.focus(); found.select(); } };
