@@ -85,8 +85,12 @@ def waiting(folder: Path) -> Iterator[Upload]:
             "Kind regards, Dr. Rey",
         ),
     )
-    yield Upload("documents/discharge.pdf", letter(scratch, ANA, "Discharge summary", "Appendectomy, uneventful."))
-    yield Upload("documents/vaccination.pdf", letter(scratch, LUCIA, "Vaccination record", "Tetanus, 2026-05-02."))
+    yield Upload(
+        "documents/discharge.pdf", letter(scratch, ANA, "Discharge summary", "Appendectomy, uneventful.")
+    )
+    yield Upload(
+        "documents/vaccination.pdf", letter(scratch, LUCIA, "Vaccination record", "Tetanus, 2026-05-02.")
+    )
     for number in range(1, 4):
         yield Upload(
             f"documents/{JUAN}/referral_{number}.txt",
@@ -100,7 +104,12 @@ def waiting(folder: Path) -> Iterator[Upload]:
     for number in range(1, RESULTS + 1):
         yield Upload(
             f"inbound/lab-north/result_{number:02}.pdf",
-            pdf(scratch, f"Laboratory North, sample {number}", "Quality control, no patient.", "Glucose 5.1 mmol/L"),
+            pdf(
+                scratch,
+                f"Laboratory North, sample {number}",
+                "Quality control, no patient.",
+                "Glucose 5.1 mmol/L",
+            ),
         )
     yield Upload(f"documents/{MARKUP}", b"<script>document.title = 'run'</script> A note.\n")
     yield Upload("documents/page.html", (Path(__file__).parent / "hostile.html").read_bytes())
@@ -173,8 +182,10 @@ class Clinic:
 
     def folders(self) -> set[str]:
         """The folders of the layout that hold something."""
-        pages = self.connection.client("s3").get_paginator("list_objects_v2").paginate(
-            Bucket=self.connection.processed, Prefix="processed/"
+        pages = (
+            self.connection.client("s3")
+            .get_paginator("list_objects_v2")
+            .paginate(Bucket=self.connection.processed, Prefix="processed/")
         )
         keys = [item["Key"] for page in pages for item in page.get("Contents", ())]
         return {key.split("/")[1] for key in keys if not key.endswith("_manifest.json")}

@@ -103,7 +103,9 @@ def test_the_catalog_the_layout_and_the_manifests_say_exactly_that(clinic: Clini
         "sessions/session_visit_1/agents/agent_intake/messages/message_0.json": MARIA,
     }
     nobodys = {
-        **{f"inbound/lab-north/result_{number:02}.pdf": "quality control" for number in range(1, RESULTS + 1)},
+        **{
+            f"inbound/lab-north/result_{number:02}.pdf": "quality control" for number in range(1, RESULTS + 1)
+        },
         f"documents/{MARKUP}": "an attempt at markup",
         "documents/page.html": "an advertisement",
     }
@@ -123,7 +125,9 @@ def test_the_catalog_the_layout_and_the_manifests_say_exactly_that(clinic: Clini
         found.landing_key if hasattr(found, "landing_key") else found.session_id for found in clinic.waiting()
     }
     assert left == {"documents/later.txt", "documents/leaflet.txt", "documents/question.txt"}
-    assert not any(f"{folder}_" in name for name in clinic.folders() for folder in ("unknown_scan_0412", "unknown_fax"))
+    assert not any(
+        f"{folder}_" in name for name in clinic.folders() for folder in ("unknown_scan_0412", "unknown_fax")
+    )
 
 
 def test_a_decision_is_taken_back_a_day_later(clinic: Clinic, browser: Browser) -> None:
@@ -193,7 +197,9 @@ def test_a_server_that_is_left_sends_what_is_held(clinic: Clinic, browser: Brows
         clerk.nobodys("our own leaflet")
         clerk.page.get_by_role("button", name="Leave").click()
         assert server.process.wait(120) == 0
-    assert clinic.manifest("documents/leaflet.txt")["classification"]["decision"]["reason"] == "our own leaflet"
+    assert (
+        clinic.manifest("documents/leaflet.txt")["classification"]["decision"]["reason"] == "our own leaflet"
+    )
 
 
 def listeners(pid: int) -> set[str]:

@@ -230,18 +230,17 @@ class _Inbox:
         taken = self._desk.decisions.undo(_first(form, "id"))
         if taken is None:
             raise Refused("refused.too_late")
-        known = {row.key for row in sitting.rows}
-        sitting.rows = [*(one.row for one in taken.each if one.row.key not in known), *sitting.rows]
-        sitting.notice = ("undone", {"name": taken.each[0].row.name})
-        return self._to(f"/case/{self._desk.opaque.seal('row', taken.each[0].row.key)}")
+        sitting.notice = ("undone", {"name": taken.each[0].name})
+        if taken.type is DecisionType.TAKE_BACK:
+            return self._to("/decisions")
+        return self._to(f"/case/{self._desk.opaque.seal('row', taken.each[0].key)}")
 
     def again(self, _: Request, _sitting: Sitting, form: Form) -> Response:
         self._desk.decisions.again(_first(form, "id"))
         return self._to("/decisions")
 
     def take_back(self, _: Request, sitting: Sitting, form: Form) -> Response:
-        reason = _first(form, "reason").strip()[:_MOST_REASON]
-        self._desk.take_back(sitting.clerk, self._opened("decision", _first(form, "id")), reason)
+        self._desk.take_back(sitting.clerk, self._opened("decision", _first(form, "id")))
         return self._to("/decisions")
 
     # The sitting

@@ -21,7 +21,6 @@ from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
 from carefile.cli.aws.entries import Entry
-from carefile.cli.inbox.queue import Row
 from carefile.cli.patients.assigning import Started
 from carefile.cli.patients.deciding import Changed, Wish
 from carefile.cli.problem import Problem, problem_for
@@ -52,12 +51,21 @@ class Deciding(Protocol):
 
 @dataclass
 class One:
-    """A decision about one document or session. `problem` says why it was refused, `now` whose it is meanwhile."""
+    """A decision about one document or session: the key of its row, its name to be shown, its entry as the person saw
+    it, if it must still be that, and the upload, of a session one of its objects. `problem` says why it was refused."""
 
-    row: Row
+    key: str
+    name: str
+    seen: Entry | None
     wish: Wish
+    bucket: str
+    landing_key: str
     status: Status = Status.HELD
     problem: Problem | None = None
+
+    @property
+    def patient_id(self) -> str | None:
+        return self.wish.patient_id
 
 
 @dataclass
@@ -71,6 +79,10 @@ class Taken:
     due: float
     at: str
     id: str = field(default_factory=lambda: secrets.token_urlsafe(9))
+
+    @property
+    def done(self) -> list[One]:
+        return [one for one in self.each if one.status is Status.DONE]
 
     @property
     def is_held(self) -> bool:
@@ -97,11 +109,10 @@ class Decisions:
         self._lock = Lock()
         self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="deciding")
 
-    def hold(self, rows: Sequence[Row], wishes: Sequence[Wish], name: str, at: str) -> Taken:
-        """Take a decision about these rows. It is sent when its time to be undone is over."""
-        first = wishes[0]
-        each = [One(row, wish) for row, wish in zip(rows, wishes, strict=True)]
-        taken = Taken(first.type, first.patient_id, name, each, self._clock() + self._seconds, at)
+    def hold(self, each: Sequence[One], name: str, at: str) -> Taken:
+        """Take a decision, about one or several. It is sent when its time to be undone is over."""
+        first = each[0].wish
+        taken = Taken(first.type, first.patient_id, name, list(each), self._clock() + self._seconds, at)
         with self._lock:
             self._taken = [taken, *self._taken][:_KEPT]
         return taken
@@ -154,7 +165,7 @@ class Decisions:
         """Yield the rows' keys that were decided about, with how far that is."""
         for taken in self.all():
             for one in taken.each:
-                yield one.row.key, one.status
+                yield one.key, one.status
 
     def _find(self, id_: str) -> Taken | None:
         return next((taken for taken in self._taken if taken.id == id_), None)
@@ -173,12 +184,9 @@ class Decisions:
                 self._pool.submit(self._sent, one)
 
     def _sent(self, one: One) -> None:
-        # What is taken back has been filed anew since, by the decision itself.
-        is_new = one.wish.type is not DecisionType.TAKE_BACK
-        seen = one.row.found if is_new and isinstance(one.row.found, Entry) else None
         try:
             deciding = self._deciding()
-            ended = deciding.follow(deciding.decide(one.wish, seen), _PATIENCE)
+            ended = deciding.follow(deciding.decide(one.wish, one.seen), _PATIENCE)
             if ended["status"] == "SUCCEEDED":
                 one.status = Status.DONE
                 return

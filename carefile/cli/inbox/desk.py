@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
 
 from carefile.cli.aws.connection import Connection
-from carefile.cli.aws.entries import Entries, Position, SessionSummary
+from carefile.cli.aws.entries import Entries, Entry, Position, SessionSummary
 from carefile.cli.aws.failures import still_failed
 from carefile.cli.inbox.candidates import Candidate, Candidates
 from carefile.cli.inbox.claims import Claim, Claims
-from carefile.cli.inbox.decisions import Decisions, Status, Taken
+from carefile.cli.inbox.decisions import Decisions, One, Status, Taken
+from carefile.cli.inbox.earlier import Before, Earlier
 from carefile.cli.inbox.highlights import Sought
 from carefile.cli.inbox.opaque import Opaque
 from carefile.cli.inbox.own_page import session_page
@@ -72,8 +72,8 @@ class Desk:
         self._connection, self._now = connection, now
         self._entries, self.records = Entries(connection), Records(connection)
         self.queue, self.candidates = Queue(connection, self.records), Candidates(connection)
-        self.decisions, self.claims = decisions, claims
-        self.opaque = Opaque()
+        self.decisions, self.claims, self.earlier = decisions, claims, Earlier(connection)
+        self.opaque, self._began = Opaque(), iso_8601(now())
 
     def page(self, view: View, after: str) -> tuple[Page, str]:
         """Return a page of the queue without what was decided here meanwhile, and the name of the next one."""
@@ -120,20 +120,20 @@ class Desk:
         self, clerk: Clerk, kind: DecisionType, rows: Sequence[Row], patient: Candidate | None, reason: str
     ) -> Taken:
         """Take a decision about rows, which is held until it can no more be undone."""
-        wishes = [
-            Wish(
-                kind,
-                clerk.name,
-                reason or None,
-                prefix=row.found.prefix,
-                patient_id=patient.id if patient else None,
-                taken_from=(row.found.patient,) if row.found.patient is not None else (),
+        patient_id = patient.id if patient else None
+        each = [
+            One(
+                row.key,
+                row.name,
+                row.found if isinstance(row.found, Entry) else None,
+                Wish(kind, clerk.name, reason or None, prefix=row.found.prefix, patient_id=patient_id),
+                *_source_of(row),
             )
             for row in rows
         ]
         for row in rows:
             self.claims.release(row.key)
-        return self.decisions.hold(rows, wishes, patient.name if patient else "", iso_8601(self._now()))
+        return self.decisions.hold(each, patient.name if patient else "", iso_8601(self._now()))
 
     def _without_decided(self, rows: Sequence[Row]) -> list[Row]:
         """Leave out what was decided here, which the catalog knows a moment later."""
@@ -144,32 +144,49 @@ class Desk:
         found = self.opaque.open("position", name) if name else None
         return Position(*found.split(" ", 1)) if found else None
 
-    def take_back(self, clerk: Clerk, id_: str, reason: str) -> None:
-        """Take back what was decided: the evidence decides again. Held like any other decision."""
+    def take_back(self, clerk: Clerk, id_: str) -> None:
+        """Take back what was decided, here or by anybody before: the evidence decides again. Held like any other
+        decision."""
         taken = self.decisions.find(id_)
-        done = [one for one in taken.each if one.status is Status.DONE] if taken else []
-        if not done:
-            return
-        wishes = [
-            Wish(
-                DecisionType.TAKE_BACK,
-                clerk.name,
-                reason or None,
-                bucket=one.row.filed.source[0],
-                key=one.row.filed.source[1],
-                taken_from=(one.wish.patient_id,) if one.wish.patient_id else (),
+        before = None if taken else self.earlier.find(id_)
+        told: Sequence[One | Before] = taken.done if taken else [before] if before else []
+        each = [
+            One(
+                one.key,
+                one.name,
+                None,  # it has been filed anew since, by the decision itself
+                Wish(
+                    DecisionType.TAKE_BACK,
+                    clerk.name,
+                    bucket=one.bucket,
+                    key=one.landing_key,
+                    taken_from=(one.patient_id,) if one.patient_id else (),
+                ),
+                one.bucket,
+                one.landing_key,
             )
-            for one in done
+            for one in told
         ]
-        self.decisions.hold([one.row for one in done], wishes, "", iso_8601(self._now()))
+        if each:
+            self.decisions.hold(each, "", iso_8601(self._now()))
+
+    def before(self) -> list[Before]:
+        """Return the decisions that are not of this sitting, the latest first."""
+        own = {
+            (one.name, taken.type.value, one.patient_id)
+            for taken in self.decisions.all()
+            for one in taken.done
+        }
+        return [
+            one
+            for one in self.earlier.list()
+            if one.at < self._began or (one.name, one.type, one.patient_id) not in own
+        ]
 
     def failures(self) -> list[dict[str, str]]:
         """Return what was not filed and has not been since, the latest first."""
         found = islice(still_failed(self._connection, None), _MOST_FAILED)
         return [one | {"means": one["cause"] or "", "to_do": advice_for(one["error"]).to_do} for one in found]
-
-    def earlier(self) -> list[Any]:
-        return []
 
     def document(self, row: Row) -> Document:
         if isinstance(row.found, SessionSummary):
@@ -178,6 +195,13 @@ class Desk:
 
     def _taken_about(self, key: str) -> Taken | None:
         for taken in self.decisions.all():
-            if any(one.row.key == key and one.status is not Status.UNDONE for one in taken.each):
+            if any(one.key == key and one.status is not Status.UNDONE for one in taken.each):
                 return taken
         return None
+
+
+def _source_of(row: Row) -> tuple[str, str]:
+    """Return the bucket and key of the upload, of a session of one of its objects."""
+    if isinstance(row.found, Entry):
+        return row.found.landing_bucket, row.found.landing_key
+    return row.filed.source

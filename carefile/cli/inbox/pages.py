@@ -120,7 +120,7 @@ class Pages:
             sitting,
             here="decisions",
             taken=self._desk.decisions.all(),
-            earlier=self._desk.earlier(),
+            earlier=self._desk.before(),
         )
 
     def toasts(self, sitting: Sitting) -> Response:

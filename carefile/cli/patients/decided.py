@@ -42,6 +42,20 @@ class Decided:
                     if since is None or datetime.fromisoformat(record.recorded_at) >= since:
                         yield record
 
+    def latest(self, most: int) -> list[Record]:
+        """Return the newest records, the latest first, reading no more days than that takes."""
+        found: list[Record] = []
+        for day in reversed(self.days()):
+            found += sorted(self._records(day[NUMBER]["S"]), key=lambda record: -record.number)
+            if len(found) >= most:
+                break
+        return found[:most]
+
+    def get(self, day: str, number: int) -> Record | None:
+        key = {DAY: {"S": day}, NUMBER: {"S": number_key(number)}}
+        found = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+        return Record.of_item(found["Item"]) if "Item" in found else None
+
     def findings(self) -> Iterator[Finding]:
         """Yield what is wrong with the chain, reading all of it: a day's records at a time."""
         heads, hashes = [], dict[str, list[str]]()

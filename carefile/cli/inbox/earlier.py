@@ -1,0 +1,76 @@
+"""Decisions of before, by anybody: the deployment's own record of them, the latest first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from carefile.cli.aws.connection import Connection
+from carefile.cli.patients.decided import Decided
+from carefile.core.filing.layout import Owner
+from carefile.core.model import DecisionType, Source
+from carefile.core.records.decisions import Record
+
+_SHOWN = 200
+_REVERSIBLE = frozenset((DecisionType.ASSIGN.value, DecisionType.NOBODY.value))
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """One decision. `landing_key` names what it is about: a document, or any object of a session."""
+
+    id: str
+    key: str
+    name: str
+    type: str
+    bucket: str
+    landing_key: str
+    patient_id: str | None
+    by: str
+    at: str
+    reason: str
+    can_be_taken_back: bool = False
+
+
+class Earlier:
+    def __init__(self, connection: Connection) -> None:
+        is_recorded = connection.has_output("DecisionsTableName")
+        self._decided = Decided(connection) if is_recorded else None
+
+    def list(self) -> list[Before]:
+        """Return the latest decisions. Of several about one thing only the last can be taken back."""
+        if self._decided is None:
+            return []
+        found: list[Before] = []
+        decided: set[str] = set()
+        for record in self._decided.latest(_SHOWN):
+            if record.told:
+                before = _before(record, is_last=True)
+                found.append(before if before.key not in decided else _before(record, is_last=False))
+                decided.add(before.key)
+        return found
+
+    def find(self, id_: str) -> Before | None:
+        """Return a decision by its day and number."""
+        day, _, number = id_.partition(" ")
+        record = self._decided.get(day, int(number)) if self._decided and number.isdigit() else None
+        return _before(record, is_last=True) if record and record.told else None
+
+
+def _before(record: Record, *, is_last: bool) -> Before:
+    told = record.told
+    tree = told.get("tree")
+    key = told.get("key") or (f"{tree}session.json" if tree and tree.endswith("/") else tree) or ""
+    owner = Owner(told["bucket"], tree, tree=True).owner_id if tree else Source(told["bucket"], key).source_id
+    return Before(
+        f"{record.day} {record.number}",
+        owner,
+        (tree or key).rstrip("/").rpartition("/")[2],
+        record.type,
+        told["bucket"],
+        key,
+        told.get("patient_id"),
+        told.get("decided_by", ""),
+        told.get("decided_at", record.recorded_at),
+        told.get("reason", ""),
+        is_last and record.type in _REVERSIBLE,
+    )
