@@ -127,17 +127,20 @@ class Entries:
         """Return the entries of other documents with the same bytes, sorted by landing key."""
         if entry.content_digest is None:
             return []
+        return [one for one in self.of_content(entry.content_digest) if one.source_id != entry.source_id]
+
+    def of_content(self, content_digest: str) -> list[Entry]:
+        """Return the entries of documents whose bytes have this digest, sorted by landing key."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             IndexName=CONTENT_INDEX,
             KeyConditionExpression=f"{CONTENT_KEY} = :content",
-            ExpressionAttributeValues={":content": {"S": entry.content_digest}},
+            ExpressionAttributeValues={":content": {"S": content_digest}},
         )
-        others = [item[KEY]["S"] for page in pages for item in page["Items"]]
-        found = self.get_many([other for other in others if other != entry.source_id]).values()
+        found = self.get_many([item[KEY]["S"] for page in pages for item in page["Items"]]).values()
         # The index lags behind by a moment, the entries do not.
-        same = [other for other in found if other.content_digest == entry.content_digest]
-        return sorted(same, key=lambda other: (other.landing_key, other.landing_bucket))
+        same = [one for one in found if one.content_digest == content_digest]
+        return sorted(same, key=lambda one: (one.landing_key, one.landing_bucket))
 
     def sessions_of(self, patient: str | None) -> Iterator[SessionSummary]:
         """Yield a patient's sessions (None: the unknown patient's), newest first."""

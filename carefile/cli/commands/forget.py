@@ -13,9 +13,9 @@ import typer
 from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.listing import place_in
 from carefile.cli.exits import Exit
-from carefile.cli.patients.forgetting import Forgetter, Tally, refuse_placeholder
+from carefile.cli.patients.forgetting import Tally, refuse_placeholder
+from carefile.cli.patients.person import Person
 from carefile.cli.patients.trace import Traces, subject_of
-from carefile.cli.patients.traces import Finder
 from carefile.cli.private_files import write
 from carefile.cli.problem import Problem
 from carefile.cli.rule_table import rules_of
@@ -66,18 +66,18 @@ def forget(
     included = [_source(connection, text) for text in include or ()]
     if report and report.exists():
         raise Problem(f"{report} is there already", "name another file; nothing was deleted")
-    forgetter = Forgetter(connection, patient, rest=span(rest), bypass=bypass_governance)
+    person = Person(connection, patient, rules, rest=span(rest), bypass=bypass_governance)
     with view.busy("Looking for everything of the patient …"):
-        traces = Finder(connection, patient, rules).find(included)
-        before = forgetter.tally(traces)
-    _plan(view, traces, before)
+        traces = person.look(included)
+        before = person.tally()
+    _plan(view, person, traces, before)
     done, after, left = before, before, traces
     if yes:
         with view.busy("Deleting …"):
-            done = forgetter.forget(traces)
+            done = person.forget()
         with view.busy("Looking again …"):
-            left = Finder(connection, patient, rules).find(included, traces.copies)
-            after = forgetter.tally(left)
+            left = person.look(included, traces.copies)
+            after = person.tally()
     told = _told(connection, patient, traces, done, after, left, yes=yes)
     if report:
         write(report, json.dumps(told, indent=2) + "\n")
@@ -102,12 +102,16 @@ def _source(connection: Connection, text: str) -> Source:
 
 
 def _anything(tally: Tally) -> bool:
-    return any(_counts(tally).values())
+    return any(tally.counts.values())
 
 
-def _plan(view: View, traces: Traces, tally: Tally) -> None:
+def _plan(view: View, person: Person, traces: Traces, tally: Tally) -> None:
     if view.as_json:
         return
+    if merged := person.ids[1:]:
+        view.note(
+            f"With what is under the ids that were merged into the patient: {plain(', '.join(merged))}."
+        )
     for count, what in (
         (tally.landing_versions, "versions and delete markers in the landing bucket"),
         (tally.layout_versions, "versions and delete markers in the layout"),
@@ -191,8 +195,8 @@ def _told(
         "subject": subject_of(patient),
         "deleted": yes,
         "sources": sorted(trace.source.source_id for trace in traces.mine),
-        "counts": _counts(done),
-        "second_look": _counts(after) if yes else None,
+        "counts": done.counts,
+        "second_look": after.counts if yes else None,
         "kept_under_lock": sorted(source.source_id for source in done.held),
         "not_deleted": len(done.left),
         "claims_left": after.claims_left,
@@ -203,18 +207,3 @@ def _told(
             name: (now + timedelta(days)).date().isoformat() for name, days in _REMAINS.items()
         },
     }
-
-
-def _counts(tally: Tally) -> dict[str, int]:
-    names = (
-        "landing_versions",
-        "layout_versions",
-        "readings",
-        "catalog_entries",
-        "session_entries",
-        "ledger_items",
-        "decisions",
-        "directory_entries",
-        "bytes",
-    )
-    return {name: getattr(tally, name) for name in names}

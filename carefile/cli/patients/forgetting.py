@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby, islice
 from typing import Any
@@ -40,6 +40,17 @@ from carefile.core.records.catalog import KEY, Item, patient_ref_key, tombstone
 from carefile.core.records.decisions import Record
 from carefile.core.records.session_entries import Place, entry_at
 
+_COUNTED = (
+    "landing_versions",
+    "layout_versions",
+    "readings",
+    "catalog_entries",
+    "session_entries",
+    "ledger_items",
+    "decisions",
+    "directory_entries",
+    "bytes",
+)
 _AT_ONCE = 1000  # S3, DeleteObjects
 _NO_LOCK = frozenset(
     {"ObjectLockConfigurationNotFoundError", "NoSuchObjectLockConfiguration", "NoSuchBucket"}
@@ -62,6 +73,14 @@ class Tally:
     claims_left: int = 0
     held: list[Source] = field(default_factory=list)
     left: list[Version] = field(default_factory=list)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What was deleted, by what it is."""
+        return {name: getattr(self, name) for name in _COUNTED}
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(**{one.name: getattr(self, one.name) + getattr(other, one.name) for one in fields(self)})
 
 
 class Forgetter:
@@ -193,14 +212,12 @@ class Forgetter:
             for trace in self._free(traces, tally)
             for place in (trace.places | trace.theirs)
         }
-        for place in sorted(places):
+        for place in sorted(places - traces.apart):
             if not any(map(place.startswith, folders)) and not self._is_held(traces, place, tally):
                 yield from self._elsewhere(traces, place)
 
     def _elsewhere(self, traces: Traces, place: str) -> Iterator[Version]:
         """What the patient's sources have in a folder that is not the patient's; with the last of it their claim."""
-        owners = {trace.source.source_id for trace in traces.mine if trace.whole}
-        owners |= {owner.owner_id for owner in traces.trees.values()}
         claims: list[Version] = []
         left = False
         for key, group in groupby(self._versions.at(place), lambda one: one.key):
@@ -210,7 +227,9 @@ class Forgetter:
             yield from going
             if not rest:
                 yield from (one for one in versions if one.is_marker)
-            elif key == manifest_key(place) and all(self._versions.owner(one) in owners for one in rest):
+            elif key == manifest_key(place) and all(
+                self._versions.owner(one) in traces.owners for one in rest
+            ):
                 claims += [one for one in versions if one not in going]
             else:
                 left = True

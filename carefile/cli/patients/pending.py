@@ -5,6 +5,8 @@ The ledger knows its items by digests alone, so whose a decision is about is tol
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby, islice
@@ -28,6 +30,7 @@ from carefile.core.records.ledger import (
 )
 
 _BATCH = 100
+_WORD = 5  # characters of an id; a shorter one is also a year, or a page
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,3 +124,12 @@ class Uploads:
         found = (self._versions.head(version) or {}).get("Metadata", {})
         values = [metadata_text(value) for name, value in found.items() if name.lower() in PATIENT_METADATA]
         return identity(patient) in map(identity, values)
+
+
+def is_in(key: str, patient: str) -> bool:
+    """Whether a key holds a patient's id: as a segment, or, if it is not so short that it may mean anything, as a word
+    of one."""
+    forms = {patient, *(unicodedata.normalize(form, patient) for form in ("NFC", "NFD"))}
+    if len(patient) < _WORD:
+        return not forms.isdisjoint(key.split("/"))
+    return any(re.search(rf"(?<![^\W_]){re.escape(form)}(?![^\W_])", key) for form in forms)

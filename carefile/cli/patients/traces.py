@@ -11,8 +11,6 @@ An object that no intake wrote, adopted or not, is its own source, and makes not
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -25,7 +23,7 @@ from carefile.cli.aws.ledger_places import LedgerPlaces
 from carefile.cli.aws.objects import head, landing_object
 from carefile.cli.aws.versions import Version, Versions, patient_in
 from carefile.cli.patients.inplace import InPlace, Whose
-from carefile.cli.patients.pending import Decisions, Upload, Uploads
+from carefile.cli.patients.pending import Decisions, Upload, Uploads, is_in
 from carefile.cli.patients.trace import FORGOTTEN, Trace, Traces, subject_of
 from carefile.cli.problem import Problem
 from carefile.core.deciding.agent_sessions import prefixes_of
@@ -33,18 +31,19 @@ from carefile.core.deciding.classification import session_tree
 from carefile.core.deciding.rules import RuleTable
 from carefile.core.filing.layout import MANIFEST, Owner, manifest_key
 from carefile.core.messages.events import owner_in
-from carefile.core.messages.head import moment
+from carefile.core.messages.head import moment, proves
 from carefile.core.model import Patient, Source, Stamp
 from carefile.core.records.recovery import Standing, sources_of
 from carefile.core.records.session_entries import Place
 
+SETTLED = timedelta(minutes=15)
 _THREADS = 16
-_WORD = 5  # characters of an id; a shorter one is also a year, or a page
 
 
 class Finder:
     """`_self_owned`: the keys in each folder that no source owns, so that each object in it is its own; `_claimed` by
-    whom folders are that hold nothing yet. `settled`: an upload that is older is not on its way any more."""
+    whom folders are that hold nothing yet; `_digests` of the patient's documents. `settled`: an upload that is older is
+    not on its way any more."""
 
     def __init__(
         self,
@@ -52,7 +51,7 @@ class Finder:
         patient: str,
         rules: RuleTable,
         *,
-        settled: timedelta = timedelta(minutes=15),
+        settled: timedelta = SETTLED,
     ) -> None:
         self._connection = connection
         self._patient, self._rules = patient, rules
@@ -64,6 +63,7 @@ class Finder:
         self._self_owned: dict[str, set[str]] = {}
         self._claimed: dict[str, set[str | None]] = {}
         self._there: set[str] = set()
+        self._digests: set[str] = set()
         self._settled = moment(datetime.now(UTC) - settled)
 
     def find(self, include: Iterable[Source] = (), copies: Iterable[Source] = ()) -> Traces:
@@ -79,6 +79,7 @@ class Finder:
         self._undecided()
         self._copies(copies)
         self._emptied()
+        self._owners()
         return self._found
 
     # The layout
@@ -176,6 +177,7 @@ class Finder:
                 told = manifest["source"]
                 self._found.folders.add(folder)
                 self._stood(Source(told["bucket"], told["key"]), folder, stands=manifest is manifests[0])
+                self._digests |= {told["content_digest"]} if proves(told.get("content_digest")) else set()
         self._decide(foreign, Whose.PATIENT if folder in self._found.folders else Whose.ANOTHER)
 
     def _is_forgotten(self, folder: str) -> bool:
@@ -269,7 +271,11 @@ class Finder:
         for upload in uploads:
             source = upload.source
             self._there |= {source.source_id, upload.session or ""}
-            if upload.entry and upload.entry.patient not in (None, self._patient) and self._is_in(source.key):
+            if (
+                upload.entry
+                and upload.entry.patient not in (None, self._patient)
+                and is_in(source.key, self._patient)
+            ):
                 self._found.named_by_others.add(source)
             decided = decisions.about(upload)
             is_ordered = upload.session in decisions.assigned or (
@@ -385,8 +391,7 @@ class Finder:
 
     def _copies(self, known: Iterable[Source]) -> None:
         """What holds the bytes of a document of the patient, and is filed as nobody's under another key."""
-        mine = self._entries.get_many([trace.source.source_id for trace in self._found.mine])
-        alike = chain.from_iterable(map(self._entries.same_bytes, mine.values()))
+        alike = chain.from_iterable(map(self._entries.of_content, sorted(self._digests)))
         found = self._entries.get_many([source.source_id for source in known])
         for entry in chain(alike, found.values()):
             trace = self._found.traces.get(entry.source_id)
@@ -406,6 +411,14 @@ class Finder:
             if mine == keys and (theirs or (owners and gone == owners)):
                 self._found.folders.add(folder)
 
+    def _owners(self) -> None:
+        """Whose claims outside the patient's folders are the patient's, where nothing else is there."""
+        self._found.owners |= {tree.owner_id for tree in self._found.trees.values()}
+        for source in (trace.source for trace in self._found.mine if trace.whole):
+            tree = session_tree(source.key, self._rules)
+            owner = Owner(source.bucket, tree, tree=True).owner_id if tree else source.source_id
+            self._found.owners.add(owner)
+
     def _owns_nothing_else(self, owner: str | None) -> bool:
         """Whether the owner of a folder is a source that is the patient's as a whole."""
         trace = self._found.traces.get(owner or "")
@@ -415,17 +428,9 @@ class Finder:
         trace = self._found.traces.get(source.source_id)
         return trace is not None and trace.mine
 
-    def _is_in(self, key: str) -> bool:
-        """Whether a key holds the patient's id: as a segment, or, if it is not so short that it may mean anything, as
-        words of one."""
-        forms = {self._patient, *(unicodedata.normalize(form, self._patient) for form in ("NFC", "NFD"))}
-        if len(self._patient) < _WORD:
-            return not forms.isdisjoint(key.split("/"))
-        return any(re.search(rf"(?<![^\W_]){re.escape(form)}(?![^\W_])", key) for form in forms)
-
     def _evidence(self, entry: Entry) -> str | None:
         """Return which evidence of an object names the patient."""
-        if self._is_in(entry.landing_key):
+        if is_in(entry.landing_key, self._patient):
             return "key"
         own = self._inplace.is_own_source(Source(entry.landing_bucket, entry.landing_key))
         if entry.is_session or own:

@@ -66,6 +66,14 @@ class Patients:
         for page in pages:
             yield from filter(None, map(items.entry_in, page["Items"]))
 
+    def merged_into(self, patient_id: str) -> set[str]:
+        """The ids that mean this patient by merges, of which one may lead to the next."""
+        merged = {one.id: one.merged_into for one in self.all() if one.merged_into is not None}
+        found, following = set[str](), {patient_id}
+        while following := {one for one, into in merged.items() if into in following} - found:
+            found |= following
+        return found - {patient_id}
+
     def search(self, text: str) -> list[PatientEntry]:
         """Whoever has this id or number, or the names and the date of birth that stand in the text."""
         exact = [text, *self._part_of(items.number_entry(text))]
