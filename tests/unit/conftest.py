@@ -14,9 +14,12 @@ from moto.s3.responses import S3Response
 from carefile.cli.aws.connection import Connection
 from carefile.core.filing.layout import Layout
 from lambdas.adapters.boundary import logger
+from tests.unit.forgetting import forget
+from tests.unit.migrating import originals, runs, step
 from tests.unit.remembered import remember
 from tests.unit.world import LANDING, PROCESSED, REPORTS, World
 
+__all__ = ["forget", "originals", "runs", "step"]  # fixtures
 remember()
 
 OUTPUTS = {

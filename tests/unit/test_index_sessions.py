@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from carefile.core.records import session_entries
 from carefile.core.records.catalog import Entry
 from carefile.core.records.session_entries import Place, SessionSummary
 from lambdas import index_sessions
-from tests.unit.world import PROCESSED, World, submitted_event
+from tests.unit.world import PROCESSED, World, cataloged, submitted_event
 
 Json = dict[str, Any]
 TREE = "sessions/Ana_7/session_1/"
@@ -148,9 +149,13 @@ def test_documents_are_nobody_s_session(world: World) -> None:
 
 
 def long_names(world: World, count: int) -> None:
-    for number in range(count):
-        agent = f"{number:03}" + "x" * 240
-        world.file(f"{TREE}agents/agent_{agent}/messages/message_0.json", b"{}", name=f"e{number}")
+    """Every announcement is the first one's, of another agent."""
+    first, name = "000", "x" * 240
+    message = f"{TREE}agents/agent_{first}{name}/messages/message_0.json"
+    told = json.dumps(cataloged(world.file(message, b"{}")))
+    for number in range(1, count):
+        of_another = json.loads(told.replace(first + name, f"{number:03}{name}"))
+        assert world.index(of_another | {"source_id": f"{number:032x}", "event_id": f"{number:032x}"})
 
 
 def test_long_names_of_agents_fill_no_entry(world: World) -> None:
