@@ -17,6 +17,7 @@ from tests.simulation.coverage import Coverage, Observer
 from tests.simulation.run import SCANNED, run_seed
 
 _BATCH = 100
+_COLLECTED_EVERY = 10  # schedules
 MOST_FRESH = 10_000_000  # schedules that one run may take from a fresh seed on
 
 
@@ -93,7 +94,9 @@ def fresh_seed() -> int:
 def run_batch(seeds: range, *, looking: bool = False) -> Batch:
     steps = uploads = faults = 0
     broken, coverage = [], Coverage()
-    for seed in seeds:
+    for number, seed in enumerate(seeds):
+        if number % _COLLECTED_EVERY == 0:
+            gc.collect(1)
         observer = Observer() if looking else None
         result = run_seed(seed, observer=observer)
         if observer:
@@ -111,3 +114,4 @@ def prepare() -> None:
     import tests.conftest  # noqa: F401 - the environment that the functions are imported in
 
     gc.freeze()  # what is loaded stays, and needs no looking at
+    gc.disable()  # a schedule's garbage is looked for between schedules

@@ -43,8 +43,7 @@ def _with_the_rules(function: Callable[..., Any]) -> Any:
     )
 
     def answer(key: str, metadata: Any, table: Any, *rest: Any, **named: Any) -> Any:
-        listing = rest[3:] or named.get("directory")
-        if table is not rules or listing:
+        if table is not rules or any(rest[3:]) or named.get("directory"):
             return function(key, metadata, table, *rest, **named)
         return known(key, tuple(metadata), *rest, **named)
 
