@@ -17,6 +17,7 @@ PREFIX = "processed/"
 _SUFFIX = re.compile(r"(-[0-9a-f]{8}|-[0-9a-f]{16}|-[0-9a-f]{32})?")
 _HEX = re.compile(r"-[0-9a-f]{8,32}")
 Hints = tuple[tuple[str, str], ...]
+NOBODYS = {"nobodys": "yes"}  # a hint by which something is nobody's
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,10 @@ class Decision:
 class Assigned:
     """Whose a session is by a person's word, and the patients it was taken from."""
 
-    patient: str
+    patient: str | None  # without one, it is nobody's, or judged by what it is
     replaced: frozenset[str]
     at: datetime
+    nobodys: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,14 @@ class Place:
     objects: tuple[str, ...]
     is_session: bool
     patient: str | None
+    nobodys: bool = False  # by a person's word
+
+    @property
+    def listed(self) -> str:
+        """What the catalog lists it under."""
+        if self.patient is None:
+            return "NOBODYS" if self.nobodys else "UNKNOWN"
+        return f"PATIENT#{self.patient}"
 
     def of_nobody(self) -> Place:
         """Where it is while its patient is not known."""
@@ -95,7 +105,10 @@ def place_of(upload: Uploaded, hints: Hints = (), assigned: Assigned | None = No
     is_session = hint.get("kind", "session" if key.session else "document") == "session"
     hinted = hint.get("patient_id")
     patient = hinted or _patient(upload, is_session=is_session)
-    if assigned:
+    nobodys = assigned.nobodys if assigned and (assigned.nobodys or assigned.patient) else "nobodys" in hint
+    if nobodys:
+        patient = None
+    elif assigned and assigned.patient:
         agreed = hinted is None or hinted in assigned.replaced | {assigned.patient}
         patient = assigned.patient if agreed else None
     who = f"{PREFIX}{patient or 'unknown'}"
@@ -105,10 +118,10 @@ def place_of(upload: Uploaded, hints: Hints = (), assigned: Assigned | None = No
             session = f"session_{session}"
         tree = tree_of(key)
         path = key.key.removeprefix(tree) or key.file
-        return Place(f"{who}_medical_notes/{session}", f"tree {tree}", (path,), True, patient)
+        return Place(f"{who}_medical_notes/{session}", f"tree {tree}", (path,), True, patient, nobodys)
     name = hint.get("document_name") or key.stem
     files = (f"original.{key.extension}", "extracted_data.json", "result.html", "_manifest.json")
-    return Place(f"{who}_{name}", f"source {key.key}", files, False, patient)
+    return Place(f"{who}_{name}", f"source {key.key}", files, False, patient, nobodys)
 
 
 def _patient(upload: Uploaded, *, is_session: bool) -> str | None:
@@ -133,11 +146,18 @@ class Known:
         """Whether the decision holds: it takes the session from nobody, or from whom it says."""
         history = self.assignments.setdefault(tree, [])
         last = history[-1] if history else None
-        if last and last.patient not in (patient, replacing):
+        if last and last.patient and last.patient not in (patient, replacing):
             return False
         replaced = (last.replaced if last else frozenset()) | ({replacing} - {None, patient})
         history.append(Assigned(patient, replaced, at))
         return True
+
+    def reverse(self, tree: str, *, back: bool, at: datetime) -> None:
+        """The session is nobody's by a person's word, or what was decided about it no longer holds."""
+        history = self.assignments.setdefault(tree, [])
+        last = history[-1] if history else None
+        replaced = frozenset({last.patient} - {None}) | last.replaced if last and not back else frozenset()
+        history.append(Assigned(None, replaced, at, nobodys=not back))
 
     def assigned(self, key: LandingKey) -> Assigned | None:
         return next(reversed(self.assignments.get(tree_of(key), [])), None) if key.session else None

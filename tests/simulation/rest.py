@@ -120,7 +120,10 @@ class _Key:
             return [f"I2 {newest.name} is the newest of {self.key.key}, and nothing of it is there"]
         places = self._decided(newest)
         shown = next(iter(self.alive))
-        place = next((place for place in places if (at := folder_in(place, shown)) and place.has(at)), None)
+        fitting = [place for place in places if (at := folder_in(place, shown)) and place.has(at)]
+        # Of two decisions at one moment that leave it in one folder, either may be shown.
+        listed = self._listed()
+        place = next((it for it in fitting if it.listed == listed), next(iter(fitting), None))
         if place is None:
             wanted = " or ".join(place.plain for place in places)
             return [f"I2 {shown} shows {newest.key.key}, which belongs to {wanted}"]
@@ -183,11 +186,10 @@ class _Key:
             return [f"I3 the catalog has nothing of {self.key.key}"]
         best = max(self.cataloged, key=lambda event: event.detail["revision"])
         said = {name: next(iter(value.values())) for name, value in item.items()}
-        who = f"PATIENT#{place.patient}" if place.patient else "UNKNOWN"
         wanted = {
             "prefix": folder,
             "key": folder + place.objects[0],
-            "patient_ref_key": who,
+            "patient_ref_key": place.listed,
             "landing_key": self.key.key,
             "size": str(len(newest.body)),
             "revision": str(best.detail["revision"]),
@@ -201,6 +203,15 @@ class _Key:
         ]
         return found + self._retired(
             folder if not place.is_session else folder + place.objects[0], best.detail["revision"]
+        )
+
+    def _listed(self) -> str | None:
+        """What the catalog lists the key's entry under."""
+        items = (
+            self.world.dynamodb.tables.get("catalog", {}).get(it.detail["source_id"]) for it in self.cataloged
+        )
+        return next(
+            (item["patient_ref_key"]["S"] for item in items if item and "patient_ref_key" in item), None
         )
 
     def _retired(self, destination: str, revision: int) -> list[str]:

@@ -66,7 +66,7 @@ def _straight(final: dict[str, Item]) -> dict[str, Item]:
             sessions.setdefault(item["prefix"]["S"], []).append(_plain(item))
     return {
         prefix: {
-            "patient_ref_key": {"S": items[0]["patient_ref_key"]},
+            "patient_ref_key": {"S": _listed({item["patient_ref_key"] for item in items})},
             "objects": {"N": str(len(items))},
             "messages": {"N": str(sum("/messages/message_" in item["key"] for item in items))},
             "size": {"N": str(sum(int(item["size"]) for item in items))},
@@ -75,6 +75,11 @@ def _straight(final: dict[str, Item]) -> dict[str, Item]:
         }
         for prefix, items in sessions.items()
     }
+
+
+def _listed(keys: set[str]) -> str:
+    """A session waits while any of its objects does."""
+    return "UNKNOWN" if "UNKNOWN" in keys else min(keys)
 
 
 def _plain(item: Item) -> dict[str, Any]:

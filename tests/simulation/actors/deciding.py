@@ -8,6 +8,8 @@ import random
 from dataclasses import dataclass, replace
 from typing import Any
 
+from carefile.core.deciding.standing import Standing
+from carefile.core.messages.assignment_request import AssignmentRequest
 from carefile.core.model import Hints, Kind, Source
 from carefile.core.records.ledger import LedgerEntry
 from lambdas.adapters.ledger import Ledger
@@ -60,12 +62,15 @@ def take(outside: Outside, step: Decide) -> None:
     if known.kind is Kind.SESSION or not all(judge.knows(step.patient) for judge in world.judges):
         world.note("   is refused")
         return
-    wanted = replace(known, patient_id=step.patient)
-    ledger.decide(source, uploaded.version, wanted, outside.decided_at(), digest)
+    asked = AssignmentRequest(step.patient, frozenset(), decided_by="person")
+    decided = Standing.of_hints(known).after(asked, at := outside.decided_at())
+    wanted = decided.hints(known)
+    ledger.decide(source, uploaded.version, wanted, at, digest)
     if ledger.read(source).hints_for(uploaded.version, digest) != wanted:
         world.note("   is refused: there is a later decision")
         return
-    hints = tuple(wanted.to_json().items())
+    told = replace(wanted, decision=None, hinted=None).to_json()
+    hints = tuple(told.items())
     decision = Decision(step.name, uploaded.key, uploaded.version, hints, world.now(), uploaded.body)
     world.known.decisions.append(decision)
     outside.take_in_again(step.name, uploaded.key, uploaded.version)
