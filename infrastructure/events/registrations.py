@@ -15,10 +15,10 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from infrastructure.events.draft_4 import INTAKE_SOURCE
 from infrastructure.events.messaging import MAX_EVENT_AGE, RETRY_ATTEMPTS
 from infrastructure.functions.function import FOLLOWS_A_QUEUE, CarefileFunction, FunctionSettings
 from infrastructure.protection import permissions
-from infrastructure.protection.bus_policies import INTAKE_SOURCE
 from infrastructure.protection.encryption import removal_policy
 from infrastructure.storage.catalog import Catalog
 

@@ -24,7 +24,7 @@ from lambdas.intake.marks import Marks
 from lambdas.intake.uploads import Uploads
 
 if TYPE_CHECKING:
-    from lambdas.adapters.directory import Directory
+    from lambdas.adapters.people.directory import Directory
 
 
 @dataclass(frozen=True, slots=True)

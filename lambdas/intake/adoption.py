@@ -25,7 +25,7 @@ from lambdas.adapters.ledger import Ledger
 from lambdas.adapters.processed import Processed
 
 if TYPE_CHECKING:
-    from lambdas.adapters.directory import Directory
+    from lambdas.adapters.people.directory import Directory
 
 MAX_ROUNDS = 6
 _STAMP = "carefile-source"

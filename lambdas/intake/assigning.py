@@ -37,8 +37,8 @@ from lambdas.adapters.ledger import Ledger
 from lambdas.intake.whereabouts import Whereabouts
 
 if TYPE_CHECKING:
-    from lambdas.adapters.decisions import Decisions
-    from lambdas.adapters.directory import Directory
+    from lambdas.adapters.people.decisions import Decisions
+    from lambdas.adapters.people.directory import Directory
 
 PAGE = 500  # objects; their keys and results stay below what a state may put out, 256 KiB
 _PAGE_BYTES = 150_000
@@ -128,7 +128,7 @@ class Assigning:
         if self.directory is None or not named:
             return request, (patient,)
         listing = self.directory.look_up(Wanted(named))
-        mine = (patient,)
+        mine: tuple[str | None, ...] = (patient,)
         if patient is not None:
             current = listing.clinic_id(patient)
             if current is None:

@@ -37,7 +37,7 @@ from lambdas.adapters.landing import Landing
 from lambdas.adapters.processed import Processed, VersionGone
 
 if TYPE_CHECKING:
-    from lambdas.adapters.directory import Directory
+    from lambdas.adapters.people.directory import Directory
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,7 @@ class Filing:
         listing = look_up(numbers_to_look_up(mentions, self.rules))
         _, listing = look_further(None, mentions, listing, look_up)
         text = TextEvidence(mentions, listing, only_suggests=True)
-        return replace(plan, classification=classify(*told, text=text))
+        return replace(plan, classification=classify(*told, None, text))
 
     def is_listed_as_before(self, plan: Plan) -> bool:
         """Whether the patient directory, where it is in use, still answers what the plan was made of."""

@@ -27,8 +27,8 @@ from carefile.core.model import Patient
 from carefile.core.patients.directory import Wanted
 from carefile.core.patients.merging import Merge, judge
 from lambdas.adapters.contracts import accept_merge
-from lambdas.adapters.directory import Directory
-from lambdas.adapters.patients import Patients
+from lambdas.adapters.people.directory import Directory
+from lambdas.adapters.people.patients import Patients
 from lambdas.intake.assigning import Assigning, first_page, raise_if_left
 
 _TRIES = 8

@@ -17,7 +17,7 @@ from carefile.core.messages.registration import parse
 from carefile.core.patients.entries import Change
 from lambdas.adapters.boundary import logger, translated
 from lambdas.adapters.contracts import accept_registration
-from lambdas.adapters.patients import Patients
+from lambdas.adapters.people.patients import Patients
 from lambdas.adapters.refused import Refused
 
 _FOR_GOOD = (RejectedEvent, RejectedPatient)

@@ -14,9 +14,9 @@ from lambdas.adapters import aws, contracts, settings
 from lambdas.adapters.landing import Landing
 
 if TYPE_CHECKING:
-    from lambdas.adapters.decisions import Decisions
-    from lambdas.adapters.directory import Directory
     from lambdas.adapters.ledger import Ledger
+    from lambdas.adapters.people.decisions import Decisions
+    from lambdas.adapters.people.directory import Directory
     from lambdas.adapters.processed import Processed
     from lambdas.intake.admission import Admission
     from lambdas.intake.adoption import Adoption
@@ -54,7 +54,7 @@ def directory() -> Directory | None:
     """The patient directory where it is in use; without it nothing of it is loaded or asked."""
     if not settings.patients_are_listed():
         return None
-    from lambdas.adapters.directory import Directory
+    from lambdas.adapters.people.directory import Directory
 
     return Directory(aws.dynamodb(), settings.named("PATIENTS_TABLE"))
 
@@ -63,7 +63,7 @@ def suggesting_directory() -> Directory | None:
     """The patient directory where it is not in use, and may be filled all the same."""
     if settings.patients_are_listed() or not (table := settings.patients_table()):
         return None
-    from lambdas.adapters.directory import Directory
+    from lambdas.adapters.people.directory import Directory
 
     return Directory(aws.dynamodb(), table)
 
@@ -177,7 +177,7 @@ def assigning() -> Assigning:
 
 
 def merging() -> Merging:
-    from lambdas.adapters.patients import Patients
+    from lambdas.adapters.people.patients import Patients
     from lambdas.intake.merging import Merging
 
     patients = Patients(aws.dynamodb(), settings.named("PATIENTS_TABLE"))
@@ -185,7 +185,7 @@ def merging() -> Merging:
 
 
 def registering() -> Registering:
-    from lambdas.adapters.patients import Patients
+    from lambdas.adapters.people.patients import Patients
     from lambdas.adapters.refused import Refused
     from lambdas.intake.registering import Registering
 
@@ -197,7 +197,7 @@ def registering() -> Registering:
 
 def decisions() -> Decisions | None:
     """The record of decisions, in the function that may add to it."""
-    from lambdas.adapters.decisions import Decisions
+    from lambdas.adapters.people.decisions import Decisions
 
     table = settings.decisions_table()
     return Decisions(aws.dynamodb(), table, moment) if table else None

@@ -15,8 +15,8 @@ from carefile.core.patients.directory import Wanted
 from carefile.core.patients.entries import PatientEntry, PersonName, Statement
 from infrastructure.machines import definitions
 from lambdas import index_catalog, list_patient, merge_patients, verify_merge
-from lambdas.adapters.directory import Directory
-from lambdas.adapters.patients import Patients
+from lambdas.adapters.people.directory import Directory
+from lambdas.adapters.people.patients import Patients
 from lambdas.adapters.settings import ROOT
 from lambdas.intake import assigning, wiring
 from tests.asl.definition import STATES as PIPELINE

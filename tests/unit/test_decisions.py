@@ -28,7 +28,7 @@ from carefile.core.model import Decision, DecisionType, Source
 from carefile.core.records.decisions import Fault, Finding, Head, Record, check_day, check_days
 from carefile.core.records.ledger import unfiled_name, unfiling
 from lambdas import assign_patient
-from lambdas.adapters.decisions import Decisions
+from lambdas.adapters.people.decisions import Decisions
 from lambdas.intake import wiring
 from tests.unit.conftest import OUTPUTS, connection_to
 from tests.unit.test_assigning import assign, plan

@@ -16,7 +16,7 @@ from carefile.core.patients.entries import Identifier, PatientEntry, PersonName,
 from carefile.core.records.patients import identifier_key, to_item
 from lambdas import adopt_object, assign_patient
 from lambdas.adapters import contracts
-from lambdas.adapters.directory import Directory
+from lambdas.adapters.people.directory import Directory
 from lambdas.intake import wiring
 from tests.unit.test_calls import calls_during
 from tests.unit.world import PROCESSED, World, cataloged, created_event, execution_arn, submitted_event

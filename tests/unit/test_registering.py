@@ -16,7 +16,7 @@ from carefile.core.patients.entries import PatientEntry
 from carefile.core.records.patients import patient_key, tombstone
 from lambdas import register_patients
 from lambdas.adapters import aws
-from lambdas.adapters.directory import Directory
+from lambdas.adapters.people.directory import Directory
 from lambdas.intake import wiring
 from tests.unit.world import World
 

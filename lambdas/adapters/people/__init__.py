@@ -1,0 +1,1 @@
+"""Who is a patient, and what people have decided: the patient directory and the record of decisions."""
