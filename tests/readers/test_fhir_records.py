@@ -98,6 +98,7 @@ def test_no_element_that_changes_the_meaning_is_ever_left_out(type_: str) -> Non
             observation(valueString="high", component=[{"code": {"text": "Systolic"}, "valueInteger": 182}]),
             {"value": "high", "component": "Systolic: 182"},
         ),
+        (observation(dataAbsentReason={"text": "hemolysed"}), {"data absent reason": "hemolysed"}),
         (observation(code={"text": "BP"}, bodySite={"text": "left arm"}), {"what": "BP", "body site": "left arm"}),
         (patient(contact=[{"name": {"text": "Ann"}}]), {"contact person": "name: Ann"}),
         ({"resourceType": "AllergyIntolerance", "substance": {"text": "Nuts"}}, {"substance": "Nuts"}),

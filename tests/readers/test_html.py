@@ -40,6 +40,8 @@ def texts(extraction: Extraction) -> list[str]:
         ("<p hidden>still read</p>", "still read"),
         ("<img src=x onerror=alert(1) alt='a scan'>", "a scan"),
         ("Name <input value=Ana> <input type=hidden value=t> <input type=checkbox checked> yes", "Name Ana [x] yes"),
+        ("no<input value=typed><select><option>a<option selected>b</select>c<textarea>d</textarea>e",
+         "no typed [ ] a [x] b c d e"),
         ("<a href='javascript:alert(1)'>link</a>", "link"),
         ("<noscript>without</noscript>", "without"),
     ],
@@ -140,7 +142,7 @@ def test_markup_without_end_is_read_in_bounded_time(body: str) -> None:
         ),
         ("<del><p>one<p>two</del>", "[deleted: one]\n\n[deleted: two]"),
         ("<del><pre>one</pre></del>", "[deleted: one]"),
-        ("<select><option>yes<option selected>no</select>", "[ ] yes[x] no"),
+        ("<select><option>yes<option selected>no</select>", "[ ] yes [x] no"),
     ],
 )
 def test_what_was_taken_back_is_marked_and_what_was_chosen(markup: str, shown: str) -> None:

@@ -23,7 +23,7 @@ COLUMNS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "Observation": (
         ("what", "code"),
-        ("value", "value* dataAbsentReason component"),
+        ("value", "value* component"),
         ("interpretation", "interpretation"),
         ("reference range", "referenceRange"),
         ("when", "effective* applies* issued"),

@@ -24,6 +24,7 @@ BLOCKS = frozenset((
 _SPACE = re.compile(r"[ \t\n\r\f]+")
 _MARKS = {"del": Mark.DELETED, "s": Mark.STRUCK, "strike": Mark.STRUCK}
 _LINE_THROUGH = re.compile(r"text-decoration(?:-line)?\s*:[^;]*line-through", re.IGNORECASE)
+_FIELDS = frozenset({"select", "textarea"})
 _TYPED = frozenset(
     ("", "text", "date", "number", "email", "tel", "search", "time", "month", "datetime-local")
 )
@@ -74,7 +75,7 @@ def own_text(node: LexborNode, *, keep_space: bool = False) -> str:
         case "input":
             return _typed_in(node)
         case "option":
-            return "[x] " if "selected" in node.attributes else "[ ] "
+            return " [x] " if "selected" in node.attributes else " [ ] "
     return ""
 
 
@@ -102,6 +103,8 @@ class Words:
 
     def follow(self, node: LexborNode, begins: bool) -> None:
         """Take note of a node of the walk."""
+        if node.tag in _FIELDS:
+            self.add(" ")
         if begins:
             if mark := mark_of(node):
                 self._around.append((node.mem_id, mark))
@@ -153,4 +156,4 @@ def _typed_in(field: LexborNode) -> str:
     kind = attribute(field, "type").lower()
     if kind in ("checkbox", "radio"):
         return "[x]" if "checked" in field.attributes else "[ ]"
-    return attribute(field, "value") if kind in _TYPED else ""
+    return f" {attribute(field, 'value')} " if kind in _TYPED else ""
