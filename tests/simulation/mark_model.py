@@ -4,11 +4,15 @@ off what the upload brought along (`admitted`), and of whoever records a failure
 a whole, without conditions; the note in the ledger is beside them. Each actor may be broken off once, and begins anew.
 
 At rest the mark shows a good end exactly where an intake ended well, and no better one than the best of them.
+
+Where an embedded AWS is killed, its ledger may be what it was before (`taken_back`): then all begin anew, and what was
+under way goes on beside them, for a function that runs is not killed along, or is gone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from typing import NamedTuple
 
 _RANKS = ("", "failed", "superseded", "cataloged")
@@ -28,6 +32,7 @@ class Marks(NamedTuple):
     tag: str
     note: str
     actors: tuple[Actor, ...]
+    to_crash: bool = False
 
 
 class Rules(NamedTuple):
@@ -42,9 +47,11 @@ class Rules(NamedTuple):
 WHOLE = Rules()
 
 
-def search(inherited: str, kinds: tuple[str, ...], rules: Rules = WHOLE) -> tuple[bool, int]:
+def search(
+    inherited: str, kinds: tuple[str, ...], rules: Rules = WHOLE, *, taken_back: bool = False
+) -> tuple[bool, int]:
     """Whether every order ends well, and how many states were seen until that was known."""
-    start = Marks(inherited, "", tuple(Actor(kind) for kind in kinds))
+    start = Marks(inherited, "", tuple(Actor(kind, broken_off=taken_back) for kind in kinds), taken_back)
     seen, stack = {start}, [start]
     ends = {_ENDS[kind] for kind in kinds if kind in _ENDS}
     while stack:
@@ -55,11 +62,20 @@ def search(inherited: str, kinds: tuple[str, ...], rules: Rules = WHOLE) -> tupl
             if actor.at != DONE
             for after, changed in _next(state, actor, rules)
         ]
+        if state.to_crash:
+            following += _crashed(state, kinds)
         if not following and state.tag not in (ends or {"", "failed"}):
             return False, len(seen)
         stack += set(following) - seen
         seen |= set(following)
     return True, len(seen)
+
+
+def _crashed(state: Marks, kinds: tuple[str, ...]) -> Iterator[Marks]:
+    anew = tuple(Actor(kind, broken_off=True) for kind in kinds)
+    for going_on in product(*([(), (actor,)] for actor in state.actors if actor.at not in (0, DONE))):
+        for note in {"", state.note}:
+            yield Marks(state.tag, note, (*anew, *(actor for left in going_on for actor in left)))
 
 
 Step = tuple[Actor, Marks]

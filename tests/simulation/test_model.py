@@ -128,6 +128,23 @@ def test_whatever_else_writes_the_mark_it_says_at_rest_how_it_ended(
     assert states >= 4
 
 
+@pytest.mark.parametrize("brought", ["", "cataloged"])
+@pytest.mark.parametrize(
+    "kinds", [("filed",), ("filed", "fail"), ("filed", "admitted"), ("filed", "overtaken")], ids="-".join
+)
+def test_also_where_a_crash_takes_the_note_back_the_mark_says_so_at_rest(
+    brought: str, kinds: tuple[str, ...]
+) -> None:
+    holds, states = mark_model.search(brought, kinds, taken_back=True)
+    assert holds
+    assert states > 15
+
+
+def test_who_never_looks_again_hides_the_end_after_a_crash() -> None:
+    blind = mark_model.Rules(blind=True)
+    assert not mark_model.search("", ("filed", "fail"), blind, taken_back=True)[0]
+
+
 @pytest.mark.parametrize(
     ("rules", "brought", "kinds"),
     [
