@@ -41,7 +41,12 @@ def assembly(stage: str = "local", **settings: Any) -> Path:
 
 
 def _pack(folder: Path) -> None:
+    """Most stages have the same package, named by its digest: it is packed once."""
     if folder.is_dir():
-        packed = deployment.zipped(folder)
+        packed = shared() / folder.name
+        with (shared() / f"{folder.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not packed.exists():
+                packed.write_bytes(deployment.zipped(folder))
         shutil.rmtree(folder)
-        folder.write_bytes(packed)
+        folder.hardlink_to(packed)
