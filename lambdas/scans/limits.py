@@ -7,8 +7,8 @@ MIB = 1024 * 1024
 MAX_PAGES = 200  # of one document
 MAX_PIXELS = 110_000_000  # of one picture once decoded: A3 at 600 dpi has 70 million
 MAX_SIDE = 4_200  # pixels of what the engine sees: a page of A4 at 300 dpi has 3,508
-LEAST_SIDE = 1_400  # below which a picture is enlarged, once
-LARGEST_ENLARGED = 3_000
+WANTED_SIDE = 3_400  # to which a smaller picture is enlarged: a page of A4 at 290 dpi
+MOST_ENLARGED = 2.2  # times; beyond that, nothing more is seen
 TINY = 40  # pixels; smaller pictures are rules and bullets
 
 MAX_WORDS = 5_000  # of one page

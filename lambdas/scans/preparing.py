@@ -1,5 +1,5 @@
-"""A picture of a page as an engine wants it: upright by its own account, square pixels, grey, dark on light, and of a
-size at which letters have some thirty pixels.
+"""A picture of a page as an engine wants it: upright by its own account, square pixels, grey, dark on light, level, and
+of a size at which letters have some thirty pixels.
 
 A fax has twice as many dots across as down, and says so or does not; a photo says how the camera was held; a negative
 is white on black.
@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lambdas.scans.limits import LARGEST_ENLARGED, LEAST_SIDE, MAX_SIDE
+from lambdas.scans.limits import MAX_SIDE, MOST_ENLARGED, WANTED_SIDE
+from lambdas.scans.straightening import askew
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -21,6 +22,8 @@ _PLAUSIBLE = range(60, 1_300)  # dots an inch
 _USUAL = 300
 _DARK = 100  # the middle grey of a page below which it is a negative
 _DEEP = ("I", "F")
+_PAPER = 255
+_WORTHWHILE = 1.1  # times
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +46,15 @@ def prepare(image: Image.Image) -> Prepared:
         finer = max(across, down)
         size = (grey.width * finer // across, grey.height * finer // down)
         grey, across = grey.resize(size, Image.Resampling.BICUBIC), finer
-    scale = _scale(max(grey.size), min(grey.size))
+    scale = _scale(max(grey.size))
     if scale != 1:
         how = Image.Resampling.BICUBIC if scale > 1 else Image.Resampling.BOX
         size = (max(round(grey.width * scale), 1), max(round(grey.height * scale), 1))
         grey = grey.resize(size, how)
     if _is_negative(grey):
         grey = ImageOps.invert(grey)
+    if angle := askew(grey):
+        grey = grey.rotate(angle, Image.Resampling.BICUBIC, expand=True, fillcolor=_PAPER)
     dpi = round(across * scale) if across else 0
     return Prepared(grey, dpi if dpi in _PLAUSIBLE else _USUAL)
 
@@ -81,12 +86,11 @@ def _grey(image: Image.Image) -> Image.Image:
     return image.convert("L") if image.mode != "L" else image
 
 
-def _scale(longer: int, shorter: int) -> float:
+def _scale(longer: int) -> float:
     if longer > MAX_SIDE:
         return MAX_SIDE / longer
-    if shorter < LEAST_SIDE:
-        return max(min(2.0, LARGEST_ENLARGED / longer), 1.0)
-    return 1.0
+    enlarged = min(WANTED_SIDE / longer, MOST_ENLARGED)
+    return enlarged if enlarged > _WORTHWHILE else 1.0
 
 
 def _is_negative(grey: Image.Image) -> bool:
