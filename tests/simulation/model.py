@@ -2,10 +2,10 @@
 samples the real code.
 
 A few uploads to one key, each to a destination that its metadata names, some of them empty and so refused; perhaps a
-decision at some time that all of it belongs elsewhere, and a deletion at the end. One execution an upload, and one of
-the decision; crashes, before or after a call took effect, after which the execution starts again with nothing
-remembered. Of a `lost` one nobody hears any more, as of an Express execution whose promotion failed; a reconciliation
-looks for it at rest. Every read and every write is a step of its own.
+decision at some time that all of it belongs elsewhere, or that one upload is taken out, and a deletion at the end. One
+execution an upload, and one of the decision; crashes, before or after a call took effect, after which the execution
+starts again with nothing remembered. Of a `lost` one nobody hears any more, as of an Express execution whose promotion
+failed; a reconciliation looks for it at rest. Every read and every write is a step of its own.
 
 At rest the destination shows the newest version with anything in it, complete, where it was decided to be, and nothing
 is anywhere else; the catalog says so. After a deletion that is the newest version that was ever begun. Where it is
@@ -19,6 +19,8 @@ from typing import NamedTuple
 
 ARTIFACTS = 2
 EMPTY = "-"  # the destination of an upload that is refused
+OUT = "!"  # and the number of the upload: the decision that it is taken out
+NOTHING = -2  # the version that the catalog has of what was taken out
 Artifacts = tuple[int | None, ...]  # the version that each artifact of a destination shows
 _RANKS = ("", "failed", "withdrawn", "superseded", "cataloged")
 
@@ -66,6 +68,10 @@ class Protocol(NamedTuple):
     by_seconds: bool = False  # what is overtaken and deleted may be called withdrawn
     marked_first: bool = False  # an upload is marked before it is announced
     unreconciled: bool = False  # a reconciliation does not look at what is hidden
+    unlooked: bool = (
+        False  # after a deletion, who took an upload out does not look whether another one was begun
+    )
+    unnoted: bool = False  # who takes an upload out does not record it as the last that was begun
 
 
 class Story(NamedTuple):
@@ -118,7 +124,7 @@ def _following(state: State, story: Story) -> Iterator[State]:
         yield state._replace(uploads=state.uploads + 1)
     elif story.deletion and not state.deleted:
         yield state._replace(deleted=True)
-    if story.decision and state.uploads and not state.ledger.decided:
+    if story.decision and state.uploads > _taken_out(story.decision) and not state.ledger.decided:
         yield state._replace(ledger=state.ledger._replace(decided=story.decision))
     for number, execution in enumerate(state.executions):
         begun = number < state.uploads if number < len(story.destinations) else bool(state.ledger.decided)
@@ -136,7 +142,7 @@ def _following(state: State, story: Story) -> Iterator[State]:
 
 def _step(state: State, this: Execution, number: int, story: Story) -> Iterator[tuple[Execution, State]]:
     protocol = story.protocol
-    place = this.known.decided or story.destinations[this.version] if this.version >= 0 else ""
+    place = _place(this.known.decided, this.version, story) if this.version >= 0 else ""
     match this.at:
         case "admit":
             yield _admitted(state, number, story)
@@ -157,6 +163,32 @@ def _step(state: State, this: Execution, number: int, story: Story) -> Iterator[
             done = _at(state, place) == (this.version,) * ARTIFACTS and this.known.destinations == {place}
             after = _ending(story) if done else "ahead"
             yield this._replace(at=after, revision=this.known.revision), state
+        case "out":
+            if state.ledger.revision != this.known.revision:
+                yield Execution(), state
+                return
+            begun = state.ledger.version if protocol.unnoted else this.version
+            ledger = state.ledger._replace(revision=state.ledger.revision + 1, version=begun)
+            yield (
+                this._replace(at="empty", known=ledger, revision=ledger.revision),
+                state._replace(ledger=ledger),
+            )
+        case "empty":
+            full = next((d for d in sorted(this.known.destinations) if any_of(_at(state, d))), None)
+            if full is None:
+                yield this._replace(at="check out"), state
+            else:
+                index = next(i for i, shown in enumerate(_at(state, full)) if shown is not None)
+                yield this, _put(state, full, index, None)
+        case "check out":
+            if state.deleted and not protocol.unlooked:
+                yield this._replace(at="check out ledger"), state
+            else:
+                overtaken = not state.deleted and this.version != _newest(state, story)
+                yield Execution() if overtaken else this._replace(at="emit"), state
+        case "check out ledger":
+            overtaken = state.ledger.version != this.known.version
+            yield Execution() if overtaken else this._replace(at="emit"), state
         case "ahead":
             if state.ledger.revision != this.known.revision and not protocol.blind:
                 yield Execution(), state
@@ -197,7 +229,8 @@ def _step(state: State, this: Execution, number: int, story: Story) -> Iterator[
                 looks = story.decision and not protocol.undecided
                 yield this._replace(at="check ledger" if looks else _ending(story)), state
         case "check ledger":
-            same = state.ledger.decided == this.known.decided or protocol.undecided
+            about = (_place(it.decided, this.version, story) for it in (state.ledger, this.known))
+            same = len(set(about)) == 1 or protocol.undecided
             ours = same and (state.ledger.version == this.version or not this.gone)
             yield (this._replace(at=_ending(story)) if ours else Execution()), state
         case "end":
@@ -234,7 +267,21 @@ def _read_key(state: State, this: Execution, story: Story, then: str) -> Executi
     version = _newest(state, story) if not gone else -1 if story.protocol.unrecorded else known.version
     if version < 0 and not state.deleted:
         return Execution("done")  # all that was uploaded is empty
+    if version >= 0 and version == _taken_out(known.decided):
+        then = "out"
     return this._replace(at=then if version >= 0 else "stop", version=version, known=known)
+
+
+def _taken_out(decision: str) -> int:
+    """The upload that a decision takes out; -1 where it takes out none."""
+    return int(decision[1:]) if decision.startswith(OUT) else -1
+
+
+def _place(decision: str, version: int, story: Story) -> str:
+    """Where a version belongs; "" where it is taken out."""
+    if decision.startswith(OUT):
+        return "" if version == _taken_out(decision) else story.destinations[version]
+    return decision or story.destinations[version]
 
 
 def _ending(story: Story) -> str:
@@ -259,7 +306,8 @@ def _told(this: Execution, ended: str, number: int, story: Story) -> Execution:
 def _emitted(state: State, this: Execution, number: int, story: Story) -> tuple[Execution, State]:
     catalog, announced = state.catalog, set(state.announced)
     if this.version >= 0 and (catalog is None or this.revision > catalog[0]):
-        catalog = (this.revision, this.version)
+        taken_out = this.version == _taken_out(this.known.decided)
+        catalog = (this.revision, NOTHING if taken_out else this.version)
     if story.told:
         announced |= {("cataloged", this.version)} if this.version >= 0 else set()
         announced |= {("withdrawn", number)} if this.ended == "withdrawn" else set()
@@ -323,7 +371,9 @@ def _well(state: State, story: Story) -> bool:
     newest = state.ledger.version if state.deleted else _newest(state, story)
     if newest < 0:
         return not state.store and state.catalog is None and _all_told(state, story)
-    wanted = ((state.ledger.decided or story.destinations[newest], (newest,) * ARTIFACTS),)
+    if newest == _taken_out(state.ledger.decided):
+        return not state.store and state.catalog is not None and state.catalog[1] == NOTHING
+    wanted = ((_place(state.ledger.decided, newest, story), (newest,) * ARTIFACTS),)
     announced = state.catalog is not None and state.catalog[1] == newest
     return state.store == wanted and announced and _all_told(state, story)
 

@@ -53,6 +53,25 @@ def test_every_order_ends_where_it_was_decided_to_belong(
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize(
+    ("destinations", "deletion", "crashes", "decision"),
+    [
+        ("A", True, 2, "!0"),
+        ("AA", False, 0, "!0"),
+        ("AB", True, 0, "!1"),
+        pytest.param("AA", True, 0, "!0", marks=pytest.mark.prove),
+        pytest.param("AB", False, 1, "!1", marks=pytest.mark.prove),
+    ],
+)
+def test_every_order_ends_without_what_was_taken_out_and_with_whatever_else_was_filed(
+    destinations: str, deletion: bool, crashes: int, decision: str
+) -> None:
+    holds, states = search(destinations, deletion=deletion, crashes=crashes, decision=decision)
+    assert holds
+    assert states > 100
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(
     ("destinations", "deletion", "lost"),
     [
         ("A", True, 1),
@@ -92,6 +111,9 @@ def test_without_one_of_its_rules_a_deletion_brings_an_older_version_back(
         (Protocol(marked_first=True), {"destinations": "A", "deletion": True, "lost": 1, "told": True}),
         (Protocol(unreconciled=True), {"destinations": "A", "deletion": True, "lost": 1, "told": True}),
         (Protocol(unreconciled=True), {"destinations": "A-", "lost": 1, "told": True}),
+        (Protocol(unlooked=True), {"destinations": "AA", "deletion": True, "decision": "!0"}),
+        (Protocol(unnoted=True), {"destinations": "AB", "deletion": True, "decision": "!1"}),
+        (Protocol(undecided=True), {"destinations": "A", "decision": "!0"}),
     ],
     ids=str,
 )
