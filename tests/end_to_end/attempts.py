@@ -45,6 +45,9 @@ class Places:
     queue: str
     function: str
     adopting_function: str
+    deciding_function: str
+    decisions: str
+    claims: str
     key: str
     log_group: str
     version: str
@@ -65,6 +68,7 @@ def start_badly(aws: Client, machine: str) -> Any:
 
 
 ITEM = {"source_id": {"S": NOBODY}}
+RECORD, CLAIM = {"day": {"S": NOBODY}, "number": {"S": "0"}}, {"place": {"S": NOBODY}}
 
 ATTEMPTS: dict[str, Attempt] = {
     "read an upload": lambda aws, at: aws("s3").get_object(Bucket=at.landing, Key=UPLOAD),
@@ -135,6 +139,12 @@ ATTEMPTS: dict[str, Attempt] = {
         TableName=at.catalog, Item=ITEM, ConditionExpression="attribute_exists(source_id)"
     ),
     "delete from the catalog": lambda aws, at: aws("dynamodb").delete_item(TableName=at.catalog, Key=ITEM),
+    "read the decisions": lambda aws, at: aws("dynamodb").get_item(TableName=at.decisions, Key=RECORD),
+    "add a decision": lambda aws, at: aws("dynamodb").put_item(
+        TableName=at.decisions, Item=RECORD, ConditionExpression="attribute_exists(digest)"
+    ),
+    "delete a decision": lambda aws, at: aws("dynamodb").delete_item(TableName=at.decisions, Key=RECORD),
+    "claim what one looks at": lambda aws, at: aws("dynamodb").put_item(TableName=at.claims, Item=CLAIM),
     "announce on the catalog bus": lambda aws, at: aws("events").put_events(
         **event(at.catalog_bus, "carefile.catalog", "Attempt")
     ),
@@ -162,6 +172,9 @@ ATTEMPTS: dict[str, Attempt] = {
     ),
     "call the function that adopts": lambda aws, at: aws("lambda").invoke(
         FunctionName=at.adopting_function, InvocationType="DryRun"
+    ),
+    "call the function that decides": lambda aws, at: aws("lambda").invoke(
+        FunctionName=at.deciding_function, InvocationType="DryRun"
     ),
     "change a function": lambda aws, at: aws("lambda").update_function_configuration(
         FunctionName=at.function, Description="x"
@@ -215,6 +228,14 @@ class Roles:
             for item in page["StackResourceSummaries"]
             if item["ResourceType"] == "AWS::IAM::Role"
         }
+
+    def given(self, policy: str) -> Client:
+        """Clients of a user of the account who was given one managed policy and nothing else."""
+        iam, name = self._aws.client("iam"), f"{self._name}-{uuid.uuid4().hex[:6]}"
+        iam.create_user(UserName=name)
+        iam.attach_user_policy(UserName=name, PolicyArn=policy)
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        return self._clients(key["AccessKeyId"], key["SecretAccessKey"], None)
 
     def acting_as(self, role: str) -> Client:
         """Clients with the credentials of a role. It trusts services only, so for a moment it trusts the tests."""

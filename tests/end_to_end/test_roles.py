@@ -49,11 +49,27 @@ MAY: dict[str, set[str]] = {
     "Pipeline": {"call a function", "announce on the catalog bus"},
     "Intake": {"start an execution"},
     "MeasureBacklog": {*TAKE_IN, "describe an execution"} - {"read the ledger", "write the ledger"},
-    "ReassignmentAssignPatient": REASSIGN,
+    "ReassignmentAssignPatient": {*REASSIGN, "read the decisions", "add a decision"},
     "ReassignmentListObjects": REASSIGN,
     "ReassignmentVerifyMove": REASSIGN,
-    "Reassignment": {"call a function", "announce on the catalog bus", "start a reassignment"},
+    "Reassignment": {
+        *{"call a function", "call the function that decides"},
+        *{"announce on the catalog bus", "start a reassignment"},
+    },
     "Assignments": {"start a reassignment"},
+}
+
+# What people may who were given the policy for deciding, and nothing else.
+MAY_WHO_DECIDES = {
+    *{
+        "read what is filed",
+        "list the layout",
+        "read the catalog",
+        "read the whole catalog",
+        "read the decisions",
+    },
+    *{"claim what one looks at", "describe an execution"},
+    *{"start a reassignment", "call the function that decides"},
 }
 
 # The lane express-first has these beside them.
@@ -103,6 +119,9 @@ def places(pipeline: Pipeline) -> Places:
         queue=named("DeadLettersIntakes"),
         function=named("TasksTagObjectFunction"),
         adopting_function=named("AdoptObjectFunction"),
+        deciding_function=named("ReassignmentAssignPatientFunction"),
+        decisions=outputs["DecisionsTableName"],
+        claims=outputs["ClaimsTableName"],
         key=named("KeysRecords"),
         log_group=named("TasksTagObjectLogs"),
         version=version,
@@ -126,6 +145,12 @@ def test_the_roles_of_the_express_lane_may_start_and_call_and_nothing_else(
     client = roles.acting_as(roles.all()[role])
     allowed = {what for what, attempt in ATTEMPTS.items() if not refused(attempt, client, places)}
     assert allowed == MAY_ON_EXPRESS[role]
+
+
+def test_who_decides_may_decide_and_not_operate(roles: Roles, places: Places, pipeline: Pipeline) -> None:
+    client = roles.given(pipeline.aws.outputs["InboxPolicyArn"])
+    allowed = {what for what, attempt in ATTEMPTS.items() if not refused(attempt, client, places)}
+    assert allowed == MAY_WHO_DECIDES
 
 
 def test_every_role_of_the_stack_is_tried(roles: Roles, lane: str) -> None:
