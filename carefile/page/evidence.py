@@ -1,11 +1,12 @@
-"""Why a document has no patient, in words for the person who decides: who said what."""
+"""Why a document has no patient, and what a person decided, in words for people: who said what, when and why."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from carefile.core.deciding.damaged_numbers import damaged_number
-from carefile.core.model import Evidence, EvidenceSource, Patient, UnknownReason
+from carefile.core.model import Decision, DecisionType, Evidence, EvidenceSource, Patient, UnknownReason
+from carefile.page.render import moment
 
 _SAYS = {
     EvidenceSource.ASSIGNMENT: "the decision about the session says",
@@ -23,6 +24,22 @@ _OPENINGS = {
     UnknownReason.NO_EVIDENCE: "The patient is unknown, because nothing names one beyond doubt.",
     UnknownReason.UNLISTED: "The patient is unknown, because the patient directory does not hold the id that is named.",
 }
+
+
+_DECIDED = {
+    DecisionType.ASSIGN: "assigned it to this patient",
+    DecisionType.HINT: "named this patient",
+    DecisionType.NOBODY: "decided that it is no patient's",
+    DecisionType.TAKE_BACK: "took an earlier decision back",
+}
+
+
+def who_decided(decision: Decision | None) -> str:
+    """The decision that holds, as a sentence; nothing where nobody decided."""
+    if decision is None or decision.type not in _DECIDED:
+        return ""
+    why = f": {decision.reason}" if decision.reason else ""
+    return f"{decision.decided_by} {_DECIDED[decision.type]}, {moment(decision.decided_at)}{why}"
 
 
 def why_unknown(patient: Patient, evidence: Iterable[Evidence]) -> tuple[str, ...]:

@@ -90,7 +90,7 @@ _READING = {
 @dataclass(frozen=True, slots=True)
 class PageHeader:
     """What the page says about the upload. `received` is a moment in ISO 8601, `source` the landing object, `original`
-    the name of the file beside the page; `statements` say why the patient is unknown.
+    the name of the file beside the page; `statements` say why the patient is unknown, `decision` who decided.
     """
 
     title: str
@@ -101,6 +101,7 @@ class PageHeader:
     version: str
     original: str = ""
     statements: tuple[str, ...] = ()
+    decision: str = ""
 
 
 def render(extraction: Extraction, header: PageHeader) -> str:

@@ -8,7 +8,7 @@ from carefile.core.deciding.patient_fields import PatientFields
 from carefile.core.documents.extraction import Extraction
 from carefile.core.documents.scans import awaiting, shows_text
 from carefile.core.filing.layout import original_key
-from carefile.core.model import Classification, Observation
+from carefile.core.model import Classification, DecisionType, Observation
 from lambdas.adapters.landing import Landing
 
 
@@ -31,19 +31,21 @@ class Documents:
         return awaiting(extraction) if self.reads_scans and shows_text(extraction) else extraction
 
     def page(self, observed: Observation, classification: Classification, extraction: Extraction) -> bytes:
-        from carefile.page.evidence import why_unknown
+        from carefile.page.evidence import who_decided, why_unknown
         from carefile.page.render import PageHeader, render
 
-        patient = classification.patient
+        patient, decision = classification.patient, classification.decision
+        nobodys = decision is not None and decision.type is DecisionType.NOBODY
         label = patient.id if patient.id is not None else f"unknown ({patient.reason})"
         header = PageHeader(
             title=classification.document_name,
             kind=classification.kind.value,
-            patient=label,
+            patient="nobody's" if nobodys else label,
             received=observed.last_modified,
             source=f"s3://{observed.source.bucket}/{observed.source.key}",
             version=observed.version,
             original=original_key("", classification.extension),
-            statements=why_unknown(patient, classification.evidence),
+            statements=() if nobodys else why_unknown(patient, classification.evidence),
+            decision=who_decided(decision),
         )
         return render(extraction, header).encode("utf-8")

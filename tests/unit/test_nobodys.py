@@ -267,3 +267,13 @@ def test_a_session_waits_until_all_of_it_shows_that_it_is_nobodys() -> None:
     assert summary is not None
     assert (summary.is_nobodys, summary.waits, summary.patient) == (True, False, None)
     assert entry_at(PLACE, item).is_nobodys
+
+
+def test_the_page_says_who_decided_when_and_why(world: World) -> None:
+    world.file("x.txt")
+    decide(world, nobody(key="x.txt") | {"reason": "an <advertisement>"})
+    page = world.body("processed/unknown_x/result.html").decode()
+    assert "Dr. Rey decided that it is no patient&#39;s, 20 November 2026, 12:01 UTC: an &lt;adver" in page
+    assert "Neither folder, metadata" not in page
+    decide(world, {"key": "x.txt", "patient_id": "Ana_7"} | REY, T2)
+    assert "Dr. Rey assigned it to this patient" in world.body("processed/Ana_7_x/result.html").decode()

@@ -23,7 +23,7 @@ from carefile.cli.shown.session import show_session
 from carefile.cli.shown.story import print_story, story_of
 from carefile.cli.shown.view import View, ago, plain, sized
 from carefile.core.messages.execution_names import PROMOTED, intake_name, is_express
-from carefile.core.model import Source
+from carefile.core.model import Decision, Source
 
 _BEFORE = timedelta(minutes=5)  # allowance for clock skew; an execution never starts before its upload
 
@@ -107,6 +107,8 @@ def _show_landed(
         )
     status = pipeline_status(connection, landed) if landed else None
     view.note(_summary(source, landed, entry, status))
+    if entry and entry.decision:
+        view.note(_decided(entry.decision))
     for other in entries.same_bytes(entry) if entry else ():
         view.note(_also(other))
     if landed is None or (entry and _current(entry, landed) and not everything):
@@ -152,6 +154,11 @@ def _kept(executions: Executions, name: str) -> Described:
             "see the result with `carefile catalog KEY`",
         )
     return found
+
+
+def _decided(decision: Decision) -> str:
+    why = f": {plain(decision.reason)}" if decision.reason else ""
+    return f"Decision: {decision.type.value}, by {plain(decision.decided_by)} at {decision.decided_at}{why}"
 
 
 def _also(other: Entry) -> str:
