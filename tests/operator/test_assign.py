@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -116,3 +117,40 @@ def test_the_same_command_goes_on_with_what_had_failed(
     assert ended.code == 0, ended.err
     assert ended.thing["redriven"] is True
     assert ended.thing["execution"] in failed.err
+
+
+def test_what_is_nobodys_leaves_the_queue_and_comes_back_and_every_decision_is_recorded(
+    carefile: Carefile, unknown: Callable[[str], str]
+) -> None:
+    unknown("assign-flyer")
+    by = ("--by", "Dr. Rey", "--reason", "an advertisement")
+
+    def entry() -> dict[str, Any]:
+        return carefile("catalog", "assign-flyer.txt", "--json").rows[0]
+
+    preview = carefile("assign", "--key", "assign-flyer.txt", "--nobody", *by)
+    assert (preview.code, "Nothing was done." in preview.err) == (0, True)
+    decided = carefile("assign", "--key", "assign-flyer.txt", "--nobody", *by, "--yes")
+    assert decided.code == 0, decided.err
+    eventually(lambda: entry().get("is_nobodys"))
+    assert entry()["decision"]["decided_by"] == "Dr. Rey"
+    listed = carefile("catalog", "--unknown")
+    assert "nobody's" in listed.out
+    assert "carefile inbox" in listed.err
+    assert "Decision: nobody, by Dr. Rey" in carefile("show", "assign-flyer.txt").err
+    back = carefile("assign", "--key", "assign-flyer.txt", "--take-back", *by, "--yes")
+    assert back.code == 0, back.err
+    eventually(lambda: "is_nobodys" not in entry())
+    assert carefile("unfile", "assign-flyer.txt", *by, "--yes").code == 0
+    rows = [
+        row
+        for row in carefile("decisions", "--by", "Dr. Rey", "--json").rows
+        if row.get("key") == "assign-flyer.txt"
+    ]
+    assert [row["type"] for row in rows] == ["nobody", "take-back", "unfile"]
+    assert all(row["principal"].startswith("arn:aws:") for row in rows)
+    assert all(row["execution"].startswith("arn:aws:states:") for row in rows[:2])
+    verified = carefile("decisions", "verify", "--json")
+    assert (verified.code, verified.thing["findings"]) == (0, [])
+    for wrong in ((), ("--nobody", "--take-back"), ("--nobody", "--patient", "Ana_7")):
+        assert carefile("assign", "--key", "assign-flyer.txt", *wrong).code == 2
