@@ -14,8 +14,6 @@ _SAYS = {
     EvidenceSource.METADATA: "the metadata say",
     EvidenceSource.KEY: "the folder says",
     EvidenceSource.CONTENT: "the document says",
-    EvidenceSource.TEXT: "the text says",
-    EvidenceSource.PICTURE: "the picture says",
     EvidenceSource.DIRECTORY: "the patient directory says",
 }
 _MOST = 20  # statements of one page
@@ -61,11 +59,18 @@ def why_unknown(patient: Patient, evidence: Iterable[Evidence]) -> tuple[str, ..
 
 
 def _statement(item: Evidence) -> str:
-    says = _SAYS[item.source]
     if not item.value:
         return _sentence(
             f"{'of the document' if item.source is EvidenceSource.CONTENT else 'also'}: {item.where}"
         )
+    if item.source in (EvidenceSource.TEXT, EvidenceSource.PICTURE):
+        what = "text" if item.source is EvidenceSource.TEXT else "picture"
+        if item.listed:
+            return _sentence(f"the {what} suggests “{item.value}” ({item.where})")
+        return _sentence(
+            f"the {what} says “{item.value}”, which the patient directory does not list ({item.where})"
+        )
+    says = _SAYS[item.source]
     place = f" ({item.where})" if item.source is EvidenceSource.CONTENT else ""
     doubt = ", which a program has damaged" if damaged_number(item.value) else ""
     return _sentence(f"{says} “{item.value}”{doubt}{place}")

@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 
-from carefile.core.documents.extraction import DocumentFacts, Extraction, Status, TextBlock
+from carefile.core.deciding.corroboration import described
+from carefile.core.documents.extraction import DocumentFacts, Extraction, Status, Table, TextBlock
 from carefile.core.documents.recognition import Line, RecognisedPage, Word, recognition_of
 from carefile.core.documents.scans import with_recognition
 from carefile.core.patients.entries import Identifier, PatientEntry, PersonName, Statement
 from carefile.core.patients.labels import Label, TextLabels
 from carefile.core.patients.mentions import Mentions, mentions_in
 from carefile.core.patients.names import exact_name, same_name, similar_name, within_one_slip
+from carefile.core.records.catalog import Entry
 from carefile.core.records.patients import index_key, index_keys
 from lambdas.adapters import aws, contracts
 from tests.unit.test_listed import put, whose
@@ -193,7 +195,7 @@ def test_a_letter_that_names_a_listed_patient_suggests_them_and_says_why(listed:
     assert [one for one, _ in others] == []
     (told,) = [it for it in cataloged(result)["evidence"] if it["source"] == "text"]
     assert told["value"] == "4711"
-    assert told["where"] == "identifier on text; name on text; birth date on text"
+    assert told["where"] == "number, text; name, text; birth date, text"
     assert (told["used"], told["listed"]) == (False, True)
 
 
@@ -419,3 +421,36 @@ def test_labels_are_data_of_any_language() -> None:
     text = TextBlock("RODNE CISLO 4711")
     record = Extraction(DocumentFacts("x", 1, 1, "text", "text/plain"), Status.READ, content=(text,))
     assert [it.values for it in mentions_in(record, czech).numbers] == [("4711",)]
+
+
+@pytest.mark.parametrize(
+    ("header", "rows"),
+    [
+        (("mrn", "name", "dob"), (("4711", "Ana Ruiz", "1984-02-11"),)),
+        (None, (("MRN", "Patient", "DOB"), ("4711", "Ana Ruiz", "1984-02-11"))),
+        (None, (("MRN", "4711"), ("Patient", "Ana Ruiz"), ("DOB", "1984-02-11"))),
+        (None, (("MRN", "4711", "Patient", "Ana Ruiz"), ("DOB", "1984-02-11"))),
+        (("Patient", "Ana Ruiz"), (("MRN", "4711"), ("DOB", "1984-02-11"))),
+        (("Report",), (("Patient", "Ana Ruiz"), ("MRN", "4711"), ("DOB", "1984-02-11"))),
+        (("Field", "Value"), (("Patient", "Ana Ruiz"), ("MRN", "4711"), ("DOB", "1984-02-11"))),
+    ],
+)
+def test_tables_name_their_columns_their_rows_or_both(
+    header: tuple[str, ...] | None, rows: tuple[tuple[str, ...], ...]
+) -> None:
+    facts = DocumentFacts("x", 1, 1, "text", "text/plain")
+    found = mentions_in(Extraction(facts, Status.READ, content=(Table(rows, header),)), LABELS)
+    values = {it.label.value: it.values for it in found.found}
+    assert values == {"identifier": ("4711",), "name": ("Ana Ruiz",), "birth_date": ("1984-02-11",)}
+
+
+def test_suggestions_are_in_the_catalog_by_id_on_the_page_and_in_words(listed: World) -> None:
+    listed.file("letter.txt", letter("Juan Pérez", "", "9999"))
+    (item,) = [it for it in listed.catalog() if "landing_key" in it]
+    assert Entry.of_item(item).suggested == ("5001", "5002")
+    page = listed.body("processed/unknown_letter/result.html").decode()
+    assert "The text suggests “5001” (name, text)." in page
+    assert "The text says “9999”, which the patient directory does not list (text)." in page
+    assert described(
+        {"patient_id": "4711", "supported_by": ["identifier", "birth-date-in-text", "new-factor"]}
+    ) == ("4711: number, birth date, new factor")

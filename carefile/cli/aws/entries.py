@@ -209,4 +209,5 @@ def record_of(found: Entry | SessionSummary) -> dict[str, Any]:
         **({CONTENT_KEY: found.content_digest} if found.content_digest else {}),
         **({"decision": found.decision.to_json()} if found.decision else {}),
         **({"is_nobodys": True} if found.is_nobodys else {}),
+        **({"suggested": list(found.suggested)} if found.suggested else {}),
     }

@@ -16,6 +16,7 @@ from carefile.cli.aws.executions import Described, Executions
 from carefile.cli.shown.advice import Then, advice_for
 from carefile.cli.shown.history import Step, steps
 from carefile.cli.shown.view import clock, lasting, styled, verbatim
+from carefile.core.deciding.corroboration import described
 
 Story = dict[str, Any]
 
@@ -108,6 +109,8 @@ def print_story(out: Console, story: Story) -> None:
     if found:
         facts.add_row("Kind", verbatim(f"{found['kind']} (rule {found['rule']})"))
         facts.add_row("Patient", verbatim(_patient(found["patient"])))
+        for one in found.get("suggestions", ()):
+            facts.add_row("May be", verbatim(described(one)))
     if story["location"]:
         facts.add_row("Filed in", verbatim(story["location"]["prefix"]))
         facts.add_row("Bucket", story["location"]["bucket"])

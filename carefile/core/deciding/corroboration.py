@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from carefile.core.deciding.damaged_numbers import damaged_number
 from carefile.core.deciding.identity import identity
@@ -42,6 +43,15 @@ class Factor(StrEnum):
     NEAR_IDENTIFIER = "near-identifier"
 
 
+_WORDS = {
+    Factor.IDENTIFIER: "number",
+    Factor.NAME: "name",
+    Factor.BIRTH_DATE: "birth date",
+    Factor.NAME_IN_TEXT: "name",
+    Factor.DATE_IN_TEXT: "birth date",
+    Factor.SIMILAR_NAME: "similar name",
+    Factor.NEAR_IDENTIFIER: "similar number",
+}
 _F = Factor
 _ALL = frozenset({_F.IDENTIFIER, _F.NAME, _F.BIRTH_DATE})
 _NAMES = (_F.NAME, _F.NAME_IN_TEXT)
@@ -103,9 +113,7 @@ class Supported:
         return (self.rank if self.rank is not None else len(_COMBINATIONS)) <= 1
 
     def evidence(self, *, used: bool) -> Evidence:
-        where = "; ".join(
-            f"{factor.value.replace('-', ' ')} on {place}" for factor, place in self.places.items()
-        )
+        where = "; ".join(f"{_WORDS[factor]}, {place}" for factor, place in self.places.items())
         return Evidence("patient", self.source, self.patient, where, used, listed=True)
 
 
@@ -154,6 +162,15 @@ class Held:
     contradicts: bool = False
     suggestions: tuple[Suggestion, ...] = ()
     evidence: tuple[Evidence, ...] = ()
+
+
+def described(suggestion: Mapping[str, Any]) -> str:
+    """A suggestion in words, as events and records have it: `4711: number, name, birth date`."""
+    factors = (
+        _WORDS[Factor(it)] if it in list(Factor) else it.replace("-", " ")
+        for it in suggestion["supported_by"]
+    )
+    return f"{suggestion['patient_id']}: {', '.join(factors)}"
 
 
 def numbers_to_look_up(mentions: Mentions, rules: RuleTable) -> Wanted:
@@ -231,7 +248,7 @@ def _supported(mentions: Mentions, people: People) -> list[Supported]:
         pairs = [*_factors(patient, mentions, people)]
         places: dict[Factor, str] = {}
         for factor, mention in pairs:
-            places.setdefault(factor, mention.place if mention else "the text")
+            places.setdefault(factor, mention.place if mention else "text")
         sure = [(factor, it) for factor, it in pairs if it and it.whose is Whose.PATIENT]
         certain = frozenset(factor for factor, _ in sure)
         read = frozenset(factor for factor, it in sure if not it.recognised)
@@ -252,11 +269,11 @@ def _suggestions(found: Iterable[Supported]) -> tuple[Suggestion, ...]:
 def _contradicting(
     patient: str, found: Sequence[Supported], mentions: Mentions, people: People
 ) -> Supported | None:
-    """Somebody else whose the text is: corroborated; or with two labelled facts where the patient has none."""
+    """Somebody else whose the text is: corroborated; or with two labelled facts where neither name nor birth date is
+    the patient's."""
     others = [it for it in found if it.patient != patient]
     corroborated = next((it for it in others if it.is_corroborated and Factor.IDENTIFIER in it.certain), None)
-    has_number = any(patient in people.of_mention(it) for it in mentions.numbers)
-    if corroborated or has_number or _any_fact_of(people.entries.get(patient, ()), mentions):
+    if corroborated or _any_fact_of(people.entries.get(patient, ()), mentions):
         return corroborated
     return next((it for it in others if len(it.factors & _ALL) >= 2), None)
 

@@ -155,7 +155,7 @@ def mentions_in(content: Extraction | None, labels: TextLabels) -> Mentions:
     left = _MOST_TEXT
     passages: list[_Passage] = []
     whole = content.status is Status.READ and not content.cuts and content.recognition is None
-    for passage in _joined(_passages(content)):
+    for passage in _joined(_passages(content, labels)):
         if len(passage.text) > left:
             whole = False
             break
@@ -182,12 +182,12 @@ def _fields(content: Extraction) -> Iterator[Mention]:
             yield Mention(Label.BIRTH_DATE, (born,), None, "fields", Whose.UNSURE)
 
 
-def _passages(content: Extraction) -> Iterator[_Passage]:
+def _passages(content: Extraction, labels: TextLabels) -> Iterator[_Passage]:
     pages = content.recognition.pages if content.recognition else ()
     recognised = {block_of(page) for page in pages}
     for block in content.content:
         if block not in recognised:
-            yield _Passage(unicodedata.normalize("NFC", _text(block)), block.page, block.section)
+            yield _Passage(unicodedata.normalize("NFC", _text(block, labels)), block.page, block.section)
     for page in pages:
         yield _recognised(page)
 
@@ -210,17 +210,26 @@ def _joined(passages: Iterable[_Passage]) -> Iterator[_Passage]:
         yield held
 
 
-def _text(block: Block) -> str:
+def _text(block: Block, labels: TextLabels) -> str:
     if not isinstance(block, Table):
         return block.text
-    rows = ([_line(cell) for cell in row] for row in block.rows)
-    if block.header is None or tuple(map(str.casefold, block.header)) == ("field", "value"):
+    rows = [
+        [_line(cell) for cell in row] for row in (*((block.header,) if block.header else ()), *block.rows)
+    ]
+    header, *others = rows or [[]]
+    if not _are_labels(header, labels):
         return "\n".join("\t".join(row) for row in rows) + "\n"
-    header = [_line(cell) for cell in block.header]
     return "".join(
         "\n".join(f"{name}: {cell}" for name, cell in zip(header, row, strict=False) if cell) + "\n\n"
-        for row in rows
+        for row in others
     )
+
+
+def _are_labels(header: Sequence[str], labels: TextLabels) -> bool:
+    """Whether a row names its columns: two cells or more are labels and no value is among them."""
+    kinds = [next(labels.found_in(flattened(cell)), None) for cell in header]
+    facts = sum(it is not None for it in kinds)
+    return facts >= 2 and not any(map(str.isdigit, "".join(header)))
 
 
 def _line(cell: str) -> str:

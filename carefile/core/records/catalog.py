@@ -38,6 +38,7 @@ class Entry:
     """The newest version of a source: whose it is, where it is filed, where it came from.
 
     `decision` is the one that holds, which the index does not have; `is_nobodys` says that it is no patient's by that.
+    `suggested` are the ids of the patients whose an unknown one may be, the best supported first.
     """
 
     source_id: str
@@ -60,6 +61,7 @@ class Entry:
     content_digest: str | None = None
     decision: Decision | None = None
     is_nobodys: bool = False
+    suggested: tuple[str, ...] = ()
 
     @property
     def waits(self) -> bool:
@@ -92,6 +94,8 @@ class Entry:
             _DECISION: json.dumps(self.decision.to_json(), sort_keys=True) if self.decision else None,
         }
         item: Item = {name: {"S": value} for name, value in texts.items() if value}
+        if self.suggested:
+            item["suggested"] = {"L": [{"S": one} for one in self.suggested]}
         return item | {"revision": {"N": str(self.revision)}, "size": {"N": str(self.size)}}
 
     @classmethod
@@ -119,6 +123,7 @@ class Entry:
             content_digest=indexed_digest(detail["kind"], source.get("content_digest")),
             decision=(decision := indexed_decision(detail["kind"], detail.get("decision"))),
             is_nobodys=makes_nobodys(decision),
+            suggested=suggested_in(detail),
         )
 
     @classmethod
@@ -145,7 +150,13 @@ class Entry:
             content_digest=text_in(item, CONTENT_KEY),
             decision=decision_in(item),
             is_nobodys=is_nobodys(item),
+            suggested=tuple(one["S"] for one in item.get("suggested", {}).get("L", ())),
         )
+
+
+def suggested_in(found: Mapping[str, Any]) -> tuple[str, ...]:
+    """The ids that an event's detail, or the classification of a manifest, suggests."""
+    return tuple(one["patient_id"] for one in found.get("suggestions", ()))
 
 
 def indexed_digest(kind: str, content_digest: str | None) -> str | None:

@@ -17,7 +17,7 @@ from carefile.core.filing.layout import MANIFEST
 from carefile.core.filing.names import decode_earlier_sub_path, decode_sub_path
 from carefile.core.messages.events import cataloged_event_id
 from carefile.core.model import Classification, Kind, Observation, Source, Stamp, UnknownReason
-from carefile.core.records.catalog import Entry, indexed_decision, indexed_digest, makes_nobodys
+from carefile.core.records.catalog import Entry, indexed_decision, indexed_digest, makes_nobodys, suggested_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,7 @@ def entry_of_document(standing: Standing, manifest: Mapping[str, Any]) -> Entry 
         content_digest=indexed_digest(Kind.DOCUMENT, told.get("content_digest")),
         decision=(decision := indexed_decision(Kind.DOCUMENT, classification.get("decision"))),
         is_nobodys=makes_nobodys(decision),
+        suggested=suggested_in(classification),
     )
 
 
