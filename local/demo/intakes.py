@@ -77,6 +77,12 @@ class Ended:
         return str(self.execution["status"]).lower()
 
     @property
+    def is_unknown_document(self) -> bool:
+        """Whether it is a document that waits for a person to decide whose it is."""
+        found = self.output.get("classification", {})
+        return (found.get("kind"), found.get("patient", {}).get("status")) == ("document", "unknown")
+
+    @property
     def as_expected(self) -> bool:
         if self.upload.expect:
             return self.execution.get("error") == self.upload.expect

@@ -16,6 +16,7 @@ from local.processes import Running
 from local.settings import REPOSITORY, Settings
 
 SAMPLES = REPOSITORY / "samples" / "uploads.json"
+_WAITING = 2  # documents that wait in the inbox, to be named
 
 
 def run(settings: Settings, running: Running) -> int:
@@ -25,13 +26,14 @@ def run(settings: Settings, running: Running) -> int:
         raise Problem("the pipeline is not deployed", "run `make up`, then try again")
     out = view.console()
     try:
-        wrong = _show(out, Pipeline(settings, outputs), Upload.all_of(SAMPLES))
+        ended = _show(out, Pipeline(settings, outputs), Upload.all_of(SAMPLES))
     except (BotoCoreError, ClientError) as error:
         raise Problem(
             f"a request to the embedded AWS failed: {error}",
             f"see {settings.logs / 'aws.log'}, then try again; `make clean` resets everything",
         ) from None
-    _print_next_steps(out, settings, running, outputs)
+    _print_next_steps(out, settings, running, outputs, ended)
+    wrong = [one for one in ended if not one.as_expected]
     if wrong:
         raise Problem(
             f"{len(wrong)} of the uploads did not end as expected, the first is {wrong[0].upload.key}",
@@ -61,7 +63,7 @@ def _show(out: Console, pipeline: Pipeline, uploads: list[Upload]) -> list[Ended
             heard = events.about(in_order[0].version_id)
             view.heading(out, f"The catalog event for {first.key}")
             view.event(out, heard)
-    return [one for one in in_order if not one.as_expected]
+    return in_order
 
 
 def _show_layout(out: Console, pipeline: Pipeline, ended: list[Ended]) -> None:
@@ -81,7 +83,9 @@ def _show_layout(out: Console, pipeline: Pipeline, ended: list[Ended]) -> None:
     )
 
 
-def _print_next_steps(out: Console, settings: Settings, running: Running, outputs: dict[str, str]) -> None:
+def _print_next_steps(
+    out: Console, settings: Settings, running: Running, outputs: dict[str, str], ended: list[Ended]
+) -> None:
     view.heading(out, "See for yourself")
     if running.console_pid is not None:
         out.print(f"  Console    {report.console_link(settings, outputs)}", soft_wrap=True)
@@ -92,4 +96,8 @@ def _print_next_steps(out: Console, settings: Settings, running: Running, output
     out.print("  Upload     make status prints the AWS command")
     out.print("  Again      make demo")
     out.print("  Stop       make down    (its data is kept)")
+    waiting = [one.upload.key for one in ended if one.is_unknown_document]
+    out.print("  Inbox      .venv/bin/carefile inbox    decide in the browser whose these are:")
+    for key in waiting[:_WAITING]:
+        out.print(f"               {key}", soft_wrap=True, highlight=False, markup=False)
     out.print()

@@ -50,6 +50,11 @@ def test_the_demo_shows_every_sample_the_layout_an_event_and_the_way_on(tmp_path
         assert event["detail-type"] == "Object Cataloged"
         assert event["detail"]["source"]["key"] == SAMPLES[0]["key"]
         assert "make down" in shown
+        inbox = shown[shown.index(".venv/bin/carefile inbox") :]
+        assert [line.strip() for line in inbox.splitlines()[1:3]] == [
+            "scan.png",
+            "documents/Juan_Perez_123/referral.txt",
+        ]
         assert_nothing_is_left_of_the_listening(EmbeddedAws(settings))
     finally:
         processes.stop(settings)

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from carefile.cli.aws.connection import Connection
-from carefile.cli.commands.browser.open_page import page_of
+from carefile.cli.inbox.own_page import page_of
 from carefile.cli.problem import Problem
 from tests.unit.test_index_sessions import ANA, TREE, Stream, index
 from tests.unit.world import World

@@ -10,14 +10,13 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import PurePath
-from urllib.parse import quote
 
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from carefile.cli.aws.entries import SessionSummary
@@ -28,6 +27,7 @@ from carefile.cli.inbox.pages import STATIC, Pages
 from carefile.cli.inbox.queue import Row, Shelf, View
 from carefile.cli.inbox.sitting import Sitting
 from carefile.cli.inbox.texts import LANGUAGES
+from carefile.cli.inbox.viewing import attachment, framed
 from carefile.cli.problem import Problem, problem_for
 from carefile.core.deciding.identity import identity
 from carefile.core.model import DecisionType
@@ -200,7 +200,7 @@ class _Inbox:
     def own_page(self, request: Request, sitting: Sitting, _: Form) -> Response:
         """The document's own page, for a frame in which it can run and reach nothing."""
         html = self._desk.document(self._row(request)).html or self._pages.nothing(sitting)
-        return Response(html, media_type="text/html", headers={"content-security-policy": SANDBOX})
+        return framed(html)
 
     def picture(self, request: Request, _: Sitting, _form: Form) -> Response:
         pictures = self._desk.document(self._row(request)).pictures
@@ -215,11 +215,7 @@ class _Inbox:
         if isinstance(row.found, SessionSummary):
             raise Refused("refused.nothing")
         name, body = row.name, self._desk.records.original(row.found.key)
-        headers = {
-            "content-disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
-            "content-security-policy": SANDBOX,
-        }
-        return StreamingResponse(body, media_type="application/octet-stream", headers=headers)
+        return attachment(name, body)
 
     # Decisions
 

@@ -1,27 +1,22 @@
 """`carefile open`: open the page of a document, or of a session as a conversation, in the browser.
 
-Nothing is written to disk: the page is served once, on the loopback interface only, at an unguessable address; a
-session's page is rendered on demand. `--print` writes the HTML to stdout instead.
+Nothing is written to disk: it is served like the inbox, on this machine only, to whoever opens the printed address
+first; a session's page is rendered on demand. `--print` writes the HTML to stdout instead.
 """
 
 from __future__ import annotations
 
-import secrets
 import webbrowser
-from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler
-from socketserver import TCPServer
-from time import monotonic
+from datetime import timedelta
 from typing import Annotated
 
 import typer
 
 from carefile.cli.aws.connection import Connection
 from carefile.cli.exits import Exit
-from carefile.cli.inbox.own_page import page_of
 from carefile.cli.shown.view import View
 
-_SECONDS = 120  # how long to wait for the browser
+_IDLE = timedelta(minutes=2)
 
 
 def open_page(
@@ -34,54 +29,31 @@ def open_page(
         ),
     ],
     *,
+    original: Annotated[
+        bool, typer.Option("--original", help="Save the document as it was uploaded instead.")
+    ] = False,
     to_stdout: Annotated[bool, typer.Option("--print", help="Print the HTML to stdout instead.")] = False,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the browser, or only print the address.")
+    ] = True,
 ) -> Exit:
     """Open the page of a document or session in the browser.
 
-    The page is served once from this machine and not stored.
+    The page is served from this machine and not stored.
     """
-    html = page_of(connection, what)
+    # Loaded here, as only these commands need a server.
+    from carefile.cli.inbox.own_page import page_of
+    from carefile.cli.inbox.viewing import original_of, show, viewed
+
     if to_stdout:
-        typer.echo(html)
+        typer.echo(page_of(connection, what))
         return Exit.DONE
-    return Exit.DONE if serve_once(html, lambda address: _open(view, address)) else Exit.FOUND
 
+    def ready(address: str) -> None:
+        view.note(f"[bold]{address}[/bold]")
+        view.note("Open it in a browser; it works once. Ctrl-C ends it, as do two minutes of nothing.")
+        if browser:
+            webbrowser.open(address)
 
-def _open(view: View, address: str) -> None:
-    view.note(f"Open {address} within {_SECONDS} seconds; the page is served once.")
-    webbrowser.open(address)
-
-
-def serve_once(html: str, announce: Callable[[str], None], seconds: float = _SECONDS) -> bool:
-    """Serve the page to the first request for its address. False if none came in time."""
-    path = f"/{secrets.token_urlsafe(24)}"
-    served = False
-
-    class Handler(BaseHTTPRequestHandler):
-        timeout = 10
-
-        def do_GET(self) -> None:
-            nonlocal served
-            if not secrets.compare_digest(self.path.encode(), path.encode()):
-                self.send_error(404)
-                return
-            body = html.encode("utf-8")
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
-            self.send_header("Content-Length", str(len(body)))
-            self.send_header("Cache-Control", "no-store")
-            self.send_header("X-Content-Type-Options", "nosniff")
-            self.end_headers()
-            self.wfile.write(body)
-            served = True
-
-        def log_message(self, *_: object) -> None:
-            """Log nothing: the address gives access to the page."""
-
-    with TCPServer(("127.0.0.1", 0), Handler) as server:
-        server.timeout = 1
-        announce(f"http://127.0.0.1:{server.server_address[1]}{path}")
-        end = monotonic() + seconds
-        while not served and monotonic() < end:
-            server.handle_request()
-    return served
+    shown = original_of(connection, what) if original else viewed(connection, what)
+    return Exit.DONE if show(shown, only_original=original, idle=_IDLE, ready=ready) else Exit.FOUND
