@@ -205,7 +205,9 @@ class Queue:
 
     def _told(self, rows: Sequence[Row]) -> list[Row]:
         def tell(row: Row) -> Row:
-            return row if row.is_session else replace(row, filed=self._records.filed(row.found.prefix))
+            if isinstance(row.found, SessionSummary):
+                return row
+            return replace(row, filed=self._records.filed(row.found.prefix, row.found.revision))
 
         return list(self._pool.map(tell, rows))
 

@@ -25,6 +25,7 @@ from carefile.core.filing.layout import EXTRACTED, manifest_key, result_key
 from carefile.core.model import Decision, Evidence, EvidenceSource, Suggestion
 
 _KEPT = 4  # documents
+_MANIFESTS = 1_000  # a kilobyte or two each
 _CHUNK = 256 * 1024
 _MOST = 32 * 1024 * 1024  # bytes of a page or record that is read
 _MOST_TEXT = 200_000  # characters that are searched for names and dates
@@ -103,10 +104,23 @@ class Records:
     def __init__(self, connection: Connection) -> None:
         self._s3, self._bucket = connection.client("s3"), connection.processed
         self._kept: OrderedDict[tuple[str, int], Document] = OrderedDict()
+        self._manifests: OrderedDict[tuple[str, int], Filed] = OrderedDict()
         self._lock = Lock()
 
-    def filed(self, folder: str) -> Filed:
-        """Read the manifest of a folder."""
+    def filed(self, folder: str, revision: int) -> Filed:
+        """Read the manifest of a folder, at a revision."""
+        with self._lock:
+            if known := self._manifests.get((folder, revision)):
+                return known
+        found = self._filed(folder)
+        with self._lock:
+            if found.is_read:
+                self._manifests[(folder, revision)] = found
+            while len(self._manifests) > _MANIFESTS:
+                self._manifests.popitem(last=False)
+        return found
+
+    def _filed(self, folder: str) -> Filed:
         manifest = _json(self._bytes(manifest_key(folder)))
         if manifest is None:
             return Filed()

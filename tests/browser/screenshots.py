@@ -1,0 +1,69 @@
+"""Takes the pictures of the inbox in the documentation: `python -m tests.browser.screenshots docs/images`.
+
+It starts an embedded AWS with the clinic of these tests, and shows the three main pages in two widths.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from carefile.cli.aws.connection import connect
+from tests.browser.clinic import Clinic
+from tests.browser.desk import Clerk, chromium, environment, inbox
+from tests.embedded import EmbeddedAws, bring_up, running
+
+WIDTHS = {1280: 800, 800: 1000}
+
+
+def take(clinic: Clinic, out: Path) -> None:
+    with sync_playwright() as playwright, inbox(clinic.aws, "Ana Ruiz") as server:
+        browser = chromium(playwright)
+        clerk = Clerk.at(browser, server.address)
+        for name in ("fax_2026-11-28.pdf", "vaccination.pdf", "ultrasound_copy.pdf"):
+            show(clerk, name)
+            clerk.assign_best()
+        show(clerk, "leaflet.txt")
+        clerk.nobodys("our own leaflet")
+        clerk.page.wait_for_timeout(45_000)
+        show(clerk, "discharge.pdf")
+        clerk.assign_best()
+        for width, height in WIDTHS.items():
+            clerk.page.set_viewport_size({"width": width, "height": height})
+            show(clerk, "scan_0412.pdf")
+            clerk.press("1")
+            shoot(clerk, out / f"inbox-case-{width}.png")
+            clerk.go("/")
+            shoot(clerk, out / f"inbox-queue-{width}.png")
+            clerk.go("/decisions")
+            shoot(clerk, out / f"inbox-decisions-{width}.png")
+        browser.close()
+
+
+def show(clerk: Clerk, name: str) -> None:
+    clerk.go("/")
+    clerk.page.get_by_text(name, exact=True).click()
+    clerk.ready()
+
+
+def shoot(clerk: Clerk, path: Path) -> None:
+    clerk.page.wait_for_timeout(800)  # until the numbers have been counted
+    clerk.page.screenshot(path=path)
+
+
+def main() -> None:
+    out = Path(sys.argv[1]).resolve()
+    with tempfile.TemporaryDirectory() as home, running(Path(home)) as aws:
+        listed = EmbeddedAws(replace(aws.settings, stage="local-listed"))
+        bring_up(listed)
+        os.environ.update(environment(listed))
+        take(Clinic(listed, connect(), Path(home)), out)
+
+
+if __name__ == "__main__":
+    main()
