@@ -8,6 +8,7 @@ ministack's modules, all of which look each other up by name at every call.
 from __future__ import annotations
 
 import contextvars
+import functools
 import hashlib
 import json
 import os
@@ -27,7 +28,7 @@ from xml.etree import ElementTree
 
 from ministack import app
 from ministack.core import iam_evaluator, lambda_runtime, persistence
-from ministack.services import eventbridge, iam, lambda_svc, s3, secretsmanager, stepfunctions
+from ministack.services import dynamodb, eventbridge, iam, lambda_svc, s3, secretsmanager, stepfunctions
 from ministack.services.cloudformation import provisioners
 
 
@@ -47,6 +48,7 @@ def apply() -> None:
     know_a_session_by_its_role()
     deploy_alarms_on_expressions()
     compute_the_checksum_that_a_copy_asks_for()
+    check_an_expression_once()
 
 
 def name_lambda_errors_after_their_class() -> None:
@@ -345,3 +347,13 @@ def compute_the_checksum_that_a_copy_asks_for() -> None:
         return status, fields, body.replace(end, f"<{name}>{checksum}</{name}>".encode() + end)
 
     s3._copy_object = copy_with_checksum
+
+
+def check_an_expression_once() -> None:
+    """A condition is parsed and checked once, not anew for each item that it is held against.
+
+    Else a page of a queue of 50,000 takes a second of which none is spent on AWS.
+    """
+    tokenize = functools.lru_cache(256)(dynamodb._tokenize)
+    dynamodb._tokenize = lambda expression: list(tokenize(expression))
+    dynamodb._condition_syntax_error = functools.lru_cache(256)(dynamodb._condition_syntax_error)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import time
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local import deployment, processes
+from local.settings import REPOSITORY
 from tests.embedded import EmbeddedAws, eventually
 from tests.local import stubs
 
@@ -397,3 +399,28 @@ def test_a_copy_computes_the_checksum_that_it_is_asked_for(bare_aws: EmbeddedAws
 
 def test_canary_a_copy_computes_no_checksum_without_the_mend(unmended_aws: EmbeddedAws) -> None:
     assert checksums_of_a_copy(unmended_aws) == (None, None)
+
+
+EXPRESSION = """
+import sys, time
+from ministack.services import dynamodb
+from local.embedded import mends
+if "mended" in sys.argv:
+    mends.check_an_expression_once()
+item, values = {"who": {"S": "UNKNOWN"}}, {":who": {"S": "UNKNOWN"}}
+began = time.process_time()
+for _ in range(3000):
+    assert dynamodb._evaluate_condition("who = :who", item, values, {}, slot="KeyConditionExpression")
+print(time.process_time() - began)
+"""
+
+
+def seconds_for_an_expression(*how: str) -> float:
+    """The processor's time for holding a condition against three thousand items."""
+    command = [str(REPOSITORY / ".venv-local" / "bin" / "python"), "-c", EXPRESSION, *how]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=True)
+    return float(done.stdout)
+
+
+def test_a_condition_is_checked_once_for_all_items() -> None:
+    assert seconds_for_an_expression("mended") < seconds_for_an_expression() * 0.7
