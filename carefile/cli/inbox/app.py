@@ -144,7 +144,7 @@ class _Inbox:
         found: list[str] | None = None,
     ) -> Response:
         key = self._key(request)
-        case = self._desk.case(key, sitting.clerk, chosen)
+        case = self._desk.case(key, sitting, chosen)
         if case is None:
             return self._pages.gone(sitting)
         if not any(row.key == key for row in sitting.rows):

@@ -37,6 +37,9 @@ class Claims(Protocol):
 
     def release(self, key: str) -> None: ...
 
+    def release_all(self) -> None:
+        """Leave all that is held, as when the inbox ends."""
+
     def others(self, keys: Sequence[str]) -> dict[str, Claim]:
         """Return the claims of others on these."""
 
@@ -48,6 +51,9 @@ class NoClaims:
         return None
 
     def release(self, key: str) -> None:
+        return None
+
+    def release_all(self) -> None:
         return None
 
     def others(self, keys: Sequence[str]) -> dict[str, Claim]:
@@ -66,6 +72,7 @@ class TableClaims:
     ) -> None:
         self._client, self._table = connection.client("dynamodb"), connection.output(_TABLE)
         self._holder, self._clock = holder or secrets.token_urlsafe(9), clock
+        self._held: set[str] = set()
 
     def take(self, key: str, by: str) -> Claim | None:
         now = int(self._clock())
@@ -86,9 +93,15 @@ class TableClaims:
             if not _is_refused(error):
                 raise
             return self.others([key]).get(key)
+        self._held.add(key)
         return None
 
+    def release_all(self) -> None:
+        for key in sorted(self._held):
+            self.release(key)
+
     def release(self, key: str) -> None:
+        self._held.discard(key)
         try:
             self._client.delete_item(
                 TableName=self._table,

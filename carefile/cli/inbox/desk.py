@@ -19,7 +19,7 @@ from carefile.cli.inbox.opaque import Opaque
 from carefile.cli.inbox.own_page import session_page
 from carefile.cli.inbox.queue import Page, Queue, Row, View
 from carefile.cli.inbox.records import Document, Filed, Records
-from carefile.cli.inbox.sitting import Clerk
+from carefile.cli.inbox.sitting import Clerk, Sitting
 from carefile.cli.patients.deciding import Wish
 from carefile.cli.rule_table import rules_of
 from carefile.cli.shown.advice import advice_for
@@ -85,12 +85,16 @@ class Desk:
         )
         return Page(rows, page.after, page.looked_at), following
 
-    def case(self, key: str, clerk: Clerk, chosen: str | None) -> Case | None:
-        """Return what there is to see of a row, and claim it for whoever looks; None if it waits no more."""
+    def case(self, key: str, sitting: Sitting, chosen: str | None) -> Case | None:
+        """Return what there is to see of a row, and claim it for whoever looks, instead of what they looked at before;
+        None if it waits no more."""
         row = self.row(key)
+        if sitting.looks_at not in ("", key):
+            self.claims.release(sitting.looks_at)
+        sitting.looks_at = key
         if row is None:
             return None
-        claimed = self.claims.take(key, clerk.name)
+        claimed = self.claims.take(key, sitting.clerk.name)
         document = self.document(row)
         text = document.text
         return Case(

@@ -21,7 +21,8 @@ def open_inbox(
     """Serve the inbox. What is held when it ends is sent before this returns."""
     decisions = Decisions(lambda: Decider(connection))
     server = LoopbackServer(Clerk(by), port=port, idle_seconds=idle.total_seconds())
-    desk = Desk(connection, decisions, claims_of(connection))
+    claims = claims_of(connection)
+    desk = Desk(connection, decisions, claims)
     try:
         server.run(
             application(desk, server.gate.base, leave=server.stop),
@@ -30,3 +31,4 @@ def open_inbox(
         )
     finally:
         decisions.send_all()
+        claims.release_all()

@@ -17,7 +17,8 @@ class Clerk:
 
 @dataclass
 class Sitting:
-    """`csrf` goes with every form; `rows` are the ones before the person, `view` which part of the queue they are."""
+    """`csrf` goes with every form; `rows` are the ones before the person, `view` which part of the queue they are,
+    and `looks_at` the key of the one whose case is open."""
 
     clerk: Clerk
     language: str = "en"
@@ -25,5 +26,5 @@ class Sitting:
     shortcuts: bool = True
     view: View = field(default_factory=View)
     rows: list[Row] = field(default_factory=list)
-    back: list[str] = field(default_factory=list)
+    looks_at: str = ""
     notice: tuple[str, dict[str, str]] | None = None

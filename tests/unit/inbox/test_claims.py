@@ -101,3 +101,21 @@ def test_who_skips_leaves_it_to_others(two: tuple[Inbox, Inbox]) -> None:
     luis.decide("x.txt", "nobody", reason="no")
     luis.settle()
     assert [wish.decided_by for wish, _ in luis.asked.wishes] == ["Luis Rey"]
+
+
+def test_who_goes_on_to_another_leaves_the_first_to_others(two: tuple[Inbox, Inbox]) -> None:
+    ana, luis = two
+    ana.world.file("documents/x.txt", b"x")
+    ana.world.file("documents/y.txt", b"y")
+    ana.open("x.txt")
+    ana.open("y.txt")
+    assert texts_on(luis.queue()).count("Ana Ruiz is looking at this") == 1
+    assert "looking at this" not in texts_on(luis.open("x.txt"))
+
+
+def test_an_inbox_that_ends_leaves_everything_to_others(two: tuple[Inbox, Inbox]) -> None:
+    ana, luis = two
+    ana.world.file("documents/x.txt", b"x")
+    ana.open("x.txt")
+    ana.desk.claims.release_all()
+    assert "looking at this" not in texts_on(luis.queue())
