@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, cast
 
-from lambdas.adapters.directory import Directory
-
 from benchmarks.matching.documents import Form, Made
 from benchmarks.matching.people import Person
 from carefile.core.documents.extraction import (
@@ -36,6 +34,7 @@ from carefile.core.records.patients import (
     to_item,
 )
 from lambdas.adapters import contracts
+from lambdas.adapters.people.directory import Directory
 from lambdas.intake.filing import Filing
 
 _FACTS = DocumentFacts("x", 1, 1, "text", "text/plain")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from carefile.core.deciding.classification import classify, session_tree, to_look_up
 from carefile.core.deciding.corroboration import TextEvidence, look_further, numbers_to_look_up
@@ -20,7 +20,9 @@ from carefile.core.filing.layout import Layout, Owner
 from carefile.core.filing.stamps import noted, persons
 from carefile.core.messages import events
 from carefile.core.model import (
+    Assignment,
     Classification,
+    Hints,
     Kind,
     Observation,
     Patient,
@@ -38,6 +40,9 @@ from lambdas.adapters.processed import Processed, VersionGone
 
 if TYPE_CHECKING:
     from lambdas.adapters.people.directory import Directory
+
+# What `classify` is told of every object, in its order.
+_Told = tuple[str, tuple[tuple[str, str], ...], RuleTable, Hints | None, Extraction | None, Assignment | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +181,7 @@ class Filing:
             found = classify(*told, listing, TextEvidence(mentions, listing, self.corroborated_decides))
         return Plan(observed, found, extraction, asked, listing)
 
-    def _suggesting(self, plan: Plan, told: tuple[Any, ...], mentions: Mentions) -> Plan:
+    def _suggesting(self, plan: Plan, told: _Told, mentions: Mentions) -> Plan:
         """The plan, with suggestions from a directory that decides nothing: if it is filled, and it is nobody's."""
         unknown = plan.classification.patient.id is None
         if not (
