@@ -26,7 +26,8 @@ def test_a_document_is_shown_with_its_evidence_and_the_places_that_name_somebody
     inbox.world.file("documents/letter.txt", LETTER)
     page = inbox.open("letter.txt")
     text = texts_on(page)
-    assert "Neither folder, metadata nor document name anybody." in text
+    assert "Nothing names one patient beyond doubt. The text says Juan_Perez_123" in text
+    assert "The intake suggests this patient." in text
     assert "Juan Pérez García 3 April 1961 · Juan_Perez_123" in text
     assert "The name stands in the document." in text
     assert "The birth date stands in the document." in text
@@ -40,7 +41,9 @@ def test_candidates_come_with_what_speaks_for_and_against_each_the_best_first(in
     row = inbox.desk.queue.page(inbox.gate._sitting.view).rows[0]  # type: ignore[union-attr]
     first, second = inbox.desk.candidates.of(inbox.desk.row(row.key) or row, LETTER.decode())
     assert (first.id, second.id) == (JUAN[0], MARIA[0])
-    assert {point.name for point in first.pros} == {"for.metadata", "for.name", "for.born"}
+    assert {point.name for point in first.pros} == {
+        *("for.metadata", "for.name", "for.born", "for.text", "for.suggested")
+    }
     assert {point.name for point in second.pros} == {"for.key"}
     assert {point.name for point in second.cons} == {"against.born", "against.others"}
 
