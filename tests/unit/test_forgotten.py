@@ -8,15 +8,18 @@ import pytest
 
 from carefile.cli.aws.connection import Connection
 from carefile.cli.patients.forgetting import Forgetter
+from carefile.cli.patients.listed.patients import Patients
+from carefile.cli.patients.person import Person
 from carefile.cli.patients.trace import Traces
 from carefile.cli.patients.traces import Finder
 from carefile.cli.rule_table import rules_of
 from carefile.core.errors import RejectedAssignment, RejectedObject
 from carefile.core.filing.layout import Owner
 from carefile.core.messages.events import iso_8601
-from carefile.core.model import Source
+from carefile.core.model import Decision, DecisionType, Source
+from carefile.core.patients.entries import PersonName, Statement
 from lambdas.adapters.ledger import Ledger
-from tests.unit.world import LANDING, World, cataloged, submitted_event
+from tests.unit.world import LANDING, PROCESSED, World, cataloged, submitted_event
 
 BEFORE = "2026-01-01T00:00:00.000Z"
 
@@ -87,3 +90,39 @@ def test_another_patients_upload_with_the_id_in_its_key_stays_and_is_counted(
     left = forget(connection, "Ana_7")
     assert (left.undecided, left.named_by_others) == ({}, {Source(LANDING, "documents/Ana_7/knee.txt")})
     assert world.body("documents/Ana_7/knee.txt", LANDING) == b"hello"
+
+
+def test_all_ids_that_lead_to_a_patient_by_merges_are_that_patient(connection: Connection) -> None:
+    patients = Patients(connection)
+    for one in ("A", "B", "C", "D"):
+        patients.state(one, "ehr", Statement((PersonName("Ana Ruiz"),)), None)
+    for one, into in (("A", "B"), ("B", "C")):
+        entry = patients.get(one)
+        assert entry is not None
+        patients.decide(entry, into, Decision(DecisionType.MERGE, "ana", BEFORE, "twice"))
+    assert patients.merged_into("C") == {"A", "B"}
+    assert patients.merged_into("D") == set()
+
+
+def test_a_person_is_forgotten_under_every_id_and_each_thing_is_counted_once(
+    world: World, connection: Connection
+) -> None:
+    """Merged after they were filed, and moved by the merge: the folder of the other id is emptied by that id alone."""
+    world.file("documents/A/knee.txt", name="e1")
+    world.run(submitted_event("documents/A/knee.txt", {"patient_id": "C"}), "e2")
+    patients = Patients(connection)
+    patients.state("C", "ehr", Statement((PersonName("Ana Ruiz"),)), None)
+    entry = patients.state("A", "ehr", Statement((PersonName("Ana Ruiz"),)), None)[1]
+    assert entry is not None
+    patients.decide(entry, "C", Decision(DecisionType.MERGE, "ana", BEFORE, "twice"))
+    person = Person(connection, "C", rules_of(connection), rest=timedelta(0))
+    assert person.ids == ("C", "A")
+    there = sum(
+        len(world.s3.list_object_versions(Bucket=PROCESSED).get(name, ()))
+        for name in ("Versions", "DeleteMarkers")
+    )
+    person.look()
+    counted = person.tally()
+    assert (counted.landing_versions, counted.layout_versions, counted.directory_entries) == (1, there, 2)
+    assert person.forget() == counted
+    assert world.filed() == []
