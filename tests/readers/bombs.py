@@ -61,7 +61,7 @@ BOMBS: dict[str, Callable[[int], bytes]] = {
     ),
     "json-strings": lambda size: _filled(b'["', b"\\u00e9", b'"]', size),
     "json-lists-of-records": lambda size: _nested(
-        b"", b"[", b"[" + b'{"a":1},' * 40_000 + b"2]", b"]", b"", 90
+        b"", b"[", b"[" + b'{"a":1},' * min(40_000, size // 6) + b"2]", b"]", b"", 90
     ),
     "ndjson-scalars": lambda size: _filled(b"[]\n[]\n", b"1\n", b"", size),
     "ndjson-strings": lambda size: _filled(b"[]\n[]\n", b'""\n', b"", min(size, 1_100_000)),
@@ -73,7 +73,8 @@ BOMBS: dict[str, Callable[[int], bytes]] = {
         b'{"resourceType":"Basic","x":', b'{"text":[{}],"family":[],"code":[', b"{}", b"]}", b"}", 45
     ),
     "fhir-resources-in-resources": lambda size: _nested(
-        b'{"resourceType":"Basic",', b'"x":{"resourceType":"Basic",', b'"y":[' + b"{}," * 60_000 + b"1]", b"}", b"}"
+        b'{"resourceType":"Basic",', b'"x":{"resourceType":"Basic",',
+        b'"y":[' + b"{}," * min(60_000, size // 4) + b"1]", b"}", b"}",
     ),
     "fhir-contained": lambda size: _numbered(
         b'{"resourceType":"Basic","' + b"n" * 1_980 + b'":{"contained":[',

@@ -6,6 +6,7 @@ the difference before it is committed. Who reads a file, and how its reader's ve
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,9 @@ def record_of(extraction: Extraction) -> dict[str, Any]:
     record = extraction.to_json() | {"schema_version": "1.0"}
     del record["reader"]
     return record
+
+
+first_reading = functools.cache(read_file)  # the same for every test that does not ask for another
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import itertools
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -295,14 +294,6 @@ def test_the_size_is_written_for_people(size: int, words: str) -> None:
     extraction = page_with("x")
     facts = replace(extraction.document, size=size)
     assert words in render(replace(extraction, document=facts), HEADER)
-
-
-def test_headings_go_down_one_level_at_a_time() -> None:
-    for document in documents():
-        tags = [tag for tag, _ in Page(render(read_file(document), HEADER)).elements]
-        levels = [int(tag[1]) for tag in tags if re.fullmatch(r"h[1-6]", tag)]
-        assert levels[0] == 1
-        assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
 
 
 def test_the_fields_of_a_message_are_folded_and_all_stand_there() -> None:
