@@ -69,10 +69,10 @@ def assert_filed(world: World, data: bytes, number: int) -> None:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.timeout(240)
-# Of damage tests/readers/test_corpus.py tries more, without the intake around it.
+# Without the intake around it, which treats all bytes alike, tests/readers reads each of these files, and more damage.
 @pytest.mark.parametrize(
     ("batch", "copies"),
-    [(batch, 0 if batch else DAMAGED) for batch in range(BATCHES)]
+    [(batch, 0 if batch else DAMAGED) for batch in range(0, BATCHES, 3)]
     + [pytest.param(batch, DAMAGED, marks=pytest.mark.prove) for batch in range(1, BATCHES)],
 )
 def test_files_and_their_damaged_copies_are_filed(world: World, batch: int, copies: int) -> None:
