@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import random
 from collections.abc import Callable, Mapping
+from functools import cache
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
 
@@ -26,9 +27,18 @@ def _scanned(image: Image.Image, rng: random.Random, dpi: int) -> Image.Image:
     return _grainy(seen, rng, 9)
 
 
+@cache
+def _noise(sigma: float) -> Image.Image:
+    """The same in every process, so that both engines read the same bytes."""
+    rng = random.Random(sigma)  # noqa: S311
+    return Image.frombytes(
+        "L", (512, 512), bytes(min(max(round(rng.gauss(128, sigma)), 0), 255) for _ in range(512 * 512))
+    )
+
+
 def _grainy(image: Image.Image, rng: random.Random, sigma: float) -> Image.Image:
     """With the noise of a sensor, from a tile that is shifted, as drawing it whole would take long."""
-    tile = Image.effect_noise((512, 512), sigma)
+    tile = _noise(sigma)
     noise = Image.new("L", image.size)
     left, top = rng.randrange(512), rng.randrange(512)
     for x in range(-left, image.width, 512):

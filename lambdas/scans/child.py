@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from carefile.core.documents.readers import RECOGNITION, VERSIONS
-from carefile.core.documents.recognition import RecognisedPage
+from carefile.core.documents.recognition import RecognisedPage, beside_labels
 from lambdas.readers.confinement import confine_this_process
 from lambdas.readers.isolation import limit_this_process
 from lambdas.readers.source import Content, Source
@@ -91,7 +91,9 @@ def _page(picture: PagePicture, engine: Engine, known: frozenset[str]) -> dict[s
         prepared = prepare(image)
         found = engine.read(prepared.image, prepared.dpi)
         upright = prepared.image.rotate(-found.turned, expand=True) if found.turned else prepared.image
-        recognised = RecognisedPage(page, *upright.size, found.turned, found.lines, place=place)
+        recognised = RecognisedPage(
+            page, *upright.size, found.turned, beside_labels(found.lines), place=place
+        )
         return {
             "page": page,
             "digest": digest,

@@ -6,7 +6,8 @@ confidence is the engine's own, from 0 to 100, and no probability. Nothing recog
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from carefile.core.documents.readers import RECOGNITION, VERSIONS
 from carefile.core.model import Reading, ReadingStatus
 
 DOUBTFUL = 70  # words below this confidence are marked for a person
+_MOST_BESIDE = 3  # times the height of a label that what stands beside it may have
 Box = tuple[int, int, int, int]
 
 
@@ -150,6 +152,45 @@ def recognition_of(
     unread = bool(found) and all(page.failed for page in found)
     status = ReadingStatus.FAILED if unread else ReadingStatus.DONE
     return Recognition(status, engine, version, tuple(languages), found)
+
+
+def beside_labels(lines: Sequence[Line]) -> tuple[Line, ...]:
+    """The lines, where each that ends in a colon is followed by what stands beside it: an engine that sees columns has
+    all the labels of a form first, and then all that was filled in."""
+    levels = sorted((_level(line.words[0].box), number) for number, line in enumerate(lines))
+    taken: set[int] = set()
+    beside: dict[int, int] = {}
+    for number, line in enumerate(lines):
+        if not line.words[-1].text.endswith(":"):
+            continue
+        _, top, end, bottom = line.words[-1].box
+        height = max(bottom - top, 1)
+        first = bisect_left(levels, (top, -1))
+        last = bisect_left(levels, (bottom, len(lines)))
+        right = [
+            (lines[other].words[0].box[0], other)
+            for _, other in levels[first:last]
+            if other != number and other not in taken and lines[other].words[0].box[0] >= end
+        ]
+        other = min(right)[1] if right else number
+        is_label = lines[other].words[-1].text.endswith(":")
+        if not is_label and _height(lines[other]) < _MOST_BESIDE * height:
+            taken.add(other)
+            beside[number] = other
+    whole = (
+        Line((*line.words, *lines[beside[number]].words), line.begins_paragraph) if number in beside else line
+        for number, line in enumerate(lines)
+        if number not in taken
+    )
+    return tuple(whole)
+
+
+def _level(box: Box) -> int:
+    return (box[1] + box[3]) // 2
+
+
+def _height(line: Line) -> int:
+    return max(word.box[3] - word.box[1] for word in line.words)
 
 
 def mean_confidence(words: Iterable[Word]) -> int | None:
