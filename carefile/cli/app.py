@@ -15,7 +15,8 @@ from carefile.cli.commands.backfill import backfill
 from carefile.cli.commands.browser.inbox import inbox
 from carefile.cli.commands.browser.open_page import open_page
 from carefile.cli.commands.catalog import catalog
-from carefile.cli.commands.decisions import decisions, verify_decisions
+from carefile.cli.commands.deciding.decisions import decisions, verify_decisions
+from carefile.cli.commands.deciding.unfile import unfile
 from carefile.cli.commands.dlq import dlq
 from carefile.cli.commands.doctor import doctor
 from carefile.cli.commands.forget import forget
@@ -36,7 +37,6 @@ from carefile.cli.commands.reconcile import reconcile
 from carefile.cli.commands.redrive import redrive
 from carefile.cli.commands.runs import runs
 from carefile.cli.commands.show import show
-from carefile.cli.commands.unfile import unfile
 from carefile.cli.commands.where import where
 from carefile.cli.operation import operation
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from carefile.cli.aws.connection import Connection
-from carefile.cli.commands.decisions import decisions, verify_decisions
+from carefile.cli.commands.deciding.decisions import decisions, verify_decisions
 from carefile.cli.exits import Exit
 from carefile.cli.patients.decided import Decided
 from carefile.cli.patients.forgetting import Forgetter
