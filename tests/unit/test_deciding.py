@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -91,3 +93,47 @@ def test_a_decision_on_what_was_replaced_meanwhile_is_refused_also_before_the_ca
         Decider(connection).decide(wish, seen)
     assert refused.value.now == entry(connection, "scan.txt")
     assert started == []
+
+
+class FailedExecutions:
+    """Step Functions with one reassignment that failed with an error."""
+
+    def __init__(self, error: str, asked: Json) -> None:
+        self._error, self._asked = error, asked
+        self.called: list[str] = []
+
+    def list_executions(self, statusFilter: str, **_: Any) -> Json:  # noqa: N803 - as boto3 names it
+        stopped = datetime(2026, 11, 20, tzinfo=UTC)
+        failed = [{"executionArn": "arn:old", "stopDate": stopped}] if statusFilter == "FAILED" else []
+        return {"executions": failed}
+
+    def describe_execution(self, **_: Any) -> Json:
+        return {"input": json.dumps(self._asked), "redriveStatus": "REDRIVABLE", "error": self._error}
+
+    def redrive_execution(self, **_: Any) -> None:
+        self.called.append("redrive")
+
+    def start_execution(self, **_: Any) -> Json:
+        self.called.append("start")
+        return {"executionArn": "arn:new"}
+
+
+@pytest.mark.parametrize(
+    ("error", "does"),
+    [
+        ("StorageThrottled", "redrive"),
+        ("LeftBehind", "redrive"),
+        ("AssignmentConflict", "start"),
+        ("RejectedAssignment", "start"),
+        ("RejectedEvent", "start"),
+    ],
+)
+def test_what_failed_is_resumed_and_what_was_refused_is_decided_anew(
+    connection: Connection, error: str, does: str
+) -> None:
+    request = Wish(DecisionType.NOBODY, "Dr. Rey", key="x").to_request()
+    connection.reassignment = "arn:machine"
+    assigner, functions = Assigner(connection), FailedExecutions(error, request)
+    assigner._client = functions
+    assert assigner.start(request).redriven is (does == "redrive")
+    assert functions.called == [does]

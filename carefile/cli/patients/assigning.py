@@ -18,9 +18,11 @@ from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.executions import ENDED_BADLY, reason_in
 from carefile.cli.problem import Problem
 from carefile.cli.shown.advice import advice_for
+from carefile.core.errors import AssignmentConflict, RejectedAssignment, RejectedEvent
 
 _LOOKED_AT = 100  # failed executions, the latest first
 _REDRIVABLE = "REDRIVABLE"
+_REFUSED = frozenset(it.__name__ for it in (AssignmentConflict, RejectedAssignment, RejectedEvent))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +60,15 @@ class Assigner:
         return answer
 
     def start(self, request: Mapping[str, Any]) -> Started:
-        """Start the machine, or redrive the execution that failed on the same request."""
+        """Start the machine, or redrive the execution that failed on the same request.
+
+        One that was refused recorded nothing and would decide as of then, against what was decided since: it is left.
+        """
         for arn in self._failed():
             self._connection.quotas.describe.take()
             found = self._client.describe_execution(executionArn=arn)
-            if json.loads(found["input"]) == request and found.get("redriveStatus") == _REDRIVABLE:
+            resumes = found.get("redriveStatus") == _REDRIVABLE and found.get("error") not in _REFUSED
+            if resumes and json.loads(found["input"]) == request:
                 self._client.redrive_execution(executionArn=arn)
                 return Started(arn, redriven=True)
         started = self._client.start_execution(
