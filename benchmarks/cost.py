@@ -24,6 +24,7 @@ import tests.conftest  # noqa: F401 - the environment that the functions are imp
 from benchmarks import assumptions, scanned
 from benchmarks.bill import Lane, Line, lines, total
 from benchmarks.counting import OBJECTS, OBJECTS_A_BATCH, STATES, count
+from benchmarks.directory import CROWDED, reads
 from benchmarks.month import Month
 from benchmarks.operations import Operations
 from infrastructure.watching import prices
@@ -92,6 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if Lane.EXPRESS_FIRST in lanes:
         _report_promotions(console, counted)
     _report_scans(console)
+    _report_directory(console)
     _compare(console, counted, lanes)
     _write(counted)
     return 0
@@ -146,6 +148,21 @@ def _report_scans(console: Console) -> None:
         f"{more:,.2f}; keeping a million recognised pages for 90 days, {scanned.kept_usd(1):,.2f}. A document that "
         "is no scan costs nothing more."
     )
+
+
+def _report_directory(console: Console) -> None:
+    """Report what a document's text adds where patients are listed. In open mode an empty directory is never read."""
+    table = Table(
+        title="Reads of the patient directory by NormaliseDocument, where patients are listed, per million documents",
+        title_justify="left",
+        header_style="bold",
+    )
+    for column in ("", "requests", "units", "USD", f"USD, {CROWDED} born that day"):
+        table.add_column(column, justify="left" if not column else "right")
+    crowded = reads(born_that_day=CROWDED)
+    for name, one in reads().items():
+        table.add_row(name, f"{one.requests}", f"{one.units}", f"{one.usd:.2f}", f"{crowded[name].usd:.2f}")
+    console.print(table)
 
 
 def _compare(console: Console, counted: Bills, lanes: Sequence[Lane]) -> None:

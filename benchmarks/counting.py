@@ -85,18 +85,18 @@ class Meter:
 
     def after(self, model: Any, parsed: dict[str, Any], **_: Any) -> None:
         if model.name == "GetItem":
-            self.read_units += _units(parsed.get("Item", {}), 4096)
+            self.read_units += item_units(parsed.get("Item", {}), 4096)
         elif model.name == "BatchGetItem":
             found = [item for items in parsed.get("Responses", {}).values() for item in items]
-            self.read_units += max(2, sum(_units(item, 4096) for item in found))
+            self.read_units += max(2, sum(item_units(item, 4096) for item in found))
         elif model.name == "Query":  # eventually consistent: half a unit
-            self.read_units += 0.5 * _units({}, 4096)
+            self.read_units += 0.5 * item_units({}, 4096)
         elif model.name == "UpdateItem":
             self._wrote(parsed.get("Attributes", {}))
 
     def _wrote(self, item: dict[str, Any], *, replaced: bool = False) -> None:
         """Count a write; an indexed item is written to each index too, and deleted there if its key changes."""
-        units = _units(item, 1024)
+        units = item_units(item, 1024)
         self.write_units += units + (units * (1 + replaced) if "listed_at" in item else 0)
         self.write_units += "content_digest" in item  # of which the index by content holds little
 
@@ -283,7 +283,7 @@ def _batch(world: World, meter: Meter, known: list[dict[str, Any]]) -> list[Work
     return [meter.run("IndexSessions", index_sessions.handler, {"Records": records})[1]] if new else []
 
 
-def _units(item: dict[str, Any], unit: int) -> int:
+def item_units(item: dict[str, Any], unit: int) -> int:
     """DynamoDB capacity units of an item, at least one."""
     return max(1, math.ceil(sum(len(name.encode()) + _bytes(value) for name, value in item.items()) / unit))
 

@@ -128,10 +128,14 @@ def as_decided(
 
 
 def _filing(people: Sequence[Person], mode: Mode) -> tuple[Filing, Given]:
-    documents, directory = Given(), Directory(cast(Any, MemoryTable(people)), "patients")
-    is_open = mode is Mode.OPEN
-    nothing = cast(Any, None)
-    filing = Filing(
+    documents = Given()
+    return filing_of(MemoryTable(people), documents, mode), documents
+
+
+def filing_of(table: MemoryTable, documents: Given, mode: Mode = Mode.LISTED) -> Filing:
+    """What plans where a document is filed, over such a table."""
+    directory, is_open, nothing = Directory(cast(Any, table), "patients"), mode is Mode.OPEN, cast(Any, None)
+    return Filing(
         nothing,
         nothing,
         Layout("processed/"),
@@ -142,7 +146,6 @@ def _filing(people: Sequence[Person], mode: Mode) -> tuple[Filing, Given]:
         mode is Mode.DECIDE,
         directory if is_open else None,
     )
-    return filing, documents
 
 
 def _planned(filing: Filing, key: str, metadata: tuple[tuple[str, str], ...]) -> Classification:
@@ -189,7 +192,8 @@ def _known(patient: str | None) -> Classification:
 
 def judged(made: Made, extraction: Extraction, found: Classification, mode: Mode) -> End:
     patient, suggested = found.patient.id, [it.patient_id for it in found.suggestions]
-    if patient == made.of.id:
+    # Where nothing resolves it, a patient's other number is an id of theirs.
+    if patient == made.of.id or (mode is Mode.OPEN and patient == made.of.further):
         return End.FILED
     if patient is not None:
         # A number in a field or a table's cell is believed, unlike one in free text.

@@ -67,11 +67,11 @@ _COMBINATIONS: Sequence[Sequence[Sequence[Factor]]] = (
     ((_F.IDENTIFIER,), _DATES),
     ((_F.SIMILAR_NAME,), (_F.BIRTH_DATE,)),
     ((_F.IDENTIFIER,), (_F.SIMILAR_NAME,)),
+    ((_F.IDENTIFIER,),),
     (_NAMES, _DATES),
     ((_F.NAME,), (_F.NEAR_IDENTIFIER,)),
     ((_F.SIMILAR_NAME,), _DATES),
     ((_F.BIRTH_DATE,), (_F.NEAR_IDENTIFIER,)),
-    ((_F.IDENTIFIER,),),
     ((_F.NAME,),),
 )
 

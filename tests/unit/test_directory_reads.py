@@ -1,0 +1,26 @@
+"""What holding a document's text against the patient directory reads, exactly."""
+
+from __future__ import annotations
+
+from benchmarks.directory import CASES, CROWDED, Reads, reads
+
+
+def test_a_text_costs_nothing_that_says_nothing_or_only_what_is_known() -> None:
+    found = reads()
+    assert found.keys() == CASES.keys()
+    assert found["no label in its text, nobody's"] == Reads(0, 0)
+    assert found["no label in its text, the folder's"] == Reads(2, 2)
+    assert found["the folder's patient in its text"] == Reads(2, 2)
+
+
+def test_a_text_of_nobodys_costs_its_number_its_birth_date_and_its_name() -> None:
+    found = reads()
+    # The number, and the index of the birth date, twice; the patient found there is known already.
+    assert found["a listed patient in its text, nobody's"] == Reads(5, 5)
+    # The number and its index, two readings of the birth date, two words of the name; and the same in the check.
+    assert found["nobody who is listed in its text"] == Reads(12, 12)
+
+
+def test_everybody_of_one_birth_date_is_read() -> None:
+    found = reads(born_that_day=CROWDED)["a listed patient in its text, nobody's"]
+    assert found == Reads(6, 2 * (1 + 1 + CROWDED) - 1)
