@@ -36,6 +36,7 @@ def folded(text: str) -> str:
     return unicodedata.normalize("NFC", bare.translate(_PLAIN))
 
 
+@lru_cache(maxsize=16_384)
 def name_words(text: str) -> tuple[str, ...]:
     """The words that make a name, folded; no titles, no particles."""
     words = (folded(word) for word in _WORD.findall(unicodedata.normalize("NFC", text)))
