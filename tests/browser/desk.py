@@ -118,6 +118,12 @@ class Clerk:
             self.page.keyboard.press(key)
         self.ready()
 
+    def open(self, name: str) -> None:
+        """Open what waits by its name."""
+        with self.page.expect_navigation():
+            self.page.get_by_text(name, exact=True).click()
+        self.ready()
+
     def type(self, text: str) -> None:
         self.page.keyboard.type(text)
 

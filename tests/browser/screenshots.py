@@ -47,8 +47,7 @@ def take(clinic: Clinic, out: Path) -> None:
 
 def show(clerk: Clerk, name: str) -> None:
     clerk.go("/")
-    clerk.page.get_by_text(name, exact=True).click()
-    clerk.ready()
+    clerk.open(name)
 
 
 def shoot(clerk: Clerk, path: Path) -> None:

@@ -16,8 +16,7 @@ pytestmark = [pytest.mark.prove, needs_chromium, pytest.mark.timeout(900)]
 
 def opened(clerk: Clerk, name: str) -> None:
     clerk.go("/")
-    clerk.page.get_by_text(name, exact=True).click()
-    clerk.ready()
+    clerk.open(name)
 
 
 def looked_at(clerk: Clerk) -> None:

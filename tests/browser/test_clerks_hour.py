@@ -149,12 +149,10 @@ def test_of_two_clerks_the_second_sees_the_first_and_a_decision_on_what_changed_
 ) -> None:
     with inbox(clinic.aws, BY) as one, inbox(clinic.aws, "Luis Rey") as other:
         ana, luis = Clerk.at(browser, one.address), Clerk.at(browser, other.address)
-        ana.page.get_by_text("question.txt").click()
-        ana.ready()
+        ana.open("question.txt")
         luis.go("/")
         assert f"{BY} is looking at this" in luis.text
-        luis.page.get_by_text("question.txt").click()
-        luis.ready()
+        luis.open("question.txt")
         assert luis.page.locator("#nobody").is_disabled()
         clinic.put(Upload("documents/question.txt", b"For Juan.\n", (("patient-id", JUAN),)))
         eventually(lambda: clinic.patient_of("documents/question.txt") == JUAN, 60)
@@ -172,8 +170,7 @@ def test_a_document_full_of_script_runs_and_reaches_nothing(clinic: Clinic, brow
         clinic.put(Upload("documents/again.html", HOSTILE))
         eventually(lambda: clinic.entry("documents/again.html"), 60)
         clerk.go("/?order=newest")
-        clerk.page.get_by_text("again.html").click()
-        clerk.ready()
+        clerk.open("again.html")
         clerk.go(clerk.page.url.removeprefix(clerk.base) + "?show=page")
         frame = clerk.page.frames[1]
         frame.wait_for_load_state()
@@ -192,8 +189,7 @@ def test_nothing_listens_but_on_this_machine(clinic: Clinic) -> None:
 def test_a_server_that_is_left_sends_what_is_held(clinic: Clinic, browser: Browser) -> None:
     with inbox(clinic.aws, BY) as server:
         clerk = Clerk.at(browser, server.address)
-        clerk.page.get_by_text("leaflet.txt").click()
-        clerk.ready()
+        clerk.open("leaflet.txt")
         clerk.nobodys("our own leaflet")
         clerk.page.get_by_role("button", name="Leave").click()
         assert server.process.wait(120) == 0

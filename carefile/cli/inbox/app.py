@@ -112,6 +112,7 @@ class _Inbox:
         return self._queue(sitting, view, _first(form, "after"))
 
     def _queue(self, sitting: Sitting, view: View, after: str) -> Response:
+        self._desk.look_away(sitting)
         page, following = self._desk.page(view, after)
         sitting.view, sitting.rows = view, page.rows
         return self._pages.queue(sitting, page, following, after)

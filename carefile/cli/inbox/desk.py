@@ -89,8 +89,8 @@ class Desk:
         """Return what there is to see of a row, and claim it for whoever looks, instead of what they looked at before;
         None if it waits no more."""
         row = self.row(key)
-        if sitting.looks_at not in ("", key):
-            self.claims.release(sitting.looks_at)
+        if sitting.looks_at != key:
+            self.look_away(sitting)
         sitting.looks_at = key
         if row is None:
             return None
@@ -106,6 +106,12 @@ class Desk:
             claimed,
             self._taken_about(key),
         )
+
+    def look_away(self, sitting: Sitting) -> None:
+        """Leave to others what the person looked at."""
+        if sitting.looks_at:
+            self.claims.release(sitting.looks_at)
+        sitting.looks_at = ""
 
     def row(self, key: str) -> Row | None:
         """Return a row as it is now. A session's evidence is judged again from the landing key of its first object, as
