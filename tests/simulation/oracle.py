@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from tests.simulation.scenario import LandingKey
@@ -100,17 +101,25 @@ def tree_of(key: LandingKey) -> str:
     return key.tree or key.key
 
 
-def place_of(upload: Uploaded, hints: Hints = (), assigned: Assigned | None = None) -> Place:
+def place_of(
+    upload: Uploaded,
+    hints: Hints = (),
+    assigned: Assigned | None = None,
+    merged: Mapping[str, str] = MappingProxyType({}),
+) -> Place:
+    """Where a version belongs; `merged` says of ids which patient each means."""
     key, hint = upload.key, dict(hints)
     is_session = hint.get("kind", "session" if key.session else "document") == "session"
     hinted = hint.get("patient_id")
-    patient = hinted or _patient(upload, is_session=is_session)
+    hinted = hinted and merged.get(hinted, hinted)
+    patient = hinted or _patient(upload, merged, is_session=is_session)
     nobodys = assigned.nobodys if assigned and (assigned.nobodys or assigned.patient) else "nobodys" in hint
     if nobodys:
         patient = None
     elif assigned and assigned.patient:
-        agreed = hinted is None or hinted in assigned.replaced | {assigned.patient}
-        patient = assigned.patient if agreed else None
+        agreeing = {merged.get(one, one) for one in (*assigned.replaced, assigned.patient)}
+        patient = merged.get(assigned.patient, assigned.patient)
+        patient = patient if hinted is None or hinted in agreeing else None
     who = f"{PREFIX}{patient or 'unknown'}"
     if is_session:
         session = hint.get("session_id") or key.session or key.stem
@@ -124,11 +133,12 @@ def place_of(upload: Uploaded, hints: Hints = (), assigned: Assigned | None = No
     return Place(f"{who}_{name}", f"source {key.key}", files, False, patient, nobodys)
 
 
-def _patient(upload: Uploaded, *, is_session: bool) -> str | None:
+def _patient(upload: Uploaded, merged: Mapping[str, str], *, is_session: bool) -> str | None:
     """Sources that name different patients name nobody."""
     if not upload.key.believed:
         return None
-    named = {upload.key.patient, upload.metadata, None if is_session else upload.content} - {None}
+    sources = (upload.key.patient, upload.metadata, None if is_session else upload.content)
+    named = {merged.get(one, one) for one in sources if one is not None}
     return named.pop() if len(named) == 1 else None
 
 
@@ -141,6 +151,7 @@ class Known:
     assignments: dict[str, list[Assigned]] = field(default_factory=dict)  # of a tree, the last one holds
     clean: set[tuple[str, str]] = field(default_factory=set)  # key and version, by a verdict that was told
     judges: tuple[Judge, ...] = ()  # of what further actors decided
+    merged: list[dict[str, str]] = field(default_factory=lambda: [{}])  # what ids meant; the last holds
 
     def assign(self, tree: str, patient: str, replacing: str | None, at: datetime) -> bool:
         """Whether the decision holds: it takes the session from nobody, or from whom it says."""
@@ -177,7 +188,10 @@ class Known:
                 hints.append(decision.hints)
         history = self.assignments.get(tree_of(upload.key), []) if upload.key.session else []
         places: Sequence[Place] = [
-            place_of(upload, found, assigned) for found in hints for assigned in (None, *history)
+            place_of(upload, found, assigned, merged)
+            for found in hints
+            for assigned in (None, *history)
+            for merged in self.merged
         ]
         for judge in self.judges:
             places = judge.ever(upload, places)

@@ -150,8 +150,9 @@ class _Key:
         # One that left its version to the moment may have found another one before it was re-driven.
         holding += [d for d in ours if d.version is None and d not in named]
         assigned = self.world.known.assigned(self.key)
-        undecided = [] if named else [place_of(newest, (), assigned)]
-        places: Sequence[Place] = [place_of(newest, d.hints, assigned) for d in holding] + undecided
+        merged = self.world.known.merged[-1]
+        undecided = [] if named else [place_of(newest, (), assigned, merged)]
+        places: Sequence[Place] = [place_of(newest, d.hints, assigned, merged) for d in holding] + undecided
         for judge in self.world.judges:
             places = judge.now(newest, places)
         return places

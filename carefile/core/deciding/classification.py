@@ -82,13 +82,14 @@ def classify(
                 EvidenceSource.ASSIGNMENT, assignment.patient_id, "session", valid=True, id=decided_id or ""
             ),
         )
+    replaced = _replaced(assignment, directory)
     nobodys = _is_nobodys(hints, assignment)
     if nobodys:
         patient, deciding = Patient(reason=UnknownReason.NO_EVIDENCE), frozenset[EvidenceSource]()
     else:
         patient, deciding = _decide(
             claims,
-            replaced=assignment.replaced if assignment else frozenset(),
+            replaced=replaced,
             found=found,
             content_may_decide=content is not None and content.candidates_complete and found.all_named,
             distrusted=_distrusted(match.rule),
@@ -98,7 +99,6 @@ def classify(
         deciding = deciding if patient.id is not None else frozenset()
     held = Held()
     if text is not None and match.rule.content is not Trust.IGNORE and not nobodys:
-        replaced = assignment.replaced if assignment else frozenset()
         patient, held = _with_text(patient, deciding, match.rule, text, content, claims, replaced)
         deciding = deciding if patient.id is not None else frozenset()
     evidence = [
@@ -164,8 +164,8 @@ def to_look_up(
         named.append(match.patient)
     if hints and hints.patient_id is not None:
         named.append(hints.patient_id)
-    if assignment and assignment.patient_id is not None:
-        named.append(assignment.patient_id)
+    if assignment:
+        named += (*filter(None, (assignment.patient_id,)), *assignment.replaced)
     candidates = (
         tuple(dict.fromkeys((it.value, it.system) for it in content.patient_candidates)) if content else ()
     )
@@ -181,6 +181,14 @@ def to_look_up(
         frozenset(one for one in ids if one and _fits(one)),
         frozenset(Identifier.of(system, value) for value, system in asked if system),
     )
+
+
+def _replaced(assignment: Assignment | None, directory: Listing | None) -> frozenset[str]:
+    """The patients from whom a session was taken, by the ids that they had and by those that they have now."""
+    if assignment is None:
+        return frozenset()
+    now = filter(None, map(directory.clinic_id, assignment.replaced)) if directory else ()
+    return assignment.replaced | frozenset(now)
 
 
 def persons_described(content: Extraction | None) -> tuple[Person, ...]:

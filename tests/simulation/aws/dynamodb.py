@@ -8,6 +8,8 @@ import re
 from functools import cache
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from tests.simulation.aws.errors import client_error
 from tests.simulation.aws.gate import Gate
 
@@ -37,6 +39,9 @@ class DynamoDB:
 
     def query(self, **arguments: Any) -> dict[str, Any]:
         return self._gate.call("dynamodb", "Query", arguments, self._query)
+
+    def transact_write_items(self, **arguments: Any) -> dict[str, Any]:
+        return self._gate.call("dynamodb", "TransactWriteItems", arguments, self._transact)
 
     def update_item(self, **arguments: Any) -> dict[str, Any]:
         return self._gate.call("dynamodb", "UpdateItem", arguments, self._update)
@@ -88,6 +93,24 @@ class DynamoDB:
         self._table(TableName)[key] = _copied(Item)
         if TableName == "catalog":
             self.changes.append((_copied(old) if old else None, _copied(Item)))
+        return {}
+
+    def _transact(self, TransactItems: list[dict[str, Any]]) -> dict[str, Any]:
+        parts = [(how, part) for one in TransactItems for how, part in one.items()]
+        for how, part in parts:
+            old = self._table(part["TableName"]).get(_key_of(part["Item" if how == "Put" else "Key"]), {})
+            condition, values = part.get("ConditionExpression"), part.get("ExpressionAttributeValues")
+            try:
+                _require(how, condition, old, part.get("ExpressionAttributeNames"), values)
+            except ClientError:
+                raise client_error("TransactWriteItems", "TransactionCanceledException", 400) from None
+        for how, part in parts:
+            if how == "Put":
+                self._table(part["TableName"])[_key_of(part["Item"])] = _copied(part["Item"])
+            elif how == "Delete":
+                self._table(part["TableName"]).pop(_key_of(part["Key"]), None)
+            elif how != "ConditionCheck":
+                raise NotImplementedError(how)
         return {}
 
     def _update(

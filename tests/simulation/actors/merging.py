@@ -1,0 +1,183 @@
+"""People who merge patients, and take that back, while uploads arrive.
+
+The decision is the real one, on the real directory. What is under a patient is listed at some time after it, as the
+layout shows it then.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import random
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from carefile.core.deciding.identity import identity
+from carefile.core.errors import CarefileError
+from carefile.core.messages.merge_request import MergeRequest
+from carefile.core.model import Decision, DecisionType
+from carefile.core.patients.directory import Listing, Wanted
+from carefile.core.patients.merging import Merge as Decided
+from carefile.core.patients.merging import judge
+from lambdas.adapters.directory import Directory
+from lambdas.adapters.patients import Patients
+from lambdas.intake.filing import Filing
+from tests.simulation.actors import Actor, Patches
+from tests.simulation.actors.listing import PATIENTS, TABLE, List
+from tests.simulation.mixture import Mixture
+from tests.simulation.oracle import PREFIX, tree_of
+from tests.simulation.outside import Outside
+from tests.simulation.scenario import LandingKey, Scenario, Step, Upload
+from tests.simulation.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Merge(Step):
+    """A person merges a patient into another, or, `back`, takes that back. What moves is listed at once, or later."""
+
+    patient: str
+    into: str
+    back: bool
+    at_once: bool
+
+
+def add(rng: random.Random, scenario: Scenario, _: Mixture) -> Scenario:
+    """Some patients are merged, some of these merges taken back, and some contradict each other or make a chain. Two at
+    least are listed from the beginning, and a few merges come too early."""
+    steps, pairs = list(scenario.steps), list[tuple[str, str]]()
+    late = [step for step in steps if isinstance(step, List)][2:]
+    steps = [step for step in steps if not isinstance(step, List)]
+    first = rng.sample(PATIENTS, rng.choice((2, 2, 3, 4)))
+    steps = [*(List(f"f{number}", patient) for number, patient in enumerate(first)), *steps]
+    for number in range(1, rng.choice((1, 1, 2, 3, 4)) + 1):
+        back = bool(pairs) and rng.random() < 0.4
+        one, into = rng.choice(pairs) if back else rng.sample(first if rng.random() < 0.9 else PATIENTS, 2)
+        pairs.append((one, into))
+        about = [at for at, step in enumerate(steps, 1) if one in named_by(scenario, step)]
+        # Often just after an upload that names the patient, whose intake the merge then meets.
+        at = rng.choice(about) if about and rng.random() < 0.8 else rng.randint(len(first), len(steps))
+        steps.insert(at, Merge(f"m{number}", one, into, back, rng.random() < 0.7))
+    for step in late:
+        if step.patient not in first:
+            steps.insert(rng.randint(len(first), len(steps)), step)
+    return dataclasses.replace(scenario, steps=tuple(steps), versioned=True)
+
+
+def named_by(scenario: Scenario, step: Step) -> set[str | None]:
+    if not isinstance(step, Upload):
+        return set()
+    return {scenario.keys[step.key].patient, step.metadata, step.content}
+
+
+def take(outside: Outside, step: Merge) -> None:
+    decide_and_move(outside, step)
+
+
+def decide_and_move(outside: Outside, step: Merge) -> None:
+    merge = decided(outside, step)
+    if merge is None:
+        return
+    if step.at_once:
+        move(outside, step, [*filed_under(outside.world, merge.moves_from)])
+    else:
+        later(outside, step, lambda: move(outside, step, [*filed_under(outside.world, merge.moves_from)]))
+
+
+def decided(outside: Outside, step: Merge) -> Decided | None:
+    """Record the decision; None where it is refused."""
+    world = outside.world
+    kind = DecisionType.UNMERGE if step.back else DecisionType.MERGE
+    world.note(f"-- {step.name}: {kind.value} {step.patient} and {step.into}")
+    client: Any = world.clients.dynamodb
+    request = MergeRequest(step.patient, step.into, Decision(kind, "person", outside.decided_at()))
+    asked = Wanted(frozenset({step.patient, step.into}))
+    try:
+        merge = judge(request, Directory(client, TABLE).look_up(asked).entries)
+    except CarefileError as error:
+        world.note(f"   is refused: {error}")
+        return None
+    if merge.is_new:
+        assert Patients(client, TABLE).decide(merge)
+        everybody = Directory(client, TABLE).look_up(Wanted(frozenset(PATIENTS))).entries
+        merged = {one: entry.merged_into for one, entry in everybody.items() if entry.merged_into}
+        world.known.merged.append({one: last_of(one, merged) for one in PATIENTS})
+    return merge
+
+
+def later(outside: Outside, step: Merge, what: Callable[[], None]) -> None:
+    world = outside.world
+
+    def happens() -> None:
+        del world.runnable[f"list {step.name}"]
+        what()
+
+    world.runnable[f"list {step.name}"] = happens
+
+
+def move(outside: Outside, step: Merge, found: Iterable[LandingKey]) -> None:
+    for number, key in enumerate(found):
+        uploads = [upload for upload in outside.world.known.uploads if upload.key == key and upload.body]
+        if uploads:
+            outside.take_in_again(f"{step.name}.{number}", key, uploads[-1].version)
+
+
+def last_of(patient: str, merged: Mapping[str, str]) -> str:
+    """Whom an id means, by whom each patient is merged into."""
+    return last_of(merged[patient], merged) if patient in merged else patient
+
+
+def filed_under(world: World, patient: str) -> Iterator[LandingKey]:
+    """The landing keys of what is filed under a patient, by the manifests of its folders: a session's, all of them."""
+    paths: set[str] = set()
+    for name in world.processed.live_keys():
+        found = world.processed.live(name)
+        if not name.endswith("/_manifest.json") or found is None or found.body is None:
+            continue
+        manifest = json.loads(found.body)
+        if manifest["state"] == "session" and name.startswith(f"{PREFIX}{patient}_medical_notes/"):
+            paths.add(manifest["owner"]["tree"])
+        elif manifest["state"] == "filed" and manifest["classification"]["patient"].get("id") == patient:
+            paths.add(manifest["source"]["key"])
+    yield from (key for key in world.scenario.keys if {tree_of(key), key.key} & paths)
+
+
+def merge_left_out_of_the_check() -> Patches:
+    """A round that began before the merge does not look whether that came meanwhile."""
+    return [(Filing, "is_listed_as_before", lambda *_: True)]
+
+
+def listed_before_the_decision() -> Patches:
+    """What is to be moved is listed before the merge is recorded."""
+
+    def take_listed(outside: Outside, step: Merge) -> None:
+        found = [*filed_under(outside.world, step.into if step.back else step.patient)]
+
+        def decide() -> None:
+            if decided(outside, step):
+                move(outside, step, found)
+
+        later(outside, step, decide)
+
+    return [(sys.modules[__name__], "decide_and_move", take_listed)]
+
+
+def merged_id_believed() -> Patches:
+    """A merged patient's id still means that patient."""
+
+    def clinic_id(self: Listing, value: str) -> str | None:
+        found = identity(value)
+        return found if found in self.entries else None
+
+    return [(Listing, "clinic_id", clinic_id)]
+
+
+ACTOR = Actor(
+    "people who merge",
+    6,
+    add,
+    {Merge: take},
+    needs=("patient directory",),
+    found_within={merge_left_out_of_the_check: 400, merged_id_believed: 20, listed_before_the_decision: 200},
+)
