@@ -104,18 +104,15 @@ class Landing:
 
     def uploads(self, bucket: str, prefix: str, after: str = "") -> Iterator[dict[str, str]]:
         """Every key under a prefix that has, or had, something to be filed, in the order of keys, from one on: deleted
-        ones too, as long as the bucket holds a version. Where the current version is empty, the one before it."""
+        ones too, as long as the bucket holds a version. No version is named: which one is meant is for its intake to
+        find out, as malware protection may refuse the newest."""
         entries = chain.from_iterable(
             sorted([*page.get("Versions", ()), *page.get("DeleteMarkers", ())], key=itemgetter("Key"))
             for page in self._version_pages(bucket, prefix, after)
         )
         for key, group in groupby(entries, key=itemgetter("Key")):
-            found = list(group)
-            versions = [entry for entry in found if entry.get("Size")]
-            if key > after and versions:
-                asked = {"bucket": bucket, "key": key}
-                emptied = any(entry["IsLatest"] and entry.get("Size") == 0 for entry in found)
-                yield asked | ({"version_id": versions[0]["VersionId"]} if emptied else {})
+            if any(entry.get("Size") for entry in group) and key > after:
+                yield {"bucket": bucket, "key": key}
 
     def _version_pages(self, bucket: str, prefix: str, after: str) -> Iterator[Any]:
         """Page through versions; boto3's paginator takes no key to start after."""

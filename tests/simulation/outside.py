@@ -226,7 +226,7 @@ class Outside:
         for number, key in enumerate(world.scenario.keys):
             uploads = [upload for upload in world.known.uploads if upload.key == key and upload.body]
             if key.session and tree_of(key) == tree and uploads:
-                self.take_in_again(f"{step.name}.{number}", key, uploads[-1].version)
+                self.take_in_again(f"{step.name}.{number}", key)
 
     def decided_at(self) -> str:
         """The moment of a decision, to the microsecond, so that of two the later one is later, however little the
@@ -234,13 +234,9 @@ class Outside:
         self._decisions += 1
         return f"{self.world.now():%Y-%m-%dT%H:%M:%S}.{self._decisions:06}Z"
 
-    def take_in_again(self, name: str, key: LandingKey, version: str) -> None:
-        """Start an intake of a key, which names this version where an empty one is on top."""
-        asked = {"bucket": "landing", "key": key.key}
-        current = self.world.landing.live(key.key)
-        if current is not None and not current.body:
-            asked["version_id"] = version
-        self.world.start(name, asked)
+    def take_in_again(self, name: str, key: LandingKey) -> None:
+        """Start an intake of a key, as a decision about it does: of whatever is to be filed there."""
+        self.world.start(name, {"bucket": "landing", "key": key.key})
 
     def _arriving(self, name: str, event: dict[str, Any]) -> None:
         """The event is on its way to the machine, perhaps twice."""

@@ -419,3 +419,17 @@ def test_what_is_filed_can_be_taken_out_after_a_threat_was_found_in_it(fault: Fa
 
     with variants.broken(refused_whatever_was_decided):
         assert taken_out(1).violations
+
+
+def test_a_session_moves_though_its_newest_uploads_are_a_threat_and_an_empty_one() -> None:
+    """What is filed is below both, and whoever takes the session in again names no version."""
+    session = LandingKey(
+        "sessions/session_2/session.json", None, "session_2", "sessions/session_2/", "session", "json"
+    )
+    uploads = (Upload("u1", 0), Upload("u2", 0, verdict=THREAT), Upload("u3", 0, empty=True))
+    filed = ["world", "tag u1", *["u1"] * ALL, "index u1.1", "world", "tag u2", *["u2"] * ALL]
+    rest = [*["redrive u2", *["u2"] * ALL], "world", *["u3"] * ALL, *["redrive u3", *["u3"] * ALL]]
+    scenario = Scenario((session,), (*uploads, Assign("a1", 0, ANA, None)), scanned=True)
+    result = run_script(scenario, Script([*filed, *rest, "world"]), tracing=True)
+    assert not result.violations, result.trace
+    assert any(key.startswith(f"processed/{ANA}_") for key in result.world.processed.live_keys())

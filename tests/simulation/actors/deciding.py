@@ -73,7 +73,7 @@ def take(outside: Outside, step: Decide) -> None:
     hints = tuple(told.items())
     decision = Decision(step.name, uploaded.key, uploaded.version, hints, world.now(), uploaded.body)
     world.known.decisions.append(decision)
-    outside.take_in_again(step.name, uploaded.key, uploaded.version)
+    outside.take_in_again(step.name, uploaded.key)
 
 
 def bytes_left_out_of_the_check() -> Patches:

@@ -78,7 +78,7 @@ def take(outside: Outside, step: List) -> None:
     for number, key in enumerate(world.scenario.keys):
         uploads = [upload for upload in world.known.uploads if upload.key == key and upload.body]
         if uploads:
-            outside.take_in_again(f"{step.name}.{number}", key, uploads[-1].version)
+            outside.take_in_again(f"{step.name}.{number}", key)
 
 
 def listing_left_out_of_the_check() -> Patches:

@@ -61,7 +61,7 @@ def take(outside: Outside, step: Unfile) -> None:
         Key={"source_id": {"S": Source("landing", uploaded.key.key).source_id}},
         **unfiling(unfiled_name(digest), Decision(kind, "person", outside.decided_at())),
     )
-    outside.take_in_again(step.name, uploaded.key, uploaded.version)
+    outside.take_in_again(step.name, uploaded.key)
 
 
 def unfiling_left_out_of_the_check() -> Patches:
