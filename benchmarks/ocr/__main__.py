@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _save(options.save, kinds, options.pages)
         return 0
     table = Table(title=f"{options.pages} pages of each kind: Carefile | tesseract", title_justify="left")
-    for name in ("", "words %", "identifiers", "wrong", "of these sure", "seconds a page", "MB"):
+    for name in ("", "words %", "identifiers", "wrong", "of these sure", "processor seconds a page", "MB"):
         table.add_column(name, justify="left" if not name else "right")
     results, well = {}, True
     with tempfile.TemporaryDirectory() as folder:

@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -77,25 +76,18 @@ def pages(kind: str, count: int) -> list[tuple[Sheet, bytes]]:
 
 
 def read_here(kind: str, count: int, data: str) -> Score:
-    """Carefile's way, in this process: what the reading process does with each page."""
+    """Carefile's way: in the confined process that reads a batch of pages in the function."""
     from lambdas.readers.source import Content, Source
-    from lambdas.scans.pages import pictures_of
-    from lambdas.scans.preparing import prepare
-    from lambdas.scans.tesseract import Tesseract
+    from lambdas.scans.reading import Recogniser
 
     score = Score()
-    made = pages(kind, count)
-    before = _memory(resource.RUSAGE_SELF)
-    engines = {language: Tesseract(Path(data), (language,)) for language in LANGUAGES}
-    for page, file in made:
-        began = time.monotonic()
+    for page, file in pages(kind, count):
+        before = _seconds()
         source = Source(Content(file, len(file)), "page", None)
-        (picture,) = pictures_of(source, "tiff" if file[:2] == b"II" else "jpeg")
-        prepared = prepare(picture.open())
-        found = engines[page.language].read(prepared.image, prepared.dpi)
-        seconds = time.monotonic() - began
-        words = [word for line in found.lines for word in line.words]
-        score.add(page, words, seconds, max(_memory(resource.RUSAGE_SELF) - before, 0))
+        format_ = "tiff" if file[:2] == b"II" else "jpeg"
+        (read,) = Recogniser(Path(data), (page.language,)).read(source, format_).pages
+        words = read.found.words if read.found else []
+        score.add(page, words, _seconds() - before, _memory())
     return score
 
 
@@ -107,22 +99,29 @@ def read_plain(kind: str, count: int, data: str) -> Score:
             path = Path(folder) / ("page.tif" if file[:2] == b"II" else "page.jpg")
             path.write_bytes(file)
             command = ["tesseract", str(path), "stdout", "-l", page.language, "tsv"]
-            began = time.monotonic()
+            before = _seconds()
             environment = os.environ | {"OMP_THREAD_LIMIT": "1"}
             done = subprocess.run(command, capture_output=True, env=environment, timeout=300, check=False)
-            seconds = time.monotonic() - began
+            seconds = _seconds() - before
             words = []
             for line in done.stdout.decode("utf-8", "replace").splitlines()[1:]:
                 cells = line.split("\t")
                 if len(cells) == 12 and cells[11].strip():
                     sure = round(float(cells[10]))
                     words.append(Word(cells[11], (0, 0, 0, 0), max(sure, 0)))
-            score.add(page, words, seconds, _memory(resource.RUSAGE_CHILDREN))
+            score.add(page, words, seconds, _memory())
     return score
 
 
-def _memory(who: int) -> float:
-    return resource.getrusage(who).ru_maxrss / 1024
+def _memory() -> float:
+    """The most that a process of this one's had, in MB."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+
+
+def _seconds() -> float:
+    """Of a processor, that the processes of this one had so far."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def trained_data(folder: Path) -> Path:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _SAUVOLA = "2"
 _SPECK = 30  # below this confidence, marks without a letter or digit are dirt on the glass
+_RULED = "|¦_"  # what the lines of a form are taken for
 _QUARTERS = {0: 0, 1: 270, 2: 180, 3: 90}  # how the page lies -> degrees clockwise that set it upright
 
 
@@ -38,6 +39,9 @@ class Tesseract:
             oem=tesserocr.OEM.LSTM_ONLY,
         )
         self._api.SetVariable("thresholding_method", _SAUVOLA)
+        # tesserocr sends the engine's remarks to /dev/null. Where that cannot be opened for writing, as in a confined
+        # process, the first remark would be the end of it.
+        self._api.SetVariable("debug_file", "")
 
     def read(self, image: Image.Image, dpi: int) -> Recognised:
         import tesserocr
@@ -90,6 +94,8 @@ def _word(item: Any, level: int) -> Word | None:
     text = clean((item.GetUTF8Text(level) or "").strip())[:MAX_WORD]
     confidence = min(max(round(item.Confidence(level)), 0), 100)
     if not text or box is None or (confidence < _SPECK and not any(map(str.isalnum, text))):
+        return None
+    if not text.strip(_RULED):
         return None
     return Word(" ".join(text.split()), (box[0], box[1], box[2], box[3]), confidence)
 

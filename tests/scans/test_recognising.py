@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import shutil
 import sys
 from pathlib import Path
 
 import docx
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 
 from carefile.core.documents.recognition import RecognisedPage
 from lambdas.readers.source import Content, Source
@@ -61,6 +62,50 @@ def test_a_page_is_read_at_any_resolution(dpi: int) -> None:
     (recognised,) = found(read(png(page(dpi=dpi), dpi), "png"))
 
     assert share(recognised) > 0.9
+
+
+@pytest.mark.prove
+def test_spanish_is_read_with_the_distribution_s_data(tmp_path: Path) -> None:
+    """Debian's tesseract-ocr-spa, in the folder that a stage names as its `trained_data`."""
+    text = "Año: niño, señora, corazón, riñón, días, médico, habitación, ¿alergias?, También, después"
+    shutil.copytree(RECOGNISER.data, tmp_path, dirs_exist_ok=True)
+    shutil.copy("/usr/share/tesseract-ocr/5/tessdata/spa.traineddata", tmp_path)
+    picture = png(page("\n".join(text.split(", "))))
+    source = Source(Content(picture, len(picture)), "scan.png", None)
+    seen = {}
+    for languages in (("spa",), ("eng", "spa"), ("eng",)):
+        (recognised,) = found(Recogniser(tmp_path, languages).read(source, "png"))
+        seen[languages] = recognised.text.replace("\n", " ")
+    for languages in (("spa",), ("eng", "spa")):
+        assert all(word in seen[languages] for word in ("niño", "señora", "riñón", "habitación", "después"))
+    assert "riñón" not in seen["eng",]
+
+
+@pytest.mark.parametrize("text", ["", "x", "Ward: 7B", ". , '"])
+def test_a_page_on_which_little_stands_is_read_and_no_failure(text: str) -> None:
+    """The engine remarks on such a page, and on a dirty one; what it remarks to must be there."""
+    little = page(text)
+    little.paste(Image.effect_noise((600, 600), 90).point(lambda grey: 0 if grey < 10 else 255), (600, 1200))
+    (recognised,) = found(read(png(little), "png"))
+    assert recognised.failed is None
+
+
+def test_the_lines_of_a_form_are_no_words() -> None:
+    form = page("Record: 4711-0815\n\nWard: 7B")
+    drawing = ImageDraw.Draw(form)
+    for top in (190, 290):
+        drawing.rectangle((180, top, 800, top + 50), outline=0, width=4)
+    (recognised,) = found(read(png(form), "png"))
+    assert "4711-0815" in recognised.text
+    assert not any(set(word.text) <= set("|_") for word in recognised.words)
+
+
+def test_what_is_filled_in_stands_beside_its_label() -> None:
+    form = Image.new("L", (1654, 2339), 255)
+    for left, text in ((150, "Patient:\n\nRecord:\n\nWard:"), (900, "Ana Ruiz\n\n4711-0815\n\nSeven")):
+        form.paste(page(text).crop((200, 150, 900, 600)), (left, 200))
+    (recognised,) = found(read(png(form), "png"))
+    assert "Record: 4711-0815" in recognised.text
 
 
 def test_a_negative_is_read() -> None:
