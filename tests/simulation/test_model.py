@@ -10,7 +10,7 @@ from tests.simulation import mark_model
 from tests.simulation.model import Protocol, search
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("destinations", "deletion", "crashes"),
     [
@@ -33,7 +33,7 @@ def test_every_order_ends_with_the_newest_version(destinations: str, deletion: b
     assert states > (100 if "-" in destinations else 1000)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("destinations", "deletion", "crashes"),
     [
@@ -51,7 +51,7 @@ def test_every_order_ends_where_it_was_decided_to_belong(
     assert states > 100
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("destinations", "deletion", "crashes", "decision"),
     [
