@@ -14,11 +14,10 @@ person decided.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from carefile.core.deciding.agent_sessions import snapshot_tree
+from carefile.core.deciding.claims import Claim, content_claims, patient_claims, patient_evidence
 from carefile.core.deciding.corroboration import Held, TextEvidence, hold
-from carefile.core.deciding.damaged_numbers import damaged_number
 from carefile.core.deciding.identity import Identities, identities, identity
 from carefile.core.deciding.metadata import PATIENT_METADATA, metadata_text
 from carefile.core.deciding.rules import Match, Rule, RuleTable
@@ -42,15 +41,12 @@ from carefile.core.patients.directory import Listing, Person, Wanted
 from carefile.core.patients.entries import Identifier
 
 _MOST_ID_BYTES = 1024  # nobody's id is longer, and DynamoDB takes a key of 2,048
-_MOST_CANDIDATES = 20  # of one source in the record, which counts the others; all are weighed
-_MOST_CHARACTERS = 200  # of one value in the record
 # What no uploader of another prefix can say.
 _WHO_NAMES_FOR_GOOD = (EvidenceSource.ASSIGNMENT, EvidenceSource.HINT, EvidenceSource.KEY)
 _WITHOUT_PATIENT = frozenset((DecisionType.NOBODY, DecisionType.TAKE_BACK))
 _DECISIONS = frozenset((EvidenceSource.ASSIGNMENT, EvidenceSource.HINT))
 _MOST_LOOKED_UP = 40  # of the content's identifiers; a document with more is about several patients
 INACTIVE = "inactive-patient"
-_NOT_SURE = "not all of it was looked at, or some of it may be somebody else's"
 
 
 def classify(
@@ -71,14 +67,14 @@ def classify(
     kind = hints.kind or match.rule.kind
     found = _identities(content, rules, directory)
     claims = [
-        *_patient_claims(match, metadata, hints, rules, directory),
-        *_content_claims(match, content, found),
+        *patient_claims(match, metadata, hints, rules, directory),
+        *content_claims(match, content, found),
     ]
     if assignment and assignment.patient_id is not None:
         decided_id = directory and directory.clinic_id(assignment.patient_id)
         claims.insert(
             0,
-            _Claim(
+            Claim(
                 EvidenceSource.ASSIGNMENT, assignment.patient_id, "session", valid=True, id=decided_id or ""
             ),
         )
@@ -103,7 +99,7 @@ def classify(
         deciding = deciding if patient.id is not None else frozenset()
     evidence = [
         *_kind_evidence(match, hints),
-        *_patient_evidence(claims, patient, deciding, content, directory),
+        *patient_evidence(claims, patient, deciding, content, directory),
         *held.evidence,
     ]
 
@@ -233,7 +229,7 @@ def _with_text(
     rule: Rule,
     text: TextEvidence,
     content: Extraction | None,
-    claims: Sequence[_Claim],
+    claims: Sequence[Claim],
     replaced: frozenset[str],
 ) -> tuple[Patient, Held]:
     """The patient once the text is held against the directory: the text contradicts all but a person's decision, and
@@ -283,7 +279,7 @@ def _distrusted(rule: Rule) -> frozenset[EvidenceSource]:
     return frozenset(source for source, how in trust.items() if how is not Trust.DECIDES)
 
 
-def _may_have_plain_name(match: Match, kind: Kind, patient: Patient, claims: Sequence[_Claim]) -> bool:
+def _may_have_plain_name(match: Match, kind: Kind, patient: Patient, claims: Sequence[Claim]) -> bool:
     """A session's plain name below a patient is for those whose key or whose decision names the patient; nobody's is
     for all but strangers. A document's is for rules that trust all that it says."""
     if kind is Kind.DOCUMENT:
@@ -291,22 +287,6 @@ def _may_have_plain_name(match: Match, kind: Kind, patient: Patient, claims: Seq
     if patient.id is None:
         return match.rule.metadata is not Trust.IGNORE
     return any(c.valid and c.source in _WHO_NAMES_FOR_GOOD and c.patient == patient.id for c in claims)
-
-
-@dataclass(frozen=True, slots=True)
-class _Claim:
-    """A source names a patient. What is not `valid` (placeholders, folder words, what a rule ignores) is shown but not
-    weighed. `id` is the clinic's id for the value, where that is another."""
-
-    source: EvidenceSource
-    value: str
-    where: str
-    valid: bool
-    id: str = ""
-
-    @property
-    def patient(self) -> str:
-        return self.id or identity(self.value)
 
 
 def _identities(content: Extraction | None, rules: RuleTable, directory: Listing | None) -> Identities:
@@ -323,45 +303,8 @@ def _identities(content: Extraction | None, rules: RuleTable, directory: Listing
     return identities(candidates, rules.identifiers, names_nobody, listed)
 
 
-def _content_claims(match: Match, content: Extraction | None, found: Identities) -> Iterator[_Claim]:
-    believed = match.rule.content is not Trust.IGNORE
-    for candidate in content.patient_candidates if content else ():
-        patient = found.meanings.get(candidate)
-        where = f"{candidate.where} of {candidate.system}" if candidate.system else candidate.where
-        if patient is not None and patient != identity(candidate.value):
-            where = f"{where}, here {patient}"
-        valid = believed and patient is not None
-        yield _Claim(EvidenceSource.CONTENT, candidate.value, where, valid, patient or "")
-
-
-def _patient_claims(
-    match: Match,
-    metadata: Iterable[tuple[str, str]],
-    hints: Hints,
-    rules: RuleTable,
-    directory: Listing | None,
-) -> Iterator[_Claim]:
-    def claim(source: EvidenceSource, value: str, where: str, valid: bool = True) -> _Claim:
-        is_damaged = source is not EvidenceSource.HINT and damaged_number(value)
-        known = directory and directory.clinic_id(value)
-        names = valid and not is_damaged and (known is not None or not rules.is_placeholder(value))
-        return _Claim(source, value, where, names, known or "")
-
-    if hints.patient_id is not None:
-        yield claim(EvidenceSource.HINT, hints.patient_id, "patient_id")
-    for name, value in metadata:
-        if name.lower() in PATIENT_METADATA:
-            believed = match.rule.metadata is not Trust.IGNORE
-            yield claim(EvidenceSource.METADATA, metadata_text(value), name, valid=believed)
-    if match.patient is not None:
-        listed = match.may_name_patient and directory is not None and directory.clinic_id(match.patient)
-        yield claim(
-            EvidenceSource.KEY, match.patient, match.rule.name, valid=match.names_patient or bool(listed)
-        )
-
-
 def _decide(
-    claims: Sequence[_Claim],
+    claims: Sequence[Claim],
     *,
     replaced: frozenset[str],
     found: Identities,
@@ -423,36 +366,6 @@ def _kind_evidence(match: Match, hints: Hints) -> Iterator[Evidence]:
     if hints.kind:
         yield Evidence("kind", EvidenceSource.HINT, hints.kind.value, "kind", used=True)
     yield Evidence("kind", EvidenceSource.KEY, match.rule.kind.value, match.rule.name, used=not hints.kind)
-
-
-def _patient_evidence(
-    claims: Sequence[_Claim],
-    patient: Patient,
-    deciding: frozenset[EvidenceSource],
-    content: Extraction | None,
-    directory: Listing | None,
-) -> Iterator[Evidence]:
-    for source in EvidenceSource:
-        found = [claim for claim in claims if claim.source is source]
-        shown = _shown(found)
-        for claim in shown:
-            used = claim.valid and source in deciding and claim.patient == patient.id
-            value, where = claim.value[:_MOST_CHARACTERS], claim.where[:_MOST_CHARACTERS]
-            listed = None if directory is None else directory.clinic_id(claim.patient) is not None
-            yield Evidence("patient", source, value, where, used, listed)
-        if len(shown) < len(found):
-            further = {claim.patient for claim in found if claim.valid} - {claim.patient for claim in shown}
-            where = f"{len(found) - len(shown)} more, of {len(further)} other patients"
-            yield Evidence("patient", source, "", where, used=False)
-    if content is not None and not content.candidates_complete:
-        yield Evidence("patient", EvidenceSource.CONTENT, "", _NOT_SURE, used=False)
-
-
-def _shown(claims: Sequence[_Claim]) -> Sequence[_Claim]:
-    """Choose the evidence that the record has room for: each patient named once before any is named twice."""
-    firsts = set({c.patient: at for at, c in reversed(list(enumerate(claims))) if c.valid}.values())
-    order = sorted(range(len(claims)), key=lambda at: (at not in firsts, at))
-    return [claims[at] for at in sorted(order[:_MOST_CANDIDATES])]
 
 
 def _session(key: str, match: Match, hints: Hints, stem: str, file_name: str) -> SessionPart:

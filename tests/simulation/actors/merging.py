@@ -14,6 +14,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lambdas.adapters.directory import Directory
+from lambdas.adapters.patients import Patients
+
 from carefile.core.deciding.identity import identity
 from carefile.core.errors import CarefileError
 from carefile.core.messages.merge_request import MergeRequest
@@ -21,8 +24,6 @@ from carefile.core.model import Decision, DecisionType
 from carefile.core.patients.directory import Listing, Wanted
 from carefile.core.patients.merging import Merge as Decided
 from carefile.core.patients.merging import judge
-from lambdas.adapters.directory import Directory
-from lambdas.adapters.patients import Patients
 from lambdas.intake.filing import Filing
 from tests.simulation.actors import Actor, Patches
 from tests.simulation.actors.listing import PATIENTS, TABLE, List
