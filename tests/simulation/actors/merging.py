@@ -14,9 +14,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lambdas.adapters.directory import Directory
-from lambdas.adapters.patients import Patients
-
 from carefile.core.deciding.identity import identity
 from carefile.core.errors import CarefileError
 from carefile.core.messages.merge_request import MergeRequest
@@ -24,6 +21,8 @@ from carefile.core.model import Decision, DecisionType
 from carefile.core.patients.directory import Listing, Wanted
 from carefile.core.patients.merging import Merge as Decided
 from carefile.core.patients.merging import judge
+from lambdas.adapters.people.directory import Directory
+from lambdas.adapters.people.patients import Patients
 from lambdas.intake.filing import Filing
 from tests.simulation.actors import Actor, Patches
 from tests.simulation.actors.listing import PATIENTS, TABLE, List
@@ -119,9 +118,8 @@ def later(outside: Outside, step: Merge, what: Callable[[], None]) -> None:
 
 def move(outside: Outside, step: Merge, found: Iterable[LandingKey]) -> None:
     for number, key in enumerate(found):
-        uploads = [upload for upload in outside.world.known.uploads if upload.key == key and upload.body]
-        if uploads:
-            outside.take_in_again(f"{step.name}.{number}", key, uploads[-1].version)
+        if any(upload.key == key and upload.body for upload in outside.world.known.uploads):
+            outside.take_in_again(f"{step.name}.{number}", key)
 
 
 def last_of(patient: str, merged: Mapping[str, str]) -> str:

@@ -89,7 +89,7 @@ def _of_document(outside: Outside, step: Reverse, uploaded: Uploaded, kind: Deci
     for hints in _what_holds(outside, uploaded, known, back=step.back):
         decision = Decision(step.name, uploaded.key, uploaded.version, hints, world.now(), uploaded.body)
         world.known.decisions.append(decision)
-    outside.take_in_again(step.name, uploaded.key, uploaded.version)
+    outside.take_in_again(step.name, uploaded.key)
 
 
 def _what_holds(
@@ -122,9 +122,9 @@ def _of_session(outside: Outside, step: Reverse, uploaded: Uploaded, kind: Decis
     ledger.assign(session, decided.patient_id, decided.leaving, moment, decided.decision)
     world.known.reverse(tree, back=step.back, at=world.now())
     for number, key in enumerate(world.scenario.keys):
-        uploads = [upload for upload in world.known.uploads if upload.key == key and upload.body]
-        if key.session and tree_of(key) == tree and uploads:
-            outside.take_in_again(f"{step.name}.{number}", key, uploads[-1].version)
+        is_there = any(upload.key == key and upload.body for upload in world.known.uploads)
+        if key.session and tree_of(key) == tree and is_there:
+            outside.take_in_again(f"{step.name}.{number}", key)
 
 
 def nobodys_by_its_evidence() -> Patches:
