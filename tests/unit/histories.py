@@ -1,13 +1,11 @@
 """Histories of two patients' uploads, decisions and mishaps, with `forget` at their end, and what is left of a patient.
 
 `Step` is one thing that happens; `History` lets it happen and keeps all that was ever sent and announced, so that it
-can be delivered again. `left_of` is the judge: it reads every store itself, and asks nothing of the code under test.
+can be delivered again.
 """
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -34,9 +32,8 @@ from carefile.cli.problem import Problem
 from carefile.cli.rule_table import rules_of
 from carefile.core.documents.recognition import readings_folder
 from carefile.core.errors import CarefileError
-from carefile.core.filing.layout import MANIFEST, Owner
-from carefile.core.filing.tagging import pseudonym
-from carefile.core.model import Decision, DecisionType, Patient, Source
+from carefile.core.filing.layout import Owner
+from carefile.core.model import Decision, DecisionType, Source
 from carefile.core.patients.entries import PersonName, Statement
 from lambdas.adapters import aws
 from lambdas.adapters.landing import Landing
@@ -348,6 +345,11 @@ class History:
                 latest[which] = max(latest.get(which, (0, None)), told, key=lambda one: one[0])
         return {which: patient for which, (_, patient) in latest.items() if patient}
 
+    def filed(self) -> set[tuple[str, str]]:
+        """Each landing version that was ever announced."""
+        sources = [one["source"] for one in self.announced]
+        return {(it["key"], it["version_id"]) for it in sources if it.get("version_id")}
+
     def whose_now(self) -> dict[Source, str | None]:
         """Whose each landing key is by the catalog."""
         entries = (item for item in self.world.catalog() if "landing_key" in item)
@@ -387,94 +389,3 @@ def history(*, listed: bool = False) -> Iterator[History]:
         finally:
             for client in clients:
                 client.meta.events.unregister("before-call", told.cut_off)
-
-
-def left_of(patient: str, told: History) -> list[str]:
-    """Everything that any store still holds of a patient.
-
-    What is another patient's by the catalog is that patient's as a whole: its landing key, its bytes and what its
-    manifest repeats of these are no trace, whomever else they name.
-    """
-    return [*_in_landing(patient, told), *_in_layout(patient, told), *_in_tables(patient, told)]
-
-
-def _others(patient: str, told: History) -> set[tuple[str, str]]:
-    """Bucket and key of what is filed as another patient's now."""
-    return {
-        (item["landing_bucket"]["S"], item["landing_key"]["S"])
-        for item in told.world.catalog()
-        if "landing_key" in item
-        and item["patient_ref_key"]["S"] in {f"PATIENT#{one}" for one in PATIENTS if one != patient}
-    }
-
-
-def _in_landing(patient: str, told: History) -> Iterator[str]:
-    s3, others = told.world.s3, _others(patient, told)
-    listed = s3.list_object_versions(Bucket=LANDING)
-    for item in (*listed.get("Versions", ()), *listed.get("DeleteMarkers", ())):
-        if (LANDING, item["Key"]) not in others and patient in item["Key"]:
-            yield f"landing key {item['Key']}"
-    whose = told.whose()
-    nobodys = {source.key for source, now in told.whose_now().items() if now is None}
-    for original, copy in told.copied:
-        if whose.get(original) == patient and copy in nobodys and copy not in SESSIONS_COPIED:
-            yield f"copy {copy}"
-    ref = pseudonym(Patient(patient), aws.pseudonym_key())
-    for bucket in (LANDING, PROCESSED):
-        for item in s3.list_object_versions(Bucket=bucket).get("Versions", ()):
-            which = {"Bucket": bucket, "Key": item["Key"], "VersionId": item["VersionId"]}
-            tags = {tag["Value"] for tag in s3.get_object_tagging(**which)["TagSet"]}
-            if ref in tags:
-                yield f"tag of {item['Key']}"
-
-
-def _in_layout(patient: str, told: History) -> Iterator[str]:
-    s3 = told.world.s3
-    theirs = tuple(f"processed/{one}_" for one in PATIENTS if one != patient)
-    gone = {
-        (Source(LANDING, key).source_id, version)
-        for (key, version), whose in told.whose().items()
-        if whose == patient
-    }
-    listed = s3.list_object_versions(Bucket=PROCESSED)
-    for item in (*listed.get("Versions", ()), *listed.get("DeleteMarkers", ())):
-        if patient in item["Key"] and not item["Key"].startswith(theirs):
-            yield f"key {item['Key']}"
-    for item in listed.get("Versions", ()):
-        found = s3.get_object(Bucket=PROCESSED, Key=item["Key"], VersionId=item["VersionId"])
-        body, stamp = found["Body"].read().decode("utf-8", "replace"), dict(found["Metadata"])
-        key = base64.b64decode(stamp.pop("carefile-key", "")).decode()
-        if item["Key"].startswith(theirs):
-            body = _claims(body) if item["Key"].endswith(MANIFEST) else ""
-            key = ""
-            stamp.pop("patient-id", None)
-        if (found["Metadata"].get("carefile-source"), found["Metadata"].get("carefile-version")) in gone:
-            yield f"bytes in {item['Key']}"
-        if patient in body or patient in key or patient in repr(stamp):
-            yield f"in {item['Key']}"
-
-
-def _claims(manifest: str) -> str:
-    """What a manifest says, but for its landing key and the evidence, which repeat what key, bytes and metadata say."""
-    told = json.loads(manifest)
-    told.get("classification", {}).pop("evidence", None)
-    for part, names in (("source", ("key",)), ("owner", ("tree", "key"))):
-        for name in names:
-            told.get(part, {}).pop(name, None)
-    return json.dumps(told)
-
-
-def _in_tables(patient: str, told: History) -> Iterator[str]:
-    others = {f"PATIENT#{one}" for one in PATIENTS if one != patient}
-    for item in told.world.catalog():
-        if item.get("patient_ref_key", {}).get("S") in others:
-            item = {name: value for name, value in item.items() if name != "landing_key"}
-        if patient in repr(item):
-            yield f"catalog {item}"
-    for table in ("ledger", "patients"):
-        for item in told.world.dynamodb.scan(TableName=table)["Items"]:
-            if patient in repr(item):
-                yield f"{table} {item}"
-    gone = {Source(LANDING, key).source_id for (key, _), whose in told.whose().items() if whose == patient}
-    kept = told.world.s3.list_object_versions(Bucket=REPORTS).get("Versions", ())
-    yield from (f"reading {it['Key']}" for it in kept if it["Key"].split("/")[1] in gone)

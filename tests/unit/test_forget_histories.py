@@ -30,8 +30,8 @@ from tests.unit.histories import (
     Step,
     acts,
     history,
-    left_of,
 )
+from tests.unit.remains import left_of
 
 _BEN_2 = f"sessions/{BEN}/session_2/session.json"
 _KNEE = f"documents/{BEN}/knee.txt"
@@ -45,6 +45,7 @@ HISTORIES: dict[str, Acts] = {
         "decided and cut off": [Step("upload"), Step("decide", patient=BEN, cut=6)],
         "decided before it was there": [Step("decide", "note.json", BEN), Step("upload", "note.json", ANA)],
         "named and lost": [Step("lose", patient=BEN)],
+        "named and overwritten before it was filed": [Step("lose", patient=BEN), Step("upload", patient=ANA)],
         "claimed and cut off": [Step("upload", patient=BEN, cut=6), Step("delete newest")],
         "each in turn": [Step("upload", patient=BEN), Step("upload", patient=ANA), Step("delete")],
         "taken back": [
@@ -150,6 +151,12 @@ VARIANTS: dict[str, tuple[Any, str, Callable[..., Any], str]] = {
     "leaves who was merged": (Patients, "merged_into", lambda *_: set(), "merged"),
     "sees no waiting decision": (Decisions, "_note", _nothing, "decided and cut off"),
     "sees no waiting upload": (Uploads, "__iter__", lambda _: iter(()), "named and lost"),
+    "sees no older upload": (
+        Uploads,
+        "_early",
+        lambda *_: set(),
+        "named and overwritten before it was filed",
+    ),
     "sees no copy": (Finder, "_copies", _nothing, "copied"),
     "takes what is another's": (Forgetter, "_going", lambda _, trace, versions: versions, "each in turn"),
 }

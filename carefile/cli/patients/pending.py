@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby, islice
 
 from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.entries import Entries, Entry
 from carefile.cli.aws.versions import Version, Versions
-from carefile.core.deciding.classification import session_tree
+from carefile.core.deciding.classification import classify, session_tree
 from carefile.core.deciding.identity import identity
 from carefile.core.deciding.metadata import PATIENT_METADATA, metadata_text
 from carefile.core.deciding.rules import RuleTable
@@ -29,23 +30,29 @@ from carefile.core.records.ledger import (
     without_hint_of,
 )
 
-_BATCH = 100
+_BATCH, _THREADS = 100, 16
 _WORD = 5  # characters of an id; a shorter one is also a year, or a page
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A landing key with its versions, the newest first, its catalog's entry, and the session that it is part of."""
+    """A landing key with its versions, the newest first, its catalog's entry, and the session that it is part of.
+    `early`: of its older versions, those that would have been filed as the patient's by key and metadata."""
 
     source: Source
     versions: list[Version]
     entry: Entry | None
     session: str | None
+    early: frozenset[str] = frozenset()
 
     @property
     def newest(self) -> Version | None:
         """The newest version that an intake would file."""
         return next((one for one in self.versions if one.size), None)
+
+    def is_anothers(self, patient: str) -> bool:
+        """Whether it is filed as another patient's."""
+        return self.entry is not None and self.entry.patient not in (None, patient)
 
     @property
     def is_filed(self) -> bool:
@@ -97,8 +104,8 @@ class Decisions:
 class Uploads:
     """Every key of the landing buckets that the pipeline would take in."""
 
-    def __init__(self, connection: Connection, rules: RuleTable) -> None:
-        self._connection, self._rules = connection, rules
+    def __init__(self, connection: Connection, rules: RuleTable, patient: str) -> None:
+        self._connection, self._rules, self._patient = connection, rules, patient
         self._versions, self._entries = Versions(connection), Entries(connection)
 
     def __iter__(self) -> Iterator[Upload]:
@@ -109,8 +116,22 @@ class Uploads:
             )
             while batch := list(islice(groups, _BATCH)):
                 entries = self._entries.get_many([source.source_id for source, _ in batch])
+                early = self._early([one for _, versions in batch for one in versions])
                 for source, versions in batch:
-                    yield Upload(source, versions, entries.get(source.source_id), self._session(source))
+                    named = frozenset(one.name for one in versions if one in early)
+                    yield Upload(
+                        source, versions, entries.get(source.source_id), self._session(source), named
+                    )
+
+    def _early(self, versions: list[Version]) -> set[Version]:
+        older = [one for one in versions if one.size and not one.is_latest]
+        with ThreadPoolExecutor(_THREADS) as pool:
+            return {one for one, named in zip(older, pool.map(self._is_theirs, older), strict=True) if named}
+
+    def _is_theirs(self, version: Version) -> bool:
+        """Whether key and metadata of a version say that it is the patient's, and nothing in them contradicts."""
+        metadata = (self._versions.head(version) or {}).get("Metadata", {})
+        return classify(version.key, metadata.items(), self._rules).patient.id == self._patient
 
     def _is_upload(self, key: str) -> bool:
         return not (key.endswith("/") or self._connection.layout.holds(key) or self._rules.ignores(key))
@@ -119,11 +140,11 @@ class Uploads:
         tree = session_tree(source.key, self._rules)
         return Owner(source.bucket, tree, tree=True).owner_id if tree else None
 
-    def is_named(self, version: Version, patient: str) -> bool:
-        """Whether the metadata of a version name a patient."""
+    def is_named(self, version: Version) -> bool:
+        """Whether the metadata of a version name the patient."""
         found = (self._versions.head(version) or {}).get("Metadata", {})
         values = [metadata_text(value) for name, value in found.items() if name.lower() in PATIENT_METADATA]
-        return identity(patient) in map(identity, values)
+        return identity(self._patient) in map(identity, values)
 
 
 def is_in(key: str, patient: str) -> bool:

@@ -42,7 +42,8 @@ _THREADS = 16
 
 class Finder:
     """`_self_owned`: the keys in each folder that no source owns, so that each object in it is its own; `_claimed` by
-    whom folders are that hold nothing yet; `_digests` of the patient's documents. `settled`: an upload that is older is
+    whom folders are that hold nothing yet; `_digests` of the patient's documents;
+    `_early`: older versions that are the patient's unless they were filed. `settled`: an upload that is older is
     not on its way any more."""
 
     def __init__(
@@ -64,6 +65,7 @@ class Finder:
         self._claimed: dict[str, set[str | None]] = {}
         self._there: set[str] = set()
         self._digests: set[str] = set()
+        self._early: dict[str, frozenset[str]] = {}
         self._settled = moment(datetime.now(UTC) - settled)
 
     def find(self, include: Iterable[Source] = (), copies: Iterable[Source] = ()) -> Traces:
@@ -261,21 +263,15 @@ class Finder:
 
     def _not_yet(self) -> None:
         """What was never filed, and what a decision would make the patient's and was not moved."""
-        decisions, uploads = (
-            Decisions(self._connection, self._patient),
-            Uploads(self._connection, self._rules),
-        )
+        decisions = Decisions(self._connection, self._patient)
+        uploads = Uploads(self._connection, self._rules, self._patient)
         self._there = set(self._found.traces) | {tree.owner_id for tree in self._found.trees.values()}
         self._found.taken |= decisions.taken
         self._found.overruled |= decisions.overruled
         for upload in uploads:
             source = upload.source
             self._there |= {source.source_id, upload.session or ""}
-            if (
-                upload.entry
-                and upload.entry.patient not in (None, self._patient)
-                and is_in(source.key, self._patient)
-            ):
+            if upload.is_anothers(self._patient) and is_in(source.key, self._patient):
                 self._found.named_by_others.add(source)
             decided = decisions.about(upload)
             is_ordered = upload.session in decisions.assigned or (
@@ -294,6 +290,8 @@ class Finder:
                 if decided:
                     self._trace(source).holders |= dict.fromkeys(decided, self._patient)
                 self._waiting(upload, uploads)
+            if upload.entry and upload.early:
+                self._early[self._trace(source).source.source_id] = upload.early
         strays = decisions.subjects - self._there
         for source_id, entry in self._entries.get_many(sorted(strays)).items():
             self._order(Source(entry.landing_bucket, entry.landing_key))
@@ -306,7 +304,7 @@ class Finder:
         newest = upload.newest
         if newest is None or upload.is_filed:
             return
-        if uploads.is_named(newest, self._patient):
+        if uploads.is_named(newest):
             self._leave(
                 upload.source, "was uploaded again, names the patient in its metadata, and is not filed yet"
             )
@@ -322,7 +320,7 @@ class Finder:
         where = "key" if self._rules.names_patient(source.key, self._patient) else None
         if decided:
             where = "decision"
-        elif where is None and newest and uploads.is_named(newest, self._patient):
+        elif where is None and newest and uploads.is_named(newest):
             where = "metadata"
         if where:
             self._found.ordered.add(source.source_id)
@@ -371,14 +369,17 @@ class Finder:
 
     def _hold(self, trace: Trace, whose: dict[str, dict[int | None, str]]) -> None:
         latest: dict[str, int] = {}
+        early, filed = self._early.get(trace.source.source_id, frozenset()), set[str]()
         for place, patients in whose.items():
-            for version in self._versions.at(place) if patients else ():
+            for version in self._versions.at(place) if patients or early else ():
                 stamp = None if version.is_marker else self._versions.stamp(version)
                 if stamp is None or stamp.source_id != trace.source.source_id:
                     continue
-                if stamp.revision >= latest.get(stamp.version, 0):
+                filed.add(stamp.version)
+                if patients and stamp.revision >= latest.get(stamp.version, 0):
                     latest[stamp.version] = stamp.revision
                     trace.holders[stamp.version] = patients.get(stamp.revision, patients[None])
+        trace.holders |= dict.fromkeys(early - filed, self._patient)
 
     # What a person has to decide
 
@@ -416,17 +417,16 @@ class Finder:
         self._found.owners |= {tree.owner_id for tree in self._found.trees.values()}
         for source in (trace.source for trace in self._found.mine if trace.whole):
             tree = session_tree(source.key, self._rules)
-            owner = Owner(source.bucket, tree, tree=True).owner_id if tree else source.source_id
-            self._found.owners.add(owner)
+            self._found.owners.add(
+                Owner(source.bucket, tree, tree=True).owner_id if tree else source.source_id
+            )
 
     def _owns_nothing_else(self, owner: str | None) -> bool:
         """Whether the owner of a folder is a source that is the patient's as a whole."""
-        trace = self._found.traces.get(owner or "")
-        return trace is not None and trace.whole
+        return (trace := self._found.traces.get(owner or "")) is not None and trace.whole
 
     def _is_mine(self, source: Source) -> bool:
-        trace = self._found.traces.get(source.source_id)
-        return trace is not None and trace.mine
+        return (trace := self._found.traces.get(source.source_id)) is not None and trace.mine
 
     def _evidence(self, entry: Entry) -> str | None:
         """Return which evidence of an object names the patient."""
