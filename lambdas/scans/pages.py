@@ -52,6 +52,8 @@ def pictures_of(source: Source, format_: str) -> Iterator[PagePicture]:
         yield from _of_dicom(source)
     elif format_ == "docx":
         yield from _of_docx(source)
+    elif format_ in ("heic", "heif"):
+        yield from _of_heif(source.data)
     elif format_ in ("png", "jpeg", "tiff"):
         yield from _of_image(source.data)
     else:
@@ -86,6 +88,24 @@ def _of_image(data: bytes) -> Iterator[PagePicture]:
             except EOFError:
                 return
             yield PagePicture(frame + 1, lambda frame=frame: _opened(data, frame))  # type: ignore[misc]
+
+
+def _of_heif(data: bytes) -> Iterator[PagePicture]:
+    """What telephones take pictures in; upright by itself."""
+    import pi_heif
+
+    file = pi_heif.open_heif(io.BytesIO(data))
+
+    def opened(index: int) -> Image.Image:
+        width, height = file[index].size
+        if width * height > MAX_PIXELS:
+            raise TooLargeError
+        image: Image.Image = file[index].to_pillow()
+        image.info.clear()
+        return image
+
+    for index in range(min(len(file), MAX_PAGES)):
+        yield PagePicture(index + 1, lambda index=index: opened(index))  # type: ignore[misc]
 
 
 def _of_pdf(data: bytes) -> Iterator[PagePicture]:

@@ -11,7 +11,10 @@ import docx
 import pytest
 from PIL import Image, ImageDraw, ImageOps
 
-from carefile.core.documents.recognition import RecognisedPage
+from carefile.core.documents.extraction import Status
+from carefile.core.documents.recognition import RecognisedPage, recognition_of
+from carefile.core.documents.scans import shows_text, with_recognition
+from lambdas.readers import read as extracted
 from lambdas.readers.source import Content, Source
 from lambdas.scans.limits import MAX_PIXELS
 from lambdas.scans.reading import Batch, Recogniser
@@ -156,6 +159,40 @@ def test_the_pictures_in_a_letter_are_read() -> None:
 
     assert share(recognised) > 0.95
     assert recognised.place
+
+
+def test_a_telephone_s_picture_is_read_and_its_record_complete() -> None:
+    pytest.importorskip("pi_heif")
+    data = (Path(__file__).parent / "letter.heic").read_bytes()
+    before = extracted(Content(data, len(data)), name="photo.heic", declared_type=None)
+    assert shows_text(before)
+
+    (recognised,) = found(read(data, before.document.format))
+    after = with_recognition(before, recognition_of("tesseract", "5", ("eng",), [recognised]), {})
+
+    assert share(recognised) > 0.9
+    assert (after.status, after.reason) == (Status.READ, None)
+    assert [it.code for it in after.warnings] == ["recognised"]
+
+
+def test_a_damaged_picture_of_a_telephone_says_so() -> None:
+    pytest.importorskip("pi_heif")
+    data = (Path(__file__).parent / "letter.heic").read_bytes()
+    for cut in (data[:400], data[: len(data) // 2]):
+        batch = read(cut, "heic")
+        assert {it.failed for it in batch.pages} <= {"damaged", "too-complex"}
+        assert batch.pages
+
+
+def test_an_encapsulated_pdf_is_read() -> None:
+    held = pdf([page()])
+    wrapped = dicom_of(
+        SOPClassUID="1.2.840.10008.5.1.4.1.1.104.1",
+        MIMETypeOfEncapsulatedDocument="application/pdf",
+        EncapsulatedDocument=held + b"\0" * (len(held) % 2),
+    )
+    (recognised,) = found(read(wrapped, "dicom"))
+    assert share(recognised) > 0.95
 
 
 def test_a_secondary_capture_is_read() -> None:

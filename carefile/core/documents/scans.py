@@ -19,10 +19,16 @@ _UNREAD: Mapping[str, frozenset[str]] = {
     "png": frozenset({"picture"}),
     "jpeg": frozenset({"picture"}),
     "tiff": frozenset({"picture"}),
+    "heic": frozenset({"unsupported"}),  # which only what reads scans can decode
+    "heif": frozenset({"unsupported"}),
     "docx": frozenset({"pictures"}),
     "dicom": frozenset({"picture", "attachment"}),
 }
 _DOCUMENTS = ("secondary capture", "encapsulated pdf")  # DICOM images that are documents; others show a body
+_OF_PICTURES = (
+    Reason.NO_TEXT.value,
+    Reason.UNSUPPORTED.value,
+)  # that nothing but its pictures was left unread
 RECOGNISED = "recognised"
 _SECTION = "Recognised text"
 _FIRST_PAGE = "first-page"  # that only this one is shown, which is so no more
@@ -64,8 +70,8 @@ def with_recognition(
     warnings = [it for it in extraction.warnings if it.code not in unread and it.code != _FIRST_PAGE]
     reason: str | None = extraction.reason
     if recognition.failed:
-        reason = reason if reason and reason != Reason.NO_TEXT else Reason.FAILED.value
-    elif reason == Reason.NO_TEXT:
+        reason = reason if reason and reason not in _OF_PICTURES else Reason.FAILED.value
+    elif reason in _OF_PICTURES:
         reason = None
     got_something = bool(content or extraction.entities)
     unfinished = Status.PARTLY_READ if got_something else Status.NOT_READ
