@@ -91,7 +91,10 @@ def _iterate(found: Any, level: int, tesserocr: Any) -> Iterator[Any]:
 
 def _word(item: Any, level: int) -> Word | None:
     box = item.BoundingBox(level)
-    text = clean((item.GetUTF8Text(level) or "").strip())[:MAX_WORD]
+    try:
+        text = clean((item.GetUTF8Text(level) or "").strip())[:MAX_WORD]
+    except RuntimeError:  # tesserocr's way to say that there is no text
+        return None
     confidence = min(max(round(item.Confidence(level)), 0), 100)
     if not text or box is None or (confidence < _SPECK and not any(map(str.isalnum, text))):
         return None

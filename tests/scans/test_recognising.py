@@ -93,6 +93,12 @@ def test_a_page_on_which_little_stands_is_read_and_no_failure(text: str) -> None
     assert recognised.failed is None
 
 
+@pytest.mark.parametrize("mode", ["L", "1", "RGB"])
+def test_on_a_blank_page_nothing_is_found_and_nothing_fails(mode: str) -> None:
+    (recognised,) = found(read(png(Image.new(mode, (1654, 2339), "white")), "png"))
+    assert recognised.lines == ()
+
+
 def test_the_lines_of_a_form_are_no_words() -> None:
     form = page("Record: 4711-0815\n\nWard: 7B")
     drawing = ImageDraw.Draw(form)
