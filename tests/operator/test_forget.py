@@ -11,6 +11,7 @@ from tests.local.stubs import unique
 from tests.operator.conftest import Carefile
 
 MakeFile = Callable[..., Path]
+TABLES = ("CatalogTableName", "LedgerTableName", "DecisionsTableName")
 
 
 def keys_of_versions(aws: EmbeddedAws, name: str) -> list[str]:
@@ -24,7 +25,7 @@ def keys_of_versions(aws: EmbeddedAws, name: str) -> list[str]:
 
 
 def items_of(aws: EmbeddedAws, name: str) -> list[str]:
-    tables = [aws.outputs[output] for output in ("CatalogTableName", "LedgerTableName")]
+    tables = [aws.outputs[output] for output in TABLES]
     items = [item for table in tables for item in aws.client("dynamodb").scan(TableName=table)["Items"]]
     return [repr(item) for item in items if name in repr(item)]
 
@@ -38,6 +39,17 @@ def test_a_patient_is_forgotten_only_when_asked_and_then_completely(
     file("session_1/agents/agent_a/messages/message_0.json", b"{}")
     carefile("put", folder, "--patient", "Forget_1", "--wait")
     eventually(lambda: carefile("catalog", "--sessions", "--patient", "Forget_1", "--json").rows)
+    assigned = (
+        "assign",
+        "--key",
+        "documents/Forget_1/knee.txt",
+        "--patient",
+        "Forget_1",
+        "--reason",
+        "a knee",
+    )
+    assert carefile(*assigned, "--yes").code == 0
+    assert carefile("decisions", "--patient", "Forget_1", "--json").rows
     before = (keys_of_versions(deployed_aws, "Forget_1"), items_of(deployed_aws, "Forget_1"))
 
     planned = carefile("forget", "--patient", "Forget_1")
@@ -56,6 +68,8 @@ def test_a_patient_is_forgotten_only_when_asked_and_then_completely(
     assert told["counts"]["bytes"] > 0
     assert not any(told["second_look"].values())
     assert "Forget_1" not in report.read_text()
+    assert told["counts"]["decisions"] == 1
+    assert carefile("decisions", "verify").code == 0
     assert carefile("forget", "--patient", "Forget_1", "--json").thing["counts"]["landing_versions"] == 0
 
 
