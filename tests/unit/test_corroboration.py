@@ -253,6 +253,7 @@ def test_a_number_that_leads_to_nobody_is_told(listed: World) -> None:
         (letter(born=""), (None, "conflict")),
         (letter("Juan Pérez", "4 March 1950", "5001"), ("5001", None)),
         (letter("Juan Pérez", "4 March 1950", "4711"), ("5001", None)),  # a wrong number among right facts
+        (letter("Juan Pérez", "", "5002"), (None, "conflict")),  # the son's number and the name of both
         (b"Mother: Ana Ruiz Soto, DOB 1984-02-11, MRN 4711", ("5001", None)),
         (letter("Nadia Nobody", "1999-01-09", "9999"), ("5001", None)),
         (b"All is well.", ("5001", None)),
@@ -290,6 +291,9 @@ def test_a_person_who_decided_is_not_contradicted(listed: World) -> None:
         (letter() + b"\nPatient: Carlos Gil", None),
         (letter() + b"\nDOB: 2015-03-01", None),
         (b"Re: Juan Perez\n\nAll is well.\n\n09:30 Juan Perez MRN 5001 DOB 1950-03-04", None),
+        (letter() + b"\n\nPatient: Ana Ruiz Soto", None),  # this one may be a namesake
+        (b"Patient: Ana Ruiz Soto\n\n" + letter(), None),
+        (letter() + b"\n\n" + letter(), "4711"),
         (b"Father: Luis Gil\nName: Chidi Okafor\nMRN: 7001\n\n" + letter(), None),
         (letter() + letter("Juan Perez", "4 March 1950", "5001"), None),
         (b"09:00 Ana Ruiz Soto MRN 4711 DOB 1984-02-11", None),  # its name has no label: a line of a list

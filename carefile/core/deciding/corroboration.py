@@ -20,7 +20,8 @@ from carefile.core.deciding.rules import RuleTable
 from carefile.core.model import Evidence, EvidenceSource, Suggestion
 from carefile.core.patients.directory import Listing, Wanted
 from carefile.core.patients.entries import PatientEntry
-from carefile.core.patients.mentions import Mention, Mentions, Whose
+from carefile.core.patients.labels import Label
+from carefile.core.patients.mentions import FIELDS, Mention, Mentions, Whose
 from carefile.core.patients.names import exact_name, name_words, same_name, similar_name, within_one_slip
 
 _MOST_NUMBERS = 12  # a text with more is a list
@@ -199,8 +200,8 @@ def _dates_to_look_up(patient: str | None, mentions: Mentions, listing: Listing)
     """The birth dates of a text that is nobody's, or that gives none of the facts of the patient whose it is without
     its text."""
     if patient is not None:
-        own = People.of(listing).entries.get(patient, ())
-        if not mentions.birth_dates or not mentions.names or _any_fact_of(own, mentions):
+        own = _labelled(patient, mentions, People.of(listing))
+        if not mentions.birth_dates or not mentions.names or own >= {Factor.NAME, Factor.BIRTH_DATE}:
             return Wanted()
     dates, most = {date for it in mentions.birth_dates for date in it.values}, _MOST_DATES
     if not dates and patient is None:
@@ -269,13 +270,13 @@ def _suggestions(found: Iterable[Supported]) -> tuple[Suggestion, ...]:
 def _contradicting(
     patient: str, found: Sequence[Supported], mentions: Mentions, people: People
 ) -> Supported | None:
-    """Somebody else whose the text is: corroborated; or with two labelled facts where neither name nor birth date is
-    the patient's."""
+    """Somebody else whose the text is: corroborated; or of two labelled facts, of which the patient has fewer."""
     others = [it for it in found if it.patient != patient]
     corroborated = next((it for it in others if it.is_corroborated and Factor.IDENTIFIER in it.certain), None)
-    if corroborated or _any_fact_of(people.entries.get(patient, ()), mentions):
+    if corroborated:
         return corroborated
-    return next((it for it in others if len(it.factors & _ALL) >= 2), None)
+    own = _labelled(patient, mentions, people)
+    return next((it for it in others if len(it.factors & _ALL) >= 2 and own < it.factors & _ALL), None)
 
 
 def _decided(found: Sequence[Supported], mentions: Mentions, people: People) -> Supported | None:
@@ -285,12 +286,13 @@ def _decided(found: Sequence[Supported], mentions: Mentions, people: People) -> 
         return None
     (one,) = corroborated
     entries = people.entries[one.patient]
-    beside_each_other = frozenset.intersection(
-        *(
-            frozenset(it.group for it in kind if it.whose is Whose.PATIENT)
-            for kind in (mentions.numbers, mentions.names, mentions.birth_dates)
-        )
-    )
+    headings: dict[int, set[Label]] = {}
+    for it in (*mentions.numbers, *mentions.names, *mentions.birth_dates):
+        if it.section != FIELDS:
+            headings.setdefault(it.group, set()).add(it.label)
+    beside_each_other = any(len(labels) == 3 for labels in headings.values())
+    # A name or a birth date by itself may be a namesake's or a twin's.
+    none_is_vague = all(Label.IDENTIFIER in labels or len(labels) > 1 for labels in headings.values())
     everything_agrees = (
         all(people.of_mention(it) == {one.patient} for it in mentions.numbers)
         and all(_is_born(entries, it) for it in mentions.birth_dates)
@@ -302,7 +304,7 @@ def _decided(found: Sequence[Supported], mentions: Mentions, people: People) -> 
         and any(_is_named(rival, it, same_name) for it in mentions.names)
         for rival in rivals
     )
-    return one if beside_each_other and everything_agrees and not rivalled else None
+    return one if beside_each_other and none_is_vague and everything_agrees and not rivalled else None
 
 
 def _unlisted_numbers(mentions: Mentions, people: People) -> Iterator[Evidence]:
@@ -340,11 +342,15 @@ def _factors(patient: str, mentions: Mentions, people: People) -> Iterator[tuple
         yield from ((Factor.NEAR_IDENTIFIER, it) for it in near)
 
 
-def _any_fact_of(entries: Sequence[PatientEntry], mentions: Mentions) -> bool:
-    """Whether a labelled name or birth date can be this patient's."""
-    return any(_is_named(entries, it, same_name) for it in mentions.names) or any(
-        _is_born(entries, it) for it in mentions.birth_dates
-    )
+def _labelled(patient: str, mentions: Mentions, people: People) -> frozenset[Factor]:
+    """What beside labels can be this patient's, initials allowed."""
+    entries = people.entries.get(patient, ())
+    found = {
+        Factor.IDENTIFIER: any(patient in people.of_mention(it) for it in mentions.numbers),
+        Factor.NAME: any(_is_named(entries, it, same_name) for it in mentions.names),
+        Factor.BIRTH_DATE: any(_is_born(entries, it) for it in mentions.birth_dates),
+    }
+    return frozenset(factor for factor, stands in found.items() if stands)
 
 
 def _is_named(entries: Sequence[PatientEntry], mention: Mention, is_same: Callable[[str, str], bool]) -> bool:

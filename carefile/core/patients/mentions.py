@@ -22,6 +22,7 @@ from carefile.core.patients.dates import all_dates, birth_date, first_date
 from carefile.core.patients.labels import Label, Labelled, TextLabels
 from carefile.core.patients.names import flattened, name_words
 
+FIELDS = "fields"  # of a clinical format
 _MOST_TEXT = 400_000  # characters
 _MOST_MENTIONS = 200
 _SEPARATOR = re.compile(r"[ \t\u00a0:=#.\-–—()|»>]*\n?[ \t\u00a0:=#.\-–—()|»>]*")
@@ -54,7 +55,7 @@ class Whose(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Mention:
     """Something beside a label. `values` are its readings: of a date the days that it may be, of a number its forms.
-    Those of one `group` stand beside each other: nothing that could be about somebody else is between them."""
+    Those of one `group` are one heading: nothing that could be about somebody else is between them."""
 
     label: Label
     values: tuple[str, ...]
@@ -177,9 +178,9 @@ def _fields(content: Extraction) -> Iterator[Mention]:
             continue
         facts = dict(entity.attributes)
         if name := facts.get("name", ""):
-            yield Mention(Label.NAME, (name,), None, "fields", Whose.UNSURE)
+            yield Mention(Label.NAME, (name,), None, FIELDS, Whose.UNSURE)
         if born := birth_date(facts.get("birth date", "")[:10]):
-            yield Mention(Label.BIRTH_DATE, (born,), None, "fields", Whose.UNSURE)
+            yield Mention(Label.BIRTH_DATE, (born,), None, FIELDS, Whose.UNSURE)
 
 
 def _passages(content: Extraction, labels: TextLabels) -> Iterator[_Passage]:
@@ -257,6 +258,7 @@ def _mentions(passage: _Passage, labels: TextLabels, group: int) -> Iterator[Men
     found = list(labels.found_in(flat))
     turns = [match.end() for match in _TURN.finditer(flat)] if found else []
     other_at, no_patient_at, end = -1, -1, 0
+    in_group: set[Label] = set()
     for label, following in pairwise((*found, None)):
         assert label is not None  # noqa: S101 - only the last one is none
         line = flat.rfind("\n", 0, label.start) + 1
@@ -279,9 +281,11 @@ def _mentions(passage: _Passage, labels: TextLabels, group: int) -> Iterator[Men
             whose = Whose.OTHER
         elif other_at >= 0:
             whose = Whose.UNSURE
-        group += not _is_beside(text[end : label.start])
-        end = start + len(values[0])
         kind = Label.NAME if label.label is Label.PATIENT else label.label
+        if kind in in_group or not _is_beside(text[end : label.start]):
+            group, in_group = group + 1, set()
+        in_group |= {kind} if whose is not Whose.OTHER else set()
+        end = start + len(values[0])
         yield Mention(kind, values, passage.page, passage.section, whose, passage.recognised, group)
 
 
