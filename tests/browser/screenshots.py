@@ -46,7 +46,11 @@ def take(clinic: Clinic, out: Path) -> None:
 
 
 def show(clerk: Clerk, name: str) -> None:
+    """Open what waits, on whatever page of the queue it is; the rest of that page stands beside it."""
     clerk.go("/")
+    if name not in clerk.rows():
+        with clerk.page.expect_navigation():
+            clerk.page.locator("#next").click()
     clerk.open(name)
 
 

@@ -31,6 +31,7 @@ from carefile.cli.inbox.viewing import attachment, framed
 from carefile.cli.problem import Problem, problem_for
 from carefile.core.deciding.identity import identity
 from carefile.core.model import DecisionType
+from carefile.core.patients.dates import birth_date
 
 Form = Mapping[str, list[str]]
 _MOST_REASON = 1_000  # characters, by the schema of a decision
@@ -128,10 +129,11 @@ class _Inbox:
         return self._case(request, sitting, chosen)
 
     def find(self, request: Request, sitting: Sitting, form: Form) -> Response:
-        """Look for another patient; without a directory, choose the id that was typed."""
+        """Look for another patient; what is found nowhere and may be an id is chosen as one."""
         text = _first(form, "patient").strip()
         found = self._desk.candidates.search(text)
-        if found or not text:
+        is_sought = self._desk.candidates.has_directory and (" " in text or bool(birth_date(text)))
+        if found or not text or is_sought:
             return self._case(request, sitting, None, sought=text, found=[entry.id for entry in found])
         return self._case(request, sitting, identity(text)[:_MOST_ID], sought=text)
 

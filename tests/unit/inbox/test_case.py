@@ -85,6 +85,14 @@ def test_another_patient_is_found_by_name_birth_date_and_id(inbox: Inbox, sought
     assert "López" not in texts_on(page)
 
 
+def test_a_name_that_nobody_has_is_found_nowhere_and_taken_for_no_id(inbox: Inbox) -> None:
+    inbox.list_patients(JUAN)
+    inbox.world.file("documents/x.txt", b"x")
+    page = inbox.browser.post(f"{inbox.case('x.txt')}/find", {"patient": "Maria Lopez"})
+    assert "No listed patient of this name, birth date or number." in texts_on(page)
+    assert "Assign to" not in texts_on(page)
+
+
 # Deciding
 
 
