@@ -78,12 +78,11 @@ class Desk:
     def page(self, view: View, after: str) -> tuple[Page, str]:
         """Return a page of the queue without what was decided here meanwhile, and the name of the next one."""
         start = self._position(after)
-        page = self.queue.page(view, start)
-        rows = self._without_decided(page.rows)
+        page = self.queue.page(view, start, without=self._decided())
         following = (
             self.opaque.seal("position", f"{page.after.listed_at} {page.after.key}") if page.after else ""
         )
-        return Page(rows, page.after, page.looked_at), following
+        return page, following
 
     def case(self, key: str, sitting: Sitting, chosen: str | None) -> Case | None:
         """Return what there is to see of a row, and claim it for whoever looks, instead of what they looked at before;
@@ -102,7 +101,7 @@ class Desk:
             document,
             self.candidates.of(row, text),
             self.candidates.chosen(chosen, row, text) if chosen else None,
-            self._without_decided(self.queue.alike(row)),
+            [one for one in self.queue.alike(row) if one.key not in self._decided()],
             claimed,
             self._taken_about(key),
         )
@@ -145,10 +144,9 @@ class Desk:
             self.claims.release(row.key)
         return self.decisions.hold(each, patient.name if patient else "", iso_8601(self._now()))
 
-    def _without_decided(self, rows: Sequence[Row]) -> list[Row]:
-        """Leave out what was decided here, which the catalog knows a moment later."""
-        gone = {key for key, status in self.decisions.about() if status in _LEFT}
-        return [row for row in rows if row.key not in gone]
+    def _decided(self) -> set[str]:
+        """Return the keys of what was decided here, which the catalog knows a moment later."""
+        return {key for key, status in self.decisions.about() if status in _LEFT}
 
     def _position(self, name: str) -> Position | None:
         found = self.opaque.open("position", name) if name else None

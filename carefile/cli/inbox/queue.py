@@ -8,7 +8,7 @@ page before the person, so a queue of any length takes the same memory.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -135,8 +135,11 @@ class Queue:
         self._counted_to: Position | None = None
         self._is_counted = False
 
-    def page(self, view: View, after: Position | None = None, most: int = ROWS) -> Page:
-        """Return the next rows, after a bounded number of entries that were looked at."""
+    def page(
+        self, view: View, after: Position | None = None, most: int = ROWS, without: Set[str] = frozenset()
+    ) -> Page:
+        """Return the next rows, after a bounded number of entries that were looked at. `without` are the keys of rows
+        that were decided about a moment ago, which the catalog does not know yet."""
         rows: list[Row] = []
         looked_at, more = 0, True
         while more and looked_at < _LOOK:
@@ -151,7 +154,8 @@ class Queue:
                 fitting = self._fitting(view, [Row(found) for _, found in part])
                 for position, found in part:
                     looked_at, after = looked_at + 1, position
-                    if row := fitting.get(Row(found).key):
+                    row = fitting.get(Row(found).key)
+                    if row and row.key not in without:
                         rows.append(row)
                     if len(rows) == most:
                         is_end = not more and position == listed[-1][0]

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 import pytest
 
 from carefile.cli.inbox.guard import SANDBOX
+from carefile.cli.inbox.queue import View
 from carefile.cli.patients.deciding import Changed
 from carefile.cli.problem import Problem
 from carefile.core.model import DecisionType
@@ -128,6 +129,17 @@ def test_what_is_decided_leaves_the_queue_at_once_and_what_is_undone_comes_back(
     assert inbox.names() == ["letter.txt"]
     inbox.settle()
     assert not inbox.asked.wishes
+
+
+def test_a_page_of_the_queue_is_full_also_where_much_of_it_was_decided_a_moment_ago(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(6):
+        inbox.world.file(f"documents/{number}.txt", str(number).encode())
+    for number in range(3):
+        inbox.decide(f"{number}.txt", "nobody", reason="no")
+    page = inbox.desk.queue.page(View(), most=3, without=inbox.desk._decided())
+    assert [row.name for row in page.rows] == ["3.txt", "4.txt", "5.txt"]
 
 
 def test_what_was_sent_can_be_undone_no_more_and_is_taken_back_instead(inbox: Inbox) -> None:
