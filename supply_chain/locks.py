@@ -47,7 +47,7 @@ LOCKS: Mapping[str, Lock] = {
     "supply-chain": Lock(
         "supply_chain/requirements.lock", "bills of materials and audits", ".venv-supply-chain"
     ),
-    "npm": Lock("package-lock.json", "the CDK's command line, and JSONata for the tests"),
+    "npm": Lock("package-lock.json", "the CDK's command line, and JSONata and axe for the tests"),
 }
 
 
