@@ -141,7 +141,7 @@ class Queue:
         """Return the next rows, after a bounded number of entries that were looked at. `without` are the keys of rows
         that were decided about a moment ago, which the catalog does not know yet."""
         rows: list[Row] = []
-        looked_at, more = 0, True
+        looked_at, more = 0, view.shelf is not Shelf.FAILED  # what failed is in no listing of what is filed
         while more and looked_at < _LOOK:
             listed, more = self._entries.page_of_patient(
                 None,
