@@ -97,3 +97,47 @@ def test_an_import_decides_who_is_known(listed_aws: EmbeddedAws, carefile: Any, 
     assert (code, json.loads(said)["near"]) == (1, ["Ana_7"])
     code, said = carefile("patients", "search", "ruiz", "--json")
     assert (code, json.loads(said)["patient_id"]) == (0, "Ana_7")
+
+
+def send(aws: EmbeddedAws, detail_type: str, detail: dict[str, Any]) -> None:
+    """An EHR sends an event to the intake bus."""
+    entry = {"Source": "carefile.intake", "DetailType": detail_type, "Detail": json.dumps(detail)}
+    done = aws.client("events").put_events(Entries=[entry | {"EventBusName": aws.outputs["IntakeBusName"]}])
+    assert not done["FailedEntryCount"], done
+
+
+def test_an_ehr_registers_patients_and_merges_them_and_a_person_takes_that_back(
+    listed_aws: EmbeddedAws, carefile: Any
+) -> None:
+    for patient in ("Eva_1", "Eva_2"):
+        send(listed_aws, "Patient Registered", {"patient_id": patient, "names": [{"text": "Eva Soto"}]})
+    send(listed_aws, "Patient Registered", {"patient_id": "4711.0"})
+    for patient in ("Eva_1", "Eva_2"):
+        eventually(lambda patient=patient: carefile("patients", "show", patient, "--json")[0] == 0, 60)
+
+    def letters() -> list[Any]:
+        said = carefile("dlq", "--queue", "registrations", "--json")[1]
+        return [json.loads(line) for line in said.splitlines()]
+
+    (letter,) = eventually(letters, 60)
+    assert (letter["error"], letter["about"]) == ("RejectedPatient", "4711.0")
+    assert letter["reason"].startswith("damaged-patient-id: ")
+
+    assert whose(listed_aws, "documents/Eva_1/letter.txt", "hello") == {"status": "known", "id": "Eva_1"}
+    send(listed_aws, "Patients Merged", {"from": "Eva_1", "into": "Eva_2", "reason": "registered twice"})
+
+    def filed(patient: str) -> bool:
+        bucket = listed_aws.outputs["ProcessedBucketName"]
+        key = f"processed/{patient}_letter/original.txt"
+        found = listed_aws.client("s3").list_objects_v2(Bucket=bucket, Prefix=key)
+        return bool(found.get("KeyCount"))
+
+    eventually(lambda: filed("Eva_2") and not filed("Eva_1"), 90)
+    assert whose(listed_aws, "documents/Eva_1/later.txt", "hello") == {"status": "known", "id": "Eva_2"}
+
+    code, said = carefile("patients", "unmerge", "Eva_1", "--from", "Eva_2", "--json")
+    assert (code, json.loads(said)["objects"]) == (0, 2)
+    code, said = carefile("patients", "unmerge", "Eva_1", "--from", "Eva_2", "--yes", "--json")
+    assert (code, json.loads(said)["result"]["taken_in"]) == (0, 2)
+    assert filed("Eva_1")
+    assert not filed("Eva_2")

@@ -118,7 +118,7 @@ def test_an_adt_message_registers_its_patient(event: str) -> None:
 
 def test_a40_merges_and_other_messages_are_no_concern() -> None:
     _, merged = adt_of("A40", PID, "MRG|B-2^^^CLINIC^MR")
-    assert merged == Merged("B-2", "A-1", 1)
+    assert merged == Merged("B-2", "A-1", 1, "2026-01-02T03:04:05.000000Z")
     assert adt_of("A02", PID) == [Unconcerned(1)]
 
 

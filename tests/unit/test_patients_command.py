@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from carefile.cli.aws.connection import Connection
+from carefile.cli.commands.forget import forget
 from carefile.cli.commands.patients import import_patients, list_patients, search_patients, show_patient
 from carefile.cli.exits import Exit
 from carefile.cli.patients.forgetting import Forgetter
@@ -24,7 +25,11 @@ from carefile.cli.patients.traces import Finder
 from carefile.cli.problem import Problem
 from carefile.cli.rule_table import rules_of
 from carefile.cli.shown.view import View
+from carefile.core.messages.merge_request import MergeRequest, parse
+from carefile.core.model import Decision, DecisionType
 from carefile.core.patients.entries import Change
+from carefile.core.patients.merging import judge
+from lambdas.adapters.people.patients import Patients as PatientsTable
 from tests.unit.world import World
 
 CSV = (
@@ -156,7 +161,7 @@ def test_a_file_of_which_nothing_can_be_used_is_refused_in_one_line(run: Any, te
     assert "\n" not in refused.value.what
 
 
-def test_fhir_and_adt_are_recognised(run: Any) -> None:
+def test_fhir_and_adt_are_recognised(connection: Connection, run: Any) -> None:
     patient = {
         "resourceType": "Patient",
         "identifier": [{"system": "s", "value": "F-1"}],
@@ -171,10 +176,93 @@ def test_fhir_and_adt_are_recognised(run: Any) -> None:
     _, found = run.imported(json.dumps(patient) + "\nnot json\n", yes=True)
     assert (found["unchanged"], found["broken"]) == (1, 1)
     adt = "MSH|^~\\&|E|C|||20260102||ADT^A{}|1|P|2.5\rPID|1||H-1^^^C^MR||Roe^Max||19700101\r{}"
+    connection.__dict__["patients_are_listed"] = False
     _, found = run.imported(
         adt.format("01", "") + adt.format("40", "MRG|H-2^^^C^MR\r") + adt.format("02", ""), yes=True
     )
     assert (found["new"], found["unchanged"], found["merges"], found["other_records"]) == (1, 1, 1, 1)
+
+
+def a40(into: str, one: str, at: str = "20260102") -> str:
+    return (
+        f"MSH|^~\\&|E|C|||{at}||ADT^A40|1|P|2.5\rPID|1||{into}^^^C^MR||Roe^Max||19700101\rMRG|{one}^^^C^MR\r"
+    )
+
+
+@pytest.fixture
+def started(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The merges that were started, in a stage whose patients are listed."""
+    connection.__dict__["patients_are_listed"] = True
+    found: list[Any] = []
+    monkeypatch.setattr(
+        connection.client("stepfunctions"),
+        "start_execution",
+        lambda **request: found.append(json.loads(request["input"])),
+    )
+    return found
+
+
+def test_a_merge_in_a_feed_is_previewed_and_then_started_as_decided_when_it_was(
+    world: World, run: Any, started: list[Any]
+) -> None:
+    _, found = run.imported(a40("H-1", "H-2"))
+    assert (found["merges"], found["merges_new"], started) == (1, 1, [])
+    assert items(world) == []
+    code, found = run.imported(a40("H-1", "H-2"), yes=True, source="ehr")
+    assert (code, found["merges_new"]) == (Exit.DONE, 1)
+    assert started == [
+        {
+            "from": "H-2",
+            "into": "H-1",
+            "decided_by": "system:ehr",
+            "decided_at": "2026-01-02T00:00:00.000000Z",
+        }
+    ]
+    _, everybody = run(list_patients, limit=0)
+    assert {one["patient_id"] for one in everybody} == {"H-1", "H-2"}
+
+
+def test_merges_in_a_feed_that_hold_already_or_contradict_are_told_and_not_started(
+    connection: Connection, world: World, run: Any, started: list[Any]
+) -> None:
+    run.imported(a40("H-1", "H-2"), yes=True)
+    started.clear()
+    patients = PatientsTable(world.dynamodb, "patients")
+    two = Patients(connection).get_many(["H-1", "H-2"])[0]
+    request = MergeRequest("H-2", "H-1", Decision(DecisionType.MERGE, "ana", "2026-01-03T00:00:00Z"))
+    assert patients.decide(judge(request, two))
+    feed = a40("H-1", "H-2") + a40("H-3", "H-2") + a40("H-2", "H-1")
+    code, found = run.imported(feed, yes=True)
+    assert (code, found["merges_new"], found["merges_done"], started) == (Exit.FOUND, 0, 1, [])
+    assert [one["reason"] for one in found["merges_refused"]] == ["merged-otherwise", "merged-in-a-circle"]
+
+    taken_back = parse({"from": "H-2", "into": "H-1", "decision": "unmerge"}, "2026-01-04T00:00:00Z")
+    assert patients.decide(judge(taken_back, Patients(connection).get_many(["H-1", "H-2"])[0]))
+    _, found = run.imported(a40("H-1", "H-2"), yes=True)
+    assert ([one["reason"] for one in found["merges_refused"]], started) == (["decided-since"], [])
+
+
+def test_a_chain_of_merges_in_a_feed_is_judged_as_one(run: Any, started: list[Any]) -> None:
+    _, found = run.imported(a40("B", "A") + a40("C", "B") + a40("A", "C"), yes=True)
+    assert [one["from"] for one in started] == ["A", "B"]
+    assert [one["reason"] for one in found["merges_refused"]] == ["merged-in-a-circle"]
+
+
+def test_forgetting_leaves_no_entry_that_names_the_patient_as_merged_into(
+    connection: Connection, world: World, run: Any
+) -> None:
+    run.imported(CSV, yes=True)
+    both = Patients(connection).get_many(["A-1", "B-2"])[0]
+    merged = judge(parse({"from": "B-2", "into": "A-1"}, "2026-01-04T00:00:00Z"), both)
+    assert PatientsTable(world.dynamodb, "patients").decide(merged)
+    assert [one.id for one in Patients(connection).merged_into("A-1")] == ["B-2"]
+    with pytest.raises(Problem, match="was merged into A-1"):
+        forget(connection, View(as_json=True), patient="B-2")
+    Patients(connection).forget("A-1", "2026-11-30T00:00:00Z")
+    alone = Patients(connection).get("B-2")
+    assert alone is not None
+    assert (alone.merged_into, alone.names[0].in_full) == (None, "Juan Pérez García")
+    assert not [item for item in items(world) if "A-1" in str(item) or "merged#" in str(item)]
 
 
 def test_later_messages_correct_earlier_ones(run: Any) -> None:

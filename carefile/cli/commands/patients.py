@@ -24,6 +24,7 @@ from carefile.cli.patients.assigning import Assigner
 from carefile.cli.patients.listed.again import Again
 from carefile.cli.patients.listed.files import Feed
 from carefile.cli.patients.listed.importing import Survey, state_all, survey
+from carefile.cli.patients.listed.merges import Merges, PlannedMerges
 from carefile.cli.patients.listed.patients import Patients
 from carefile.cli.problem import Problem
 from carefile.cli.rule_table import rules_of
@@ -31,13 +32,18 @@ from carefile.cli.shown.advice import advice_for
 from carefile.cli.shown.view import Column, View, lasting, plain
 from carefile.cli.times import span
 from carefile.core.deciding.identity import identity
+from carefile.core.messages.events import iso_8601
 from carefile.core.model import DecisionType
 from carefile.core.patients.entries import Change, PatientEntry
+from carefile.core.patients.moments import moment
 
 By = Annotated[str | None, typer.Option(help="Who decided; by default the user of this machine.")]
 Reason = Annotated[str | None, typer.Option(help="Why.")]
 Follow = Annotated[bool, typer.Option(help="Wait until the move has ended.")]
 Timeout = Annotated[str, typer.Option(help="Maximum time to wait.")]
+
+
+_REFUSED_SHOWN = 20
 
 
 def import_patients(
@@ -85,7 +91,13 @@ def import_patients(
             patients, feeds, source, found.refused, stated=partial(bar.advance, task), only_compare=not yes
         )
     seconds = (datetime.now(UTC) - began).total_seconds()
-    record = _record(found, changes, imported=yes)
+    merges, planned = Merges(connection, source, moment(iso_8601(datetime.now(UTC)))), PlannedMerges()
+    is_listed = bool(found.merges) and connection.patients_are_listed
+    if is_listed:
+        planned = merges.plan(found.merges)
+    if yes:
+        merges.start(planned)
+    record = _record(found, changes, planned, imported=yes)
     view.thing(record, partial(_show, record))
     if not yes:
         view.note("[bold]Nothing was imported.[/bold] Use --yes to import.")
@@ -96,11 +108,12 @@ def import_patients(
             view.note(
                 f"{again} unlisted objects name a patient who is listed now: `carefile patients refile`."
             )
-    if found.merges:
+    if found.merges and not is_listed:
         view.note(
-            f"[yellow]{len(found.merges)} merges in the files were not applied: use `carefile patients merge`.[/yellow]"
+            f"[yellow]{len(found.merges)} merges were not applied: the stage's patients are open.[/yellow]"
         )
-    return Exit.FOUND if found.broken or found.refused or changes[Change.FORGOTTEN] else Exit.DONE
+    unwell = found.broken or found.refused or changes[Change.FORGOTTEN] or planned.refused
+    return Exit.FOUND if unwell else Exit.DONE
 
 
 def list_patients(
@@ -310,12 +323,17 @@ def _pair(text: str) -> tuple[str, str]:
     return name, column
 
 
-def _record(found: Survey, changes: Counter[Change], *, imported: bool) -> dict[str, Any]:
+def _record(
+    found: Survey, changes: Counter[Change], planned: PlannedMerges, *, imported: bool
+) -> dict[str, Any]:
     return {
         "imported": imported,
         "patients": found.patients,
         **{change.value: changes[change] for change in Change},
         "merges": len(found.merges),
+        "merges_new": len(planned.new),
+        "merges_done": planned.done,
+        "merges_refused": [{"where": one.where, "reason": reason} for one, reason in planned.refused],
         "broken": found.broken,
         "left_out": len(found.refused),
         "other_records": found.unconcerned,
@@ -329,6 +347,15 @@ def _show(record: dict[str, Any], out: Console) -> None:
     out.print(f"[bold]{record['patients']} patients[/bold]: {counts or 'none to import'}", soft_wrap=True)
     if record["forgotten"]:
         out.print("  A forgotten patient is not listed again.", soft_wrap=True)
+    if record["merges"]:
+        started = "started" if record["imported"] else "to start"
+        out.print(
+            f"[bold]{record['merges']} merges[/bold]: {record['merges_new']} {started}, {record['merges_done']} hold "
+            "already",
+            soft_wrap=True,
+        )
+    for one in record["merges_refused"][:_REFUSED_SHOWN]:
+        out.print(f"  [yellow]merge refused[/yellow] ({one['reason']}): line {one['where']}", soft_wrap=True)
     if record["other_records"]:
         out.print(f"  {record['other_records']} records about something else", soft_wrap=True)
     for one in record["odd"]:

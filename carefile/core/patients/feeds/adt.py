@@ -83,7 +83,7 @@ def message(segments: Sequence[str], id_system: str | None, where: int) -> Itera
             if before is None:
                 yield Unusable("its MRG segment says not which patient was merged", where)
             elif before.value != current.value:
-                yield Merged(before.value, current.value, where)
+                yield Merged(before.value, current.value, where, stated_at)
     if not is_any:
         yield Unusable("it has no PID segment", where)
 

@@ -18,11 +18,12 @@ class Registered:
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """The records of `from_id` are those of `into_id`."""
+    """The records of `from_id` are those of `into_id`. `stated_at` is empty where the record does not say when."""
 
     from_id: str
     into_id: str
     where: int
+    stated_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
