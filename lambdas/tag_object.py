@@ -13,6 +13,7 @@ from lambdas.adapters.measures import Metric, measure
 from lambdas.intake import wiring
 
 marks = wiring.marks()
+_BY_REASON = {"conflict": Metric.CONFLICTING_PATIENTS, "unlisted": Metric.UNLISTED_PATIENTS}
 
 
 @entry_point
@@ -37,8 +38,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 def _count(disposition: Disposition, kind: str, patient: dict[str, str]) -> None:
     counted = {Metric.INTAKES: 1}
     if patient.get("status") == "unknown":
-        conflicting = patient.get("reason") == "conflict"
-        counted[Metric.CONFLICTING_PATIENTS if conflicting else Metric.UNKNOWN_PATIENTS] = 1
+        counted[_BY_REASON.get(patient.get("reason", ""), Metric.UNKNOWN_PATIENTS)] = 1
     measure(counted, disposition=disposition.value, kind=kind)
 
 

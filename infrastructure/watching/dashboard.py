@@ -67,10 +67,11 @@ def dashboard(
     board.add_widgets(
         _graph("Intakes by disposition and kind", [metrics.each(stage, "Intakes", _BY_KIND)], stacked=True),
         _graph(
-            "Percent of intakes with an unknown patient, or with conflicting sources",
+            "Percent of intakes with an unknown patient, with conflicting sources, or with an id that is not listed",
             [
                 metrics.share(stage, "UnknownPatients", "Intakes", _BY_KIND, label="unknown"),
                 metrics.share(stage, "ConflictingPatients", "Intakes", _BY_KIND, label="conflict"),
+                metrics.share(stage, "UnlistedPatients", "Intakes", _BY_KIND, label="unlisted"),
             ],
         ),
     )

@@ -22,6 +22,7 @@ class Metric(StrEnum):
     INTAKES = "Intakes"
     UNKNOWN_PATIENTS = "UnknownPatients"
     CONFLICTING_PATIENTS = "ConflictingPatients"
+    UNLISTED_PATIENTS = "UnlistedPatients"
     FAILURES = "Failures"
     UPLOAD_TO_CATALOG = "UploadToCatalog"
     RUNNING_INTAKES = "RunningIntakes"
@@ -35,6 +36,7 @@ DIMENSIONS: Mapping[Metric, tuple[str, ...]] = {
     Metric.INTAKES: _BY_KIND,
     Metric.UNKNOWN_PATIENTS: _BY_KIND,
     Metric.CONFLICTING_PATIENTS: _BY_KIND,
+    Metric.UNLISTED_PATIENTS: _BY_KIND,
     Metric.FAILURES: ("error",),
     Metric.UPLOAD_TO_CATALOG: (),
     Metric.RUNNING_INTAKES: (),

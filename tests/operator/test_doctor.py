@@ -24,6 +24,8 @@ def test_what_a_fresh_deployment_has_is_well(carefile: Carefile) -> None:
         "Functions",
         "Key of the records",
         "Tables",
+        "Patient directory",
+        "Merges in the last 24 hours",
     } <= well
     assert [row for row in rows if row["check"].startswith("Rule ") and row["state"] != "ok"] == []
 

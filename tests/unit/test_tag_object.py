@@ -81,6 +81,7 @@ def test_a_version_behind_a_delete_marker_is_tagged(world: World) -> None:
         ({"status": "known", "id": "P"}, {"Intakes"}),
         ({"status": "unknown", "reason": "no-evidence"}, {"Intakes", "UnknownPatients"}),
         ({"status": "unknown", "reason": "conflict"}, {"Intakes", "ConflictingPatients"}),
+        ({"status": "unknown", "reason": "unlisted"}, {"Intakes", "UnlistedPatients"}),
         ({}, {"Intakes"}),
     ],
 )

@@ -14,12 +14,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from carefile.cli.again.dead_letters import DeadLetters
 from carefile.cli.aws.connection import Connection
-from carefile.cli.aws.executions import Executions
+from carefile.cli.aws.executions import ENDED_BADLY, Executions
 from carefile.cli.checks.check import Check, State, result
 
 _FEWEST_CONCURRENT = 100
 _LONG = timedelta(hours=1)
 _MANY = 1000
+MANY_PATIENTS = 10_000
 
 
 Look = Callable[[Connection], Iterator[Check]]
@@ -164,6 +165,48 @@ def _tables(connection: Connection) -> Iterator[Check]:
     yield result("Tables", not bad, "active", ", ".join(bad), "check the tables in DynamoDB")
 
 
+def _directory(connection: Connection) -> Iterator[Check]:
+    """The patient directory: an empty one that is in use makes everybody unknown. Counting stops at MANY_PATIENTS."""
+    if not connection.has_directory:
+        return
+    pages = connection.client("dynamodb").get_paginator("scan")
+    found = pages.paginate(
+        TableName=connection.output("PatientsTableName"),
+        FilterExpression="attribute_exists(patient_id)",
+        Select="COUNT",
+    )
+    count = 0
+    for page in found:
+        count += page["Count"]
+        if count >= MANY_PATIENTS:
+            break
+    number = f"{MANY_PATIENTS} or more" if count >= MANY_PATIENTS else str(count)
+    in_use = connection.patients_are_listed
+    yield result(
+        "Patient directory",
+        bool(count) or not in_use,
+        f"{number} patients; {'in use' if in_use else 'not in use (patients: open)'}",
+        "it is in use and lists nobody: everything is filed as unknown",
+        "carefile patients import FILE --yes; then `carefile patients refile --yes`",
+    )
+    merges, since = connection.output("MergePatientsStateMachineArn"), datetime.now(UTC) - timedelta(days=1)
+    failed = sum(
+        item["stopDate"] >= since
+        for status in ENDED_BADLY
+        for item in connection.client("stepfunctions").list_executions(
+            stateMachineArn=merges, statusFilter=status, maxResults=100
+        )["executions"]
+    )
+    yield result(
+        "Merges in the last 24 hours",
+        not failed,
+        "none failed",
+        f"{failed} failed: a patient may be moved in part",
+        "see docs/runbook.md#merges",
+        State.WARNING,
+    )
+
+
 def _dead_letters(connection: Connection) -> Iterator[Check]:
     letters = DeadLetters(connection)
     for queue in letters.queues:
@@ -245,6 +288,7 @@ _CHECKS: tuple[tuple[str, Look], ...] = (
     ("Functions", _functions),
     ("Keys", _keys),
     ("Tables", _tables),
+    ("Patient directory", _directory),
     ("Dead letters", _dead_letters),
     ("Executions", _executions),
     ("Alarms", _alarms),

@@ -1,0 +1,58 @@
+"""What `carefile doctor` says of the patient directory."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from carefile.cli.aws.connection import Connection
+from carefile.cli.checks import health
+from carefile.cli.patients.listed.patients import Patients
+from carefile.core.patients.entries import Statement
+
+
+def told(
+    connection: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    listed: bool,
+    failed: tuple[datetime, ...] = (),
+) -> dict[str, Any]:
+    connection.__dict__["patients_are_listed"] = listed
+
+    def executions(**asked: Any) -> Any:
+        assert asked["stateMachineArn"].endswith("merge-patients")
+        ended = failed if asked["statusFilter"] == "FAILED" else ()
+        return {"executions": [{"stopDate": at} for at in ended]}
+
+    monkeypatch.setattr(connection.client("stepfunctions"), "list_executions", executions)
+    return {check.of: check for check in health._directory(connection)}
+
+
+@pytest.mark.parametrize(("listed", "state"), [(True, "failed"), (False, "ok")])
+def test_an_empty_directory_is_a_failure_where_it_is_in_use(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch, listed: bool, state: str
+) -> None:
+    assert told(connection, monkeypatch, listed=listed)["Patient directory"].state == state
+
+
+def test_it_says_how_many_patients_are_listed_up_to_a_bound(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for patient in "ABC":
+        Patients(connection).state(patient, "ehr", Statement(), None)
+    assert told(connection, monkeypatch, listed=True)["Patient directory"].says == "3 patients; in use"
+    monkeypatch.setattr(health, "MANY_PATIENTS", 2)
+    assert told(connection, monkeypatch, listed=True)["Patient directory"].says.startswith("2 or more")
+
+
+def test_merges_that_failed_today_are_told_and_those_of_last_week_are_not(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime.now(UTC)
+    name = "Merges in the last 24 hours"
+    assert told(connection, monkeypatch, listed=True, failed=(now - timedelta(days=7),))[name].state == "ok"
+    found = told(connection, monkeypatch, listed=True, failed=(now,))[name]
+    assert (found.state, found.says[:8]) == ("warning", "1 failed")
