@@ -94,6 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _report_promotions(console, counted)
     _report_scans(console)
     _report_directory(console)
+    _report_listed(console, counted, lanes[0])
     _compare(console, counted, lanes)
     _write(counted)
     return 0
@@ -163,6 +164,20 @@ def _report_directory(console: Console) -> None:
     for name, one in reads().items():
         table.add_row(name, f"{one.requests}", f"{one.units}", f"{one.usd:.2f}", f"{crowded[name].usd:.2f}")
     console.print(table)
+
+
+def _report_listed(console: Console, counted: Bills, lane: Lane) -> None:
+    """Report what the reads of the patient directory cost, by exact counts."""
+    extra = []
+    for kind in KINDS:
+        reads = count(kind, lane=lane, listed=True).of_works("read_units")
+        units = reads - counted[kind, lane].operations.of_works("read_units")
+        extra.append(f"{units * prices.DYNAMODB_READ_UNIT:.2f} more ({units:.2f} read units each)")
+    console.print(
+        f"With `patients: listed`, a million sessions cost {extra[0]} and a million documents {extra[1]}: "
+        "the directory is read as the object is classified, at the start of the round and in its check.",
+        style="dim",
+    )
 
 
 def _compare(console: Console, counted: Bills, lanes: Sequence[Lane]) -> None:

@@ -125,6 +125,21 @@ def test_the_ledger_and_the_catalog_cost_these_units(counted: Counted, lane: Lan
     assert round(document.of_works("write_units") * OBJECTS) == 15
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_where_patients_are_listed_an_object_reads_the_directory_three_times_and_does_nothing_else(
+    counted: Counted, kind: str
+) -> None:
+    """As it is classified, at the start of the round and in its check."""
+    with few_objects():
+        listed = counting.count(kind, listed=True)
+    plain = counted[kind, Lane.STANDARD]
+    more = Counter(of_all(listed))
+    more.subtract(of_all(plain))
+    assert {name: number for name, number in more.items() if number} == {"BatchGetItem": 3 * OBJECTS}
+    assert round((listed.of_works("read_units") - plain.of_works("read_units")) * OBJECTS, 1) == 3 * OBJECTS
+    assert listed.of_works("write_units") == plain.of_works("write_units")
+
+
 def test_a_promoted_upload_is_one_express_execution_and_one_of_five_states_that_repeats_no_write() -> None:
     with few_objects():
         promoted = counting.count("document", lane=Lane.EXPRESS_FIRST, promoted=True)
