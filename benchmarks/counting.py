@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from lambdas.adapters.patients import Patients
+from lambdas.adapters.people.patients import Patients
 from moto import mock_aws
 from moto.core.botocore_stubber import BotocoreStubber
 

@@ -183,6 +183,19 @@ def test_fhir_and_adt_are_recognised(connection: Connection, run: Any) -> None:
     assert (found["new"], found["unchanged"], found["merges"], found["other_records"]) == (1, 1, 1, 1)
 
 
+def test_of_a_long_table_with_one_broken_line_the_rest_is_imported_as_previewed(run: Any) -> None:
+    rows = [f"L-{number},Ana Ruiz {number},1984-02-11" for number in range(300)]
+    rows[150] = 'L-150,"Ana'  # the quote is never closed on its line, and the row is too short
+    rows[151] = 'Ruiz"'
+    table = "\n".join(["id,name,birth date", *rows])
+    _, preview = run.imported(table)
+    code, found = run.imported(table, yes=True)
+    assert (code, found["new"], found["broken"]) == (Exit.FOUND, 298, 1)
+    assert (preview["new"], preview["odd"]) == (298, found["odd"])
+    (odd,) = (one for one in found["odd"] if one["left_out"])
+    assert odd["what"] == "it has 2 cells where the header has 3"
+
+
 def a40(into: str, one: str, at: str = "20260102") -> str:
     return (
         f"MSH|^~\\&|E|C|||{at}||ADT^A40|1|P|2.5\rPID|1||{into}^^^C^MR||Roe^Max||19700101\rMRG|{one}^^^C^MR\r"
