@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from lambdas.adapters.people.patients import Patients
 from moto import mock_aws
 from moto.core.botocore_stubber import BotocoreStubber
 
@@ -29,6 +28,7 @@ from infrastructure.machines import definitions
 from lambdas import index_catalog, index_sessions, tag_object
 from lambdas.adapters import aws
 from lambdas.adapters.boundary import logger
+from lambdas.adapters.people.patients import Patients
 from tests.asl.definition import DEFINITION, walk
 from tests.asl.test_walks import HANDLERS
 from tests.unit.world import LANDING, PROCESSED, World, created_event

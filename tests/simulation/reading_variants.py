@@ -12,7 +12,8 @@ from carefile.core.model import Disposition, Observation, Stamp
 from lambdas.intake.convergence import Intake, Outcome, Upload
 from lambdas.intake.filing import Filing, Plan
 from lambdas.intake.scans import ReadDocuments
-from tests.simulation.variants import Patches
+
+Patches = list[tuple[Any, str, Any]]
 
 
 def what_was_read_belongs_to_whatever_is_current() -> Patches:
