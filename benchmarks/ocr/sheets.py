@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import reportlab  # type: ignore[import-untyped]
+import reportlab
 from PIL import Image, ImageDraw, ImageFont
 
 DPI = 300

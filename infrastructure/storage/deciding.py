@@ -39,7 +39,8 @@ class Deciding(Construct):
                 sid="NobodyDeletes",
                 effect=iam.Effect.DENY,
                 principals=[iam.AnyPrincipal()],
-                actions=["dynamodb:DeleteItem", "dynamodb:PartiQLDelete"],
+                # A batch needs an action of its own, whatever is in it.
+                actions=["dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:PartiQLDelete"],
                 resources=["*"],
             ),
             iam.PolicyStatement(
