@@ -8,6 +8,8 @@ import pytest
 
 from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.entries import Entries
+from carefile.cli.aws.filed import Filed
+from carefile.core.deciding.classification import classify
 from carefile.core.errors import AssignmentConflict, LeftBehind, RejectedAssignment
 from carefile.core.model import Source
 from carefile.core.records.session_entries import (
@@ -19,6 +21,7 @@ from carefile.core.records.session_entries import (
     SessionSummary,
     entry_at,
 )
+from lambdas.adapters.contracts import rules
 from tests.unit.test_assigning import assign, listed, plan, reassign, verify
 from tests.unit.test_recovery import assert_same
 from tests.unit.world import LANDING, Json, World, cataloged, prefix_of, submitted_event, types
@@ -277,3 +280,16 @@ def test_the_page_says_who_decided_when_and_why(world: World) -> None:
     assert "Neither folder, metadata" not in page
     decide(world, {"key": "x.txt", "patient_id": "Ana_7"} | REY, T2)
     assert "Dr. Rey assigned it to this patient" in world.body("processed/Ana_7_x/result.html").decode()
+
+
+def test_a_session_that_is_nobodys_is_predicted_to_stay_whatever_the_rules_say_and_after_taking_back_not(
+    world: World, connection: Connection
+) -> None:
+    key = "sessions/Ana_7/session_7/m/0.json"
+    world.file(key, b"x")
+    decide(world, nobody(key=key) | {"from": "Ana_7"})
+    found = classify(key, (), rules())
+    filed, source = Filed(connection), Source(LANDING, key)
+    assert filed.stays(found, source, entry(connection, key))
+    decide(world, take_back(key=key), T2)
+    assert not filed._is_decided(found, source)

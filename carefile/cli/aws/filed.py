@@ -17,6 +17,7 @@ from carefile.cli.aws.objects import is_gone
 from carefile.core.filing.layout import manifest_key, owner_of
 from carefile.core.model import Classification, EvidenceSource, Source
 from carefile.core.records.catalog import KEY
+from carefile.core.records.ledger import assignment_in
 
 
 class Filed:
@@ -61,6 +62,10 @@ class Filed:
         table = self._connection.output("LedgerTableName")
         for key in (owner_of(found, source).owner_id, source.source_id):
             answer = self._dynamodb.get_item(TableName=table, Key={KEY: {"S": key}}, ConsistentRead=True)
-            if any(name == "assigned" or name.startswith("hints#") for name in answer.get("Item", {})):
+            item = answer.get("Item", {})
+            session = assignment_in(item)
+            if session and (session.patient_id is not None or session.is_nobodys):
+                return True
+            if any(name.startswith("hints#") for name in item):
                 return True
         return False
