@@ -31,10 +31,6 @@ class DynamoDB:
     def get_item(self, **arguments: Any) -> dict[str, Any]:
         return self._gate.call("dynamodb", "GetItem", arguments, self._get)
 
-    def describe_table(self, **arguments: Any) -> dict[str, Any]:
-        """A table of which nothing was counted yet: it costs nothing, and no function waits for it."""
-        return {"Table": {}}
-
     def batch_get_item(self, **arguments: Any) -> dict[str, Any]:
         return self._gate.call("dynamodb", "BatchGetItem", arguments, self._batch_get)
 
@@ -46,6 +42,10 @@ class DynamoDB:
 
     def transact_write_items(self, **arguments: Any) -> dict[str, Any]:
         return self._gate.call("dynamodb", "TransactWriteItems", arguments, self._transact)
+
+    def describe_table(self, TableName: str) -> dict[str, Any]:
+        """What DynamoDB counted last: no request that a schedule could come between, as nothing is decided by it."""
+        return {"Table": {"ItemCount": len(self._table(TableName))}}
 
     def update_item(self, **arguments: Any) -> dict[str, Any]:
         return self._gate.call("dynamodb", "UpdateItem", arguments, self._update)
@@ -71,14 +71,17 @@ class DynamoDB:
     def _query(
         self,
         TableName: str,
-        IndexName: str,
         KeyConditionExpression: str,
         ExpressionAttributeValues: Item,
         Limit: int,
+        IndexName: str | None = None,
+        ExpressionAttributeNames: dict[str, str] | None = None,
+        ConsistentRead: bool = False,
     ) -> dict[str, Any]:
-        if IndexName != "by-content":
+        if (IndexName, ConsistentRead) not in (("by-content", False), (None, True)):
             raise NotImplementedError(IndexName)
         name, _, value = KeyConditionExpression.partition(" = ")
+        name = (ExpressionAttributeNames or {}).get(name, name)
         items = self._table(TableName).values()
         found = [_copied(item) for item in items if item.get(name) == ExpressionAttributeValues[value]]
         return {"Items": found[:Limit]}
