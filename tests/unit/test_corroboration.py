@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import date
+from io import StringIO
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from benchmarks.matching.people import Person
+from benchmarks.matching.trial import Mode, as_decided
+from carefile.cli.shown.story import print_story
 from carefile.core.deciding.corroboration import described
 from carefile.core.documents.extraction import DocumentFacts, Extraction, Status, Table, TextBlock
 from carefile.core.documents.recognition import Line, RecognisedPage, Word, recognition_of
@@ -458,3 +465,39 @@ def test_suggestions_are_in_the_catalog_by_id_on_the_page_and_in_words(listed: W
     assert described(
         {"patient_id": "4711", "supported_by": ["identifier", "birth-date-in-text", "new-factor"]}
     ) == ("4711: number, birth date, new factor")
+
+
+def test_what_was_recognised_contradicts_as_text_does_and_says_that_it_is_a_picture() -> None:
+    people = [
+        Person(number, *_named(name), date.fromisoformat(born)) for number, (name, born) in PEOPLE.items()
+    ]
+    record = scanned("Patient: Ana Ruiz Soto", "DOB: 11 Feb 1984", "MRN: 4711")
+    found = as_decided(people, Mode.DECIDE, "documents/5001/scan.pdf", {}, record)
+    assert found.patient.reason == "conflict"
+    assert [it.value for it in found.evidence if it.source == "picture"] == ["4711"]
+    nobodys = as_decided(people, Mode.DECIDE, "scan.pdf", {}, record)
+    assert nobodys.patient.id is None
+    assert [it.patient_id for it in nobodys.suggestions] == ["4711"]
+
+
+def _named(name: str) -> tuple[str, tuple[str, ...]]:
+    given, *family = name.split()
+    return given, tuple(family)
+
+
+def test_show_says_whose_it_may_be() -> None:
+    out = Console(file=StringIO(), width=120)
+    suggestion = {"patient_id": "4711", "supported_by": ["identifier", "name"]}
+    classification = {
+        "kind": "document",
+        "rule": "loose-file",
+        "patient": {"status": "unknown", "reason": "no-evidence"},
+        "suggestions": [suggestion],
+    }
+    story = {
+        **dict.fromkeys(("failure", "source", "location", "console")),
+        **{"name": "e1", "status": "SUCCEEDED", "disposition": "cataloged", "redrives": 0, "path": []},
+        **{"started": "2026-11-20T10:00:00+00:00", "seconds": 1.0, "classification": classification},
+    }
+    print_story(out, story)
+    assert re.search(r"May be +4711: number, name *\n", out.file.getvalue())  # type: ignore[attr-defined]
