@@ -61,6 +61,11 @@ HISTORIES: dict[str, Acts] = {
         "copied": [Step("upload"), Step("decide", patient=BEN), Step("copy")],
         "unfiled": [Step("upload", _KNEE), Step("unfile", _KNEE), Step("upload", _KNEE, cut=3, again=True)],
         "merged": [Step("upload", f"documents/{ANA}/knee.txt"), Step("merge", patient=ANA)],
+        "merged, and never filed": [Step("empty", f"documents/{ANA}/knee.txt"), Step("merge", patient=ANA)],
+        "another's was taken out": [
+            Step("upload", f"documents/{ANA}/knee.txt"),
+            Step("unfile", f"documents/{ANA}/knee.txt"),
+        ],
         "merged away": [Step("upload", _KNEE), Step("merge", patient=BEN)],
         "suspended": [Step("suspend"), Step("upload", patient=BEN), Step("upload", patient=ANA)],
     }.items()

@@ -123,7 +123,8 @@ class Forgetter:
         for place in self._session_places(traces, tally):
             tally.session_entries += self._session(place, traces) is not None
         tally.decisions = len(self._decided(traces))
-        tally.directory_entries = self._patients.get(self._patient) is not None
+        if not traces.keeps_entry:
+            tally.directory_entries = self._patients.get(self._patient) is not None
         tally.claims_left = len(self._claims(traces))
         return tally
 
@@ -166,7 +167,7 @@ class Forgetter:
                 tally.catalog_entries += self._forget_entry(source_id, revisions[source_id], at)
         for place in self._session_places(traces, tally):
             tally.session_entries += self._forget_session(place, traces)
-        if not tally.held and not tally.left:
+        if not (tally.held or tally.left or traces.keeps_entry):
             # Last, lest a round under way file as unknown what was to go.
             tally.directory_entries = self._patients.forget(self._patient, at)
         tally.claims_left = len(self._claims(traces))

@@ -14,12 +14,14 @@ from itertools import groupby, islice
 
 from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.entries import Entries, Entry
+from carefile.cli.aws.objects import tags
 from carefile.cli.aws.versions import Version, Versions
 from carefile.core.deciding.classification import classify, session_tree
 from carefile.core.deciding.identity import identity
 from carefile.core.deciding.metadata import PATIENT_METADATA, metadata_text
 from carefile.core.deciding.rules import RuleTable
 from carefile.core.filing.layout import Owner
+from carefile.core.filing.tagging import STATUS_TAG, PipelineStatus
 from carefile.core.model import Source
 from carefile.core.records.catalog import KEY, Item, text_in
 from carefile.core.records.ledger import (
@@ -139,6 +141,13 @@ class Uploads:
     def _session(self, source: Source) -> str | None:
         tree = session_tree(source.key, self._rules)
         return Owner(source.bucket, tree, tree=True).owner_id if tree else None
+
+    def is_taken_out(self, version: Version) -> bool:
+        """Whether a version is not filed because a person took it out of the layout."""
+        if self._entries.taken_out_by(Source(version.bucket, version.key).source_id) is None:
+            return False
+        found = tags(self._connection, version.bucket, version.key, version.version_id) or {}
+        return found.get(STATUS_TAG) in (PipelineStatus.UNFILED, PipelineStatus.CATALOGED)
 
     def is_named(self, version: Version) -> bool:
         """Whether the metadata of a version name the patient."""

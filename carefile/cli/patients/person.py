@@ -55,7 +55,11 @@ class Person:
             )
             for one in self.ids
         }
+        certain = {trace.source for trace in self._found[self._patient].mine}
         for one, found in self._found.items():
+            # Of an id that was merged nothing but its entry says whose it is, so that goes last.
+            doubtful = found.unfiled or found.undecided.keys() - certain
+            found.keeps_entry = one != self._patient and bool(doubtful)
             found.apart = {
                 folder for other in self.ids if other != one for folder in self._found[other].folders
             }

@@ -48,8 +48,8 @@ class Traces:
     uploads of which nobody knows whose they are, since they were never filed. `strays`: the ledger's items that name
     the patient and are of nothing that is there. `named_by_others`: objects that are other patients', and have the
     patient's id in their keys. `owners`: by the ids of sources and of sessions, whose claims go with the last of what
-    they hold. `apart`: folders that go with another id of the same person. `absent`: what was to be included, and is
-    not there."""
+    they hold. `apart`: folders that go with another id of the same person. `keeps_entry`: the directory's entry stays
+    for now. `absent`: what was to be included, and is not there."""
 
     traces: dict[str, Trace] = field(default_factory=dict)
     folders: set[str] = field(default_factory=set)
@@ -65,6 +65,7 @@ class Traces:
     named_by_others: set[Source] = field(default_factory=set)
     owners: set[str] = field(default_factory=set)
     apart: set[str] = field(default_factory=set)
+    keeps_entry: bool = False
     absent: list[Source] = field(default_factory=list)
 
     @property

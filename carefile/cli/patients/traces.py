@@ -325,7 +325,7 @@ class Finder:
         if where:
             self._found.ordered.add(source.source_id)
             self._leave(source, f"names the patient in its {where}, and was never filed")
-        elif newest and newest.modified <= self._settled:
+        elif newest and newest.modified <= self._settled and not uploads.is_taken_out(newest):
             self._found.unfiled.add(source)
 
     def _included(self, sources: Iterable[Source]) -> None:
