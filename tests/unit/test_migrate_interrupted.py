@@ -122,7 +122,7 @@ class TestInterrupted:
             assert end_state(world, tmp_path / f"stopped-{calls}") == wanted
             assert runs.begun == 1
             calls += every
-        assert calls >= 9
+        assert calls > 6
 
     def test_a_killed_comparison_compares_nothing_twice(
         self,
