@@ -11,6 +11,7 @@ from rich.padding import Padding
 from local import deployment, report
 from local.demo import view
 from local.demo.intakes import Ended, Pipeline, Upload
+from local.demo.listed import ListedPatients
 from local.problem import Problem
 from local.processes import Running
 from local.settings import REPOSITORY, Settings
@@ -25,15 +26,17 @@ def run(settings: Settings, running: Running) -> int:
     if outputs is None:
         raise Problem("the pipeline is not deployed", "run `make up`, then try again")
     out = view.console()
+    listed = ListedPatients(settings)
     try:
         ended = _show(out, Pipeline(settings, outputs), Upload.all_of(SAMPLES))
+        wrong = listed.show(out, running)
     except (BotoCoreError, ClientError) as error:
         raise Problem(
             f"a request to the embedded AWS failed: {error}",
             f"see {settings.logs / 'aws.log'}, then try again; `make clean` resets everything",
         ) from None
     _print_next_steps(out, settings, running, outputs, ended)
-    wrong = [one for one in ended if not one.as_expected]
+    wrong += [one for one in ended if not one.as_expected]
     if wrong:
         raise Problem(
             f"{len(wrong)} of the uploads did not end as expected, the first is {wrong[0].upload.key}",
