@@ -46,6 +46,9 @@ class Places:
     function: str
     adopting_function: str
     deciding_function: str
+    merging_function: str
+    merge: str
+    patients: str
     decisions: str
     claims: str
     key: str
@@ -68,6 +71,7 @@ def start_badly(aws: Client, machine: str) -> Any:
 
 
 ITEM = {"source_id": {"S": NOBODY}}
+PATIENT = {"entry": {"S": NOBODY}, "part": {"S": NOBODY}}
 RECORD, CLAIM = {"day": {"S": NOBODY}, "number": {"S": "0"}}, {"place": {"S": NOBODY}}
 
 ATTEMPTS: dict[str, Attempt] = {
@@ -139,6 +143,11 @@ ATTEMPTS: dict[str, Attempt] = {
         TableName=at.catalog, Item=ITEM, ConditionExpression="attribute_exists(source_id)"
     ),
     "delete from the catalog": lambda aws, at: aws("dynamodb").delete_item(TableName=at.catalog, Key=ITEM),
+    "read a patient": lambda aws, at: aws("dynamodb").get_item(TableName=at.patients, Key=PATIENT),
+    "list a patient": lambda aws, at: aws("dynamodb").put_item(
+        TableName=at.patients, Item=PATIENT, ConditionExpression="attribute_exists(part)"
+    ),
+    "delete a patient": lambda aws, at: aws("dynamodb").delete_item(TableName=at.patients, Key=PATIENT),
     "read the decisions": lambda aws, at: aws("dynamodb").get_item(TableName=at.decisions, Key=RECORD),
     "add a decision": lambda aws, at: aws("dynamodb").put_item(
         TableName=at.decisions, Item=RECORD, ConditionExpression="attribute_exists(digest)"
@@ -166,6 +175,7 @@ ATTEMPTS: dict[str, Attempt] = {
     "start a backfill": lambda aws, at: start_badly(aws, at.backfill),
     "start an adoption": lambda aws, at: start_badly(aws, at.adoption),
     "start a reassignment": lambda aws, at: start_badly(aws, at.reassignment),
+    "start a merge": lambda aws, at: start_badly(aws, at.merge),
     "stop an execution": lambda aws, at: aws("stepfunctions").stop_execution(executionArn=at.execution),
     "call a function": lambda aws, at: aws("lambda").invoke(
         FunctionName=at.function, InvocationType="DryRun"
@@ -175,6 +185,9 @@ ATTEMPTS: dict[str, Attempt] = {
     ),
     "call the function that decides": lambda aws, at: aws("lambda").invoke(
         FunctionName=at.deciding_function, InvocationType="DryRun"
+    ),
+    "call the function that merges": lambda aws, at: aws("lambda").invoke(
+        FunctionName=at.merging_function, InvocationType="DryRun"
     ),
     "change a function": lambda aws, at: aws("lambda").update_function_configuration(
         FunctionName=at.function, Description="x"

@@ -52,6 +52,10 @@ READABLE = {
 NOT_MADE = {
     "StillChanging": "it takes an uploader who writes in every round",
     "LeftBehind": "it takes an intake that fails in between; its text holds counts only (tests/unit/test_assigning.py)",
+    "RejectedMerge": "patients are open here; its text holds no id (tests/asl/test_merge_patients.py)",
+    "MergeConflict": "patients are open here; its text holds no id (tests/asl/test_merge_patients.py)",
+    "PatientNotListed": "patients are open here; its text holds no id (tests/asl/test_merge_patients.py)",
+    "RejectedPatient": "a feed's event is refused without an execution (tests/unit/test_registering.py)",
     "LedgerFull": "it takes a hundred places of one key; its text holds none (tests/unit/test_ledger_bounds.py)",
 }
 

@@ -57,6 +57,16 @@ MAY: dict[str, set[str]] = {
         *{"announce on the catalog bus", "start a reassignment"},
     },
     "Assignments": {"start a reassignment"},
+    # Where patients are open, no merge is decided.
+    "MergingMergePatients": {"read what is filed", "list the layout"},
+    "MergingListPatient": {"read what is filed", "list the layout"},
+    "MergingVerifyMerge": {"read what is filed", "list the layout"},
+    "Merging": {
+        *{"call a function", "call the function that merges"},
+        *{"announce on the catalog bus", "start a merge"},
+    },
+    "Merges": {"start a merge"},
+    "PatientFeedRegisterPatients": {"read a patient", "list a patient"},
 }
 
 # What people may who were given the policy for deciding, and nothing else.
@@ -66,6 +76,7 @@ MAY_WHO_DECIDES = {
         "list the layout",
         "read the catalog",
         "read the whole catalog",
+        "read a patient",
         "read the decisions",
     },
     *{"claim what one looks at", "describe an execution"},
@@ -120,6 +131,9 @@ def places(pipeline: Pipeline) -> Places:
         function=named("TasksTagObjectFunction"),
         adopting_function=named("AdoptObjectFunction"),
         deciding_function=named("ReassignmentAssignPatientFunction"),
+        merging_function=named("MergingMergePatientsFunction"),
+        merge=outputs["MergePatientsStateMachineArn"],
+        patients=outputs["PatientsTableName"],
         decisions=outputs["DecisionsTableName"],
         claims=outputs["ClaimsTableName"],
         key=named("KeysRecords"),

@@ -20,9 +20,8 @@ from tests.simulation.actors import EVERYBODY, actors, lane_of
 ROOT = Path(__file__).resolve().parents[2]
 LEDGER = Path(__file__).resolve().parent / "proof.jsonl"
 _CODE = (
-    "carefile/core/**/*.py", "lambdas/intake/**/*.py", "lambdas/adapters/**/*.py", "rules/*.json",
-    "lambdas/classify_object.py", "lambdas/normalise_*.py", "lambdas/tag_object.py", "lambdas/record_failure.py",
-    "lambdas/index_*.py", "statemachines/object_pipeline.asl.json", "statemachines/express_lane.asl.json",
+    "carefile/core/**/*.py", "lambdas/**/*.py", "rules/*.json", "carefile/page/**/*.py",
+    "statemachines/object_pipeline.asl.json", "statemachines/express_lane.asl.json",
     "infrastructure/machines/composition.py", "infrastructure/machines/definitions.py", "schemas/*.json",
     "carefile/cli/checks/repairing.py",
 )  # fmt: skip
