@@ -319,7 +319,8 @@ def test_what_is_filed_under_a_merged_patient_can_be_assigned_to_them_by_either_
     clinic.decide(A_INTO_B)
     for patient in ("A", "B"):
         found = wiring.assigning().assign({"key": "sessions/A/session_9/session.json", "patient_id": patient})
-        assert found["nothing_to_move"] is True
+        # It is there already, and is filed again to show the decision.
+        assert found["to"] == "processed/B_medical_notes/session_9/"
     taken = {"key": "sessions/A/session_9/session.json", "patient_id": "C", "from": "A"}
     assert wiring.assigning().assign(taken)["nothing_to_move"] is False
 

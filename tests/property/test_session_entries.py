@@ -155,6 +155,7 @@ def straight(history: Sequence[Written]) -> dict[str, dict[str, Any]]:
             ),
             "more_agents": 0,
             "incomplete": False,
+            "is_nobodys": False,
             "objects": len(mine),
             "size": sum(entry.size for entry in mine),
             "first_activity": min(entry.modified for entry in mine).replace("Z", ".000Z"),

@@ -38,6 +38,10 @@ SETTINGS = {
     "AssignPatient": (256, 120, ASSIGN | {"DECISIONS_TABLE"}),
     "ListObjects": (256, 120, ASSIGN),
     "VerifyMove": (256, 120, ASSIGN),
+    "MergePatients": (256, 120, ASSIGN | {"PATIENTS_TABLE"}),
+    "ListPatient": (256, 120, ASSIGN | {"PATIENTS_TABLE"}),
+    "VerifyMerge": (256, 120, ASSIGN | {"PATIENTS_TABLE"}),
+    "RegisterPatients": (256, 60, {"PATIENTS_TABLE", "DEAD_LETTERS_URL"}),
     "MeasureBacklog": (256, 60, {"PIPELINE_ARN"}),
     "RecordFailure": (
         256,
