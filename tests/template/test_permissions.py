@@ -284,7 +284,9 @@ def test_objects_are_written_under_the_layout_s_prefix_only(one_bucket: Synthesi
 def test_no_role_may_delete_a_version_or_change_a_bucket(request: pytest.FixtureRequest, name: str) -> None:
     stage: Synthesised = request.getfixturevalue(name)
     for policy, statement in stage.role_statements():
-        actions = {"s3:DeleteObjectVersion", "s3:PutBucketPolicy", "s3:PutObjectAcl"} & {*listed(statement["Action"])}
+        actions = {"s3:DeleteObjectVersion", "s3:PutBucketPolicy", "s3:PutObjectAcl"} & {
+            *listed(statement["Action"])
+        }
         # What was recognised of a page goes with its patient, and is no record: below one prefix of the reports.
         of_readings = statement.get("Sid") == "KeepReadings"
         assert actions <= ({"s3:DeleteObjectVersion"} if of_readings else set()), policy

@@ -26,6 +26,7 @@ OUTPUTS = {
     "LandingBucketName": LANDING,
     "ProcessedBucketName": PROCESSED,
     "PipelineStateMachineArn": "arn:aws:states:us-east-1:123456789012:stateMachine:object-pipeline",
+    "ReassignPatientStateMachineArn": "arn:aws:states:us-east-1:123456789012:stateMachine:reassign-patient",
     "MergePatientsStateMachineArn": "arn:aws:states:us-east-1:123456789012:stateMachine:merge-patients",
     "CatalogTableName": "catalog",
     "LedgerTableName": "ledger",

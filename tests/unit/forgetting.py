@@ -10,10 +10,14 @@ import pytest
 
 from carefile.cli.aws.connection import Connection
 from carefile.cli.patients.forgetting import Forgetter
+from carefile.cli.patients.listed.patients import Patients
 from carefile.cli.patients.trace import Traces
 from carefile.cli.patients.traces import Finder
 from carefile.cli.rule_table import rules_of
-from carefile.core.model import Source
+from carefile.core.messages.merge_request import MergeRequest
+from carefile.core.model import Decision, DecisionType, Source
+from carefile.core.patients.merging import Merge, judge
+from lambdas.adapters.people.patients import Patients as PatientsTable
 from tests.unit.test_index_sessions import Stream, index
 from tests.unit.world import (
     LANDING,
@@ -37,6 +41,17 @@ def forget(connection: Connection) -> Run:
         return traces, Forgetter(connection, patient, rest=rest, bypass=bypass).forget(traces)
 
     return run
+
+
+def merged(
+    world: World, connection: Connection, one: str, into: str, at: str, *, undo: bool = False
+) -> Merge:
+    """Decide, as MergePatients does, that a patient is another, or, `undo`, that they are two again."""
+    decision = Decision(DecisionType.UNMERGE if undo else DecisionType.MERGE, "Dr. Rey", at, "twice")
+    known = {entry.id: entry for entry in Patients(connection).all()}
+    merge = judge(MergeRequest(one, into, decision), known)
+    assert not merge.is_new or PatientsTable(world.dynamodb, "patients").decide(merge)
+    return merge
 
 
 def everything(world: World) -> str:

@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from carefile.cli.patients.listed.merging import Merging
 from hypothesis import strategies as st
 from moto import mock_aws
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
@@ -39,6 +38,7 @@ from lambdas.adapters import aws
 from lambdas.adapters.landing import Landing
 from lambdas.adapters.ledger import Ledger
 from tests.unit.conftest import connection_to, tags_of
+from tests.unit.forgetting import merged
 from tests.unit.test_adoption import adopt
 from tests.unit.test_index_sessions import Stream, index
 from tests.unit.world import (
@@ -245,13 +245,11 @@ class History:
     def _merge(self, patient: str, *, undo: bool) -> None:
         again = Again(self.connection, rules_of(self.connection))
         again._start = lambda source: self.run({"bucket": source.bucket, "key": source.key})  # type: ignore[method-assign]
-        merging = Merging(Patients(self.connection), again)
-        decision = Decision(
-            DecisionType.UNMERGE if undo else DecisionType.MERGE, "Dr. Rey", moment(), "twice"
-        )
         (other,) = set(PATIENTS) - {patient}
-        with suppress(Problem):  # they are merged already, or were not
-            (merging.unmerge if undo else merging.merge)(patient, other, decision)
+        with suppress(CarefileError):  # they are merged otherwise, or were not
+            merge = merged(self.world, self.connection, patient, other, moment(), undo=undo)
+            for entry in list(again.filed_under(merge.moves_from)):
+                again.take_in(entry)
 
     def put(self, key: str, body: bytes, **members: Any) -> str | None:
         self.world.upload(key, body, **members)

@@ -16,9 +16,10 @@ from carefile.cli.rule_table import rules_of
 from carefile.core.errors import RejectedAssignment, RejectedObject
 from carefile.core.filing.layout import Owner
 from carefile.core.messages.events import iso_8601
-from carefile.core.model import Decision, DecisionType, Source
+from carefile.core.model import Source
 from carefile.core.patients.entries import PersonName, Statement
 from lambdas.adapters.ledger import Ledger
+from tests.unit.forgetting import merged
 from tests.unit.world import LANDING, PROCESSED, World, cataloged, submitted_event
 
 BEFORE = "2026-01-01T00:00:00.000Z"
@@ -92,14 +93,14 @@ def test_another_patients_upload_with_the_id_in_its_key_stays_and_is_counted(
     assert world.body("documents/Ana_7/knee.txt", LANDING) == b"hello"
 
 
-def test_all_ids_that_lead_to_a_patient_by_merges_are_that_patient(connection: Connection) -> None:
+def test_all_ids_that_lead_to_a_patient_by_merges_are_that_patient(
+    world: World, connection: Connection
+) -> None:
     patients = Patients(connection)
     for one in ("A", "B", "C", "D"):
         patients.state(one, "ehr", Statement((PersonName("Ana Ruiz"),)), None)
     for one, into in (("A", "B"), ("B", "C")):
-        entry = patients.get(one)
-        assert entry is not None
-        patients.decide(entry, into, Decision(DecisionType.MERGE, "ana", BEFORE, "twice"))
+        merged(world, connection, one, into, BEFORE)
     assert patients.merged_into("C") == {"A", "B"}
     assert patients.merged_into("D") == set()
 
@@ -112,9 +113,8 @@ def test_a_person_is_forgotten_under_every_id_and_each_thing_is_counted_once(
     world.run(submitted_event("documents/A/knee.txt", {"patient_id": "C"}), "e2")
     patients = Patients(connection)
     patients.state("C", "ehr", Statement((PersonName("Ana Ruiz"),)), None)
-    entry = patients.state("A", "ehr", Statement((PersonName("Ana Ruiz"),)), None)[1]
-    assert entry is not None
-    patients.decide(entry, "C", Decision(DecisionType.MERGE, "ana", BEFORE, "twice"))
+    patients.state("A", "ehr", Statement((PersonName("Ana Ruiz"),)), None)
+    merged(world, connection, "A", "C", BEFORE)
     person = Person(connection, "C", rules_of(connection), rest=timedelta(0))
     assert person.ids == ("C", "A")
     there = sum(

@@ -86,9 +86,11 @@ def test_what_a_decision_moved_to_its_plain_name_is_a_duplicate_when_it_is_deliv
 def test_where_another_has_the_plain_name_a_decision_leaves_the_session_where_it_is(world: World) -> None:
     world.file("sessions/Ana_7/session_7/session.json", b"{}", name="b")
     first = world.file(TRUSTED, b"{}", name="a", Metadata={"patient-id": "Ana_7"})
-    assert assign({"key": TRUSTED, "patient_id": "Ana_7"})["nothing_to_move"]
+    assign({"key": TRUSTED, "patient_id": "Ana_7"})
     again = world.run({"bucket": "landing", "key": TRUSTED}, "again")
-    assert (prefix_of(again), again["disposition"]) == (prefix_of(first), "duplicate")
+    # It is filed again where it is, to show the decision.
+    assert (prefix_of(again), again["disposition"]) == (prefix_of(first), "cataloged")
+    assert assign({"key": TRUSTED, "patient_id": "Ana_7"})["nothing_to_move"]
 
 
 def test_a_plain_name_that_was_claimed_before_stays_also_where_the_rules_would_not_give_it_now(

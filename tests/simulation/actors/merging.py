@@ -10,7 +10,7 @@ import dataclasses
 import json
 import random
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,10 +24,10 @@ from carefile.core.patients.merging import judge
 from lambdas.adapters.people.directory import Directory
 from lambdas.adapters.people.patients import Patients
 from lambdas.intake.filing import Filing
-from tests.simulation.actors import Actor, Patches
+from tests.simulation.actors import Actor, Judge, Patches
 from tests.simulation.actors.listing import PATIENTS, TABLE, List
 from tests.simulation.mixture import Mixture
-from tests.simulation.oracle import PREFIX, tree_of
+from tests.simulation.oracle import PREFIX, Place, Uploaded, place_of, tree_of
 from tests.simulation.outside import Outside
 from tests.simulation.scenario import LandingKey, Scenario, Step, Upload
 from tests.simulation.world import World
@@ -172,11 +172,24 @@ def merged_id_believed() -> Patches:
     return [(Listing, "clinic_id", clinic_id)]
 
 
+class WhatWasNobodysStays(Judge):
+    """A merge moves what is filed under a patient. What names two patients who are one since then is nobody's until it
+    is taken in again."""
+
+    def now(self, upload: Uploaded, places: Sequence[Place]) -> Sequence[Place]:
+        *earlier, current = self.world.known.merged
+        if list(places) != [place_of(upload, (), None, current)]:
+            return places  # a person decided
+        before = (place_of(upload, (), None, merged) for merged in earlier)
+        return [*places, *(place for place in before if place.patient is None)]
+
+
 ACTOR = Actor(
     "people who merge",
     6,
     add,
     {Merge: take},
+    WhatWasNobodysStays,
     needs=("patient directory",),
     found_within={merge_left_out_of_the_check: 400, merged_id_believed: 20, listed_before_the_decision: 200},
 )

@@ -13,7 +13,6 @@ from botocore.exceptions import ClientError
 
 from carefile.cli.aws.connection import Connection
 from carefile.core.deciding.identity import identity
-from carefile.core.model import Decision, DecisionType
 from carefile.core.patients.dates import birth_date, dates_in
 from carefile.core.patients.entries import Change, PatientEntry, Statement, change_between
 from carefile.core.patients.names import name_words
@@ -24,7 +23,6 @@ from carefile.core.records.patients import KEY, PART, Key
 _READ, _WRITTEN = 100, 25  # DynamoDB, BatchGetItem and BatchWriteItem
 _TRIES = 8
 _FOUND = 200  # of one search
-_FORGETTING = "system:carefile.forget"
 
 
 class Patients:
@@ -118,26 +116,11 @@ class Patients:
                 return Change.FORGOTTEN, None
         raise RuntimeError("the entry changes faster than it can be written")
 
-    def _merged_directly(self, patient_id: str) -> list[PatientEntry]:
-        """Who was merged into a patient, not by way of another."""
-        found, _ = self.get_many(self._part_of(items.merged_entry(identity(patient_id))))
-        return [one for _, one in sorted(found.items()) if one.merged_into == identity(patient_id)]
-
     def forget(self, patient_id: str, at: str) -> bool:
         """Leave nothing of a patient but a tombstone, which names nobody. Whether there was an entry.
 
-        Whoever was merged into the patient is on their own again, so that no entry names the forgotten id.
+        The entry of whoever was merged into the patient names the id: forget them as well, as `Person` does.
         """
-        apart = Decision(DecisionType.UNMERGE, _FORGETTING, at)
-        for _ in range(_TRIES):
-            if not (merged := self._merged_directly(patient_id)):
-                break
-            for one in merged:
-                alone = one.merged(None, apart)
-                self._index(items.index_change(one, alone))
-                self._put(alone, one)
-        else:
-            raise RuntimeError("an entry changes faster than it can be written")
         entry = self.get(patient_id)
         if entry is not None:
             self._index(items.unindexing(entry))
