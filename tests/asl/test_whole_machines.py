@@ -355,6 +355,8 @@ def test_null_in_any_member_of_an_answer_ends_well_or_under_a_name(machine: str)
     usual = Answers().answers
     for name in tasks(machine).keys() & usual.keys():
         for path in places(usual[name]):
+            if path[0] == "event" and len(path) > 1:
+                continue  # what is announced was held against its schema by the function that made it
             done = execute(machine, INPUTS[machine], Answers(**{name: with_null(usual[name], path)}))
             assert ended(done) in FOR_NAMES, (name, path)
             if ended(done) in ("States.QueryEvaluationError", TOLERANCE):

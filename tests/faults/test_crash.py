@@ -21,7 +21,7 @@ from tests.embedded import eventually, start
 from tests.end_to_end.at_rest import Rest
 from tests.end_to_end.conftest import Pipeline
 from tests.end_to_end.crowd import Crowd
-from tests.faults.redriving import bring_home
+from tests.faults.redriving import bring_home, mend_marks
 from tests.faults.test_services import A_DAY, EVERY_FAULT, files
 
 
@@ -50,6 +50,7 @@ def test_nothing_is_lost_when_the_embedded_aws_is_killed_in_the_middle(
     assert eventually(lambda: not [pid for pid in orphans if alive(pid)])
     with suppress(AssertionError):  # a failure that is recorded late marks first and looks again then
         eventually(lambda: is_right(crowd), 30)
+    again = f"{again}; {mend_marks(crowd)}"
     Rest.of(crowd).assert_right()
     shown = len(crowd.newest) - len(before.lost())
     say(
