@@ -26,4 +26,4 @@ def test_ci_requires_one() -> None:
     script = (ROOT / ".ci" / "run").read_text()
     assert "export CAREFILE_BROWSER=required" in script
     assert script.index("chromium") < script.index("make test")
-    assert "-m prove tests/browser\"\n$hour || $hour || result=1" in script
+    assert '-m prove tests/browser"\n$hour || $hour || result=1' in script
