@@ -10,14 +10,15 @@ from constructs import Construct
 from infrastructure.events.event_schemas import Archives, EventSchemas
 from infrastructure.events.followers import IndexCatalog, IndexSessions, RecordFailure
 from infrastructure.events.messaging import (
-    AssignmentRule,
+    IDENTIFIED,
+    MERGED,
+    TO_BE_READ,
     Buses,
     CatalogRules,
     DeadLetters,
     IntakeRules,
-    MergeRule,
-    ReadingRule,
     SessionFollower,
+    StartingRule,
 )
 from infrastructure.events.registrations import Registrations
 from infrastructure.functions.function import FunctionSettings
@@ -202,10 +203,13 @@ class CarefileStack(Stack):
             else None
         )
         if reading and dead_letters.readings:
-            ReadingRule(
+            StartingRule(
                 self,
                 "Readings",
-                catalog_bus=buses.catalog,
+                name="ReadingRule",
+                description="A document was filed whose pages are pictures: read them",
+                bus=buses.catalog,
+                pattern=TO_BE_READ,
                 machine=reading.machine,
                 dead_letters=dead_letters.readings,
             )
@@ -241,10 +245,13 @@ class CarefileStack(Stack):
             reassignment=(reassignment.name, reassignment.machine.state_machine_arn),
             pipeline=(pipeline.name, pipeline.machine.state_machine_arn),
         )
-        AssignmentRule(
+        StartingRule(
             self,
             "Assignments",
-            intake_bus=buses.intake,
+            name="AssignmentRule",
+            description="The patient of a session or a document was identified",
+            bus=buses.intake,
+            pattern=IDENTIFIED,
             machine=reassignment.machine,
             dead_letters=dead_letters.assignments,
         )
@@ -258,10 +265,13 @@ class CarefileStack(Stack):
             tasks=tasks,
             catalog_bus=buses.catalog,
         )
-        MergeRule(
+        StartingRule(
             self,
             "Merges",
-            intake_bus=buses.intake,
+            name="MergeRule",
+            description="A system states that two patients are one, or two again",
+            bus=buses.intake,
+            pattern=MERGED,
             machine=merge.machine,
             dead_letters=dead_letters.merges,
         )

@@ -211,77 +211,34 @@ def start_executions(
         allowed.must_be_ready_for(rule)
 
 
-class AssignmentRule(Construct):
-    """The rule that starts a reassignment on `Patient Identified`."""
+class StartingRule(Construct):
+    """A rule that starts a state machine on one kind of event."""
 
     def __init__(
         self,
         scope: Construct,
         id: str,
         *,
-        intake_bus: events.IEventBus,
+        name: str,
+        description: str,
+        bus: events.IEventBus,
+        pattern: events.EventPattern,
         machine: sfn.IStateMachine,
         dead_letters: sqs.IQueue,
     ) -> None:
         super().__init__(scope, id)
-        rule = events.Rule(
-            self,
-            "AssignmentRule",
-            description="The patient of a session or a document was identified",
-            event_bus=intake_bus,
-            event_pattern=events.EventPattern(source=[INTAKE_SOURCE], detail_type=["Patient Identified"]),
-        )
+        rule = events.Rule(self, name, description=description, event_bus=bus, event_pattern=pattern)
         start_executions(self, machine=machine, dead_letters=dead_letters, rules=(rule,))
 
 
-class MergeRule(Construct):
-    """The rule that starts a merge on `Patients Merged`."""
-
-    def __init__(
-        self,
-        scope: Construct,
-        id: str,
-        *,
-        intake_bus: events.IEventBus,
-        machine: sfn.IStateMachine,
-        dead_letters: sqs.IQueue,
-    ) -> None:
-        super().__init__(scope, id)
-        rule = events.Rule(
-            self,
-            "MergeRule",
-            description="A system states that two patients are one, or two again",
-            event_bus=intake_bus,
-            event_pattern=events.EventPattern(source=[INTAKE_SOURCE], detail_type=["Patients Merged"]),
-        )
-        start_executions(self, machine=machine, dead_letters=dead_letters, rules=(rule,))
-
-
-class ReadingRule(Construct):
-    """The rule that starts the reading of a scan once it is filed."""
-
-    def __init__(
-        self,
-        scope: Construct,
-        id: str,
-        *,
-        catalog_bus: events.IEventBus,
-        machine: sfn.IStateMachine,
-        dead_letters: sqs.IQueue,
-    ) -> None:
-        super().__init__(scope, id)
-        rule = events.Rule(
-            self,
-            "ReadingRule",
-            description="A document was filed whose pages are pictures: read them",
-            event_bus=catalog_bus,
-            event_pattern=events.EventPattern(
-                source=[CATALOG_SOURCE],
-                detail_type=["Object Cataloged"],
-                detail={"reading": {"status": ["pending"]}},
-            ),
-        )
-        start_executions(self, machine=machine, dead_letters=dead_letters, rules=(rule,))
+# The patterns of events that start a machine of their own.
+IDENTIFIED = events.EventPattern(source=[INTAKE_SOURCE], detail_type=["Patient Identified"])
+MERGED = events.EventPattern(source=[INTAKE_SOURCE], detail_type=["Patients Merged"])
+TO_BE_READ = events.EventPattern(
+    source=[CATALOG_SOURCE],
+    detail_type=["Object Cataloged"],
+    detail={"reading": {"status": ["pending"]}},
+)
 
 
 class CatalogRules(Construct):
