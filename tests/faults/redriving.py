@@ -30,8 +30,11 @@ def bring_home(crowd: Crowd) -> str:
 
 
 def mend_marks(crowd: Crowd) -> str:
-    """Resubmit what ended well and is marked as failed. A late failure asks a ledger that the crash has set back, which
-    AWS's never is, so it does not see that its upload was filed; the next intake of it marks it rightly."""
+    """Resubmit what ended well and is marked as failed.
+
+    The crash has set the ledger back, which AWS's never is: a late failure finds no note that its upload was filed, and
+    marks it; the redrive goes on behind the state that would mark it again. The next intake does.
+    """
     tags = Rest.of(crowd).tags
     wrong = [
         upload

@@ -18,13 +18,11 @@ from benchmarks.matching.people import Person
 from benchmarks.matching.trial import Mode, as_decided
 from carefile.cli.shown.story import print_story
 from carefile.core.deciding.corroboration import described
-from carefile.core.documents.extraction import DocumentFacts, Extraction, Status, Table, TextBlock
+from carefile.core.documents.extraction import DocumentFacts, Extraction, Status
 from carefile.core.documents.recognition import Line, RecognisedPage, Word, recognition_of
 from carefile.core.documents.scans import with_recognition
 from carefile.core.patients.entries import Identifier, PatientEntry, PersonName, Statement
-from carefile.core.patients.labels import Label, TextLabels
-from carefile.core.patients.mentions import Mentions, mentions_in
-from carefile.core.patients.names import exact_name, same_name, similar_name, within_one_slip
+from carefile.core.patients.mentions import mentions_in
 from carefile.core.records.catalog import Entry
 from carefile.core.records.patients import index_key, index_keys
 from lambdas.adapters import aws, contracts
@@ -77,118 +75,6 @@ def suggested(result: dict[str, Any]) -> list[tuple[str, list[str]]]:
 
 def letter(name: str = "Ana Ruiz Soto", born: str = "11 Feb 1984", number: str = "4711") -> bytes:
     return LETTER.format(name=name, born=born, number=number).encode()
-
-
-def mentions_of(*texts: str) -> Mentions:
-    blocks = tuple(TextBlock(text, page) for page, text in enumerate(texts, 1))
-    return mentions_in(
-        Extraction(DocumentFacts("x", 1, 1, "text", "text/plain"), Status.READ, content=blocks), LABELS
-    )
-
-
-# What a text mentions
-
-
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [
-        ("MRN: 4711", "4711"),
-        ("MRN 4711.", "4711"),
-        ("MRN# 4711", "4711"),
-        ("M.R.N.\n4711", "4711"),
-        ("Medical record no. AB-47/11, seen today", "AB-47/11"),
-        ("N.º de historia: 4711", "4711"),
-        ("Número de historia clínica 4711", "4711"),
-        ("(Patient ID 4711)", "4711"),
-        ("Patient id: Juan_Perez_123", "Juan_Perez_123"),
-        ("MRN: 47 11 08", "471108"),
-    ],
-)
-def test_a_number_is_found_by_its_label(text: str, number: str) -> None:
-    (found,) = mentions_of(text).numbers
-    assert number in found.values
-
-
-@pytest.mark.parametrize(
-    "text", ["The MRN was pending", "4711", "Ref 4711", "mrnx: 4711", "MRN: ", "Invoice 4711"]
-)
-def test_what_has_no_label_or_no_number_is_none(text: str) -> None:
-    assert not mentions_of(text).numbers
-
-
-@pytest.mark.parametrize(
-    ("text", "name"),
-    [
-        ("Patient: Ana Ruiz   DOB: 1984", "Ana Ruiz"),
-        ("Re: RUIZ, Ana M. (seen today)", "RUIZ, Ana M."),
-        ("Nombre: Ana\nApellidos: Ruiz Soto\n", "Ana Ruiz Soto"),
-        ("Last name: O'Neill\nFirst name: Mary-Jane\n", "Mary-Jane O'Neill"),
-        ("Paciente: María de la Cruz, 40 años", "María de la Cruz"),
-        ("Patient name\tLi Wei\tage 30", "Li Wei"),
-        ("患者\nPatient: 王 伟", "王 伟"),
-    ],
-)
-def test_a_name_is_found_by_its_label(text: str, name: str) -> None:
-    assert [it.values[0] for it in mentions_of(text).names] == [name]
-
-
-@pytest.mark.parametrize(
-    "text", ["The patient is well", "Patient: reports pain", "Physician name: Juan Gil", "Drug name: Ana Lor"]
-)
-def test_no_other_words_are_a_patients_name(text: str) -> None:
-    assert not mentions_of(text).names
-
-
-@pytest.mark.parametrize(
-    ("text", "dates"),
-    [
-        ("DOB: 11/02/1984", {"1984-02-11", "1984-11-02"}),
-        ("born on 11 February 1984 in Cadiz", {"1984-02-11"}),
-        ("F. Nac.: 11 de febrero de 1984", {"1984-02-11"}),
-        ("D.O.B. 31.12.84", {"1984-12-31", "2084-12-31"}),
-        ("Date of birth: 1984-02-11 Date: 2024-10-28", {"1984-02-11"}),
-        ("DOB\n1984-02-11", {"1984-02-11"}),
-    ],
-)
-def test_a_birth_date_is_found_by_its_label_in_all_its_readings(text: str, dates: set[str]) -> None:
-    (found,) = mentions_of(text).birth_dates
-    assert set(found.values) == dates
-
-
-@pytest.mark.parametrize(
-    ("text", "whose"),
-    [
-        ("Mother: Eva Soto, MRN 4711", "other"),
-        ("She came with her father, MRN 4711", "other"),
-        ("Emergency contact:\nName: Eva\nMRN: 4711\n", "unsure"),
-        ("Father: Juan Gil\nMRN: 4711\n", "unsure"),
-        ("Emergency contact:\nName: Eva\n\nMRN: 4711\n", "patient"),
-        ("Seen with her mother today.\nMRN 4711", "patient"),
-        ("Previous patient: Ana Ruiz, MRN 4711", "other"),
-        ("cc: Dr Gil\nPatient: Ana Ruiz\nMRN: 4711", "patient"),
-        ("Madre del paciente: Eva Soto, NHC 4711", "other"),
-    ],
-)
-def test_what_is_said_of_a_relative_is_marked(text: str, whose: str) -> None:
-    (number,) = mentions_of(text).of(Label.IDENTIFIER, others=True)
-    assert number.whose == whose
-
-
-def test_a_mention_says_on_which_page_it_is() -> None:
-    assert [it.place for it in mentions_of("nothing", "MRN 4711").found] == ["page 2"]
-
-
-def test_names_agree_exactly_strictly_or_roughly() -> None:
-    assert exact_name("Ana Ruiz Soto", "RUIZ SOTO, Ana")
-    assert not exact_name("Ana Ruiz", "A. Ruiz")
-    assert not exact_name("Ana Ruiz", "Eva Ruiz")
-    assert not exact_name("Ana", "Ana")
-    assert same_name("Ana Ruiz Soto", "A. Ruiz Soto")
-    assert similar_name("Ana Ruiz", "Ana Riuz")
-    assert not similar_name("Ana Ruiz", "Eva Gil")
-    assert within_one_slip("4711", "4171")
-    assert within_one_slip("4711", "471")
-    assert not within_one_slip("4711", "1174")
 
 
 # What is suggested
@@ -424,35 +310,6 @@ def test_in_open_mode_a_filled_directory_suggests_and_decides_and_contradicts_no
     assert suggested(result)[0] == ("4711", ["identifier", "name", "birth-date"])
     # Suggestions decide nothing, so the check does not read them again.
     assert made == {"DescribeTable": 1, "BatchGetItem": 2, "Query": 1}
-
-
-def test_labels_are_data_of_any_language() -> None:
-    assert not mentions_of("Rodné číslo: 4711").found
-    czech = TextLabels.from_json({"identifier": ["Rodné číslo"]})
-    text = TextBlock("RODNE CISLO 4711")
-    record = Extraction(DocumentFacts("x", 1, 1, "text", "text/plain"), Status.READ, content=(text,))
-    assert [it.values for it in mentions_in(record, czech).numbers] == [("4711",)]
-
-
-@pytest.mark.parametrize(
-    ("header", "rows"),
-    [
-        (("mrn", "name", "dob"), (("4711", "Ana Ruiz", "1984-02-11"),)),
-        (None, (("MRN", "Patient", "DOB"), ("4711", "Ana Ruiz", "1984-02-11"))),
-        (None, (("MRN", "4711"), ("Patient", "Ana Ruiz"), ("DOB", "1984-02-11"))),
-        (None, (("MRN", "4711", "Patient", "Ana Ruiz"), ("DOB", "1984-02-11"))),
-        (("Patient", "Ana Ruiz"), (("MRN", "4711"), ("DOB", "1984-02-11"))),
-        (("Report",), (("Patient", "Ana Ruiz"), ("MRN", "4711"), ("DOB", "1984-02-11"))),
-        (("Field", "Value"), (("Patient", "Ana Ruiz"), ("MRN", "4711"), ("DOB", "1984-02-11"))),
-    ],
-)
-def test_tables_name_their_columns_their_rows_or_both(
-    header: tuple[str, ...] | None, rows: tuple[tuple[str, ...], ...]
-) -> None:
-    facts = DocumentFacts("x", 1, 1, "text", "text/plain")
-    found = mentions_in(Extraction(facts, Status.READ, content=(Table(rows, header),)), LABELS)
-    values = {it.label.value: it.values for it in found.found}
-    assert values == {"identifier": ("4711",), "name": ("Ana Ruiz",), "birth_date": ("1984-02-11",)}
 
 
 def test_suggestions_are_in_the_catalog_by_id_on_the_page_and_in_words(listed: World) -> None:
