@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from allpairspy import AllPairs
 
+from infrastructure import preflight
 from infrastructure.settings.config import ConfigError, load_context, stage_config
 from tests.template import audit
 from tests.template.conftest import Synthesise
@@ -205,6 +206,10 @@ def test_ten_sources_in_a_network_stay_within_every_limit(greatest: Synthesised)
     assert not list(excesses(greatest))
     roles = greatest.resources("AWS::IAM::Role")
     assert any("NormaliseDocument" in name for name in roles)
+
+
+def test_the_preflight_knows_how_many_functions_reserve_concurrency(greatest: Synthesised) -> None:
+    assert len(greatest.resources("AWS::Lambda::Function")) == preflight._FUNCTIONS
 
 
 def test_an_excess_is_seen(greatest: Synthesised) -> None:
