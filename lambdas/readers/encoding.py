@@ -41,7 +41,7 @@ _OTHER_NAMES = {
 }
 _KNOWN_AS = {"cp932": "shift_jis", "cp949": "euc-kr", "big5hkscs": "big5"}
 _OF_MANY_BYTES = ("cp932", "cp949", "euc-jp", "gb18030", "big5hkscs")
-# Encodings of mail whose bytes are all ASCII, so that nothing but their escapes tells them from it.
+# Encodings of mail whose bytes are all ASCII, so only their escapes distinguish them from it.
 _SEVEN_BITS = re.compile(r"iso2022_(?:jp(?:_1|_2|_3|_ext|_2004)?|kr)|hz|utf_7|utf-7")
 _ISO_2022_JP = "iso2022_jp_ext"  # the largest of its kind
 _JAPANESE = re.compile(rb"\x1b\$[@B]")
@@ -49,7 +49,7 @@ _JAPANESE = re.compile(rb"\x1b\$[@B]")
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """`assumed` tells that nothing in the bytes proves the encoding; `damaged` that some of them are not in
+    """`assumed` means that nothing in the bytes proves the encoding; `damaged` that some of them are not in
     it.
     """
 

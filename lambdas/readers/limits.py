@@ -6,7 +6,7 @@ MIB = 1024 * 1024
 
 MAX_READ = 32 * MIB  # of an object, by the caller's ranged GET: a PDF can be read only whole
 MAX_TEXT_BYTES = 8 * MIB  # of a document in a text format that is decoded
-SAMPLE = 64 * 1024  # looked at to tell the format
+SAMPLE = 64 * 1024  # inspected to detect the format
 
 MAX_TEXT = 1 * MIB  # characters of text and table cells together in one record
 MAX_PAGES = 200
@@ -18,7 +18,7 @@ MAX_WARNINGS = 50
 MAX_METADATA = 50  # pairs
 MAX_METADATA_VALUE = 1_000  # characters
 MAX_NAME = 1_024
-MAX_PLACE = 2_000  # characters that tell where in a document something stands
+MAX_PLACE = 2_000  # characters of a location within a document
 
 MAX_JSON_VALUES = 400_000  # some 60 MB once parsed
 MAX_JSON_DEPTH = 100

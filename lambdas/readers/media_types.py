@@ -1,4 +1,4 @@
-"""What a file is, told from its first bytes: for the record of files that no reader reads.
+"""What a file is, detected from its first bytes: for the record of files that no reader reads.
 
 A table of signatures, most specific first. Names and declared types are not believed.
 """
@@ -62,7 +62,7 @@ _OPENDOCUMENT = {
     b"application/vnd.oasis.opendocument.graphics": "odg",
     b"application/epub+zip": "epub",
 }
-# Names of parts that tell one ZIP from another, the most telling first.
+# Names of parts that distinguish one ZIP from another, the most specific first.
 _BY_PARTS = (
     (b"xl/workbook.bin", "xlsb", "application/vnd.ms-excel.sheet.binary.macroenabled.12"),
     (b"visio/document.xml", "vsdx", "application/vnd.ms-visio.drawing"),

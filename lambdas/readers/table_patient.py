@@ -1,7 +1,7 @@
 """Whose the rows of a table are: by the columns that are called as fields of a patient's id (`Patient ID`, `MRN #`).
 
 The row that names the columns is looked for everywhere, since a title may stand above it and a second table below. A
-cell may also name the one beside it, as in a form. Where the two can't be told apart, what is found is told in doubt.
+cell may also name the one beside it, as in a form. Where the two can't be distinguished, what is found is doubtful.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class TablePatients:
                 self.end()  # it was no header
             else:
                 self._beside = []
-                self._tell_row(cells)
+                self._describe_row(cells)
 
     def end(self) -> None:
         """A header that nothing stands below is none: its fields name what is beside them."""
@@ -75,7 +75,7 @@ class TablePatients:
         self._is_doubtful = not self._may_decide or bool(self._beside) or has_relatives
         self._seen.clear()
 
-    def _tell_row(self, cells: Sequence[str]) -> None:
+    def _describe_row(self, cells: Sequence[str]) -> None:
         """The patient that a row names, each combination of ids once."""
         is_shifted = self._ragged and len(cells) != len(self._header)
         values = tuple("" if is_shifted else _at(cells, at).strip() for at, _ in self._columns)
@@ -90,7 +90,7 @@ class TablePatients:
             self._draft.candidate(PatientCandidate(value, where, None, rank, scope), is_doubtful=is_doubtful)
 
 
-def tell_form(fields: Iterable[tuple[str, str]], place: str, draft: Draft) -> None:
+def describe_form(fields: Iterable[tuple[str, str]], place: str, draft: Draft) -> None:
     """Whom the fields of a form name. They stand beside a text that is not looked at, and decide nothing."""
     for name, value in fields:
         rank = draft.fields.rank(name.rpartition(".")[2].partition("[")[0])

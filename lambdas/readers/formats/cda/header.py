@@ -6,7 +6,7 @@ import re
 
 from carefile.core.documents.extraction import PatientCandidate
 from lambdas.readers.draft import Draft
-from lambdas.readers.formats.cda.values import told
+from lambdas.readers.formats.cda.values import rendered
 from lambdas.readers.formats.xml.tree import Element
 from lambdas.readers.hl7_values import kind_of, rank_of, ranked
 
@@ -124,32 +124,32 @@ _RECORDS: tuple[tuple[str, str, _Fields], ...] = (
 )
 
 
-def tell_header(document: Element, draft: Draft) -> None:
-    draft.fact("title", told(document, "title"))
-    draft.fact("created", told(document, "effectiveTime"))
-    draft.fact("id", told(document, "id"))
-    draft.fact("version", told(document, "versionNumber"))
+def describe_header(document: Element, draft: Draft) -> None:
+    draft.fact("title", rendered(document, "title"))
+    draft.fact("created", rendered(document, "effectiveTime"))
+    draft.fact("id", rendered(document, "id"))
+    draft.fact("version", rendered(document, "versionNumber"))
     language = document.one("languageCode")
     draft.language = (language.get("code")[:40] or None) if language else None
-    tell_patients(document, draft)
-    _tell_record("Document", "ClinicalDocument", document, _DOCUMENT, draft)
+    describe_patients(document, draft)
+    _describe_record("Document", "ClinicalDocument", document, _DOCUMENT, draft)
     for type_, path, fields in _RECORDS:
         for element in document.all(*path.split("/")):
-            _tell_record(type_, path, element, fields, draft)
+            _describe_record(type_, path, element, fields, draft)
     for related in document.all("relatedDocument"):
         named = [
-            (_RELATIONS.get(related.get("typeCode"), "relates to"), told(related, "parentDocument", "id"))
+            (_RELATIONS.get(related.get("typeCode"), "relates to"), rendered(related, "parentDocument", "id"))
         ]
         draft.entity("Related document", "relatedDocument", named)
 
 
-def _tell_record(type_: str, where: str, element: Element, fields: _Fields, draft: Draft) -> None:
-    told_fields = ((label, told(element, *path.split("/"))) for label, path in fields)
-    if pairs := [(label, text) for label, text in told_fields if text]:
+def _describe_record(type_: str, where: str, element: Element, fields: _Fields, draft: Draft) -> None:
+    rendered_fields = ((label, rendered(element, *path.split("/"))) for label, path in fields)
+    if pairs := [(label, text) for label, text in rendered_fields if text]:
         draft.entity(type_, where, pairs)
 
 
-def tell_patients(document: Element, draft: Draft, place: str = "", *, is_wrapped: bool = False) -> None:
+def describe_patients(document: Element, draft: Draft, place: str = "", *, is_wrapped: bool = False) -> None:
     """Whose the document is. One that is wrapped in another may not be all of that."""
     targets = list(document.all("recordTarget"))
     visits = {_number(one) for one in document.all(*_VISIT, "id")}
@@ -162,7 +162,7 @@ def tell_patients(document: Element, draft: Draft, place: str = "", *, is_wrappe
             draft.doubt("unnamed-patient", _UNNAMED)
         for index, role in enumerate(roles, 1):
             scope = f"{place}recordTarget[{number}]/patientRole" + (f"[{index}]" if len(roles) > 1 else "")
-            _tell_record("Patient", scope, role, _PATIENT, draft)
+            _describe_record("Patient", scope, role, _PATIENT, draft)
             ids = enumerate(role.all("id"), 1)
             found = (_candidate(one, f"{scope}/id[{at}]", scope, visits) for at, one in ids)
             named = ranked(filter(None, found))

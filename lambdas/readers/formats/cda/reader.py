@@ -8,8 +8,8 @@ from __future__ import annotations
 from carefile.core.documents.extraction import Reason
 from lambdas.readers.base import NotThisFormatError, Reader
 from lambdas.readers.draft import Draft
-from lambdas.readers.formats.cda.header import tell_header
-from lambdas.readers.formats.cda.values import told
+from lambdas.readers.formats.cda.header import describe_header
+from lambdas.readers.formats.cda.values import rendered
 from lambdas.readers.formats.text.plain_text import note_text_facts
 from lambdas.readers.formats.xml.narrative import blocks_of
 from lambdas.readers.formats.xml.tree import Element, XmlRefusedError, parse_xml
@@ -37,15 +37,15 @@ def _read(source: Source, draft: Draft) -> None:
         if not source.text_is_cut:
             draft.reason = Reason.DAMAGED
             draft.warn("damaged", "The document is damaged. It is read up to where that begins.")
-    tell_header(document.root, draft)
+    describe_header(document.root, draft)
     for section in document.root.all("component", "structuredBody", "component", "section"):
-        _tell_section(section, 1, draft)
+        _describe_section(section, 1, draft)
     for body in document.root.all("component", "nonXMLBody", "text"):
-        _tell_attached(body, draft)
+        _describe_attached(body, draft)
 
 
-def _tell_section(section: Element, level: int, draft: Draft) -> None:
-    title = told(section, "title") or told(section, "code") or "Section"
+def _describe_section(section: Element, level: int, draft: Draft) -> None:
+    title = rendered(section, "title") or rendered(section, "code") or "Section"
     draft.heading(title, level)
     narrative = section.one("text")
     if narrative is not None:
@@ -57,10 +57,10 @@ def _tell_section(section: Element, level: int, draft: Draft) -> None:
     elif section.one("entry"):
         draft.warn("no-narrative", "A section has coded entries only. They are not shown.")
     for nested in section.all("component", "section"):
-        _tell_section(nested, level + 1, draft)
+        _describe_section(nested, level + 1, draft)
 
 
-def _tell_attached(body: Element, draft: Draft) -> None:
+def _describe_attached(body: Element, draft: Draft) -> None:
     """A document that is only an envelope: a text is shown, anything else is named."""
     type_ = body.get("mediaType")
     if body.get("representation") != "B64" and type_.startswith("text/"):

@@ -10,7 +10,7 @@ _NAME_PARTS = ("prefix", "given", "family", "suffix")
 _ADDRESS_PARTS = ("streetAddressLine", "city", "state", "postalCode", "country")
 
 
-def told(element: Element, *path: str) -> str:
+def rendered(element: Element, *path: str) -> str:
     """The values at this path, by the type that each of them shows."""
     return joined(dict.fromkeys(_value(found) for found in element.all(*path)), "; ")
 
@@ -22,7 +22,7 @@ def _value(element: Element) -> str:
     if names & set(_ADDRESS_PARTS):
         return joined((text_in(part) for part in element.elements if part.name in _ADDRESS_PARTS), ", ")
     if names & {"low", "high"}:
-        low, high = (told(element, name) for name in ("low", "high"))
+        low, high = (rendered(element, name) for name in ("low", "high"))
         return (
             f"{low} – {high}" if low and high else f"from {low}" if low else f"until {high}" if high else ""
         )

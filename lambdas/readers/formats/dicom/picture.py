@@ -52,7 +52,7 @@ _SHOWN = {*_AS_THEY_ARE, _BIG_ENDIAN, _RUN_LENGTHS, *_BY_PILLOW}
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _LARGEST = 1e9  # number that is believed
 _MOST_SAMPLES = 50_000  # of the values, by which a window is found where the image names none
-_DARKEST, _LIGHTEST = 0.005, 0.995  # shares of them beyond which nothing is told apart
+_DARKEST, _LIGHTEST = 0.005, 0.995  # shares of them beyond which nothing is distinguished
 
 
 @dataclass(frozen=True, slots=True)

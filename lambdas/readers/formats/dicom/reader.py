@@ -15,9 +15,9 @@ from carefile.core.documents.picture import Picture
 from lambdas.readers.base import NotThisFormatError, Reader
 from lambdas.readers.draft import Draft
 from lambdas.readers.formats.dicom.picture import ABOUT_PIXELS, picture_of_pixels, why_not_shown
-from lambdas.readers.formats.dicom.report import tell_report
+from lambdas.readers.formats.dicom.report import describe_report
 from lambdas.readers.formats.dicom.shape import is_data_set
-from lambdas.readers.formats.dicom.values import person, texts, texts_or_raise, told
+from lambdas.readers.formats.dicom.values import person, rendered, texts, texts_or_raise
 from lambdas.readers.hl7_values import joined, moment
 from lambdas.readers.source import Source
 
@@ -31,7 +31,7 @@ _WITHOUT_PREAMBLE = tuple(
 _WITHOUT_TEXT = ("CT", "MR", "PT", "NM")  # whose images show none, unless they say so
 _LAST_OF_PATIENT = 0x0010FFFF
 
-# Type of record, and what it holds: label, and the elements that tell it.
+# Type of record, and what it holds: label, and the elements that say it.
 _RECORDS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
         "Patient",
@@ -170,20 +170,20 @@ def _read(source: Source, draft: Draft) -> None:
     # What comes last may be cut in the middle, and half an identifier is another patient's.
     if max(data.keys()) <= _LAST_OF_PATIENT:
         draft.candidates_complete = False
-    _tell_facts(data, draft)
-    _tell_what_is_left_out(data, source, draft)
+    _describe_facts(data, draft)
+    _describe_left_out(data, source, draft)
     for type_, fields in _RECORDS:
         if pairs := [(label, text) for label, names in fields if (text := _field(data, names))]:
             draft.entity(type_, "data set", pairs)
-    _tell_patient(data, "", draft)
-    _tell_directory(data, draft)
-    tell_report(data, draft)
+    _describe_patient(data, "", draft)
+    _describe_directory(data, draft)
+    describe_report(data, draft)
 
 
-def _tell_what_is_left_out(data: Dataset, source: Source, draft: Draft) -> None:
+def _describe_left_out(data: Dataset, source: Source, draft: Draft) -> None:
     from pydicom.charset import python_encoding
 
-    if told(data, "MIMETypeOfEncapsulatedDocument"):
+    if rendered(data, "MIMETypeOfEncapsulatedDocument"):
         draft.warn("attachment", "The document holds an attachment that is not read.")
     if any(name not in python_encoding for name in texts(data, "SpecificCharacterSet")):
         draft.warn(
@@ -191,7 +191,9 @@ def _tell_what_is_left_out(data: Dataset, source: Source, draft: Draft) -> None:
         )
     if why := why_not_shown(data, source):
         draft.warn("no-picture", why)
-    shows_text = told(data, "BurnedInAnnotation") or ("NO" if told(data, "Modality") in _WITHOUT_TEXT else "")
+    shows_text = rendered(data, "BurnedInAnnotation") or (
+        "NO" if rendered(data, "Modality") in _WITHOUT_TEXT else ""
+    )
     if _number_of_pixels(data) and shows_text != "NO":
         draft.warn("picture", "This is a picture. Text that it may show is not read.")
 
@@ -214,8 +216,8 @@ def _damaged(draft: Draft) -> None:
     draft.warn("damaged", "The document is damaged. Its content cannot be read.")
 
 
-def _tell_facts(data: Dataset, draft: Draft) -> None:
-    draft.fact("modality", told(data, "Modality"))
+def _describe_facts(data: Dataset, draft: Draft) -> None:
+    draft.fact("modality", rendered(data, "Modality"))
     draft.fact("created", moment(joined(texts(data, "StudyDate"))))
     syntax = getattr(getattr(data, "file_meta", None), "TransferSyntaxUID", None)
     draft.fact("transfer syntax", str(getattr(syntax, "name", "") or ""))
@@ -225,27 +227,27 @@ def _field(data: Dataset, names: str) -> str:
     """One element; of a date and its time both in one."""
     first, _, second = names.partition(" ")
     if not second:
-        return told(data, first)
+        return rendered(data, first)
     return moment("".join(texts(data, first)[:1]) + "".join(texts(data, second)[:1]).split(".")[0])
 
 
-def _tell_patient(data: Dataset, place: str, draft: Draft) -> None:
-    """PatientID speaks; what else the patient is called elsewhere is told, too, and decides nothing without it. A
+def _describe_patient(data: Dataset, place: str, draft: Draft) -> None:
+    """PatientID decides; other ids of the patient are reported, and decide nothing without it. A
     group's PatientID is nobody's, and each of its members a patient."""
     scope = f"{place}patient"
     is_group = "GroupOfPatientsIdentificationSequence" in data
-    is_named = bool(told(data, "PatientID")) and not is_group
-    _tell_id(data, "PatientID", f"{place}(0010,0020)", 0, scope, draft, is_doubtful=not is_named)
-    _tell_id(data, "OtherPatientIDs", f"{place}(0010,1000)", 1, scope, draft, is_doubtful=not is_named)
+    is_named = bool(rendered(data, "PatientID")) and not is_group
+    _describe_id(data, "PatientID", f"{place}(0010,0020)", 0, scope, draft, is_doubtful=not is_named)
+    _describe_id(data, "OtherPatientIDs", f"{place}(0010,1000)", 1, scope, draft, is_doubtful=not is_named)
     for number, item in enumerate(_items(data, "OtherPatientIDsSequence"), 1):
         where = f"{place}(0010,1002)[{number}]"
-        _tell_id(item, "PatientID", where, 1, scope, draft, is_doubtful=not is_named)
+        _describe_id(item, "PatientID", where, 1, scope, draft, is_doubtful=not is_named)
     for number, item in enumerate(_items(data, "GroupOfPatientsIdentificationSequence"), 1):
         where = f"{place}(0010,0027)[{number}]"
-        _tell_id(item, "PatientID", where, 0, f"{scope} {number} of a group", draft, is_doubtful=True)
+        _describe_id(item, "PatientID", where, 0, f"{scope} {number} of a group", draft, is_doubtful=True)
 
 
-def _tell_id(
+def _describe_id(
     data: Dataset, element: str, where: str, rank: int, scope: str, draft: Draft, *, is_doubtful: bool
 ) -> None:
     if element not in data:
@@ -265,20 +267,20 @@ def _tell_id(
 
 def _issuer(data: Dataset) -> str | None:
     for qualifiers in _items(data, "IssuerOfPatientIDQualifiersSequence"):
-        if universal := told(qualifiers, "UniversalEntityID"):
+        if universal := rendered(qualifiers, "UniversalEntityID"):
             return universal
-    return told(data, "IssuerOfPatientID") or None
+    return rendered(data, "IssuerOfPatientID") or None
 
 
-def _tell_directory(data: Dataset, draft: Draft) -> None:
+def _describe_directory(data: Dataset, draft: Draft) -> None:
     """The patients of a DICOMDIR. A directory lists what lies elsewhere, and never decides alone."""
     number = 0
     for record in _items(data, "DirectoryRecordSequence"):
-        if told(record, "DirectoryRecordType") == "PATIENT":
+        if rendered(record, "DirectoryRecordType") == "PATIENT":
             number += 1
             draft.candidates_complete = False
             draft.entity("Patient", f"directory {number}", [("name", person(record, "PatientName"))])
-            _tell_patient(record, f"directory {number}: ", draft)
+            _describe_patient(record, f"directory {number}: ", draft)
 
 
 def _items(data: Dataset, sequence: str) -> Iterator[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lambdas.readers.draft import Draft
-from lambdas.readers.formats.dicom.values import person, told
+from lambdas.readers.formats.dicom.values import person, rendered
 from lambdas.readers.hl7_values import joined
 
 if TYPE_CHECKING:
@@ -16,17 +16,17 @@ _SHOWN_ELSEWHERE = ("IMAGE", "WAVEFORM", "COMPOSITE")  # in files of their own, 
 _VALUES = {"TEXT": "TextValue", "DATE": "Date", "TIME": "Time", "DATETIME": "DateTime", "UIDREF": "UID"}
 
 
-def tell_report(data: Dataset, draft: Draft) -> None:
-    if told(data, "ValueType") == "CONTAINER":
-        _tell(data, 1, draft)
+def describe_report(data: Dataset, draft: Draft) -> None:
+    if rendered(data, "ValueType") == "CONTAINER":
+        _describe(data, 1, draft)
 
 
-def _tell(item: Dataset, level: int, draft: Draft) -> None:
+def _describe(item: Dataset, level: int, draft: Draft) -> None:
     if level > _MOST_LEVELS:
         draft.cut("levels", "A report is nested deeper than is read.", _MOST_LEVELS)
         return
     name = _concept(item, "ConceptNameCodeSequence")
-    if told(item, "ValueType") == "CONTAINER":
+    if rendered(item, "ValueType") == "CONTAINER":
         draft.heading(name or "Section", level)
         section, line = name or None, ""
     else:
@@ -38,11 +38,11 @@ def _tell(item: Dataset, level: int, draft: Draft) -> None:
         if draft.is_full:
             draft.text("-")  # one character too many: the draft says what it leaves out
             return
-        _tell(below, level + 1, draft)
+        _describe(below, level + 1, draft)
 
 
 def _value(item: Dataset) -> str:
-    type_ = told(item, "ValueType")
+    type_ = rendered(item, "ValueType")
     if type_ == "NUM":
         measured = joined(map(_measured, _items(item, "MeasuredValueSequence")), ", ")
         qualifier = _concept(item, "NumericValueQualifierCodeSequence")
@@ -53,16 +53,18 @@ def _value(item: Dataset) -> str:
         return person(item, "PersonName")
     if type_ in _SHOWN_ELSEWHERE:
         return f"({type_.lower()})"
-    return told(item, _VALUES[type_]) if type_ in _VALUES else ""
+    return rendered(item, _VALUES[type_]) if type_ in _VALUES else ""
 
 
 def _measured(item: Dataset) -> str:
-    unit = joined(told(code, "CodeValue") for code in _items(item, "MeasurementUnitsCodeSequence"))
-    return joined((told(item, "NumericValue"), "" if unit == "1" else unit))
+    unit = joined(rendered(code, "CodeValue") for code in _items(item, "MeasurementUnitsCodeSequence"))
+    return joined((rendered(item, "NumericValue"), "" if unit == "1" else unit))
 
 
 def _concept(item: Dataset, sequence: str) -> str:
-    return joined(told(code, "CodeMeaning") or told(code, "CodeValue") for code in _items(item, sequence))
+    return joined(
+        rendered(code, "CodeMeaning") or rendered(code, "CodeValue") for code in _items(item, sequence)
+    )
 
 
 def _items(item: Dataset, sequence: str) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Whether bytes without DICOM's preamble are a data set all the same, told by the first of its elements.
+"""Whether bytes without DICOM's preamble are a data set all the same, judged by its first element.
 
 Transfer tools and old modalities leave out the preamble, the group's length and the extension. What is taken for DICOM
 must begin with elements in their order, each of a length that fits.

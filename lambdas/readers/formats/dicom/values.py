@@ -32,7 +32,7 @@ def texts_or_raise(data: Dataset, keyword: str) -> list[str]:
     return [text for item in found if (text := str(item).strip(" \x00"))]
 
 
-def told(data: Dataset, keyword: str) -> str:
+def rendered(data: Dataset, keyword: str) -> str:
     """The element as one text; empty if there is none, or none that can be read."""
     try:
         element = data[keyword]

@@ -17,7 +17,7 @@ from carefile.core.documents.vocabulary import FACTS
 from lambdas.readers.base import Reader
 from lambdas.readers.draft import Draft
 from lambdas.readers.encoding import decode
-from lambdas.readers.formats.html.reader import tell_html
+from lambdas.readers.formats.html.reader import describe_html
 from lambdas.readers.formats.text.plain_text import note_encoding
 from lambdas.readers.limits import MAX_EMAIL_BOUNDARIES, MAX_EMAIL_PARTS, MAX_TEXT_BYTES
 from lambdas.readers.source import Source
@@ -71,7 +71,7 @@ def _read(source: Source, draft: Draft) -> None:
     for number, one in enumerate(messages[:MAX_EMAIL_PARTS], 1):
         if len(messages) > 1:
             draft.heading(f"Message {number}")
-        _tell_message(one, draft)
+        _describe_message(one, draft)
 
 
 def _messages(data: bytes) -> Iterator[bytes]:
@@ -86,7 +86,7 @@ def _messages(data: bytes) -> Iterator[bytes]:
     yield data[start:]
 
 
-def _tell_message(data: bytes, draft: Draft) -> None:
+def _describe_message(data: bytes, draft: Draft) -> None:
     import email
     import email.policy
 
@@ -100,7 +100,7 @@ def _tell_message(data: bytes, draft: Draft) -> None:
         return
     draft.table([(name, _field(message, name)) for name in _SHOWN if name in message], FACTS)
     try:
-        _tell_parts(message, draft)
+        _describe_parts(message, draft)
     except MemoryError:
         raise
     except Exception:
@@ -119,7 +119,7 @@ def _with_few_parts(data: bytes, draft: Draft) -> bytes:
     return data[: last.start()]
 
 
-def _tell_parts(message: EmailMessage, draft: Draft) -> None:
+def _describe_parts(message: EmailMessage, draft: Draft) -> None:
     shown: list[tuple[str, str]] = []
     for count, part in enumerate(_leaves(message), 1):
         if count > MAX_EMAIL_PARTS:
@@ -127,7 +127,7 @@ def _tell_parts(message: EmailMessage, draft: Draft) -> None:
             break
         kind = part.get_content_type()
         if kind not in ("text/plain", "text/html") or _is_attached(part):
-            _tell_attachment(part, kind, draft)
+            _describe_attachment(part, kind, draft)
         else:
             shown.append((kind, _text(part, draft)))
     words = Counter(word for kind, text in shown if kind == "text/plain" for word in _words(text))
@@ -135,7 +135,7 @@ def _tell_parts(message: EmailMessage, draft: Draft) -> None:
         if kind == "text/plain":
             draft.text(text.strip("\r\n"))
         elif _words_of_page(text) - words:
-            tell_html(text, draft, is_part=True)
+            describe_html(text, draft, is_part=True)
 
 
 def _words(text: str) -> list[str]:
@@ -145,7 +145,7 @@ def _words(text: str) -> list[str]:
 def _words_of_page(html: str) -> Counter[str]:
     """How often each word stands in what an HTML text shows."""
     page = Draft("html", "text/html")
-    tell_html(html, page, is_part=True)
+    describe_html(html, page, is_part=True)
     words: Counter[str] = Counter()
     for block in page.blocks:
         match block:
@@ -177,7 +177,7 @@ def _is_attached(part: EmailMessage) -> bool:
     return _safely(part.get_content_disposition) == "attachment" or _safely(part.get_filename) != ""
 
 
-def _tell_attachment(part: EmailMessage, kind: str, draft: Draft) -> None:
+def _describe_attachment(part: EmailMessage, kind: str, draft: Draft) -> None:
     name = _safely(part.get_filename) or "without a name"
     payload = part.get_payload()
     size = len(_bytes(part)) if isinstance(payload, str) else 0

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from carefile.core.documents.vocabulary import WITHDRAWN
 from lambdas.readers.formats.fhir.members import is_called, modifiers
 from lambdas.readers.formats.fhir.references import Entries, same_everywhere, server_of, without_version
-from lambdas.readers.formats.fhir.values import told, word
+from lambdas.readers.formats.fhir.values import rendered, word
 from lambdas.readers.formats.json.objects import Found
 from lambdas.readers.formats.json.values import Object, Value
 
@@ -82,13 +82,15 @@ def _keys(reference: str, url: str, around: int) -> Iterator[str]:
 
 def _label(resource: Object, type_: str) -> str:
     """Its name, and with it what says that it does not hold."""
-    named = (told(_one(member)) for naming in _NAMING for name, member in resource.members if name == naming)
+    named = (
+        rendered(_one(member)) for naming in _NAMING for name, member in resource.members if name == naming
+    )
     label = next(filter(None, named), "")
     if not label:
         return ""
     label = label if len(label) <= _LONGEST else f"{label[:_LONGEST]}…"
     said = (
-        told(member)[:_LONGEST]
+        rendered(member)[:_LONGEST]
         for pattern in modifiers(type_)
         for name, member in resource.members
         if is_called(name, pattern)

@@ -5,7 +5,7 @@ DSTU2, STU3, R4 and R5 in one: an element keeps its meaning where it changed its
 
 from __future__ import annotations
 
-# Label, and the members it is told of: the first that says something. `x*` is a choice of types, valueString or the
+# Label, and the members it may come from: the first that has a value. `x*` is a choice of types, valueString or the
 # like. What no label takes is shown after them, by its own name.
 COLUMNS: dict[str, tuple[tuple[str, str], ...]] = {
     "Patient": (
@@ -157,7 +157,7 @@ COLUMNS: dict[str, tuple[tuple[str, str], ...]] = {
 COLUMNS["MedicationOrder"] = COLUMNS["MedicationRequest"]  # its name in DSTU2
 
 # Elements that FHIR calls modifiers: whoever does not know them may take the rest for its opposite. Of any resource,
-# and of some, those of earlier and later releases included. Elements within others are told where they stand.
+# and of some, those of earlier and later releases included. Elements within others are described in their place.
 _OF_ANY = frozenset(("modifierExtension", "implicitRules", "status", "entryStatus", "verificationStatus"))
 CHANGING: dict[str, tuple[str, ...]] = {
     "ActivityDefinition": ("doNotPerform",),

@@ -1,6 +1,6 @@
 """Whose a FHIR document is: the identifiers of its Patient resources, and of references that name one by identifier.
 
-A resource's own id (`Patient/123`) is a server's and names nobody elsewhere, so it is no evidence. It does tell
+A resource's own id (`Patient/123`) is a server's and names nobody elsewhere, so it is no evidence. It does say
 apart: a document that speaks of a patient whom it does not identify cannot decide alone whose it is. Nor can one whose
 subject may as well be a device, a group or a place.
 """
@@ -41,7 +41,7 @@ class _Resources:
     references: list[tuple[Found, str]] = field(default_factory=list)
 
 
-def tell_resources(found: Iterable[Found], draft: Draft) -> None:
+def describe_resources(found: Iterable[Found], draft: Draft) -> None:
     """All the patients that resources among these objects are, or name."""
     resources = _resources(found, draft)
     spoken_of: set[str] = set()
@@ -65,7 +65,7 @@ def tell_resources(found: Iterable[Found], draft: Draft) -> None:
 
 
 def _resources(found: Iterable[Found], draft: Draft) -> _Resources:
-    """What there is; the patients among it are told."""
+    """Report the patients among what was found."""
     resources = _Resources()
     entries = Entries()
     for entry in found:
@@ -77,7 +77,7 @@ def _resources(found: Iterable[Found], draft: Draft) -> _Resources:
             entries.enter(place, url)
         elif "Patient" in types:
             resources.patients.add("Patient", word(item, "id"), entries.url_of_resource(place))
-            _tell_patient(entry, resources, draft)
+            _describe_patient(entry, resources, draft)
         elif types:
             resources.others.add(entries.url_of_resource(place))
         else:
@@ -85,7 +85,7 @@ def _resources(found: Iterable[Found], draft: Draft) -> _Resources:
     return resources
 
 
-def _tell_patient(entry: Found, resources: _Resources, draft: Draft) -> None:
+def _describe_patient(entry: Found, resources: _Resources, draft: Draft) -> None:
     named = ranked(_identifiers(entry))
     for candidate in named:
         resources.identifiers.setdefault((candidate.system, candidate.value), candidate)

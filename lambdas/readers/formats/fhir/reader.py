@@ -12,10 +12,10 @@ from itertools import chain
 from lambdas.readers.base import NotThisFormatError, Reader
 from lambdas.readers.draft import Draft
 from lambdas.readers.formats.fhir.labels import label_references
-from lambdas.readers.formats.fhir.resources import tell_attachment, tell_resource
+from lambdas.readers.formats.fhir.resources import describe_attachment, describe_resource
 from lambdas.readers.formats.fhir.values import each, first, word
 from lambdas.readers.formats.json.objects import Found, objects
-from lambdas.readers.formats.json.patients import tell_patients
+from lambdas.readers.formats.json.patients import describe_patients
 from lambdas.readers.formats.json.reader import note_lines
 from lambdas.readers.formats.json.values import Object, Value, is_too_complex, parse, parse_lines
 from lambdas.readers.formats.text.plain_text import note_text_facts
@@ -37,28 +37,28 @@ def _read(source: Source, draft: Draft) -> None:
     if not values or not all(map(_is_fhir, (value for _, value in values[:3]))):
         raise NotThisFormatError  # the reader of JSON says what there is to say
     note_text_facts(source, draft)
-    tell_fhir(values, draft)
+    describe_fhir(values, draft)
 
 
-def tell_fhir(values: list[tuple[str, Value]], draft: Draft) -> None:
+def describe_fhir(values: list[tuple[str, Value]], draft: Draft) -> None:
     """Resources, each with its place, and what they hold."""
     if len(values) == 1 and isinstance(values[0][1], Object):
-        _tell_document(values[0][1], draft)
+        _describe_document(values[0][1], draft)
     label_references(_objects(values), _objects(values))
     type_ = ""
     for found in _objects(values):
         type_ = word(found.item, "resourceType") or type_
-        tell_resource(found.item, found.place, draft)
+        describe_resource(found.item, found.place, draft)
         if first(found.item, "contentType") is not None:
-            tell_attachment(found.item, type_, draft)
-    tell_patients(values, draft)
+            describe_attachment(found.item, type_, draft)
+    describe_patients(values, draft)
 
 
 def _objects(values: list[tuple[str, Value]]) -> Iterator[Found]:
     return chain.from_iterable(objects(value, place) for place, value in values)
 
 
-def _tell_document(resource: Object, draft: Draft) -> None:
+def _describe_document(resource: Object, draft: Draft) -> None:
     draft.fact("resource", word(resource, "resourceType") or "")
     for member, name in _FACTS:
         if text := word(resource, member):

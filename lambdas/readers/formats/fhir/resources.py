@@ -11,7 +11,7 @@ from itertools import islice
 from lambdas.readers.draft import Draft
 from lambdas.readers.formats.fhir.members import COLUMNS, is_called, modifiers
 from lambdas.readers.formats.fhir.narrative import narrative_blocks
-from lambdas.readers.formats.fhir.values import each, first, in_words, named, told, told_of, word
+from lambdas.readers.formats.fhir.values import each, first, in_words, named, rendered, rendered_members, word
 from lambdas.readers.formats.json.values import Object, Value
 from lambdas.readers.formats.xml.narrative import Rows
 from lambdas.readers.limits import MAX_ATTRIBUTES, MAX_TEXT
@@ -28,31 +28,31 @@ _WRAPPED = {
 }
 
 
-def tell_resource(resource: Object, place: str, draft: Draft) -> None:
+def describe_resource(resource: Object, place: str, draft: Draft) -> None:
     """The resource as a record, and the texts that it holds."""
     type_ = word(resource, "resourceType")
     if type_ is None:
-        _tell_request(resource, place, draft)
+        _describe_request(resource, place, draft)
         return
     pairs = list(islice(_pairs(resource, type_), MAX_ATTRIBUTES + 1))
     if pairs or type_ not in ("Bundle", "Parameters"):
         draft.entity(type_, place.rstrip(": ") or "/", pairs)
     if word(resource, "implicitRules"):
         draft.warn("implicit-rules", "A record follows rules of its sender's that are not known here.")
-    _tell_narrative(resource, type_, pairs, draft)
+    _describe_narrative(resource, type_, pairs, draft)
     if type_ == "Composition":
-        _tell_sections(resource, 1, draft)
+        _describe_sections(resource, 1, draft)
 
 
 def _pairs(resource: Object, type_: str) -> Iterator[tuple[str, str]]:
-    members = list(_told_members(resource, type_))
+    members = list(_shown_members(resource, type_))
     rest = dict(enumerate(members))
     for label, patterns in COLUMNS.get(type_, ()):
         for pattern in patterns.split():
             texts = [
                 (at, text)
                 for at, (name, member) in rest.items()
-                if is_called(name, pattern) and (text := told(member))
+                if is_called(name, pattern) and (text := rendered(member))
             ]
             if texts:
                 break
@@ -65,18 +65,18 @@ def _pairs(resource: Object, type_: str) -> Iterator[tuple[str, str]]:
         name, member = rest[at]
         if name in _EXTENSIONS:
             yield from _extensions(name, member)
-        elif text := told(member):
+        elif text := rendered(member):
             yield in_words(name), text
 
 
-def _told_members(resource: Object, type_: str) -> Iterator[tuple[str, Value]]:
-    untold = _MECHANICS | _WRAPPED.get(type_, frozenset())
+def _shown_members(resource: Object, type_: str) -> Iterator[tuple[str, Value]]:
+    hidden = _MECHANICS | _WRAPPED.get(type_, frozenset())
     for name, member in resource.members:
         if type_ == "Parameters" and isinstance(
             member, list
         ):  # those that hold a resource are records of their own
             yield name, [one for one in member if first(one, "resource") is None]
-        elif name not in untold and not (type_ == "Composition" and name == "section"):
+        elif name not in hidden and not (type_ == "Composition" and name == "section"):
             yield name, member
         elif name == "meta":
             yield from (pair for pair in _members(member) if pair[0] in ("security", "tag"))
@@ -89,20 +89,20 @@ def _members(value: Value) -> Iterable[tuple[str, Value]]:
 def _extensions(name: str, member: Value) -> Iterator[tuple[str, str]]:
     """Each by its own name."""
     for extension in member if isinstance(member, list) else [member]:
-        label, _, text = told(extension).partition(": ")
+        label, _, text = rendered(extension).partition(": ")
         if label or text:
             said = label if text else "extension"
             yield (f"modifier: {said}" if name == "modifierExtension" else said), text or label
 
 
-def _tell_request(entry: Object, place: str, draft: Draft) -> None:
+def _describe_request(entry: Object, place: str, draft: Draft) -> None:
     """An entry of a bundle that does not hold a resource but has one deleted."""
     request = first(entry, "request")
     if (word(request, "method") or "").upper() == "DELETE":
-        draft.entity("Deletion", place, [("what", told_of(request, "url"))])
+        draft.entity("Deletion", place, [("what", rendered_members(request, "url"))])
 
 
-def _tell_narrative(resource: Object, type_: str, pairs: list[tuple[str, str]], draft: Draft) -> None:
+def _describe_narrative(resource: Object, type_: str, pairs: list[tuple[str, str]], draft: Draft) -> None:
     """The text that the resource has for people, where it says more than its record does."""
     div = word(first(resource, "text"), "div")
     if div is None:
@@ -111,14 +111,14 @@ def _tell_narrative(resource: Object, type_: str, pairs: list[tuple[str, str]], 
     texts = [text for block in blocks for text in ([block] if isinstance(block, str) else block.cells)]
     said = _words([type_, in_words(type_), *(text for pair in pairs for text in pair)])
     if not _words(texts) <= said:
-        _tell_blocks(blocks, type_, draft)
+        _describe_blocks(blocks, type_, draft)
 
 
 def _words(texts: Iterable[str]) -> set[str]:
     return {word for text in texts for word in _WORDS.findall(text.casefold())}
 
 
-def _tell_blocks(blocks: Iterable[str | Rows], section: str, draft: Draft) -> None:
+def _describe_blocks(blocks: Iterable[str | Rows], section: str, draft: Draft) -> None:
     for block in blocks:
         if isinstance(block, str):
             draft.text(block, section=section)
@@ -126,20 +126,20 @@ def _tell_blocks(blocks: Iterable[str | Rows], section: str, draft: Draft) -> No
             draft.table(block.rows, block.header, section=section)
 
 
-def _tell_sections(owner: Value, level: int, draft: Draft) -> None:
+def _describe_sections(owner: Value, level: int, draft: Draft) -> None:
     for _, section in each(owner, "section"):
-        title = told_of(section, "title") or told_of(section, "code") or "Section"
+        title = rendered_members(section, "title") or rendered_members(section, "code") or "Section"
         draft.heading(title, level)
-        _tell_blocks(narrative_blocks(word(first(section, "text"), "div") or ""), title, draft)
+        _describe_blocks(narrative_blocks(word(first(section, "text"), "div") or ""), title, draft)
         rest = [(name, member) for name, member in _members(section) if name not in _SECTION]
         draft.text(
             "\n".join(filter(None, (named(*pair) for pair in rest if pair[0] != "code"))), section=title
         )
-        _tell_sections(section, level + 1, draft)
+        _describe_sections(section, level + 1, draft)
 
 
-def tell_attachment(attachment: Object, type_: str, draft: Draft) -> None:
-    """A text that stands in the document itself is shown; of anything else only its type is told."""
+def describe_attachment(attachment: Object, type_: str, draft: Draft) -> None:
+    """Show a text that the document itself holds; of anything else, name the type only."""
     data = word(attachment, "data") or (word(attachment, "content") if type_ == "Binary" else None)
     if data is None:
         return
@@ -151,8 +151,8 @@ def tell_attachment(attachment: Object, type_: str, draft: Draft) -> None:
     except (binascii.Error, ValueError):
         draft.warn("attachment", "The document holds an attachment that is not read.")
         return
-    section = told_of(attachment, "title") or type_
+    section = rendered_members(attachment, "title") or type_
     if content_type.startswith("text/plain"):
         draft.text(text, section=section)
     else:
-        _tell_blocks(narrative_blocks(text), section, draft)
+        _describe_blocks(narrative_blocks(text), section, draft)

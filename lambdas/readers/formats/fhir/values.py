@@ -1,7 +1,7 @@
 """FHIR's data types as a person reads them: a concept by its text, a quantity with its unit, a name as it is said.
 
-A value is told by the members it has, not by where it stands, so that an element nobody foresaw is told as well. A
-type says how some members are told; those that it does not speak of follow, each with its name. Where FHIR allows a
+A value is rendered by the members it has, not by its path, so that an unforeseen element is rendered as well. A
+type says how some members are rendered; those it does not cover follow, each with its name. Where FHIR allows a
 list, one value is taken for a list of one, and the other way round.
 """
 
@@ -19,7 +19,7 @@ _MECHANICS = {"id", "meta", "resourceType", "fhir_comments"}
 _USUAL = {None, "usual", "official"}
 _CAPITAL = re.compile(r"(?<=[a-z\d])(?=[A-Z])")
 _LONGEST_NAME = 200  # characters of an element's, or of an extension's
-_Teller = Callable[[Object], str]
+_Renderer = Callable[[Object], str]
 _SYSTEMS = {
     "http://loinc.org": "LOINC",
     "http://snomed.info/sct": "SNOMED CT",
@@ -62,12 +62,12 @@ def word(value: Value, name: str) -> str | None:
     return member if isinstance(member, str) and member.strip() else None
 
 
-def told(value: Value) -> str:
+def rendered(value: Value) -> str:
     """The value in one line, or in one for each of a list of texts that have several. A resource within another is a
     record of its own, and only named here.
     """
     if isinstance(value, list):
-        return joined(map(told, value), "; ")
+        return joined(map(rendered, value), "; ")
     if not isinstance(value, Object):
         return shown(value)
     if value.says_nothing:
@@ -75,24 +75,22 @@ def told(value: Value) -> str:
     names = {name for name, _ in value.members}
     if "resourceType" in names and (type_ := word(value, "resourceType")):
         return type_
-    spoken_of, tell = _type_of(names)
-    said = joined((tell(value), _rest(value, spoken_of)), ", ")
+    spoken_of, render = _type_of(names)
+    said = joined((render(value), _rest(value, spoken_of)), ", ")
     value.says_nothing = not said
     return said
 
 
-def _type_of(names: set[str]) -> tuple[Container[str], _Teller]:
-    """What the members show the type to be: of what it speaks, and how it is told."""
+def _type_of(names: set[str]) -> tuple[Container[str], _Renderer]:
+    """The type that the members show: which of them it covers, and how it is rendered."""
     if any(name.startswith(_VALUE) and name != _VALUE for name in names):
-        telling = next((name for name in _CHOICES if name in names), "")
-        return (telling, "extension", _VALUE) if telling == "url" else (telling, _VALUE), _CHOICES.get(
-            telling, _values
-        )
+        mark = next((name for name in _CHOICES if name in names), "")
+        return (mark, "extension", _VALUE) if mark == "url" else (mark, _VALUE), _CHOICES.get(mark, _values)
     if "url" in names and "extension" in names:
         return ("url", "extension"), _extension
-    for telling, possible, spoken_of, tell in _TYPES:
-        if telling in names and (possible is None or names <= possible):
-            return spoken_of, tell
+    for mark, possible, spoken_of, render in _TYPES:
+        if mark in names and (possible is None or names <= possible):
+            return spoken_of, render
     return (), lambda _: ""
 
 
@@ -116,14 +114,14 @@ def _rest(value: Object, spoken_of: Container[str]) -> str:
 
 def named(name: str, member: Value) -> str:
     """A member with its name before it; an extension has its own."""
-    text = told(member)
+    text = rendered(member)
     if not text or name == "extension":
         return text
     return f"{'modifier' if name == 'modifierExtension' else in_words(name)}: {text}"
 
 
-def told_of(value: Value, *names: str, between: str = " ") -> str:
-    return joined((told(first(value, name)) for name in names), between)
+def rendered_members(value: Value, *names: str, between: str = " ") -> str:
+    return joined((rendered(first(value, name)) for name in names), between)
 
 
 def identifier_type(identifier: Value) -> str | None:
@@ -138,37 +136,37 @@ def identifier_type(identifier: Value) -> str | None:
 
 
 def _concept(value: Object) -> str:
-    if text := told(first(value, "text")):
+    if text := rendered(first(value, "text")):
         return text
     coding = first(value, "coding")
     several = coding if isinstance(coding, list) else [coding]
-    return joined(dict.fromkeys(map(told, several)), "; ")
+    return joined(dict.fromkeys(map(rendered, several)), "; ")
 
 
 def _coding(value: Object) -> str:
-    if display := told(first(value, "display")):
+    if display := rendered(first(value, "display")):
         return display
-    code, system = told(first(value, "code")), _SYSTEMS.get(word(value, "system") or "")
+    code, system = rendered(first(value, "code")), _SYSTEMS.get(word(value, "system") or "")
     return f"{code} ({system})" if code and system else code
 
 
 def _values(value: Object) -> str:
-    return joined(told(member) for name, member in value.members if name.startswith(_VALUE))
+    return joined(rendered(member) for name, member in value.members if name.startswith(_VALUE))
 
 
 def _component(value: Object) -> str:
     """A part of an observation: what was found of what."""
-    return joined((told(first(value, "code")), _values(value)), ": ")
+    return joined((rendered(first(value, "code")), _values(value)), ": ")
 
 
 def _parameter(value: Object) -> str:
-    return joined((told(first(value, "name")), _values(value)), ": ")
+    return joined((rendered(first(value, "name")), _values(value)), ": ")
 
 
 def _valued(value: Object) -> str:
     """A quantity, an identifier or a way to reach somebody."""
-    number = told_of(value, "comparator", "value", between="")
-    use, type_, system = word(value, "use"), told(first(value, "type")), word(value, "system")
+    number = rendered_members(value, "comparator", "value", between="")
+    use, type_, system = word(value, "use"), rendered(first(value, "type")), word(value, "system")
     if unit := word(value, "unit") or word(value, "units") or word(value, "currency"):
         return f"{number} {unit}"
     if system and system not in _CONTACTS:
@@ -180,14 +178,14 @@ def _valued(value: Object) -> str:
 
 
 def _period(value: Object) -> str:
-    start, end = told(first(value, "start")), told(first(value, "end"))
+    start, end = rendered(first(value, "start")), rendered(first(value, "end"))
     return (
         f"{start} – {end}" if start and end else f"from {start}" if start else f"until {end}" if end else ""
     )
 
 
 def _range(value: Object) -> str:
-    low, high = told(first(value, "low")), told(first(value, "high"))
+    low, high = rendered(first(value, "low")), rendered(first(value, "high"))
     unit = word(first(value, "low"), "unit")
     if high and unit and unit == word(first(value, "high"), "unit"):
         low = low.removesuffix(f" {unit}")
@@ -195,24 +193,24 @@ def _range(value: Object) -> str:
 
 
 def _ratio(value: Object) -> str:
-    return told_of(value, "numerator", "denominator", between=" / ")
+    return rendered_members(value, "numerator", "denominator", between=" / ")
 
 
 def _human_name(value: Object) -> str:
-    name = told(first(value, "text")) or joined(
-        told(part).replace("; ", " ")
+    name = rendered(first(value, "text")) or joined(
+        rendered(part).replace("; ", " ")
         for part in (first(value, n) for n in ("prefix", "given", "family", "suffix"))
     )
     return _with_use(name, value)
 
 
 def _address(value: Object) -> str:
-    town = told_of(value, "postalCode", "city")
-    address = told(first(value, "text")) or joined(
+    town = rendered_members(value, "postalCode", "city")
+    address = rendered(first(value, "text")) or joined(
         (
-            told(first(value, "line")).replace("; ", ", "),
+            rendered(first(value, "line")).replace("; ", ", "),
             town,
-            told_of(value, "district", "state", "country", between=", "),
+            rendered_members(value, "district", "state", "country", between=", "),
         ),
         ", ",
     )
@@ -226,40 +224,42 @@ def _with_use(text: str, value: Object) -> str:
 
 
 def _reference(value: Object) -> str:
-    return told(first(value, "display")) or value.label or told(first(value, "reference"))
+    return rendered(first(value, "display")) or value.label or rendered(first(value, "reference"))
 
 
 def _attachment(value: Object) -> str:
-    return told_of(value, "title", "contentType", "url", between=", ")
+    return rendered_members(value, "title", "contentType", "url", between=", ")
 
 
 def _extension(value: Object) -> str:
     """An extension goes by the last word of its address."""
     name = in_words((word(value, "url") or "").rstrip("/").rpartition("/")[2])
-    return joined((name, joined((_values(value), told(first(value, "extension"))), ", ")), ": ")
+    return joined((name, joined((_values(value), rendered(first(value, "extension"))), ", ")), ": ")
 
 
 def _answered(value: Object) -> str:
     """An item of a questionnaire. What an answer led to follows it."""
     answers = (_answer(answer) for _, answer in each(value, "answer"))
-    return joined((told_of(value, "text"), joined(answers, ", ")), ": ")
+    return joined((rendered_members(value, "text"), joined(answers, ", ")), ": ")
 
 
 def _answer(value: Value) -> str:
     return (
-        joined((_values(value), _rest(value, (_VALUE,))), ", ") if isinstance(value, Object) else told(value)
+        joined((_values(value), _rest(value, (_VALUE,))), ", ")
+        if isinstance(value, Object)
+        else rendered(value)
     )
 
 
 def _repeat(value: Object) -> str:
     """How often: `2 × per 1 d`."""
-    often, most = told(first(value, "frequency")) or "1", told(first(value, "frequencyMax"))
-    span = joined((told(first(value, "period")), told_of(value, "periodUnit", "periodUnits")))
+    often, most = rendered(first(value, "frequency")) or "1", rendered(first(value, "frequencyMax"))
+    span = joined((rendered(first(value, "period")), rendered_members(value, "periodUnit", "periodUnits")))
     return f"{often}{f'–{most}' if most else ''} × per {span}"
 
 
 def _timing(value: Object) -> str:
-    return told_of(value, "code", "repeat", between=", ")
+    return rendered_members(value, "code", "repeat", between=", ")
 
 
 def _narrative(value: Object) -> str:
@@ -267,12 +267,12 @@ def _narrative(value: Object) -> str:
 
 
 def _text(value: Object) -> str:
-    return _with_use(told(first(value, "text")), value)
+    return _with_use(rendered(first(value, "text")), value)
 
 
 # The member that gives a type away, in the order in which they are looked for; where that member is a common one, all
 # that the type may have: an object with more than these is something else; and what the type speaks of.
-_Type = tuple[str, frozenset[str] | None, Container[str], _Teller]
+_Type = tuple[str, frozenset[str] | None, Container[str], _Renderer]
 _VALUE = "value"  # and what begins so: a choice of types
 _CODING = frozenset(("system", "version", "code", "display", "userSelected", "id", "extension"))
 _CODED = _CODING - {"extension"}
@@ -283,7 +283,7 @@ _VALUED = frozenset(
 )
 _REPEATED = frozenset(("frequency", "frequencyMax", "period", "periodUnit", "periodUnits"))
 # What stands beside a choice of types, and so says what the value is of.
-_CHOICES: dict[str, _Teller] = {"url": _extension, "code": _component, "name": _parameter}
+_CHOICES: dict[str, _Renderer] = {"url": _extension, "code": _component, "name": _parameter}
 _TYPES: tuple[_Type, ...] = (
     ("coding", None, ("coding", "text"), _concept),
     ("contentType", None, ("title", "contentType", "url", "data", "hash", "size", "language"), _attachment),

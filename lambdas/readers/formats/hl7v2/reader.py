@@ -12,7 +12,7 @@ from carefile.core.documents.extraction import PatientCandidate
 from carefile.core.documents.vocabulary import RAW
 from lambdas.readers.base import NotThisFormatError, Reader
 from lambdas.readers.draft import Draft
-from lambdas.readers.formats.hl7v2.segments import RECORDS, VALUES, as_it_holds, coded, in_full, told
+from lambdas.readers.formats.hl7v2.segments import RECORDS, VALUES, as_it_holds, coded, in_full, rendered
 from lambdas.readers.formats.hl7v2.syntax import START, Message, Segment, messages_of
 from lambdas.readers.formats.text.plain_text import note_text_facts
 from lambdas.readers.hl7_values import kind_of, moment, rank_of, ranked
@@ -40,15 +40,15 @@ def _read(source: Source, draft: Draft) -> None:
     speak_of_patients = {any(segment.name == "PID" for segment in message) for message in messages}
     if len(speak_of_patients) > 1:
         draft.doubt("unnamed-patient", "A message in this file does not say whose it is.")
-    _tell_facts(messages, draft)
+    _describe_facts(messages, draft)
     for number, message in enumerate(messages, 1):
         place = f"message {number}: " if len(messages) > 1 else ""
-        _tell_patients(message, place, draft)
-        _tell_records(message, place, draft)
+        _describe_patients(message, place, draft)
+        _describe_records(message, place, draft)
         if draft.is_full:
             draft.text("-")  # one character too many: the draft says what it leaves out
         else:
-            _tell_fields(message, place, draft)
+            _describe_fields(message, place, draft)
 
 
 def _note_character_sets(messages: list[Message], source: Source, draft: Draft) -> None:
@@ -70,7 +70,7 @@ def _ends_in_an_identifier(messages: list[Message], text: str) -> bool:
     return last.name == "PID" and len(last.fields) <= 4 and not text.endswith(("\r", "\n", "\x1c"))
 
 
-def _tell_facts(messages: list[Message], draft: Draft) -> None:
+def _describe_facts(messages: list[Message], draft: Draft) -> None:
     header = messages[0][0]
     if len(messages) > 1:
         draft.fact("messages", f"{len(messages):,}")
@@ -79,7 +79,7 @@ def _tell_facts(messages: list[Message], draft: Draft) -> None:
     draft.fact("character set", header.raw(18))
 
 
-def _tell_patients(message: Message, place: str, draft: Draft) -> None:
+def _describe_patients(message: Message, place: str, draft: Draft) -> None:
     for number, segment in enumerate((s for s in message if s.name == "PID"), 1):
         if draft.names_too_many:
             break
@@ -107,7 +107,7 @@ def _authority(segment: Segment, identifier: str) -> str | None:
     return universal or namespace or None
 
 
-def _tell_records(message: Message, place: str, draft: Draft) -> None:
+def _describe_records(message: Message, place: str, draft: Draft) -> None:
     """Each segment as a record. Long texts stand with the text, notes with what they are on."""
     report = ""
     entity: tuple[str, str, list[tuple[str, str]]] | None = None
@@ -128,7 +128,7 @@ def _tell_records(message: Message, place: str, draft: Draft) -> None:
         record = RECORDS.get(segment.name)
         kind = segment.raw(2)
         if segment.name == "NTE":
-            note = told(segment, 3, in_full, MAX_TEXT)
+            note = rendered(segment, 3, in_full, MAX_TEXT)
             if entity:
                 notes.append(note)
             elif text:
@@ -136,7 +136,7 @@ def _tell_records(message: Message, place: str, draft: Draft) -> None:
             else:
                 draft.text(note, section="Note")
         elif segment.name == "OBX" and kind in _TEXTS:
-            section = told(segment, 3, coded) or report
+            section = rendered(segment, 3, coded) or report
             if text is None or text[0] != section:
                 flush()
                 text = (section, [])
@@ -145,7 +145,7 @@ def _tell_records(message: Message, place: str, draft: Draft) -> None:
         elif record is not None:
             flush()
             if segment.name == "OBR":
-                report = told(segment, 4, coded)
+                report = rendered(segment, 4, coded)
             pairs = _with_value(segment, kind, record.pairs(segment), draft)
             entity = (record.type, f"{place}{segment.name} ({number})", pairs)
     flush()
@@ -160,12 +160,12 @@ def _with_value(
         draft.warn("attachment", "The document holds an attachment that is not read.")
         return [pair for pair in pairs if pair[0] != "value"]
     return [
-        (name, told(segment, 5, VALUES.get(kind, in_full)) if name == "value" else text)
+        (name, rendered(segment, 5, VALUES.get(kind, in_full)) if name == "value" else text)
         for name, text in pairs
     ]
 
 
-def _tell_fields(message: Message, place: str, draft: Draft) -> None:
+def _describe_fields(message: Message, place: str, draft: Draft) -> None:
     section = f"{place}all fields".capitalize()
     draft.table(_fields(message), RAW, section=section)
 
@@ -179,7 +179,7 @@ def _fields(message: Message) -> Iterator[tuple[str, str, str]]:
             elif is_attachment and number == 5:
                 content = "(attachment)"
             else:
-                content = told(segment, number, in_full)
+                content = rendered(segment, number, in_full)
             if content:
                 yield segment.name, f"{segment.name}-{number}", content
 

@@ -1,4 +1,4 @@
-"""What the segments of HL7 v2 say: for each a record, and for each of its fields how it is told."""
+"""What the segments of HL7 v2 say: for each a record, and for each of its fields how it is rendered."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lambdas.readers.formats.hl7v2.syntax import Segment
 from lambdas.readers.hl7_values import joined, moment
 from lambdas.readers.limits import MAX_CELL
 
-_Teller = Callable[[Segment, str], str]
+_Renderer = Callable[[Segment, str], str]
 
 
 def in_full(segment: Segment, repetition: str) -> str:
@@ -63,30 +63,30 @@ def place(segment: Segment, repetition: str) -> str:
     return joined(segment.components(repetition), ", ")
 
 
-def worded(words: dict[str, str]) -> _Teller:
+def worded(words: dict[str, str]) -> _Renderer:
     """A code of one of HL7's tables by its meaning, with a text of its own or unknown as it stands."""
 
-    def tell(segment: Segment, repetition: str) -> str:
+    def render(segment: Segment, repetition: str) -> str:
         said = coded(segment, repetition)
         return words.get(said.strip().upper(), said)
 
-    return tell
+    return render
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
     type: str
-    fields: tuple[tuple[str, int, _Teller], ...]
+    fields: tuple[tuple[str, int, _Renderer], ...]
 
     def pairs(self, segment: Segment) -> Iterator[tuple[str, str]]:
-        for label, number, tell in self.fields:
-            if text := told(segment, number, tell):
+        for label, number, render in self.fields:
+            if text := rendered(segment, number, render):
                 yield label, text
 
 
-def told(segment: Segment, number: int, tell: _Teller, most: int = MAX_CELL) -> str:
+def rendered(segment: Segment, number: int, render: _Renderer, most: int = MAX_CELL) -> str:
     """All repetitions of a field, or as many as a cell has room for."""
-    return joined((tell(segment, repetition) for repetition in segment.repetitions(number)), "; ", most)
+    return joined((render(segment, repetition) for repetition in segment.repetitions(number)), "; ", most)
 
 
 # HL7's tables of codes that say whether the rest holds, and the most usual others.
@@ -311,7 +311,7 @@ def as_it_holds(segment: Segment, lines: Iterable[str]) -> Iterator[str]:
         doubt = None
 
 
-VALUES: dict[str, _Teller] = {
+VALUES: dict[str, _Renderer] = {
     "CE": coded,
     "CWE": coded,
     "CNE": coded,

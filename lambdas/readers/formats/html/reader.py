@@ -33,10 +33,10 @@ def _recognises(source: Source) -> bool:
 
 def _read(source: Source, draft: Draft) -> None:
     note_text_facts(source, draft)
-    tell_html(source.text, draft)
+    describe_html(source.text, draft)
 
 
-def tell_html(text: str, draft: Draft, *, is_part: bool = False) -> None:
+def describe_html(text: str, draft: Draft, *, is_part: bool = False) -> None:
     """What an HTML text says. Of one that is part of another document, the content only."""
     from selectolax.lexbor import LexborHTMLParser
 
@@ -46,12 +46,12 @@ def tell_html(text: str, draft: Draft, *, is_part: bool = False) -> None:
         draft.cut("characters", "The document is nested too deep to be read to its end.", end, len(text))
     tree = LexborHTMLParser(text[:end])
     if not is_part:
-        _tell_facts(tree, draft)
+        _describe_facts(tree, draft)
     if tree.body is not None:
-        _tell_content(tree.body, Flow(draft))
+        _describe_content(tree.body, Flow(draft))
 
 
-def _tell_facts(tree: LexborHTMLParser, draft: Draft) -> None:
+def _describe_facts(tree: LexborHTMLParser, draft: Draft) -> None:
     language = attribute(tree.root, "lang") if tree.root is not None else ""
     if _LANGUAGE.fullmatch(language):
         draft.language = language
@@ -64,7 +64,7 @@ def _tell_facts(tree: LexborHTMLParser, draft: Draft) -> None:
             draft.fact(_FACTS[name], attribute(meta, "content"))
 
 
-def _tell_content(body: LexborNode, flow: Flow) -> None:
+def _describe_content(body: LexborNode, flow: Flow) -> None:
     words = Words()
 
     def end_paragraph(*, is_item: bool = False) -> None:

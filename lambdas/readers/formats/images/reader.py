@@ -1,6 +1,6 @@
 """Images: what they are, and a small picture of them, through Pillow. Their text, if they show any, is not read.
 
-Where a picture was taken, the camera's number and its owner's name are not told. What Pillow raises for a damaged file
+Where a picture was taken, the camera's number and its owner's name are left out. What Pillow raises for a damaged file
 is of every kind.
 """
 
@@ -50,7 +50,7 @@ def _reader(format_: str, media_type: str) -> Reader:
 def _open(source: Source) -> Image.Image:
     from PIL import Image, TiffImagePlugin  # noqa: F401 - which makes itself known
 
-    Image.MAX_IMAGE_PIXELS = None  # what is decoded is bounded below, and may be told of a larger one
+    Image.MAX_IMAGE_PIXELS = None  # what is decoded is bounded below, and a larger image may be described
     return Image.open(io.BytesIO(source.data), formats=["PNG", "JPEG", "TIFF"])
 
 
@@ -70,12 +70,12 @@ def _read(source: Source, draft: Draft) -> None:
         draft.warn("no-picture", "The file is too large to be shown here.")
     elif _memory(image) > MAX_DECODED:
         draft.warn("no-picture", "The image has too many pixels to be shown here.")
-    _tell_metadata(image, draft)
+    _describe_metadata(image, draft)
     if image.format == "TIFF":
-        _tell_pages(image, draft)
+        _describe_pages(image, draft)
 
 
-def _tell_pages(image: Image.Image, draft: Draft) -> None:
+def _describe_pages(image: Image.Image, draft: Draft) -> None:
     try:
         draft.pages = _pages_of(image)
     except Exception:
@@ -103,7 +103,7 @@ def _pages_of(image: Image.Image) -> int:
     return pages
 
 
-def _tell_metadata(image: Image.Image, draft: Draft) -> None:
+def _describe_metadata(image: Image.Image, draft: Draft) -> None:
     try:
         exif = image.getexif()
         details, place = exif.get_ifd(_EXIF_IFD), exif.get_ifd(_GPS_IFD)
@@ -152,7 +152,7 @@ def _picture(source: Source) -> Picture | None:
 
 
 def _memory(image: Image.Image) -> int:
-    """The bytes that the image takes when it is decoded. A JPEG is told to come smaller, which costs less."""
+    """The bytes that the decoded image takes. A JPEG is decoded at a reduced size, which costs less."""
     image.draft(None, (MAX_PICTURE_SIDE, MAX_PICTURE_SIDE))
     channels = 1 if image.mode in ("1", "L") else 4
     return image.width * image.height * channels

@@ -19,22 +19,22 @@ _RECORD_DEPTH = 3  # of objects in a record that still is a row
 _Facts = list[tuple[str, str]]
 
 
-def tell_facts(value: Value, draft: Draft) -> None:
+def describe_facts(value: Value, draft: Draft) -> None:
     """The value as tables in the draft."""
     if not isinstance(value, Object):
-        _tell_section(value, draft, None)
+        _describe_section(value, draft, None)
         return
     facts: _Facts = []
     for name, member in value.members:
         if isinstance(member, (Object, list)):
             _flush(facts, draft, None)
-            _tell_section(member, draft, name)
+            _describe_section(member, draft, name)
         else:
             facts.append((name, shown(member)))
     _flush(facts, draft, None)
 
 
-def _tell_section(value: Value, draft: Draft, section: str | None) -> None:
+def _describe_section(value: Value, draft: Draft, section: str | None) -> None:
     """Facts with a path each, interrupted by a table where a list of records stands."""
     facts: _Facts = []
     stack = [iter([("", value)])]

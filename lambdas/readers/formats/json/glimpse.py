@@ -12,9 +12,9 @@ import re
 from carefile.core.deciding.patient_fields import LONGEST_NAME
 from carefile.core.documents.extraction import PatientCandidate
 from lambdas.readers.draft import Draft
-from lambdas.readers.formats.fhir.patient import PERHAPS_PATIENTS, tell_resources
+from lambdas.readers.formats.fhir.patient import PERHAPS_PATIENTS, describe_resources
 from lambdas.readers.formats.json.objects import Found
-from lambdas.readers.formats.json.patients import tell_patients
+from lambdas.readers.formats.json.patients import describe_patients
 from lambdas.readers.formats.json.values import Number, Object, parse_beginning
 
 _FIELD = re.compile(
@@ -32,7 +32,7 @@ def glimpse_patients(text: str, draft: Draft) -> None:
     """Tell whom the text seems to name. The content decides nothing."""
     draft.candidates_complete = False
     beginning, end = parse_beginning(text)
-    tell_patients([("", beginning)], draft)
+    describe_patients([("", beginning)], draft)
     _pick(text, end, draft)
 
 
@@ -51,7 +51,7 @@ def _pick(text: str, start: int, draft: Draft) -> None:
         # One scope for all: beside ids of the first field, those of others may be further names of the same patients.
         candidate = PatientCandidate(value.strip(), where, None, rank, "text")
         draft.candidate(candidate, is_doubtful=True)
-    tell_resources(_holders(text, start), draft)
+    describe_resources(_holders(text, start), draft)
 
 
 def _holders(text: str, begin: int) -> list[Found]:

@@ -2,7 +2,7 @@
 
 Of the fields in one object, or in one around it, the first of the list speaks; the others are further names
 of the same patient. That choice is made when placeholders are gone (`carefile/core/deciding/identity.py`). Here every
-one is told.
+one is reported.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from lambdas.readers.formats.json.objects import Found
 from lambdas.readers.formats.json.values import Value
 
 
-def tell_fields(found: Iterable[Found], draft: Draft) -> None:
+def describe_fields(found: Iterable[Found], draft: Draft) -> None:
     """All patient ids among the members of these objects."""
     for place, _, item, is_anothers in found:
         for name, member in item.members:
             rank = draft.fields.rank(name)
             if rank is not None:
-                _tell_field(name, rank, member, place, draft, is_anothers)
+                _describe_field(name, rank, member, place, draft, is_anothers)
 
 
-def _tell_field(name: str, rank: int, value: Value, scope: str, draft: Draft, is_anothers: bool) -> None:
+def _describe_field(name: str, rank: int, value: Value, scope: str, draft: Draft, is_anothers: bool) -> None:
     where = f"{scope}/{name}"
     named: Iterator[tuple[str, Value]]
     if isinstance(value, list):

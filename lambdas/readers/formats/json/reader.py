@@ -11,9 +11,9 @@ import re
 from carefile.core.documents.extraction import Reason, clean
 from lambdas.readers.base import NotThisFormatError, Reader
 from lambdas.readers.draft import Draft
-from lambdas.readers.formats.json.facts import tell_facts
+from lambdas.readers.formats.json.facts import describe_facts
 from lambdas.readers.formats.json.glimpse import glimpse_patients
-from lambdas.readers.formats.json.patients import tell_patients
+from lambdas.readers.formats.json.patients import describe_patients
 from lambdas.readers.formats.json.values import Lines, is_too_complex, parse, parse_lines
 from lambdas.readers.formats.text.plain_text import note_text_facts
 from lambdas.readers.media_types import detect_markup
@@ -42,8 +42,8 @@ def _read(source: Source, draft: Draft) -> None:
             _read_damaged(source, draft)
         return
     note_text_facts(source, draft)
-    tell_facts(value, draft)
-    tell_patients([("", value)], draft)
+    describe_facts(value, draft)
+    describe_patients([("", value)], draft)
 
 
 def _read_lines(source: Source, draft: Draft) -> bool:
@@ -54,8 +54,8 @@ def _read_lines(source: Source, draft: Draft) -> bool:
     draft.format, draft.media_type = "ndjson", "application/x-ndjson"
     note_text_facts(source, draft)
     note_lines(lines, source, draft)
-    tell_facts([value for _, value in lines.values], draft)
-    tell_patients([(f"line {number}: ", value) for number, value in lines.values], draft)
+    describe_facts([value for _, value in lines.values], draft)
+    describe_patients([(f"line {number}: ", value) for number, value in lines.values], draft)
     return True
 
 

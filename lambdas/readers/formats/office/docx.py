@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from lambdas.readers.base import Reader
 from lambdas.readers.draft import Draft
 from lambdas.readers.flow import Flow
-from lambdas.readers.formats.html.reader import tell_html
+from lambdas.readers.formats.html.reader import describe_html
 from lambdas.readers.formats.office.symbols import CHECKED, UNCHECKED, UNKNOWN, is_symbol_font, symbol
 from lambdas.readers.formats.office.zip_safely import damaged, data_of, open_office
-from lambdas.readers.formats.text.rtf import tell_rtf
+from lambdas.readers.formats.text.rtf import describe_rtf
 from lambdas.readers.limits import MAX_TEXT_BYTES
 from lambdas.readers.marks import Mark, Runs
 from lambdas.readers.media_types import detect
@@ -57,15 +57,15 @@ def _read(source: Source, draft: Draft) -> None:
         return
     try:
         document = docx.Document(data_of(package))
-        _tell_facts(document, draft)
+        _describe_facts(document, draft)
         letter = _Letter(_levels(document), _struck_styles(document))
-        letter.tell(document.element.body, Flow(draft), document.part, draft)
-        _tell_other_parts(document, letter, draft)
+        letter.describe(document.element.body, Flow(draft), document.part, draft)
+        _describe_other_parts(document, letter, draft)
     except Exception as error:  # of every kind, for a damaged package
         damaged(error, draft)
 
 
-def _tell_facts(document: Document, draft: Draft) -> None:
+def _describe_facts(document: Document, draft: Draft) -> None:
     properties = document.core_properties
     for name in _FACTS:
         draft.fact(name.replace("_", " "), str(getattr(properties, name) or ""))
@@ -101,13 +101,15 @@ def _has_line(format_: Any) -> bool:
     return any(line is not None and line.get(f"{_W}val") not in _OFF for line in lines)
 
 
-def _tell_other_parts(document: Document, letter: _Letter, draft: Draft) -> None:
+def _describe_other_parts(document: Document, letter: _Letter, draft: Draft) -> None:
     for relation in document.part.rels.values():
         kind = relation.reltype.rpartition("/")[2]
         if relation.is_external:
             continue
         if section := _PARTS.get(kind):
-            letter.tell(_parsed(relation.target_part.blob), Flow(draft, section), relation.target_part, draft)
+            letter.describe(
+                _parsed(relation.target_part.blob), Flow(draft, section), relation.target_part, draft
+            )
         elif kind == "diagramData":
             paragraphs = _parsed(relation.target_part.blob).iter(f"{_A}p")
             draft.text("\n".join(filter(None, map(letter.text, paragraphs))), section="Diagram")
@@ -128,20 +130,20 @@ class _Letter:
         self._levels = levels
         self._struck = struck
 
-    def tell(self, root: Any, flow: Flow, part: Any, draft: Draft) -> None:
+    def describe(self, root: Any, flow: Flow, part: Any, draft: Draft) -> None:
         for block in _blocks(root):
             if flow.is_full:
                 break
             if block.tag == _TABLE:
-                self._tell_table(block, flow)
+                self._describe_table(block, flow)
             elif block.tag == _CHUNK:
                 flow.end()
-                _tell_chunk(part, block.get(f"{_R}id") or "", draft)
+                _describe_chunk(part, block.get(f"{_R}id") or "", draft)
             else:
-                self._tell_paragraph(block, flow)
+                self._describe_paragraph(block, flow)
         flow.end()
 
-    def _tell_paragraph(self, block: Any, flow: Flow) -> None:
+    def _describe_paragraph(self, block: Any, flow: Flow) -> None:
         text = self.text(block)
         style = block.find(f"{_W}pPr/{_W}pStyle")
         level = self._levels.get(style.get(f"{_W}val") or "") if style is not None else None
@@ -150,7 +152,7 @@ class _Letter:
         else:
             flow.paragraph(text, is_item=block.find(f"{_W}pPr/{_W}numPr") is not None)
 
-    def _tell_table(self, table: Any, flow: Flow) -> None:
+    def _describe_table(self, table: Any, flow: Flow) -> None:
         rows = [[self._cell(cell) for cell in _inside(row, _CELL)] for row in _inside(table, _ROW)]
         if max(map(len, rows), default=0) < 2:
             for cell in (cell for row in rows for cell in row):
@@ -248,19 +250,19 @@ def _form_field(data: Any) -> str:
     return ""
 
 
-def _tell_chunk(part: Any, id_: str, draft: Draft) -> None:
+def _describe_chunk(part: Any, id_: str, draft: Draft) -> None:
     """A document of another format that stands in this one, as Word shows it. One of Word's own is not read."""
     relation = part.rels.get(id_)
     if relation is None or relation.is_external:
         return
     data, kind = relation.target_part.blob, relation.target_part.content_type.lower()
     if data.lstrip().startswith(b"{\\rtf"):
-        tell_rtf(data[:MAX_TEXT_BYTES], draft)
+        describe_rtf(data[:MAX_TEXT_BYTES], draft)
     elif data.startswith(b"PK") or "message" in kind or data[:20].lower().startswith(b"mime-version"):
         draft.warn("embedded", "The document holds other documents. They are not read.")
     elif decoded := Source(Content(data, len(data)), "", kind).decoded:
         if "html" in kind or decoded.text.lstrip().startswith("<"):
-            tell_html(decoded.text, draft, is_part=True)
+            describe_html(decoded.text, draft, is_part=True)
         else:
             draft.text(decoded.text)
 

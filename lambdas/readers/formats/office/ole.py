@@ -1,4 +1,4 @@
-"""Old Office files and encrypted new ones, which share one container: told apart, and not read."""
+"""Old Office files and encrypted new ones, which share one container: distinguished, and not read."""
 
 from __future__ import annotations
 

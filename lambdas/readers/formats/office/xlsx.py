@@ -50,13 +50,13 @@ def _read(source: Source, draft: Draft) -> None:
         return
     try:
         book = openpyxl.load_workbook(data_of(package), read_only=True, data_only=True, keep_links=False)
-        _tell_facts(book, draft)
-        _tell_sheets(book, package, draft)
+        _describe_facts(book, draft)
+        _describe_sheets(book, package, draft)
     except Exception as error:  # of every kind, for a damaged package
         damaged(error, draft)
 
 
-def _tell_facts(book: Workbook, draft: Draft) -> None:
+def _describe_facts(book: Workbook, draft: Draft) -> None:
     properties = book.properties
     for name, value in (
         ("title", properties.title),
@@ -69,7 +69,7 @@ def _tell_facts(book: Workbook, draft: Draft) -> None:
     draft.fact("sheets", str(len(book.sheetnames)))
 
 
-def _tell_sheets(book: Workbook, package: ZipFile, draft: Draft) -> None:
+def _describe_sheets(book: Workbook, package: ZipFile, draft: Draft) -> None:
     left = MAX_CELLS
 
     def rows(sheet: Any) -> Iterator[list[str]]:
@@ -94,14 +94,14 @@ def _tell_sheets(book: Workbook, package: ZipFile, draft: Draft) -> None:
         draft.cut("sheets", "The workbook has more sheets than are read.", MAX_SHEETS, len(sheets))
         draft.candidates_complete = False
     for number, sheet in enumerate(sheets[:MAX_SHEETS], 1):
-        notes = _tell_notes(sheet, number, package, draft)
+        notes = _describe_notes(sheet, number, package, draft)
         sheet.reset_dimensions()  # what it claims of its size is not believed
         patients = TablePatients(draft, f"sheet {number}: ")
         remaining = patients.watched(rows(sheet))
         first = next(remaining, None)
         second = next(remaining, None)
         if first is None:
-            _tell_what_hangs_on(sheet.title, notes, draft)
+            _describe_attached_notes(sheet.title, notes, draft)
             continue
         is_headed = second is not None and len(set(first)) == len(first) and all(map(_is_name, first))
         found = [row for row in (None if is_headed else first, second) if row is not None]
@@ -110,13 +110,13 @@ def _tell_sheets(book: Workbook, package: ZipFile, draft: Draft) -> None:
         )
         deque(remaining, maxlen=0)  # rows that are not kept may name somebody, too
         patients.end()
-        _tell_what_hangs_on(sheet.title, notes, draft)
+        _describe_attached_notes(sheet.title, notes, draft)
     if book.chartsheets:
         draft.warn("charts", "The workbook has charts. They are not shown here.")
 
 
-def _tell_notes(sheet: Any, number: int, package: ZipFile, draft: Draft) -> SheetNotes:
-    """Say what the cells of a sheet do not tell; what hangs on it is given back."""
+def _describe_notes(sheet: Any, number: int, package: ZipFile, draft: Draft) -> SheetNotes:
+    """Describe what the cells of a sheet do not show, and return the notes attached to it."""
     path = sheet._worksheet_path
     with package.open(path) as part:
         facts = facts_of_sheet(part)
@@ -133,7 +133,7 @@ def _tell_notes(sheet: Any, number: int, package: ZipFile, draft: Draft) -> Shee
     return notes
 
 
-def _tell_what_hangs_on(title: str, notes: SheetNotes, draft: Draft) -> None:
+def _describe_attached_notes(title: str, notes: SheetNotes, draft: Draft) -> None:
     for name, lines in (("comments", notes.comments), ("text boxes", notes.boxes)):
         if lines:
             draft.text("\n".join(lines), section=f"{title}: {name}")

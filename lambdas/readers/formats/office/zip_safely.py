@@ -1,4 +1,4 @@
-"""A ZIP opened without being unpacked: whether what is in it would fit, told from its directory beforehand.
+"""A ZIP opened without being unpacked: whether its content would fit, judged from its directory beforehand.
 
 No member can give more bytes than its entry says, so a bound on the entries bounds what is unpacked.
 """
@@ -54,7 +54,7 @@ def open_office(source: Source, part: re.Pattern[str], draft: Draft) -> zipfile.
         draft.reason = Reason.TOO_LARGE
         draft.warn("too-large", "Unpacked, the document would be too large to be read.")
         return None
-    _tell_what_is_not_read(names, draft)
+    _describe_not_read(names, draft)
     try:
         kinds = package.read("[Content_Types].xml")
         is_usual = not _STRICT.search(package.read(main)) and not _WORD_KINDS.search(kinds)
@@ -64,7 +64,7 @@ def open_office(source: Source, part: re.Pattern[str], draft: Draft) -> zipfile.
         return None
 
 
-def _tell_what_is_not_read(names: set[str], draft: Draft) -> None:
+def _describe_not_read(names: set[str], draft: Draft) -> None:
     pictures = sum("/media/" in name for name in names)
     if pictures:
         how_many = "a picture" if pictures == 1 else f"{pictures} pictures"

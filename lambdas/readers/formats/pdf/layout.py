@@ -44,7 +44,7 @@ class _Run:
 
 
 def page_text(page: pypdfium2.PdfTextPage, *, is_turned: bool) -> str:
-    """The text of a page. `is_turned` tells that the page is shown turned, so that its lines do not run across."""
+    """The text of a page. `is_turned` means that the page is shown turned, so its lines do not run across."""
     plain: str = page.get_text_bounded()
     joined = _without(plain, _HYPHENS)
     count = page.count_rects()

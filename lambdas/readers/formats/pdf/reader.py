@@ -19,7 +19,7 @@ from lambdas.readers.formats.pdf.pictured import is_pictured
 from lambdas.readers.limits import MAX_PAGES, MAX_PICTURE_SIDE
 from lambdas.readers.pictures import picture_of
 from lambdas.readers.source import Source
-from lambdas.readers.table_patient import tell_form
+from lambdas.readers.table_patient import describe_form
 
 if TYPE_CHECKING:
     import pypdfium2
@@ -91,7 +91,7 @@ def _read_pages(document: pypdfium2.PdfDocument, draft: Draft) -> None:
                 draft.text(text, page=index + 1)
                 if fields:
                     draft.table(fields, FACTS, page=index + 1, section="Form fields")
-                    tell_form(fields, f"form on page {index + 1}", draft)
+                    describe_form(fields, f"form on page {index + 1}", draft)
             elif not is_picture:
                 blank += 1
             page.close()

@@ -62,7 +62,7 @@ def _read(source: Source, draft: Draft) -> None:
                 yield row
 
         draft.table(counted(), header, count_all=not source.text_is_cut)
-        _tell_patients(text, delimiter, draft)
+        _describe_patients(text, delimiter, draft)
         if source.text_is_cut:
             draft.candidates_complete = False
         if ragged:
@@ -71,7 +71,7 @@ def _read(source: Source, draft: Draft) -> None:
         raise NotThisFormatError from None
 
 
-def _tell_patients(text: str, delimiter: str, draft: Draft) -> None:
+def _describe_patients(text: str, delimiter: str, draft: Draft) -> None:
     """Whom any row names, also one that is not kept. A row of another width may be shifted."""
     if not draft.fields.may_stand_in(text):
         return

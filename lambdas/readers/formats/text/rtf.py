@@ -23,17 +23,17 @@ def _recognises(source: Source) -> bool:
 def _read(source: Source, draft: Draft) -> None:
     if source.text_is_cut:
         draft.cut("bytes", "The document is larger than is read.", MAX_TEXT_BYTES, source.size)
-    tell_rtf(source.data[:MAX_TEXT_BYTES], draft, is_cut=source.text_is_cut)
+    describe_rtf(source.data[:MAX_TEXT_BYTES], draft, is_cut=source.text_is_cut)
 
 
-def tell_rtf(data: bytes, draft: Draft, *, is_cut: bool = False) -> None:
+def describe_rtf(data: bytes, draft: Draft, *, is_cut: bool = False) -> None:
     """What an RTF document says. Its facts and parts are put down even if reading ends before its end."""
     markup, is_unicode = _markup(data)
     reader = RtfReader(markup, is_unicode=is_unicode)
     try:
         reader.read()
     finally:
-        _tell(reader.found, draft)
+        _describe(reader.found, draft)
     if reader.found.is_too_deep:
         draft.give_up(Reason.TOO_COMPLEX, "The document is nested too deep to be read to its end.")
     elif reader.found.is_damaged and not is_cut:
@@ -50,7 +50,7 @@ def _markup(data: bytes) -> tuple[str, bool]:
         return data.decode("latin-1"), False
 
 
-def _tell(found: RtfText, draft: Draft) -> None:
+def _describe(found: RtfText, draft: Draft) -> None:
     for name, value in found.facts.items():
         draft.fact(name, _whole(value))
     for name, runs in sorted(found.parts.items(), key=lambda part: part[0] != BODY):

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from carefile.core.documents.extraction import Reason
 from lambdas.readers.base import Reader
 from lambdas.readers.draft import Draft
-from lambdas.readers.formats.cda.header import tell_patients as tell_patients_of_cda
-from lambdas.readers.formats.fhir.reader import tell_fhir
-from lambdas.readers.formats.json.patients import tell_patients
+from lambdas.readers.formats.cda.header import describe_patients as describe_patients_of_cda
+from lambdas.readers.formats.fhir.reader import describe_fhir
+from lambdas.readers.formats.json.patients import describe_patients
 from lambdas.readers.formats.json.values import Object, Value
 from lambdas.readers.formats.text.plain_text import note_text_facts
 from lambdas.readers.formats.xml.tree import Element, XmlDocument, XmlRefusedError, as_markup, parse_xml
@@ -48,9 +48,9 @@ def _read(source: Source, draft: Draft) -> None:
             draft.reason = Reason.DAMAGED
             draft.warn("damaged", "The document is damaged. It is read up to where that begins.")
     if _is_fhir(document.root):
-        _tell_fhir(document, draft)
+        _describe_fhir(document, draft)
         return
-    _tell_held(document.root, draft)
+    _describe_held(document.root, draft)
     draft.fact("root element", document.root.name)
     draft.table(_facts(document.root), ("Field", "Value"))
 
@@ -82,13 +82,13 @@ def _is_fhir(element: Element) -> bool:
     return element.namespace == _FHIR and _RESOURCE.fullmatch(element.local_name) is not None
 
 
-def _tell_fhir(document: XmlDocument, draft: Draft) -> None:
+def _describe_fhir(document: XmlDocument, draft: Draft) -> None:
     draft.format, draft.media_type = "fhir", "application/fhir+xml"
     value = _as_json(document.root)
-    tell_fhir([("", value)], draft)
+    describe_fhir([("", value)], draft)
 
 
-def _tell_held(root: Element, draft: Draft) -> None:
+def _describe_held(root: Element, draft: Draft) -> None:
     """Whose the clinical documents are that stand somewhere inside. They may contradict, and decide nothing."""
     held: list[tuple[str, Value]] = []
     number = 0
@@ -102,10 +102,10 @@ def _tell_held(root: Element, draft: Draft) -> None:
         number += 1
         place = f"document {number}: "
         if is_cda:
-            tell_patients_of_cda(element, draft, place, is_wrapped=True)
+            describe_patients_of_cda(element, draft, place, is_wrapped=True)
         else:
             held.append((place, _as_json(element)))
-    tell_patients(held, draft)
+    describe_patients(held, draft)
     if number:
         draft.doubt("wrapped", "The document holds others. Whose they are does not decide whose this is.")
 
