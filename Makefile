@@ -1,7 +1,7 @@
 # Every target installs what it needs on first use. `make` alone lists them.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status demo test simulate prove prove-fresh prove-schedules prove-properties prove-scale proof hunt mutants names storm faults cost bench bench-readers bench-matching bench-ocr backfill sbom audit lint deploy template clean clean-all
+.PHONY: help setup up down status demo test simulate prove prove-fresh prove-schedules prove-properties prove-scale proof hunt mutants names storm faults cost bench bench-readers bench-matching bench-ocr backfill sbom audit lint site deploy template clean clean-all
 
 # The first of these that is new enough; override with `make setup PYTHON=/path/to/python`.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -117,6 +117,11 @@ lint: setup ## check style, types, schemas and the direction of dependencies
 	@.venv/bin/lint-imports
 	@.venv/bin/check-jsonschema --check-metaschema schemas/*.json
 
+site: setup .venv-site/.ready ## build the documentation as a site in .build/site/html; a broken link is an error
+	@$(PY) -P docs/site/gather.py
+	@.venv-site/bin/python -m sphinx -W --keep-going -q -c docs/site .build/site/source .build/site/html
+	@echo "The site is in .build/site/html; open index.html."
+
 deploy: setup node_modules/.ready ## deploy to AWS with your credentials (STAGE=dev)
 	@.venv/bin/carefile doctor --before-deploy --stage $(STAGE)
 	@node_modules/.bin/cdk deploy --context stage=$(STAGE) $(ARGS)
@@ -128,7 +133,7 @@ clean: down ## stop the embedded AWS, delete its data and everything built
 	@rm -rf .local .build cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 clean-all: clean ## also remove everything that setup installed
-	@rm -rf .venv .venv-local .venv-checkov .venv-supply-chain node_modules
+	@rm -rf .venv .venv-local .venv-checkov .venv-supply-chain .venv-site node_modules
 
 .venv/.ready: requirements.lock
 	@$(call new_venv,.venv)
@@ -157,6 +162,12 @@ clean-all: clean ## also remove everything that setup installed
 	@$(call new_venv,.venv-supply-chain)
 	@echo "Installing the tools for bills of materials and audits …"
 	@$(PY) -m uv pip sync --quiet --require-hashes --python .venv-supply-chain/bin/python $<
+	@touch $@
+
+.venv-site/.ready: docs/site/requirements.lock .venv/.ready
+	@$(call new_venv,.venv-site)
+	@echo "Installing Sphinx, which builds the site …"
+	@$(PY) -m uv pip sync --quiet --require-hashes --python .venv-site/bin/python $<
 	@touch $@
 
 node_modules/.ready: package-lock.json

@@ -47,6 +47,7 @@ LOCKS: Mapping[str, Lock] = {
     "supply-chain": Lock(
         "supply_chain/requirements.lock", "bills of materials and audits", ".venv-supply-chain"
     ),
+    "site": Lock("docs/site/requirements.lock", "building the documentation's site", ".venv-site"),
     "npm": Lock("package-lock.json", "the CDK's command line, and JSONata and axe for the tests"),
 }
 
