@@ -104,7 +104,7 @@ class Adoption:
         owner = Owner(self.processed.bucket, standing.folder, tree=True)
         patient = folder_patient(standing, self.rules)
         manifest = events.adopted_manifest(owner, kind, patient, standing.session_id)
-        tags = tagging.layout_tags(kind, patient, self.pseudonym_key())
+        tags = tagging.manifest_tags(tagging.layout_tags(kind, patient, self.pseudonym_key()))
         return self.processed.adopt(standing.folder, owner, manifest, tags)
 
     def _tag(self, found: Observation, classification: Classification, revision: int) -> bool | None:
@@ -117,7 +117,7 @@ class Adoption:
         merged = present | ours
         if len(merged) > tagging.MAX_TAGS:
             raise RejectedObject(
-                "no-room-for-tags: with the layout's five tags the object would carry more than ten; remove some"
+                "no-room-for-tags: with the layout's three tags the object would carry more than ten; remove some"
             )
         marked = merged | {tagging.ADOPTED_TAG: tagging.adoption_mark(found.version, revision)}
         merged = marked if len(marked) <= tagging.MAX_TAGS else merged

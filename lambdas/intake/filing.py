@@ -248,7 +248,7 @@ class Filing:
             events.session_manifest(plan.owner, plan.classification) if session else events.claim(plan.owner)
         )
         candidates = self.layout.folders(plan.classification, plan.source)
-        tags = tagging.manifest_tags(self._tags(plan))
+        tags = tagging.manifest_tags(self._tags(plan)) if session else tagging.claim_tags()
         earlier = self.layout.earlier_folders(plan.classification, plan.source)
         return self.processed.claim(
             candidates, plan.owner, manifest, tags, likely_new=not session, earlier=earlier

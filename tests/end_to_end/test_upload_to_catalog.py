@@ -15,7 +15,7 @@ from tests.golden.instances import schema
 from tests.unit.world import created_event
 
 SAMPLES = Path(__file__).parents[2] / "samples"
-FIVE_TAGS = {"kind", "data-type", "patient-status", "patient-ref", "layout-version"}
+THREE_TAGS = {"kind", "patient-status", "patient-ref"}
 
 
 def valid(name: str, instance: dict[str, Any]) -> None:
@@ -41,7 +41,7 @@ def test_a_file_with_an_odd_name_uploaded_by_the_aws_command_line_is_filed_tagge
     ]
     assert pipeline.read(folder + "original.pdf") == file.read_bytes()
     for stored in pipeline.keys(folder):
-        assert set(pipeline.tags(pipeline.processed, stored)) == FIVE_TAGS
+        assert set(pipeline.tags(pipeline.processed, stored)) == THREE_TAGS
         assert "Juan" not in str(pipeline.tags(pipeline.processed, stored))
     assert pipeline.tags(pipeline.landing, key) == {"pipeline-status": "cataloged"}
     (event,) = pipeline.events_of(key)

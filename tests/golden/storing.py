@@ -227,7 +227,7 @@ def _adopted() -> Iterator[Json]:
         owner = Owner("processed-bucket", standing.folder, tree=True)
         patient = folder_patient(standing, contracts.rules())
         manifest = events.adopted_manifest(owner, kind, patient, standing.session_id)
-        tags = tagging.layout_tags(kind, patient, b"k" * 32)
+        tags = tagging.manifest_tags(tagging.layout_tags(kind, patient, b"k" * 32))
         _filing(s3).processed.adopt(standing.folder, owner, manifest, tags)
     yield from s3.asked
     yield {"Tagging": {tagging.ADOPTED_TAG: tagging.adoption_mark(FIRST, 3)}}

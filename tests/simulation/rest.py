@@ -167,9 +167,7 @@ class _Key:
     def _tags(self, name: str, version: Version, place: Place) -> list[str]:
         wanted = {
             "kind": _kind(version, place),
-            "data-type": "medical_notes" if place.is_session else "document",
             "patient-status": "known" if place.patient else "unknown",
-            "layout-version": "1",
         } | dict(UPLOADERS_TAGS)
         return [
             f"tag {tag} of {name} is not {value}"

@@ -54,6 +54,7 @@ def test_a_sessions_object_is_tagged_claimed_and_cataloged_without_a_copy(world:
     manifest = world.json(f"{SESSION}_manifest.json")
     Draft202012Validator(schema("manifest")).validate(manifest)
     assert manifest["adopted"] is True
+    assert world.tags(f"{SESSION}_manifest.json")["kind"] == "manifest"  # no retention takes the claim away
     assert manifest["owner"]["tree"] == SESSION
     (entry,) = [item for item in world.catalog() if item["kind"]["S"] == "session"]
     assert entry["key"] == {"S": MESSAGE}
@@ -207,7 +208,7 @@ def test_a_version_carries_the_mark_of_its_own_adoption_where_there_is_room(worl
     assert adopted_revision(world.tags(MESSAGE), copied) is None
     adopt(world, MESSAGE)
     assert adopted_revision(world.tags(MESSAGE), copied) == 2
-    full = write(world, NOTE, Tagging="&".join(f"t{number}=x" for number in range(5)))
+    full = write(world, NOTE, Tagging="&".join(f"t{number}=x" for number in range(7)))
     assert adopt(world, NOTE)["disposition"] == "cataloged"
     assert (len(world.tags(NOTE)), adopted_revision(world.tags(NOTE), full)) == (10, None)
     assert adopt(world, NOTE)["disposition"] == "duplicate"

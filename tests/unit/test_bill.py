@@ -109,9 +109,9 @@ def test_an_object_writes_four_lines_of_log_of_exactly_so_many_bytes(
 
 @pytest.mark.parametrize("lane", Lane)
 def test_tags_are_counted_on_every_version_that_stays(counted: Counted, lane: Lane) -> None:
-    # One on the upload; five on each artifact, on the session's manifest, and on the claim that a manifest overwrites.
-    assert round(counted["session", lane].tags * OBJECTS) == (1 + 5) * OBJECTS + 5
-    assert round(counted["document", lane].tags) == 1 + 4 * 5 + 5
+    # One on the upload, three on each artifact and on the session's manifest, one on the claim of a document's folder.
+    assert round(counted["session", lane].tags * OBJECTS) == (1 + 3) * OBJECTS + 3
+    assert round(counted["document", lane].tags) == 1 + 4 * 3 + 1
 
 
 @pytest.mark.parametrize("lane", Lane)

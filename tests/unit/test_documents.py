@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from carefile.core.filing.tagging import LAYOUT_TAGS
 from carefile.core.messages.head import observed
 from carefile.core.model import Source
 from lambdas.adapters import aws
@@ -48,14 +49,14 @@ def test_the_record_names_the_file_as_it_was_uploaded(world: World) -> None:
     assert world.json(FOLDER + "extracted_data.json")["document"]["name"] == "lab_report.txt"
 
 
-def test_every_object_of_the_folder_carries_the_five_tags(world: World) -> None:
+def test_every_object_of_the_folder_carries_the_three_tags(world: World) -> None:
     world.file(KEY)
     for key in world.filed():
         tags = world.tags(key)
         assert tags["kind"] == ("manifest" if key.endswith("/_manifest.json") else "document")
-        assert tags["data-type"] == "document"
         assert tags["patient-status"] == "known"
-        assert tags["layout-version"] == "1"
+        assert tags.keys() == LAYOUT_TAGS
+        assert world.head(key)["Metadata"]["carefile-layout"] == "1"
         assert len(tags["patient-ref"]) == 16
         assert "Juan" not in str(tags)
 
@@ -84,7 +85,9 @@ def test_tags_and_stamp_are_written_by_the_request_that_writes_the_object(
         if arguments.get("Bucket") == PROCESSED and operation.startswith(("Put", "Copy", "Create"))
     ]
     assert {operation for operation, _ in writes} == {"PutObject", "CopyObject"}
-    assert all("patient-status=known" in arguments["Tagging"] for _, arguments in writes)
+    claim, *rest = writes
+    assert claim[1]["Tagging"] == "kind=manifest"
+    assert all("patient-status=known" in arguments["Tagging"] for _, arguments in rest)
     copies = [arguments for operation, arguments in writes if operation == "CopyObject"]
     assert [c["TaggingDirective"] + c["MetadataDirective"] for c in copies] == ["REPLACEREPLACE"]
 
@@ -116,7 +119,7 @@ def test_the_uploaders_tags_are_carried_over_until_there_are_ten(world: World) -
     world.file(KEY, Tagging=theirs)
     tags = world.tags(FOLDER + "original.txt")
     assert len(tags) == 10
-    assert {name: tags[name] for name in tags if name.startswith("t")} == {f"t{n}": f"v{n}" for n in range(5)}
+    assert {name: tags[name] for name in tags if name.startswith("t")} == {f"t{n}": f"v{n}" for n in range(7)}
 
 
 def test_an_uploaders_tag_never_replaces_one_of_ours(world: World) -> None:

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from carefile.core.filing.names import decode_sub_path
+from carefile.core.filing.tagging import LAYOUT_TAGS
 from tests.unit.world import PROCESSED, World, cataloged, created_event, prefix_of
 
 TREE = {
@@ -56,12 +57,12 @@ def test_a_session_tree_keeps_its_sub_paths_and_its_bytes(world: World, landing:
     assert kept == TREE
 
 
-def test_a_session_object_has_the_five_tags_and_the_uploaders(world: World) -> None:
+def test_a_session_object_has_the_three_tags_and_the_uploaders(world: World) -> None:
     world.file("sessions/P/session_1/session.json", b"{}", Tagging="team=a", Metadata={"x": "y"})
     key = "processed/P_medical_notes/session_1/session.json"
     tags = world.tags(key)
-    assert (tags["kind"], tags["data-type"], tags["patient-status"]) == ("session", "medical_notes", "known")
-    assert tags["team"] == "a"
+    assert (tags["kind"], tags["patient-status"], tags["team"]) == ("session", "known", "a")
+    assert tags.keys() == {*LAYOUT_TAGS, "team"}
     assert world.head(key)["Metadata"]["x"] == "y"
 
 

@@ -29,7 +29,7 @@ from carefile.core.model import Kind, Patient, Source
 _ONE_MOVE = timedelta(days=1)
 _THREADS = 24
 _BATCH = 240
-_FIXED = ("kind", "data-type", "patient-status", "layout-version")
+_FIXED = ("kind", "patient-status")
 T = TypeVar("T")
 R = TypeVar("R")
 

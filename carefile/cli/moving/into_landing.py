@@ -35,12 +35,18 @@ from carefile.core.deciding.classification import classify, session_tree
 from carefile.core.deciding.rules import RuleTable
 from carefile.core.filing.layout import MANIFEST, Standing, manifest_key
 from carefile.core.filing.stamps import stamp_in
-from carefile.core.filing.tagging import ADOPTED_TAG, STATUS_TAG, VERDICT_TAG, layout_tags
-from carefile.core.model import Kind, Patient, Source
+from carefile.core.filing.tagging import (
+    ADOPTED_TAG,
+    LAYOUT_TAGS,
+    STATUS_TAG,
+    VERDICT_TAG,
+    without_layout_tags,
+)
+from carefile.core.model import Source
 
 _THREADS = 16
 _TREE = "sessions/{}/"
-_OURS = frozenset({ADOPTED_TAG, STATUS_TAG, VERDICT_TAG, *layout_tags(Kind.SESSION, Patient(), b"-")})
+_OURS = frozenset({ADOPTED_TAG, STATUS_TAG, VERDICT_TAG, *LAYOUT_TAGS})
 _UNTOUCHED = "nothing was copied or retired"
 
 
@@ -194,7 +200,7 @@ class IntoLanding:
             return False
         stored = one.stored
         present = tags(self._connection, stored.bucket, stored.key, stored.version_id) or {}
-        theirs = {name: value for name, value in present.items() if name not in _OURS}
+        theirs = {name: value for name, value in without_layout_tags(present).items() if name not in _OURS}
         which: dict[str, Any] = {"Bucket": stored.bucket, "Key": stored.key}
         which |= {"VersionId": stored.version_id} if stored.version_id else {}
         try:

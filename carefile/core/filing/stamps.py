@@ -10,10 +10,11 @@ import base64
 import json
 from collections.abc import Mapping
 
-from carefile.core.model import Decision, DecisionType, Reading, Stamp
+from carefile.core.model import LAYOUT_VERSION, Decision, DecisionType, Reading, Stamp
 
 PREFIX = "carefile-"
 ROLE = f"{PREFIX}role"
+_LAYOUT = f"{PREFIX}layout"
 _SOURCE, _VERSION, _REVISION = f"{PREFIX}source", f"{PREFIX}version", f"{PREFIX}revision"
 _EXECUTION, _MODIFIED = f"{PREFIX}execution", f"{PREFIX}modified"
 _REASON, _KEY = f"{PREFIX}reason", f"{PREFIX}key"
@@ -35,6 +36,7 @@ def metadata_of(stamp: Stamp, role: str) -> dict[str, str]:
         _READERS: stamp.readers,
         _DECISION: json.dumps(stamp.decision.to_json()) if stamp.decision else None,
         ROLE: role,
+        _LAYOUT: LAYOUT_VERSION,
     }
     return {name: value for name, value in texts.items() if value}
 

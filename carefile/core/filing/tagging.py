@@ -1,7 +1,9 @@
 """The tags of the layout's objects and of the landing object, and how they coexist with the tags of others.
 
 Limits: S3 takes ten tags an object, keys of 128 and values of 256 characters. Tags must hold nothing confidential
-(AWS, "Categorizing your storage using tags"), so the patient appears as a keyed pseudonym only.
+(AWS, "Categorizing your storage using tags"), so the patient appears as a keyed pseudonym only. Each tag costs again
+every month, on every version: what the others say already is no tag. Earlier releases wrote two more, which stay where
+they are and mean nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from urllib.parse import urlencode
 
-from carefile.core.model import LAYOUT_VERSION, Disposition, Kind, Patient, digest
+from carefile.core.model import Disposition, Kind, Patient, digest
 
 MAX_TAGS = 10
 MANIFEST_KIND = "manifest"
@@ -20,8 +22,9 @@ STATUS_TAG = "pipeline-status"
 ADOPTED_TAG = "adopted"
 VERDICT_TAG = "GuardDutyMalwareScanStatus"  # written by GuardDuty Malware Protection for S3
 _OF_LANDING = frozenset({STATUS_TAG, VERDICT_TAG})
-_OF_LAYOUT = frozenset({"kind", "data-type", "patient-status", "patient-ref", "layout-version", ADOPTED_TAG})
-_ONLY_IN_LAYOUT = frozenset({"kind", "patient-status", "patient-ref"})
+LAYOUT_TAGS = frozenset({"kind", "patient-status", "patient-ref"})
+_OF_EARLIER_RELEASES = frozenset({"data-type", "layout-version"})
+_OF_LAYOUT = LAYOUT_TAGS | _OF_EARLIER_RELEASES | {ADOPTED_TAG}
 Tags = Mapping[str, str]
 
 
@@ -47,13 +50,11 @@ def pseudonym(patient: Patient, key: bytes) -> str:
 
 
 def layout_tags(kind: Kind, patient: Patient, key: bytes) -> dict[str, str]:
-    """The five tags that every object of the layout carries."""
+    """The three tags that every object of the layout carries."""
     return {
         "kind": kind.value,
-        "data-type": kind.data_type,
         "patient-status": patient.status.value,
         "patient-ref": pseudonym(patient, key),
-        "layout-version": LAYOUT_VERSION,
     }
 
 
@@ -61,6 +62,11 @@ def manifest_tags(tags: Tags) -> dict[str, str]:
     """The tags of a manifest in the place of its folder's: it has a kind of its own, so that no lifecycle rule about
     documents or sessions ever takes away the claim on a folder."""
     return {**tags, "kind": MANIFEST_KIND}
+
+
+def claim_tags() -> dict[str, str]:
+    """The tag of a document's claim: the manifest that replaces it, and stays, says whose the document is."""
+    return {"kind": MANIFEST_KIND}
 
 
 def adoption_mark(version: str, revision: int) -> str:
@@ -80,7 +86,7 @@ def adopted_revision(tags: Tags, version: str) -> int | None:
 def without_layout_tags(tags: Tags) -> dict[str, str]:
     """The tags without those that a copy out of the layout brought along: they may be another patient's. An uploader's
     own tag, though it is named like one of them, stays."""
-    copied = tags.keys() >= _ONLY_IN_LAYOUT
+    copied = tags.keys() >= LAYOUT_TAGS
     return {key: value for key, value in tags.items() if not (copied and key in _OF_LAYOUT)}
 
 
