@@ -7,7 +7,7 @@ If-None-Match, so a folder has one owner for good; only objects stamped with the
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any, cast
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 MAX_SINGLE_COPY = 5 * 1024**3  # S3, CopyObject: up to 5 GB in one request
 MAX_USER_METADATA = 2048  # S3, "User-defined object metadata": 2 KB of names and values
 _COPIES = frozenset({"original", "session"})  # the roles of what is a copy of an upload
+# S3, "Conditional writes": what a condition does not hold for, or another write that comes at the same time.
+_CHANGED = ("PreconditionFailed", "412", "ConditionalRequestConflict")
+Seen = Mapping[str, str]  # the ETags of the artifacts that a round found
 _MOST_REMEMBERED = 10_000  # owners of folders, some megabytes
 # Ownership is released only when a patient is forgotten, and that not before a day after the folder was emptied.
 _REMEMBERED_SECONDS = 3600
@@ -38,6 +41,10 @@ _REMEMBERED_SECONDS = 3600
 
 class VersionGone(Exception):
     """The version to copy no longer exists; the intake starts another round."""
+
+
+class Overwritten(Exception):
+    """An artifact is not what the round saw when it began; the intake starts another."""
 
 
 class Processed:
@@ -136,45 +143,72 @@ class Processed:
 
     def head(self, key: str) -> tuple[StoredObject, Stamp] | None:
         """An artifact with its stamp; None if there is none, or if no intake wrote it."""
+        return self.look(key)[1]
+
+    def look(self, key: str) -> tuple[str | None, tuple[StoredObject, Stamp] | None]:
+        """The same, and the ETag of whatever is there."""
         try:
             found = self._s3.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
         except ClientError as error:
             if is_gone(error):
-                return None
+                return None, None
             raise
         metadata = found.get("Metadata", {})
         stamp = stamps.stamp_in(metadata)
+        etag = found["ETag"].strip('"')
         if stamp is None:
-            return None
+            return etag, None
         stored = StoredObject(
             key,
             metadata.get(stamps.ROLE, "other"),
             found.get("VersionId"),
-            found["ETag"].strip('"'),
+            etag,
             found["ContentLength"],
             found.get("ContentType", "binary/octet-stream"),
             content_digest(found),
         )
-        return stored, stamp
+        return etag, (stored, stamp)
 
     def put(
-        self, key: str, role: str, body: bytes, content_type: str, stamp: Stamp, tags: Tags
+        self,
+        key: str,
+        role: str,
+        body: bytes,
+        content_type: str,
+        stamp: Stamp,
+        tags: Tags,
+        seen: Seen | None = None,
     ) -> StoredObject:
-        """Write a small artifact that was made here."""
-        done = self._s3.put_object(
-            Bucket=self.bucket,
-            Key=key,
-            Body=body,
-            ContentType=content_type,
-            Metadata=stamps.metadata_of(stamp, role),
-            Tagging=encoded(tags),
-        )
+        """Write a small artifact that was made here. Overwritten where it is not what was `seen`."""
+        conditions = {} if seen is None else _unchanged(seen.get(key))
+        try:
+            done = self._s3.put_object(
+                Bucket=self.bucket,
+                Key=key,
+                Body=body,
+                ContentType=content_type,
+                Metadata=stamps.metadata_of(stamp, role),
+                Tagging=encoded(tags),
+                **conditions,
+            )
+        except ClientError as error:
+            if conditions and (is_gone(error) or error.response.get("Error", {}).get("Code") in _CHANGED):
+                raise Overwritten from None
+            raise
         return StoredObject(
             key, role, done.get("VersionId"), done["ETag"].strip('"'), len(body), content_type
         )
 
-    def put_json(self, key: str, role: str, data: dict[str, Any], stamp: Stamp, tags: Tags) -> StoredObject:
-        return self.put(key, role, _json(data), "application/json", stamp, tags)
+    def put_json(
+        self,
+        key: str,
+        role: str,
+        data: dict[str, Any],
+        stamp: Stamp,
+        tags: Tags,
+        seen: Seen | None = None,
+    ) -> StoredObject:
+        return self.put(key, role, _json(data), "application/json", stamp, tags, seen)
 
     def copy(self, observed: Observation, key: str, role: str, stamp: Stamp, tags: Tags) -> StoredObject:
         """Copy exactly this version, byte for byte and inside S3. VersionGone if it no longer exists.
@@ -284,6 +318,10 @@ def _with_uploaders(ours: dict[str, str], theirs: Iterable[tuple[str, str]]) -> 
             merged[name] = value
             room -= size
     return merged
+
+
+def _unchanged(etag: str | None) -> dict[str, Any]:
+    return {"IfMatch": f'"{etag}"'} if etag else {"IfNoneMatch": "*"}
 
 
 def _json(data: dict[str, Any]) -> bytes:

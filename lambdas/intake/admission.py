@@ -129,11 +129,12 @@ class Admission:
         return observed
 
     def _require(self, request: IntakeRequest, version: str) -> None:
-        """Refuse what may not be filed, unless it may be meant to be taken out of the layout."""
+        """Refuse what may not be filed, unless it may be meant to be taken out of the layout. Who decides whose it is
+        means to have it filed."""
         try:
             self.uploads.require(request.source, version)
         except (ThreatFound, Unscannable):
-            if request.scan or not self.ledger.read(request.source).has_unfiled:
+            if request.scan or request.hints or not self.ledger.read(request.source).has_unfiled:
                 raise
 
     def _to_file(self, observed: Observation | None) -> Observation | None:

@@ -47,8 +47,8 @@ from carefile.core.model import (
 from carefile.core.records.ledger import LedgerEntry
 from lambdas.adapters.landing import Landing
 from lambdas.adapters.ledger import Ledger
-from lambdas.adapters.processed import VersionGone
-from lambdas.intake.filing import Filing, Plan
+from lambdas.adapters.processed import Overwritten, VersionGone
+from lambdas.intake.filing import Filing, Look, Plan
 from lambdas.intake.uploads import Uploads
 
 MAX_ROUNDS = 6
@@ -147,16 +147,17 @@ class Intake:
             may_leave = upload.reread is Reread.LEAVE and not has_begun and not decided
             if may_leave and (filed_as := self.filing.filed_elsewhere(plan, entry)):
                 return self._left(upload, filed_as)
-            present = self.filing.present(plan, entry)
-            if present and upload.reread and present.readers.is_older_than(plan.readers):
-                present = None
+            look = self.filing.look(plan, entry)
+            if look.present and upload.reread and look.present.readers.is_older_than(plan.readers):
+                look = replace(look, present=None)
+            present = look.present
             done_before = present is not None and upload.execution_name not in present.written_by
             filed: Filed | None
             if present and entry.destinations == {plan.destination(present.place.folder)}:
                 filed = Filed(present.place, (), entry, present.reading)
             else:
                 has_begun = True
-                filed = self._round(upload, plan, entry)
+                filed = self._round(upload, plan, entry, look)
             outcome = self._outcome(upload, plan, filed, done_before) if filed else None
             if outcome:
                 return outcome
@@ -205,21 +206,34 @@ class Intake:
             )
         return self._withdrawn(upload)
 
-    def _round(self, upload: Upload, plan: Plan, entry: LedgerEntry) -> Filed | None:
+    def _round(self, upload: Upload, plan: Plan, entry: LedgerEntry, look: Look) -> Filed | None:
         """Claim, write ahead, write, retire, check. None when another round is needed."""
         folder = self.filing.claim(plan, entry)
+        if plan.reading and folder != look.folder:
+            look = self.filing.look_at(plan, folder)
         destination = plan.destination(folder)
         written = self.ledger.write_ahead(plan.observed, destination, entry)
         if written is None:
             return None
-        stamp = Stamp(plan.source.source_id, plan.observed.version, written.revision, upload.execution_name)
-        try:
-            place = self.filing.write(plan, folder, stamp, upload.execution)
-        except VersionGone:
+        place, reading = self._write(upload, plan, folder, written.revision, look)
+        if place is None:
             return None
         retired = self._retire(plan.source, written.destinations - {destination})
         holds = self._still_holds(plan, entry, place.content_digest)
-        return Filed(place, retired, written, plan.reading) if holds else None
+        return Filed(place, retired, written, reading) if holds else None
+
+    def _write(
+        self, upload: Upload, plan: Plan, folder: str, revision: int, look: Look
+    ) -> tuple[Place | None, Reading | None]:
+        """Put the artifacts in place, and say how far they are read. No place when another round is needed. A scan that
+        is there stays, since what is read of it would be lost."""
+        if look.present and plan.waits:
+            return replace(look.present.place, revision=revision), look.present.reading
+        stamp = Stamp(plan.source.source_id, plan.observed.version, revision, upload.execution_name)
+        try:
+            return self.filing.write(plan, folder, stamp, upload.execution, look.seen), plan.reading
+        except (Overwritten, VersionGone):
+            return None, None
 
     def _retire(self, source: Source, destinations: Iterable[str]) -> tuple[str, ...]:
         """Empty these destinations; those that held something come first."""

@@ -5,7 +5,7 @@ A document becomes a folder of four artifacts, the manifest last; a session's ob
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -36,7 +36,7 @@ from carefile.core.patients.directory import Listing, Wanted
 from carefile.core.patients.mentions import Mentions, mentions_in
 from carefile.core.records.ledger import LedgerEntry
 from lambdas.adapters.landing import Landing
-from lambdas.adapters.processed import Processed, VersionGone
+from lambdas.adapters.processed import Processed, Seen, VersionGone
 
 if TYPE_CHECKING:
     from lambdas.adapters.people.directory import Directory
@@ -84,12 +84,26 @@ class Plan:
         return layout.session_object_key(folder, session) if session else folder
 
     def is_satisfied_by(self, reading: Reading | None) -> bool:
-        """Whether what stands there is read as far as this plan would have it: one that waits is content with one that
-        is read, and one that is read with the same alone."""
+        """Whether an artifact that stands there is read as far as this plan would have it: one that waits is content
+        with one that is read, and one that is read with the same alone."""
         if self.reading is None:
             return True
-        pending = self.reading.status is ReadingStatus.PENDING
-        return reading is not None if pending else reading == self.reading
+        return reading is not None if self.waits else reading == self.reading
+
+    @property
+    def waits(self) -> bool:
+        """Whether its pictures are still to be read."""
+        return self.reading is not None and self.reading.status is ReadingStatus.PENDING
+
+    def fits(self, stored: StoredObject, stamp: Stamp) -> bool:
+        """Whether an artifact is one of this plan. A scan's original, which nothing keeps a slow round from copying
+        once more, shows bytes alone: the others say whose they are, and how far they are read."""
+        if (stamp.source_id, stamp.version) != (self.source.source_id, self.observed.version):
+            return False
+        if self.reading and stored.role == "original":
+            return True
+        decided = persons(stamp.decision) == persons(self.classification.decision)
+        return decided and (stored.role == "original" or self.is_satisfied_by(stamp.reading))
 
     def artifact_keys(self, folder: str) -> tuple[str, ...]:
         """All that is written of this object, in the order of writing."""
@@ -127,6 +141,16 @@ class Present:
     written_by: frozenset[str]
     reading: Reading | None = None
     readers: Readers = field(default_factory=Readers)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a round finds at its place. `seen` is there for a scan, whose artifacts are written on condition that they
+    are still what was seen: so a round that is slow never takes back what was read meanwhile."""
+
+    folder: str | None
+    present: Present | None = None
+    seen: Seen | None = None
 
 
 class DocumentReader(Protocol):
@@ -198,32 +222,35 @@ class Filing:
         """Whether the patient directory, where it is in use, still answers what the plan was made of."""
         return self.directory is None or self.directory.look_up(plan.asked) == plan.listing
 
-    def present(self, plan: Plan, entry: LedgerEntry) -> Present | None:
-        """The place where every artifact of this version is already; None where one is missing or another's."""
+    def look(self, plan: Plan, entry: LedgerEntry) -> Look:
+        """What is at the place of this version already: all of it, or less than that."""
         folder = self._known_folder(plan, entry)
-        if folder is None:
-            return None
-        objects, revision, writers = [], 0, set()
-        readings: set[tuple[Reading | None, str | None]] = set()
-        for key in plan.artifact_keys(folder):
-            found = self.processed.head(key)
-            if found is None:
-                return None
-            stored, stamp = found
-            if (stamp.source_id, stamp.version) != (plan.source.source_id, plan.observed.version):
-                return None
-            if persons(stamp.decision) != persons(plan.classification.decision):
-                return None
-            objects.append(stored)
-            writers.add(stamp.execution)
-            if stored.role != "original":
-                readings.add((stamp.reading, stamp.readers))
-            revision = max(revision, stamp.revision)
-        reading, readers = readings.pop()
-        if readings or not plan.is_satisfied_by(reading):
-            return None
-        place = events.Place(self.processed.bucket, folder, tuple(objects), revision)
-        return Present(place, frozenset(writers), reading, Readers.parse(readers))
+        return Look(None) if folder is None else self.look_at(plan, folder)
+
+    def look_at(self, plan: Plan, folder: str) -> Look:
+        keys, seen, fitting = plan.artifact_keys(folder), {}, []
+        for key in keys:
+            etag, found = self.processed.look(key)
+            if etag:
+                seen[key] = etag
+            if found and plan.fits(*found):
+                fitting.append(found)
+            elif plan.reading is None:
+                break
+        made = {(stamp.reading, stamp.readers) for stored, stamp in fitting if stored.role != "original"}
+        # The manifest is written last: where that waits and others do not, a reading is just being filed.
+        alike = len(made) == 1 or (plan.waits and bool(fitting) and fitting[-1][1].reading == plan.reading)
+        present = self._present(plan, folder, fitting) if alike and len(fitting) == len(keys) else None
+        return Look(folder, present, seen if plan.reading else None)
+
+    def _present(self, plan: Plan, folder: str, found: Sequence[tuple[StoredObject, Stamp]]) -> Present:
+        """What is there; a scan, as its manifest says: a reading that is just being filed will announce itself."""
+        stored, stamps = zip(*found, strict=True)
+        last = stamps[-1]
+        revision = last.revision if plan.reading else max(stamp.revision for stamp in stamps)
+        place = events.Place(self.processed.bucket, folder, stored, revision)
+        writers = frozenset(stamp.execution for stamp in stamps)
+        return Present(place, writers, last.reading, Readers.parse(last.readers))
 
     def filed_elsewhere(self, plan: Plan, entry: LedgerEntry) -> events.Filed | None:
         """The document as it stands, where the plan would file the same version of it in another place."""
@@ -254,8 +281,11 @@ class Filing:
             candidates, plan.owner, manifest, tags, likely_new=not session, earlier=earlier
         )
 
-    def write(self, plan: Plan, folder: str, stamp: Stamp, execution: str) -> events.Place:
-        """Put every artifact in place, stamped and tagged. VersionGone when the version went away meanwhile."""
+    def write(
+        self, plan: Plan, folder: str, stamp: Stamp, execution: str, seen: Seen | None = None
+    ) -> events.Place:
+        """Put every artifact in place, stamped and tagged. VersionGone when the version went away meanwhile,
+        Overwritten when what was seen there did."""
         theirs = self.landing.tags(plan.source, plan.observed.version_id)
         if theirs is None:
             raise VersionGone
@@ -264,7 +294,7 @@ class Filing:
             (key,) = plan.artifact_keys(folder)
             objects = [self.processed.copy(plan.observed, key, "session", plan.stamp(folder, stamp), tags)]
         else:
-            objects = self._write_document(plan, plan.extraction, folder, stamp, tags, execution)
+            objects = self._write_document(plan, plan.extraction, folder, stamp, tags, execution, seen)
         return events.Place(self.processed.bucket, folder, tuple(objects), stamp.revision)
 
     def _write_document(
@@ -275,6 +305,7 @@ class Filing:
         stamp: Stamp,
         tags: tagging.Tags,
         execution: str,
+        seen: Seen | None,
     ) -> list[StoredObject]:
         processed, observed = self.processed, plan.observed
         stamp = plan.stamp(folder, stamp)
@@ -283,14 +314,16 @@ class Filing:
         page = self.documents.page(observed, plan.classification, extraction)
         artifacts = [
             processed.copy(observed, original, "original", stamp, tags),
-            processed.put(extracted, "extracted", extraction.to_bytes(), "application/json", made, tags),
-            processed.put(result, "result", page, "text/html; charset=utf-8", made, tags),
+            processed.put(
+                extracted, "extracted", extraction.to_bytes(), "application/json", made, tags, seen
+            ),
+            processed.put(result, "result", page, "text/html; charset=utf-8", made, tags, seen),
         ]
         observed = replace(observed, content_digest=artifacts[0].content_digest)
         content = events.document_manifest(
             plan.owner, observed, plan.classification, stamp.revision, artifacts, execution, plan.reading
         )
-        told = processed.put_json(manifest, "manifest", content, made, tagging.manifest_tags(tags))
+        told = processed.put_json(manifest, "manifest", content, made, tagging.manifest_tags(tags), seen)
         return [*artifacts, told]
 
     def retire(self, source: Source, destination: str) -> bool:

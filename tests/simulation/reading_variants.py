@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from carefile.core.documents.extraction import Extraction
@@ -59,13 +60,34 @@ def the_reading_files_where_it_began() -> Patches:
 
 def the_record_says_it_is_read_and_its_stamp_does_not() -> Patches:
     """The stamps of what a reading wrote say nothing of it, so an intake takes it for unread."""
-    present = Filing.present
+    present = Filing._present
 
-    def without(self: Filing, plan: Plan, entry: Any) -> Any:
-        found = present(self, plan, entry)
-        return found and type(found)(found.place, found.written_by, None, found.readers)
+    def without(self: Filing, *about: Any) -> Any:
+        return replace(present(self, *about), reading=None)
 
-    return [(Filing, "present", without)]
+    return [(Filing, "_present", without)]
+
+
+def written_over_whatever_came_meanwhile() -> Patches:
+    """A round that is slow writes its record and page over those of a reading, and over a later decision's."""
+    write = Filing.write
+
+    def blindly(self: Filing, *about: Any) -> events.Place:
+        return write(self, *about[:4])
+
+    return [(Filing, "write", blindly)]
+
+
+def what_is_being_read_announced_as_waiting() -> Patches:
+    """What stands there half read is announced under the reading's own revision."""
+    present = Filing._present
+
+    def newest(self: Filing, plan: Plan, folder: str, found: Any) -> Any:
+        known = present(self, plan, folder, found)
+        revision = max(stamp.revision for _, stamp in found)
+        return replace(known, place=replace(known.place, revision=revision))
+
+    return [(Filing, "_present", newest)]
 
 
 FOUND_WITHIN: dict[Callable[[], Patches], int] = {
@@ -73,4 +95,6 @@ FOUND_WITHIN: dict[Callable[[], Patches], int] = {
     what_is_pending_is_as_good_as_what_is_read: 50,
     the_reading_files_where_it_began: 200,
     the_record_says_it_is_read_and_its_stamp_does_not: 200,
+    written_over_whatever_came_meanwhile: 1500,
+    what_is_being_read_announced_as_waiting: 1500,
 }

@@ -74,6 +74,9 @@ class Judge:
         """Whether nothing of it is to be anywhere at rest."""
         return False
 
+    def looked_again(self) -> None:
+        """At rest, do what an operator does about what nobody heard of."""
+
     def at_rest(self) -> list[str]:
         """What else is broken when everything is at rest."""
         return []
@@ -122,6 +125,8 @@ def with_actors(rng: random.Random, scenario: Scenario, mixture: Mixture, seed: 
     for actor in actors():
         if actor.name in names:
             scenario = actor.add(rng, scenario, mixture)
+    taken = {step.name for step in scenario.steps}
+    assert len(taken) == len(scenario.steps), "two steps of one name, which is their executions' too"
     return replace(scenario, actors=tuple(sorted(names)))
 
 

@@ -104,8 +104,15 @@ class S3:
         Metadata: dict[str, str] | None = None,
         Tagging: str = "",
         IfNoneMatch: str | None = None,
+        IfMatch: str | None = None,
     ) -> dict[str, Any]:
         bucket = self._buckets[Bucket]
+        if IfMatch is not None:
+            found = bucket.live(Key)
+            if found is None:
+                raise client_error("PutObject", "NoSuchKey", 404)
+            if found.etag.strip('"') != IfMatch.strip('"'):
+                raise client_error("PutObject", "PreconditionFailed", 412)
         if IfNoneMatch is not None:
             if IfNoneMatch != "*":
                 raise NotImplementedError("If-None-Match takes only *")
@@ -192,8 +199,8 @@ class S3:
         keys = sorted(key for key in self._buckets[Bucket].keys if key.startswith(Prefix))
         entries = [it for key in keys for it in reversed(self._buckets[Bucket].keys[key])]
         if KeyMarker is not None:
-            at = next(i for i, it in enumerate(entries) if (it.key, it.id) == (KeyMarker, VersionIdMarker))
-            entries = entries[at + 1 :]
+            # The marked version may be gone by now.
+            entries = [it for it in entries if _follows(it, KeyMarker, VersionIdMarker or "")]
         page = entries[: min(MaxKeys, PAGE)]
         answer: dict[str, Any] = {"IsTruncated": len(page) < len(entries)}
         for name, kept in (
@@ -259,6 +266,13 @@ def _marked(operation: str, marker: Version, *, head: bool, named: bool) -> Clie
     if named:
         return client_error(operation, "405" if head else "MethodNotAllowed", 405, headers)
     return client_error(operation, "404" if head else "NoSuchKey", 404, headers)
+
+
+def _follows(version: Version, key: str, version_id: str) -> bool:
+    """Whether a listing of versions, of each key the newest first, has it after a marker."""
+    if version.key != key:
+        return version.key > key
+    return version.id != "null" and int(version.id[1:]) < int(version_id[1:])
 
 
 def _tags(operation: str, header: str) -> dict[str, str]:

@@ -1,0 +1,121 @@
+"""What the simulation found where others take part than uploaders and submitters: each holds now, wherever the one is
+when the other comes in between, and without the mend it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+
+from lambdas.intake.admission import Admission
+from tests.simulation import reading_variants, variants
+from tests.simulation.actors.deciding import Decide
+from tests.simulation.actors.readings import Readings
+from tests.simulation.actors.reversing import Reverse
+from tests.simulation.actors.unfiling import Unfile
+from tests.simulation.aws.gate import Fault
+from tests.simulation.run import Result, run_script
+from tests.simulation.scenario import BO, CY, THREAT, Again, Assign, LandingKey, Scenario, Submit, Upload
+from tests.simulation.schedule import Script
+
+KEY = LandingKey("documents/PHIlab.txt", None, None, "", "PHIlab", "txt")
+ALL = 90  # more steps than any execution has
+READING = "reading u1.1"
+CALLS = range(1, 40)  # as many as a reading has, and more
+
+
+def scan(*steps: Any, picks: Iterable[str], faults: dict[tuple[str, int], Fault] | None = None) -> Result:
+    """A schedule of documents whose pages are pictures."""
+    scenario = Scenario((KEY,), (Upload("u1", 0), *steps), actors=("readings",))
+    return run_script(scenario, Script(["world", *picks], faults or {}), tracing=True)
+
+
+def holds_only_with(mend: Callable[[], Any], result: Callable[[int], Result]) -> None:
+    """`result` runs the schedule in which the other comes at that call; `mend` is a variant that takes the mend
+    away."""
+    for call in CALLS:
+        whole = result(call)
+        assert not whole.violations, (call, whole.violations, whole.trace)
+    with variants.broken(mend):
+        assert any(result(call).violations for call in CALLS)
+
+
+def test_an_event_that_comes_again_while_a_scan_is_being_read_does_not_announce_it_as_waiting_last() -> None:
+    """The reading had written some of its artifacts: the intake announced those under the reading's revision, and as
+    waiting, so that whoever knew this revision passed over the reading's own announcement."""
+
+    def result(call: int) -> Result:
+        picks = [*["u1"] * ALL, *[READING] * call, "world", *["x1"] * ALL, *[READING] * ALL]
+        return scan(Again("x1", "u1"), picks=picks)
+
+    holds_only_with(reading_variants.what_is_being_read_announced_as_waiting, result)
+
+
+def test_a_reading_that_began_before_a_decision_was_filed_does_not_write_over_it() -> None:
+    """The decision left the document where it was. The reading wrote late, under a lower revision than that under which
+    the document was announced as waiting, and nobody heard that it was read."""
+
+    def result(call: int) -> Result:
+        picks = [*["u1"] * ALL, "world", *[READING] * call, *["n1"] * ALL, *[READING] * ALL]
+        return scan(Reverse("n1", 0, "u1", back=False), picks=picks)
+
+    holds_only_with(reading_variants.written_over_whatever_came_meanwhile, result)
+
+
+@pytest.mark.parametrize("fault", [Fault.ABANDONED, Fault.ABORTED])
+def test_a_function_that_nobody_waits_for_does_not_write_over_what_was_read(fault: Fault) -> None:
+    """Its record says that the pages wait; it came after they were read, and no event said so."""
+
+    def result(call: int) -> Result:
+        picks = [*["u1"] * ALL, "redrive u1", *["u1"] * ALL, *[READING] * ALL, *["u1~1"] * ALL]
+        return scan(picks=picks, faults={("u1", call): fault})
+
+    holds_only_with(reading_variants.written_over_whatever_came_meanwhile, result)
+
+
+def test_an_event_that_comes_again_leaves_a_scan_read_that_was_moved() -> None:
+    """Where a key had another place before, every intake takes a revision to retire that: it wrote the record anew with
+    it, and the pages were read once more."""
+    moved = [*["u1"] * ALL, *[READING] * ALL, "world", *["d1"] * ALL, *["reading d1.1"] * ALL]
+    found = scan(Decide("d1", 0, "u1", BO), Again("x1", "u1"), picks=[*moved, "world", *["x1"] * ALL])
+
+    assert not found.violations, found.trace
+    last = max(
+        (event for event in found.world.published if event.type == "Object Cataloged"),
+        key=lambda event: event.detail["revision"],
+    )
+    assert last.by == "x1"
+    assert last.detail["reading"]["status"] == "done"
+    assert len(found.world.judge(Readings).executions) == 2
+
+
+def test_who_decides_about_a_threat_is_refused_though_another_version_was_taken_out() -> None:
+    """What was taken out lets intakes past a threat, to retire what is filed of it. A decision whose it is went past as
+    well: it was recorded for the threat, and ended as if it were about the clean version that is filed."""
+    session = LandingKey(
+        "sessions/session_2/session.json", None, "session_2", "sessions/session_2/", "session", "json"
+    )
+    steps = (
+        Upload("u1", 0, verdict=THREAT),
+        Assign("a1", 0, CY, None),
+        Unfile("o1", 0, "u1", back=False),
+        Submit("x1", 0, None, (("patient_id", BO),), typed=True),
+        Upload("u2", 0),
+    )
+
+    def result(call: int) -> Result:
+        begun = [*["world"] * 4, *["x1"] * call, "world", *["u2"] * ALL, "tag u1", *["u1"] * ALL]
+        picks = [*begun, *["a1.0"] * ALL, *["o1"] * ALL, *["x1"] * ALL]
+        return run_script(Scenario((session,), steps, scanned=True), Script(picks), tracing=True)
+
+    def let_past() -> variants.Patches:
+        require = Admission._require
+
+        def without_a_look_at_hints(self: Admission, request: Any, version: str) -> None:
+            require(self, type(request)(request.source, request.version_id, scan=request.scan), version)
+
+        return [(Admission, "_require", without_a_look_at_hints)]
+
+    holds_only_with(let_past, result)
+    assert any(("x1", "   ends with ThreatFound") in result(call).trace for call in CALLS)
