@@ -24,7 +24,7 @@ import tests.conftest  # noqa: F401 - the environment that the functions are imp
 from benchmarks import assumptions, scanned
 from benchmarks.bill import Lane, Line, lines, total
 from benchmarks.counting import OBJECTS, OBJECTS_A_BATCH, STATES, count
-from benchmarks.directory import CROWDED, reads
+from benchmarks.directory import CROWDED, listing_units, reads
 from benchmarks.month import Month
 from benchmarks.operations import Operations
 from infrastructure.watching import prices
@@ -175,7 +175,9 @@ def _report_listed(console: Console, counted: Bills, lane: Lane) -> None:
         extra.append(f"{units * prices.DYNAMODB_READ_UNIT:.2f} more ({units:.2f} read units each)")
     console.print(
         f"With `patients: listed`, a million sessions cost {extra[0]} and a million documents {extra[1]}: "
-        "the directory is read as the object is classified, at the start of the round and in its check.",
+        "the directory is read as the object is classified, at the start of the round and in its check. A million "
+        f"patients cost {listing_units() * prices.DYNAMODB_WRITE_UNIT:.2f} to list, and their number as a metric "
+        f"{prices.METRIC_MONTH:.2f} a month.",
         style="dim",
     )
 

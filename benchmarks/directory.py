@@ -18,6 +18,7 @@ from benchmarks.matching.trial import Given, MemoryTable, filing_of
 from carefile.core.documents.extraction import DocumentFacts, Extraction, Status, TextBlock
 from carefile.core.model import Observation, Source
 from carefile.core.records.ledger import LedgerEntry
+from carefile.core.records.patients import index_change, to_item
 from infrastructure.watching import prices
 
 _CLINIC = 1000
@@ -83,6 +84,14 @@ def reads(*, born_that_day: int = 1) -> dict[str, Reads]:
             raise RuntimeError("the directory does not answer twice alike")
         found[name] = Reads(table.requests, table.units)
     return found
+
+
+def listing_units() -> int:
+    """The write units of a new patient: the entry, in its table and in the index that counts it, and all by which a
+    patient of three names, one birth date and one further identifier is found."""
+    entry = replace(_ANA, further="98765").entry
+    change = index_change(None, entry)
+    return 2 * item_units(to_item(entry), 1024) + len(change.writes) + len([*change.updates])
 
 
 def _record(text: str) -> Extraction:

@@ -285,7 +285,13 @@ class CarefileStack(Stack):
             dead_letters=dead_letters,
         )
         backlog = MeasureBacklog(
-            self, "MeasureBacklog", settings=settings, pipeline=pipeline, storage=storage, key=keys.records
+            self,
+            "MeasureBacklog",
+            settings=settings,
+            pipeline=pipeline,
+            storage=storage,
+            catalog=catalog,
+            key=keys.records,
         ).function
         observability = Observability(
             self,

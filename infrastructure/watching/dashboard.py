@@ -1,4 +1,4 @@
-"""The dashboard, from top to bottom: alarms, traffic, failures, latency, and limits."""
+"""The dashboard, from top to bottom: alarms, traffic, patients, failures, latency, and limits."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from infrastructure.watching.metrics import MAXIMUM, SUM
 
 _BY_KIND = ("disposition", "kind")
 _PERCENTILES = ("p50", "p95", "p99")
+_FOUR_WEEKS = "-P28D"
 _ENDS = (
     "ExecutionsStarted",
     "ExecutionsSucceeded",
@@ -36,7 +37,7 @@ def dashboard(
     rules: Sequence[events.IRule],
     functions: Sequence[lambda_.IFunction],
 ) -> cloudwatch.Dashboard:
-    """Create the stage's dashboard, which shows the last three hours."""
+    """Create the stage's dashboard, which shows the last three hours, and of patients four weeks."""
     stage, machine, express = config.stage, watched.machine, watched.express
     board = cloudwatch.Dashboard(scope, "Dashboard", dashboard_name=f"Carefile-{stage}")
     latency = [metrics.ours(stage, "UploadToCatalog", each, label=each) for each in _PERCENTILES]
@@ -73,6 +74,18 @@ def dashboard(
                 metrics.share(stage, "ConflictingPatients", "Intakes", _BY_KIND, label="conflict"),
                 metrics.share(stage, "UnlistedPatients", "Intakes", _BY_KIND, label="unlisted"),
             ],
+        ),
+    )
+    board.add_widgets(
+        _graph(
+            "Patients listed, as DynamoDB counts them every six hours",
+            [metrics.ours(stage, "PatientsListed", MAXIMUM, label="listed", period=metrics.DAY)],
+            start=_FOUR_WEEKS,
+        ),
+        _graph(
+            "Intakes a day with an id that is not listed",
+            [metrics.total(stage, "UnlistedPatients", _BY_KIND, label="unlisted", period=metrics.DAY)],
+            start=_FOUR_WEEKS,
         ),
     )
     board.add_widgets(
@@ -166,9 +179,10 @@ def _graph(
     *,
     right: Sequence[cloudwatch.IMetric] = (),
     stacked: bool = False,
+    start: str | None = None,
 ) -> cloudwatch.GraphWidget:
     return cloudwatch.GraphWidget(
-        title=title, left=list(left), right=list(right), stacked=stacked, width=12, height=6
+        title=title, left=list(left), right=list(right), stacked=stacked, start=start, width=12, height=6
     )
 
 

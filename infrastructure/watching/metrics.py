@@ -20,19 +20,22 @@ from infrastructure.functions.function import METRICS_NAMESPACE
 from infrastructure.watching import prices
 
 PERIOD = Duration.minutes(5)
+DAY = Duration.days(1)
 SUM, MAXIMUM = "Sum", "Maximum"
 TRANSITIONS = 5  # of an object's execution
 _EXPRESS_MEMORY_GB = 64 / 1024  # the least that is billed, which these states need
 
 
-def ours(stage: str, name: str, statistic: str, *, label: str | None = None) -> cloudwatch.Metric:
+def ours(
+    stage: str, name: str, statistic: str, *, label: str | None = None, period: Duration = PERIOD
+) -> cloudwatch.Metric:
     """A metric of ours with the stage as its only dimension."""
     return cloudwatch.Metric(
         namespace=METRICS_NAMESPACE,
         metric_name=name,
         dimensions_map={"stage": stage},
         statistic=statistic,
-        period=PERIOD,
+        period=period,
         label=label,
     )
 
@@ -53,9 +56,11 @@ def each(stage: str, name: str, dimensions: Sequence[str]) -> cloudwatch.MathExp
     return _expression(_search(stage, name, dimensions), {}, label="")
 
 
-def total(stage: str, name: str, dimensions: Sequence[str], *, label: str) -> cloudwatch.MathExpression:
+def total(
+    stage: str, name: str, dimensions: Sequence[str], *, label: str, period: Duration = PERIOD
+) -> cloudwatch.MathExpression:
     """The sum of all series of a metric of ours."""
-    return _expression(f"SUM({_search(stage, name, dimensions)})", {}, label=label)
+    return _expression(f"SUM({_search(stage, name, dimensions, period)})", {}, label=label, period=period)
 
 
 def share(
@@ -66,9 +71,10 @@ def share(
     return _expression(f"100 * {sums[0]} / {sums[1]}", {}, label=label)
 
 
-def _search(stage: str, name: str, dimensions: Sequence[str]) -> str:
+def _search(stage: str, name: str, dimensions: Sequence[str], period: Duration = PERIOD) -> str:
     names = ",".join([METRICS_NAMESPACE, *sorted([*dimensions, "stage"])])
-    return f"SEARCH('{{{names}}} MetricName=\"{name}\" stage=\"{stage}\"', 'Sum')"
+    each = "" if period.to_seconds() == PERIOD.to_seconds() else f", {period.to_seconds():.0f}"
+    return f"SEARCH('{{{names}}} MetricName=\"{name}\" stage=\"{stage}\"', 'Sum'{each})"
 
 
 def of_machine(
@@ -223,7 +229,8 @@ def _expression(
     using: Mapping[str, cloudwatch.IMetric],
     *,
     label: str,
+    period: Duration = PERIOD,
 ) -> cloudwatch.MathExpression:
     return cloudwatch.MathExpression(
-        expression=expression, using_metrics=dict(using), label=label, period=PERIOD
+        expression=expression, using_metrics=dict(using), label=label, period=period
     )

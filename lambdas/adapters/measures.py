@@ -27,6 +27,7 @@ class Metric(StrEnum):
     UPLOAD_TO_CATALOG = "UploadToCatalog"
     RUNNING_INTAKES = "RunningIntakes"
     OLDEST_UNFILED = "OldestUnfiled"
+    PATIENTS_LISTED = "PatientsListed"
     SESSIONS_REFUSED = "SessionsRefused"
     BYTES_OF_TWO_PATIENTS = "BytesOfTwoPatients"
 
@@ -41,6 +42,7 @@ DIMENSIONS: Mapping[Metric, tuple[str, ...]] = {
     Metric.UPLOAD_TO_CATALOG: (),
     Metric.RUNNING_INTAKES: (),
     Metric.OLDEST_UNFILED: (),
+    Metric.PATIENTS_LISTED: (),
     Metric.SESSIONS_REFUSED: (),
     Metric.BYTES_OF_TWO_PATIENTS: (),
 }

@@ -68,6 +68,13 @@ def suggesting_directory() -> Directory | None:
     return Directory(aws.dynamodb(), table)
 
 
+def counted_directory() -> Directory:
+    """The patient directory, in use or not, in the function that counts it."""
+    from lambdas.adapters.people.directory import Directory
+
+    return Directory(aws.dynamodb(), settings.named("PATIENTS_TABLE"))
+
+
 def processed() -> Processed:
     from lambdas.adapters.processed import Processed
 

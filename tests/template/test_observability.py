@@ -125,6 +125,22 @@ def test_every_metric_of_ours_is_on_the_dashboard_and_written_by_a_function(
         assert f"Metric.{metric.name}" in sources
 
 
+def test_patients_listed_stand_beside_the_unlisted_ids_of_a_day(stage: Synthesised) -> None:
+    widgets = board(stage)["widgets"]
+    listed, unlisted = (it for it in widgets if it["properties"].get("start") == "-P28D")
+    assert listed["y"] == unlisted["y"]
+    ((namespace, name, *_, options),) = listed["properties"]["metrics"]
+    assert (namespace, name, options["stat"], options["period"]) == (
+        "Carefile",
+        "PatientsListed",
+        "Maximum",
+        86400,
+    )
+    ((told,),) = unlisted["properties"]["metrics"]
+    assert re.search(r"MetricName=\"UnlistedPatients\".*'Sum', 86400\)", told["expression"])
+    assert told["period"] == 86400
+
+
 def test_the_dashboard_is_read_from_the_top(stage: Synthesised) -> None:
     widgets = board(stage)["widgets"]
     assert [widget["type"] for widget in widgets[:2]] == ["text", "alarm"]

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from carefile.core.patients.entries import Identifier, PatientEntry, PersonName, Statement
+from carefile.core.records.patients import identifier_key, index_key, to_item, tombstone
 from tests.template.conftest import Synthesise
 from tests.template.synthesis import Synthesised
 
@@ -40,7 +42,11 @@ def test_what_decides_whose_reads_patients_and_only_the_feed_and_merges_write(li
     of_table = [(name, it["Action"]) for name, it in of_functions(listing) if arn in [it["Resource"]]]
     decides = {*DECIDES, *READS_TEXT}
     reading = Counter(action for _, action in of_table if isinstance(action, str))
-    assert reading == {"dynamodb:BatchGetItem": len(decides), "dynamodb:Query": len(READS_TEXT)}
+    assert reading == {
+        "dynamodb:BatchGetItem": len(decides),
+        "dynamodb:Query": len(READS_TEXT),
+        "dynamodb:DescribeTable": 1,  # MeasureBacklog counts
+    }
     writing = {name.split("Role")[0]: action for name, action in of_table if not isinstance(action, str)}
     assert writing == {
         "MergingMergePatients": ["dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem"],
@@ -55,6 +61,22 @@ def test_what_decides_whose_reads_patients_and_only_the_feed_and_merges_write(li
         environment = listing.function(function)["Environment"]["Variables"]
         assert environment["PATIENTS"] == "listed"
         assert environment.get("CORROBORATED") == ("decide" if function in READS_TEXT else None)
+
+
+def test_patients_are_counted_by_an_index_that_holds_nothing_else(
+    stage: Synthesised, listing: Synthesised
+) -> None:
+    for one in (stage, listing):
+        _, properties = one.only("AWS::DynamoDB::Table", named="PatientsTable")
+        (index,) = properties["GlobalSecondaryIndexes"]
+        assert index["KeySchema"] == [{"AttributeName": "patient_id", "KeyType": "HASH"}]
+        assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+        counting = one.function("MeasureBacklog")["Environment"]["Variables"]
+        assert counting.get("PATIENTS") == ("listed" if one is listing else None)
+    item = to_item(PatientEntry("Ana").stating("ehr", Statement((PersonName("Ana Ruiz"),), "1984-02-11")))
+    assert item["patient_id"] == {"S": "Ana"}
+    others = (tombstone("Ana", "2026"), index_key("name#ana", "Ana"), identifier_key(Identifier("a", "1")))
+    assert not any("patient_id" in other for other in others)
 
 
 def test_whatever_files_knows_the_directory(listing: Synthesised) -> None:
@@ -75,7 +97,7 @@ def test_in_open_mode_only_the_feed_and_what_reads_text_know_the_directory(synth
     assert reading == {
         "dynamodb:BatchGetItem": one_each,
         "dynamodb:Query": one_each,
-        "dynamodb:DescribeTable": one_each,
+        "dynamodb:DescribeTable": one_each + 1,  # and MeasureBacklog
     }
     writing = {name.split("Role")[0] for name, action in allowed if not isinstance(action, str)}
     assert writing == {"PatientFeedRegisterPatients"}

@@ -105,6 +105,7 @@ ALLOWED = {
     },
     "MeasureBacklog": {
         *READ_LANDING,
+        "dynamodb:DescribeTable",
         "s3:GetObjectTagging",
         "s3:GetObjectVersionTagging",
         "states:DescribeExecution",

@@ -42,7 +42,7 @@ SETTINGS = {
     "ListPatient": (256, 120, ASSIGN | {"PATIENTS_TABLE"}),
     "VerifyMerge": (256, 120, ASSIGN | {"PATIENTS_TABLE"}),
     "RegisterPatients": (256, 60, {"PATIENTS_TABLE", "DEAD_LETTERS_URL"}),
-    "MeasureBacklog": (256, 60, {"PIPELINE_ARN"}),
+    "MeasureBacklog": (256, 60, {"PIPELINE_ARN", "PATIENTS_TABLE"}),
     "RecordFailure": (
         256,
         60,

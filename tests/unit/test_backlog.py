@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from lambdas import measure_backlog
+from lambdas.adapters import aws
 from lambdas.adapters.executions import Execution, Listed
 from lambdas.intake import wiring
 from lambdas.intake.backlog import MOST_ASKED, Backlog
@@ -109,6 +110,44 @@ def test_it_is_measured_with_the_stage_and_nothing_else(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(measure_backlog, "backlog", backlog(Machine({"RUNNING": [("r", minutes(3), None)]})))
-    assert measure_backlog.handler({}, None) == {"running": 1, "oldest_seconds": 180.0}
+    monkeypatch.setattr(measure_backlog, "counted", Counted(0))
+    assert measure_backlog.handler({}, None) == {"running": 1, "oldest_seconds": 180.0, "listed": 0}
     line = json.loads(capsys.readouterr().out)
     assert (line["RunningIntakes"], line["OldestUnfiled"], line["stage"]) == ([1.0], [180.0], "test")
+
+
+@dataclass
+class Counted:
+    """The patient directory, as DynamoDB counted it."""
+
+    number: int
+
+    def count(self) -> int:
+        return self.number
+
+
+@pytest.mark.parametrize(
+    ("number", "mode", "told"), [(7, "open", [7.0]), (0, "open", None), (0, "listed", [0.0])]
+)
+def test_patients_listed_are_measured_where_the_directory_is_filled_or_in_use(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    number: int,
+    mode: str,
+    told: list[float] | None,
+) -> None:
+    monkeypatch.setenv("PATIENTS", mode)
+    monkeypatch.setattr(measure_backlog, "backlog", backlog(Machine({})))
+    monkeypatch.setattr(measure_backlog, "counted", Counted(number))
+    assert measure_backlog.handler({}, None)["listed"] == number
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["PatientsListed"] for line in lines if "PatientsListed" in line] == ([told] if told else [])
+
+
+def test_only_patients_are_counted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What finds a patient is an item of the table, and no patient."""
+    monkeypatch.setenv("PATIENTS_TABLE", "patients")
+    described = {"ItemCount": 40, "GlobalSecondaryIndexes": [{"IndexName": "listed", "ItemCount": 5}]}
+    monkeypatch.setattr(aws.dynamodb(), "describe_table", lambda **_: {"Table": described})
+    assert wiring.counted_directory().count() == 5

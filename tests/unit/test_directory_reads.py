@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.directory import CASES, CROWDED, Reads, reads
+from benchmarks.directory import CASES, CROWDED, Reads, listing_units, reads
 
 
 def test_a_text_costs_nothing_that_says_nothing_or_only_what_is_known() -> None:
@@ -24,3 +24,8 @@ def test_a_text_of_nobodys_costs_its_number_its_birth_date_and_its_name() -> Non
 def test_everybody_of_one_birth_date_is_read() -> None:
     found = reads(born_that_day=CROWDED)["a listed patient in its text, nobody's"]
     assert found == Reads(6, 2 * (1 + 1 + CROWDED) - 1)
+
+
+def test_a_new_patient_costs_an_entry_counted_and_what_finds_them() -> None:
+    words_date_and_number, identifier = 5, 1
+    assert listing_units() == 2 + words_date_and_number + identifier

@@ -48,6 +48,11 @@ class Directory:
             self._filled = table.get("ItemCount", 0) > 0
         return self._filled
 
+    def count(self) -> int:
+        """How many patients are listed, as DynamoDB counted them last, in the index that holds nothing else."""
+        table = self._dynamodb.describe_table(TableName=self._table)["Table"]
+        return sum(index.get("ItemCount", 0) for index in table.get("GlobalSecondaryIndexes", ()))
+
     def look_up(self, wanted: Wanted) -> Listing:
         """What is listed of what is wanted: one request, one for each index that has to be asked, and one more for each
         step that leads from an index to its patients, or from a merged patient to the one they are now."""
