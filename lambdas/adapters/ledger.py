@@ -19,7 +19,6 @@ from carefile.core.errors import (
     LedgerFull,
     RejectedAssignment,
     RejectedObject,
-    StorageThrottled,
 )
 from carefile.core.filing.layout import Owner
 from carefile.core.filing.tagging import PipelineStatus, up_to
@@ -43,6 +42,7 @@ from carefile.core.records.ledger import (
     since_name,
     version_key,
 )
+from lambdas.adapters.items import Items, Keys, read_items
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -64,11 +64,17 @@ class Ledger:
 
     def read(self, source: Source, session: Owner | None = None) -> LedgerEntry:
         """Strongly consistent. With the session that the source is part of, also what that was assigned to."""
-        if session is None:
-            return entry_in(self._get(source.source_id))
-        items = self._get_all(source.source_id, session.owner_id)
-        assignment = assignment_in(items.get(session.owner_id, {}))
-        return replace(entry_in(items.get(source.source_id, {})), assignment=assignment)
+        return self.read_with(source, session, {})[0]
+
+    def read_with(self, source: Source, session: Owner | None, others: Keys) -> tuple[LedgerEntry, Items]:
+        """The same, and in the same request items of other tables."""
+        if session is None and not any(others.values()):
+            return entry_in(self._get(source.source_id)), {}
+        mine = [{KEY: {"S": one}} for one in (source.source_id, *([session.owner_id] if session else []))]
+        found = read_items(self._dynamodb, {self._table: mine, **others})
+        items = {item[KEY]["S"]: item for item in found[self._table]}
+        assignment = assignment_in(items.get(session.owner_id, {})) if session else None
+        return replace(entry_in(items.get(source.source_id, {})), assignment=assignment), found
 
     def destinations(self, sources: Sequence[Source]) -> Iterator[tuple[Source, frozenset[str]]]:
         """Every destination that each of these sources, of which something was filed, ever had."""
@@ -254,12 +260,8 @@ class Ledger:
         return dict(found.get("Item", {}))
 
     def _get_all(self, *keys: str) -> dict[str, dict[str, Any]]:
-        found = self._dynamodb.batch_get_item(
-            RequestItems={self._table: {"Keys": [{KEY: {"S": key}} for key in keys], "ConsistentRead": True}}
-        )
-        if found.get("UnprocessedKeys"):
-            raise StorageThrottled("Unprocessed from BatchGetItem: the ledger did not answer for every item")
-        return {item[KEY]["S"]: dict(item) for item in found["Responses"].get(self._table, [])}
+        found = read_items(self._dynamodb, {self._table: [{KEY: {"S": key}} for key in keys]})
+        return {item[KEY]["S"]: item for item in found[self._table]}
 
     def _take_revision(
         self, source: Source, known: LedgerEntry, expression: str, values: dict[str, Any]

@@ -2,9 +2,9 @@
 
 The event that started an intake is only a hint that a key changed. An intake goes in rounds, each of them
 
-    read        what the ledger knows, and the current version of the key (where malware is looked for, the newest that
-                is clean). Where there is nothing to be filed, no round that is under way may begin to file either: take
-                a revision for nothing, and end
+    read        what the ledger knows, with it what the patient directory lists, where that is in use, and the current
+                version of the key (where malware is looked for, the newest that is clean). Where there is nothing to be
+                filed, no round that is under way may begin to file either: take a revision for nothing, and end
     peek        everything is there already, and there never was another destination: announce that and end
     claim       a folder that is, and stays, the source's own
     write ahead the destination into the ledger, taking the next revision, unless another round took it since the read
@@ -30,6 +30,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from carefile.core.errors import RejectedObject, StillChanging, ThreatFound, Unscannable
+from carefile.core.filing.layout import Owner
 from carefile.core.messages import events
 from carefile.core.messages.events import Event, Place
 from carefile.core.messages.execution_names import intake_name
@@ -44,6 +45,7 @@ from carefile.core.model import (
     Source,
     Stamp,
 )
+from carefile.core.patients.directory import Listing, Wanted
 from carefile.core.records.ledger import LedgerEntry
 from lambdas.adapters.landing import Landing
 from lambdas.adapters.ledger import Ledger
@@ -123,7 +125,8 @@ class Intake:
         """Converge, and say how it ended. StillChanging when the object changed in each of MAX_ROUNDS rounds."""
         session, has_begun = self.filing.session_of(upload.source), False
         for _ in range(MAX_ROUNDS):
-            entry = self.ledger.read(upload.source, session)
+            named = self.filing.named_by(upload.source)
+            entry, listing = self._read(upload.source, session, named)
             found, refusal = self._look(upload.source, entry)
             if isinstance(found, Observation) and found.size and entry.asks_for_bytes(found.version):
                 digest = self.landing.content_digest(found)
@@ -140,7 +143,7 @@ class Intake:
                 if self.ledger.stop_others(upload.source, entry):
                     return self._nothing_to_file(upload, found)
                 continue
-            plan = self.filing.plan(found, entry)
+            plan = self.filing.plan(found, entry, (named, listing) if listing else None)
             if plan is None:
                 continue
             decided = any(entry.decision_about(plan.observed.version, plan.observed.content_digest))
@@ -164,6 +167,16 @@ class Intake:
         raise StillChanging(
             f"still-changing: the object changed in each of {MAX_ROUNDS} rounds; redrive when it is quiet"
         )
+
+    def _read(
+        self, source: Source, session: Owner | None, wanted: Wanted
+    ) -> tuple[LedgerEntry, Listing | None]:
+        """What the ledger knows of a source, and in the same request what the patient directory does of the patients,
+        where it is in use."""
+        if (directory := self.filing.directory) is None:
+            return self.ledger.read(source, session), None
+        entry, read = self.ledger.read_with(source, session, directory.keys(wanted))
+        return entry, directory.look_up(wanted, read)
 
     def _left(self, upload: Upload, filed: events.Filed) -> Outcome:
         """Announce once more what stands, which nothing has changed."""
@@ -315,12 +328,12 @@ class Intake:
         """After the last change: is this version still the one to be there, and what was decided the same? `written` is
         the digest of its bytes, which is known now even if nobody asked for it before."""
         found = self._current(plan.source)
-        latest = self.ledger.read(plan.source, self.filing.session_of(plan.source))
+        latest, listing = self._read(plan.source, self.filing.session_of(plan.source), plan.asked)
         version = plan.observed.version
         digest = plan.observed.content_digest or written
         if latest.decision_about(version, digest) != entry.decision_about(version, digest):
             return False
-        if not self.filing.is_listed_as_before(plan):
+        if not self.filing.is_listed_as_before(plan, listing):
             return False
         if isinstance(found, Deleted) or found.size == 0:
             return latest.version == version

@@ -32,7 +32,7 @@ from carefile.core.model import (
     Stamp,
     StoredObject,
 )
-from carefile.core.patients.directory import Listing, Wanted
+from carefile.core.patients.directory import Known, Listing, Wanted
 from carefile.core.patients.mentions import Mentions, mentions_in
 from carefile.core.records.ledger import LedgerEntry
 from lambdas.adapters.landing import Landing
@@ -180,8 +180,13 @@ class Filing:
         tree = session_tree(source.key, self.rules)
         return None if tree is None else Owner(source.bucket, tree, tree=True)
 
-    def plan(self, observed: Observation, entry: LedgerEntry) -> Plan | None:
-        """Classify a version, with its content if it is a document. None when the version is gone."""
+    def named_by(self, source: Source) -> Wanted:
+        """Whom a landing key names: what of the patient directory can be read with the ledger, before the version."""
+        return to_look_up(source.key, (), self.rules) if self.directory else Wanted()
+
+    def plan(self, observed: Observation, entry: LedgerEntry, known: Known | None = None) -> Plan | None:
+        """Classify a version, with its content if it is a document; `known` is what the patient directory was asked
+        before. None when the version is gone."""
         key, metadata = observed.source.key, observed.metadata
         hints = entry.hints_for(observed.version, observed.content_digest)
         require_text(metadata)
@@ -197,7 +202,9 @@ class Filing:
         if self.directory is None:
             return self._suggesting(Plan(observed, classify(*told), extraction), told, mentions)
         asked = to_look_up(*told) | numbers_to_look_up(mentions, self.rules)
-        listing = self.directory.look_up(asked)
+        known = known or (Wanted(), Listing())
+        more, listing = asked.beside(known), known[1]
+        listing |= self.directory.look_up(more) if more else Listing()
         found = classify(*told, listing)
         if mentions.may_name(found.patient.id):
             more, listing = look_further(found.patient.id, mentions, listing, self.directory.look_up)
@@ -218,9 +225,9 @@ class Filing:
         text = TextEvidence(mentions, listing, only_suggests=True)
         return replace(plan, classification=classify(*told, None, text))
 
-    def is_listed_as_before(self, plan: Plan) -> bool:
+    def is_listed_as_before(self, plan: Plan, listing: Listing | None) -> bool:
         """Whether the patient directory, where it is in use, still answers what the plan was made of."""
-        return self.directory is None or self.directory.look_up(plan.asked) == plan.listing
+        return listing == plan.listing
 
     def look(self, plan: Plan, entry: LedgerEntry) -> Look:
         """What is at the place of this version already: all of it, or less than that."""

@@ -290,8 +290,8 @@ def test_what_an_intake_files_while_the_merge_lists_is_found_by_the_intake_itsel
     """The intake has read the directory before the merge, and writes after the merge has listed."""
     plan = clinic.world.intake.filing.__class__.plan
 
-    def slow(self: Any, observed: Any, entry: Any) -> Any:
-        found = plan(self, observed, entry)
+    def slow(self: Any, observed: Any, *known: Any) -> Any:
+        found = plan(self, observed, *known)
         if "late" in observed.source.key and not clinic.entry("A").merged_into:
             clinic.decide(A_INTO_B)
         return found

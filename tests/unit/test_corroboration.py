@@ -270,7 +270,7 @@ def test_a_text_without_labels_asks_nothing_and_a_number_that_the_key_names_no_m
     assert requests("documents/5001/a.txt", b"All is well there.") == {"BatchGetItem": 3}
     own = letter("Juan Perez", "4 March 1950", "5001")
     assert requests("documents/5001/b.txt", own) == {"BatchGetItem": 3}
-    # Nobody's: the number, then the birth date and its patients; in the check, all of this.
+    # Nobody's: the number, then the birth date and its patients; in the check, all of this, with the ledger's item.
     assert requests("b.txt", letter()) == {"BatchGetItem": 4, "Query": 2}
     # Nothing leads anywhere: the number, its index, two dates and two words, each twice.
     assert requests("c.txt", letter("Nadia Nobody", "01/09/1999", "9999")) == {"BatchGetItem": 2, "Query": 10}

@@ -15,7 +15,7 @@ from carefile.core.patients.directory import Listing
 from carefile.core.patients.entries import Identifier, PatientEntry, PersonName, Statement
 from carefile.core.records.patients import identifier_key, to_item
 from lambdas import adopt_object, assign_patient
-from lambdas.adapters import contracts
+from lambdas.adapters import aws, contracts
 from lambdas.adapters.people.directory import Directory
 from lambdas.intake import wiring
 from tests.unit.test_calls import calls_during
@@ -152,9 +152,9 @@ def test_a_merge_during_a_round_is_found_by_its_check(
     looked_up = Directory.look_up
     times = Counter[str]()
 
-    def merged_after_the_first(self: Directory, wanted: Any) -> Listing:
+    def merged_after_the_first(self: Directory, *asked: Any) -> Listing:
         times["read"] += 1
-        found = looked_up(self, wanted)
+        found = looked_up(self, *asked)
         if times["read"] == 1:
             put(listed, replace(ANA, merged_into="Eva"))
         return found
@@ -163,7 +163,7 @@ def test_a_merge_during_a_round_is_found_by_its_check(
     classified = listed.classify(event)
     monkeypatch.setattr(Directory, "look_up", merged_after_the_first)
     if not reads_again:
-        monkeypatch.setattr("lambdas.intake.filing.Filing.is_listed_as_before", lambda self, plan: True)
+        monkeypatch.setattr("lambdas.intake.filing.Filing.is_listed_as_before", lambda *_: True)
     found = whose(listed.normalise(classified))
     assert found == (("Eva", None) if reads_again else ("Ana", None))
     assert bool(listed.filed("processed/Ana_a/original.txt")) is not reads_again
@@ -173,9 +173,40 @@ def test_the_directory_costs_three_reads_an_object_and_nothing_where_it_is_not_i
     listed.file("documents/Ana/first.txt", name="warms-up")
     event = created_event("documents/Ana/second.txt", listed.upload("documents/Ana/second.txt"))
     made = calls_during(lambda: listed.run(event, "e2"))
-    assert made["BatchGetItem"] == 3  # as it is classified, at the start of the round and in its check
-    assert made["GetItem"] == 2
-    # The ledger's reads, and those of the open mode, are in test_calls.
+    # As it is classified; and at the start of the round and in its check, with the ledger's item.
+    assert (made["BatchGetItem"], made["GetItem"]) == (3, 0)
+
+
+def test_the_ledgers_item_and_the_patients_are_one_request_and_both_are_strongly_consistent(
+    listed: World,
+) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def keep(params: dict[str, Any], **_: Any) -> None:
+        asked.append(params["RequestItems"])
+
+    events = aws.dynamodb().meta.events
+    events.register("provide-client-params.dynamodb.BatchGetItem", keep, unique_id="keep")
+    try:
+        listed.file("documents/Ana/a.txt")
+        listed.file("b.txt", Metadata={"patient-id": "Eva"})
+        listed.file("sessions/Ana/session_1/session.json", b"{}")
+    finally:
+        events.unregister("provide-client-params.dynamodb.BatchGetItem", unique_id="keep")
+    assert all(table["ConsistentRead"] for one in asked for table in one.values())
+    both = {"ledger": 1, "patients": 1}
+    assert [{name: len(table["Keys"]) for name, table in one.items()} for one in asked] == [
+        {"patients": 1},
+        both,
+        both,
+        # What only its metadata names is not known when the round reads the ledger.
+        {"patients": 1},
+        {"patients": 1},
+        both,
+        {"patients": 1},
+        {"ledger": 2, "patients": 1},
+        {"ledger": 2, "patients": 1},
+    ]
 
 
 def test_what_names_nobody_asks_nothing(listed: World) -> None:

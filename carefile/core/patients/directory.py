@@ -40,6 +40,17 @@ class Wanted:
             self.names | other.names,
         )
 
+    def beside(self, known: Known) -> Wanted:
+        """What is still to be looked up. A number that is no listed id may be another identifier's."""
+        wanted, listing = known
+        return Wanted(
+            self.ids - wanted.ids,
+            self.identifiers - wanted.identifiers,
+            self.numbers - listing.entries.keys(),
+            self.birth_dates - wanted.birth_dates,
+            self.names - wanted.names,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -98,3 +109,6 @@ class Listing:
             return False
         other_name = not any(same_name(name.in_full, person.name) for name in entry.names)
         return other_name and not any(same_date(known, born) for known in entry.birth_dates)
+
+
+Known = tuple[Wanted, Listing]  # what was asked before, and the answer

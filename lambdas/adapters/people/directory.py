@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from carefile.core.errors import StorageThrottled
 from carefile.core.patients.directory import MAX_MERGES, Listing, Wanted
 from carefile.core.patients.entries import Identifier, PatientEntry
 from carefile.core.records.patients import (
@@ -23,11 +22,11 @@ from carefile.core.records.patients import (
     number_entry,
     patient_key,
 )
+from lambdas.adapters.items import Items, read_items
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_BATCH = 100  # DynamoDB, BatchGetItem: up to 100 items
 _CROWD = 200  # patients of one date or word: with more, it says too little
 _ASK_AGAIN = 900  # seconds
 _FEW = 20  # patients with one word of a name whose other words nobody has
@@ -53,18 +52,24 @@ class Directory:
         table = self._dynamodb.describe_table(TableName=self._table)["Table"]
         return sum(index.get("ItemCount", 0) for index in table.get("GlobalSecondaryIndexes", ()))
 
-    def look_up(self, wanted: Wanted) -> Listing:
-        """What is listed of what is wanted: one request, one for each index that has to be asked, and one more for each
-        step that leads from an index to its patients, or from a merged patient to the one they are now."""
+    def keys(self, wanted: Wanted) -> dict[str, list[Key]]:
+        """What `look_up` reads first, for whoever reads it with something else."""
+        ids, identifiers = sorted(wanted.ids | wanted.numbers), sorted(wanted.identifiers)
+        return {self._table: [*map(patient_key, ids), *map(identifier_key, identifiers)]}
+
+    def look_up(self, wanted: Wanted, read: Items | None = None) -> Listing:
+        """What is listed of what is wanted: one request, which was made if its answer is among what was `read`, one for
+        each index that has to be asked, and one more for each step that leads from an index to its patients, or from a
+        merged patient to the one they are now."""
         identifiers = {identifier_key(one)[KEY]["S"]: one for one in wanted.identifiers}
         asked = wanted.ids | wanted.numbers
-        keys = [*map(patient_key, sorted(asked)), *map(identifier_key, sorted(wanted.identifiers))]
+        found = self._get(self.keys(wanted)[self._table]) if read is None else read.get(self._table, ())
         entries: dict[str, PatientEntry] = {}
         owners: dict[Identifier, frozenset[str]] = {}
         crowded: set[str] = set()
         following: set[str] = set()
         for step in range(MAX_MERGES):
-            for item in self._get(keys):
+            for item in found:
                 if identifier := identifiers.get(item[KEY]["S"]):
                     owners[identifier] = frozenset(item.get(OWNERS, {}).get("SS", ()))
                     following |= owners[identifier]
@@ -77,6 +82,7 @@ class Directory:
             keys = list(map(patient_key, sorted(following - asked)))
             if not keys:
                 break
+            found = self._get(keys)
             asked |= following
         return Listing(entries, dict(_confirmed(owners, entries)), frozenset(crowded))
 
@@ -112,17 +118,8 @@ class Directory:
         )
         return None if len(found["Items"]) > _CROWD else {item[PART]["S"] for item in found["Items"]}
 
-    def _get(self, keys: Sequence[Key]) -> Iterator[dict[str, Any]]:
-        for start in range(0, len(keys), _BATCH):
-            batch = keys[start : start + _BATCH]
-            found = self._dynamodb.batch_get_item(
-                RequestItems={self._table: {"Keys": batch, "ConsistentRead": True}}
-            )
-            if found.get("UnprocessedKeys"):
-                raise StorageThrottled(
-                    "Unprocessed from BatchGetItem: the patient directory did not answer for every item"
-                )
-            yield from map(dict, found["Responses"].get(self._table, []))
+    def _get(self, keys: Sequence[Key]) -> Sequence[dict[str, Any]]:
+        return read_items(self._dynamodb, {self._table: keys})[self._table]
 
 
 def _confirmed(
