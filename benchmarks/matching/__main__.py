@@ -38,25 +38,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if any(scores[mode.value].misfiled for mode in Mode) else 0
 
 
-def run(patients: int, documents: int, seed: int, console: Console, *, files: bool) -> dict[str, Score]:
-    """File all documents in each mode, and by each careless matcher."""
+_CARELESS_UP_TO = 3000  # they are slow, and caught long before
+
+
+def run(
+    patients: int,
+    documents: int,
+    seed: int,
+    console: Console,
+    *,
+    files: bool,
+    careless: int = _CARELESS_UP_TO,
+) -> dict[str, Score]:
+    """File all documents in each mode, and the first few by each careless matcher."""
     clinic = people(patients, seed)
     writer = Writer(clinic, seed + 1)
     deciders: dict[str, Decider] = {mode.value: as_deployed(clinic, mode) for mode in Mode}
-    careless = {name: make(clinic) for name, make in CARELESS.items()}
-    scores = {name: Score() for name in (*deciders, *careless)}
+    everybody = deciders | {name: make(clinic) for name, make in CARELESS.items()}
+    scores = {name: Score() for name in everybody}
     columns = (TextColumn("Filing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with read_here(), Progress(*columns, console=console, transient=True) as progress:
         for number in progress.track(range(documents)):
             made = writer.document(number)
             extraction = read_back(made) if files else extracted(made)
-            for name, decide in (deciders if number >= _CARELESS_UP_TO else deciders | careless).items():
+            for name, decide in (everybody if number < careless else deciders).items():
                 mode = Mode(name) if name in deciders else Mode.DECIDE
                 scores[name].count(made, judged(made, extraction, decide(made, extraction), mode))
     return scores
-
-
-_CARELESS_UP_TO = 3000  # they are slow, and caught long before
 
 
 def _print(console: Console, scores: dict[str, Score], options: argparse.Namespace) -> None:
