@@ -22,11 +22,11 @@ from infrastructure.protection.encryption import Keys
 from infrastructure.storage.buckets import Storage
 from infrastructure.storage.catalog import Catalog
 
-_DECIDES, _LISTS = "MergePatients", "ListPatient"
+_DECIDES, _LISTS, _VERIFIES = "MergePatients", "ListPatient", "VerifyMerge"
 _FUNCTIONS = (
     (_DECIDES, "merge_patients", "Records that two patients are one, or two again"),
     (_LISTS, "list_patient", "Lists the landing objects of all that is filed under a patient"),
-    ("VerifyMerge", "verify_merge", "Verifies that nothing of a merged patient was left behind"),
+    (_VERIFIES, "verify_merge", "Verifies that nothing of a merged patient was left behind"),
 )
 
 
@@ -66,6 +66,8 @@ class Merge(Construct):
                 statements=[
                     *(read_directory if name != _LISTS else ()),
                     *(permissions.decide_merges(catalog.patients) if whose and name == _DECIDES else ()),
+                    # What was decided about a session's objects says whose they are after an unmerge.
+                    *(permissions.read_decisions(catalog.ledger) if whose and name == _VERIFIES else ()),
                     *bucket_permissions.list_versions(*storage.arrivals),
                     *bucket_permissions.read_layout(storage.processed, config.session_prefix),
                 ],

@@ -89,6 +89,11 @@ def read_items(table: dynamodb.ITable) -> list[Permission]:
     return [allow("ReadItems", ["dynamodb:BatchGetItem"], [table.table_arn]), *_use_table_key(table)]
 
 
+def read_decisions(table: dynamodb.ITable) -> list[Permission]:
+    """Read the ledger's items, which hold decisions; no update."""
+    return [allow("ReadDecisions", ["dynamodb:BatchGetItem"], [table.table_arn])]
+
+
 def query_items(table: dynamodb.ITable) -> list[Permission]:
     """Query the table itself, not its indexes; no scan."""
     return [allow("QueryItems", ["dynamodb:Query"], [table.table_arn])]

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from carefile.core.filing.layout import manifest_key
 from carefile.core.filing.stamps import stamp_in
 from carefile.core.messages.head import content_digest, proves
-from carefile.core.model import Decision
+from carefile.core.model import Decision, Stamp
 from lambdas.adapters import digests
 from lambdas.adapters.landing import is_gone
 
@@ -40,15 +40,8 @@ class Folders:
 
     def shows(self, destination: str, source_id: str) -> bool:
         """Whether a destination, a document's folder or the key of a session's object, shows something of a source."""
-        key = manifest_key(destination) if destination.endswith("/") else destination
-        try:
-            found = self._s3.head_object(Bucket=self._bucket, Key=key)
-        except ClientError as error:
-            if is_gone(error):
-                return False
-            raise
-        stamp = stamp_in(found.get("Metadata", {}))
-        return stamp is not None and stamp.source_id == source_id
+        found = self.stamped(manifest_key(destination) if destination.endswith("/") else destination)
+        return found is not None and found[0].source_id == source_id
 
     def content_digest(self, key: str) -> str | None:
         """A digest that proves equal bytes of an object; None if the object is gone."""
@@ -80,11 +73,16 @@ class Folders:
 
     def decision(self, key: str) -> Decision | None:
         """The decision that an object is stamped with; None where it has none, or is gone."""
+        found = self.stamped(key)
+        return found[0].decision if found else None
+
+    def stamped(self, key: str) -> tuple[Stamp, dict[str, str]] | None:
+        """An object's stamp, and all its metadata; None where it has no stamp, or is gone."""
         try:
-            found = self._s3.head_object(Bucket=self._bucket, Key=key)
+            metadata = self._s3.head_object(Bucket=self._bucket, Key=key).get("Metadata", {})
         except ClientError as error:
             if is_gone(error):
                 return None
             raise
-        stamp = stamp_in(found.get("Metadata", {}))
-        return stamp.decision if stamp else None
+        stamp = stamp_in(metadata)
+        return (stamp, dict(metadata)) if stamp else None

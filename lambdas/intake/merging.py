@@ -17,6 +17,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from carefile.core.deciding.classification import classify, to_look_up
 from carefile.core.deciding.identity import identity
 from carefile.core.errors import RejectedMerge, StorageThrottled
 from carefile.core.filing.layout import Layout
@@ -26,6 +27,7 @@ from carefile.core.messages.intake_request import decided_at
 from carefile.core.model import Patient
 from carefile.core.patients.directory import Wanted
 from carefile.core.patients.merging import Merge, judge
+from carefile.core.records.recovery import Standing, sources_of
 from lambdas.adapters.contracts import accept_merge
 from lambdas.adapters.people.directory import Directory
 from lambdas.adapters.people.patients import Patients
@@ -81,12 +83,12 @@ class Merging:
 
     def verify(self, request: Mapping[str, str]) -> None:
         """Raise LeftBehind if anything that the decision moves is still where it was: all of a merged patient's; of the
-        one whom they were merged into, the documents that name the other."""
-        merged = request["decision"] == "merge"
+        one whom they were merged into, what names the other."""
         held = self._held(request["moves_from"])
-        back = set(() if merged else self._meant_by(held, request["moves_to"]))
-        left = [one for one in held if merged or one.subject in back]
-        raise_if_left(Counter({str(one.subject.folder): one.objects for one in left}))
+        left = {str(one.subject.folder): one.objects for one in held}
+        if request["decision"] != "merge":
+            left = dict(self._meant_by(held, request["moves_to"]))
+        raise_if_left(+Counter(left))
 
     def _in_use(self) -> Directory:
         if self.directory is None:
@@ -151,12 +153,42 @@ class Merging:
         named = frozenset(identity(it["value"]) for it in used)
         return Held(Subject(source["bucket"], source["key"], folder=folder), 1, named)
 
-    def _meant_by(self, held: list[Held], patient_id: str) -> Iterator[Subject]:
-        """The documents that are filed by an id that means this patient now."""
+    def _meant_by(self, held: list[Held], patient_id: str) -> Iterator[tuple[str, int]]:
+        """The folders with how much in them is this patient's now: documents that are filed by an id of theirs, and
+        what of a session its key, its metadata and the decisions about it make theirs."""
         ids = frozenset(value for one in held for value in one.named)
         listing = self._in_use().look_up(Wanted(ids))
         mine = {value for value in ids if listing.clinic_id(value) == patient_id}
-        return (one.subject for one in held if one.named & mine)
+        for one in held:
+            folder = str(one.subject.folder)
+            if one.subject.session_id is None:
+                yield folder, bool(one.named & mine)
+            else:
+                yield folder, self._of_session(one.subject, folder, patient_id)
+
+    def _of_session(self, subject: Subject, folder: str, patient_id: str) -> int:
+        """How many of a session's objects in a folder are a patient's by what names them now, whether or not their
+        landing objects are there still."""
+        manifest = self.assigning.folders.manifest(folder) or {}
+        with ThreadPoolExecutor(_THREADS) as pool:
+            whose = pool.map(
+                lambda key: self._whose(subject, folder, key, manifest), self.assigning.folders.keys(folder)
+            )
+            return sum(one == patient_id for one in whose)
+
+    def _whose(self, subject: Subject, folder: str, key: str, manifest: Mapping[str, Any]) -> str | None:
+        found = self.assigning.folders.stamped(key)
+        standing = Standing("", key, 0, "", found[0]) if found else None
+        sources = sources_of(standing, folder, manifest) if standing else iter(())
+        source = next((one for one in sources if found and one.source_id == found[0].source_id), None)
+        if found is None or source is None:
+            return None
+        stamp, metadata = found
+        entry = self.assigning.ledger.read(source, subject.owner)
+        told = (source.key, [*metadata.items()], self.assigning.rules, entry.hints_for(stamp.version, None))
+        wanted = to_look_up(*told, assignment=entry.assignment)
+        listing = self._in_use().look_up(wanted)
+        return classify(*told, assignment=entry.assignment, directory=listing).patient.id
 
 
 def _told(request: merge_request.MergeRequest, merge: Merge) -> Json:

@@ -23,6 +23,7 @@ from tests.asl.definition import STATES as PIPELINE
 from tests.asl.definition import expressions
 from tests.asl.test_walks import HANDLERS, put
 from tests.asl.whole import execute, top
+from tests.unit.test_listed import hl7
 from tests.unit.world import LANDING, World
 
 MACHINE = definitions.merge_patients()
@@ -344,6 +345,58 @@ def test_a_document_that_a_wrong_merge_cannot_give_back_is_seen(clinic: Clinic) 
     clinic.world.s3.delete_object(Bucket=LANDING, Key="documents/A/a.txt", VersionId=version)
     with pytest.raises(Failure, match="LeftBehind"):
         clinic.decide(BACK)
+
+
+@pytest.mark.parametrize(
+    ("tree", "members", "whose"),
+    [
+        ("sessions/A/session_1/", {}, "A"),
+        ("sessions/session_2/", {"Metadata": {"patient-id": "A"}}, "A"),
+        ("sessions/B/session_3/", {}, "B"),
+        ("sessions/session_4/", {"Metadata": {"patient-id": "B"}}, "B"),
+    ],
+)
+def test_what_a_wrong_merge_cannot_give_back_of_a_session_is_seen_and_what_is_the_others_stays(
+    clinic: Clinic, tree: str, members: dict[str, Any], whose: str
+) -> None:
+    """Its landing objects expired meanwhile: whose they are, their places and what is filed of them still says."""
+    keys = [f"{tree}{name}.json" for name in ("session", "agents/agent_a/messages/message_0")]
+    for key in keys:
+        clinic.file(key, **members)
+    clinic.decide(A_INTO_B)
+    versions = clinic.world.s3.list_object_versions(Bucket=LANDING)
+    for one in versions["Versions"]:
+        clinic.world.s3.delete_object(Bucket=LANDING, Key=one["Key"], VersionId=one["VersionId"])
+    if whose == "B":
+        path, _ = clinic.decide(BACK)
+        assert path[-1] == "AnnounceMerge"
+        return
+    with pytest.raises(Failure, match="LeftBehind") as failed:
+        clinic.decide(BACK)
+    assert "2 objects are still in 1 folders" in str(failed.value)
+
+
+def test_a_session_that_was_assigned_to_the_other_stays_there_after_an_unmerge(clinic: Clinic) -> None:
+    key = "sessions/A/session_1/session.json"
+    clinic.file(key)
+    clinic.decide(A_INTO_B)
+    wiring.assigning().assign({"key": key, "patient_id": "B"})
+    clinic.world.run({"bucket": LANDING, "key": key}, "moved")
+    path, _ = clinic.decide(BACK)
+    assert path[-1] == "AnnounceMerge"
+    assert clinic.folders() == {"B_medical_notes"}
+
+
+def test_what_describes_a_merged_patient_contradicts_neither_of_their_names(clinic: Clinic) -> None:
+    """Registered twice, once under a maiden name and another date of birth."""
+    for patient, name, born in (("A", "Ana Ruiz", "1984-02-11"), ("B", "Ana Soto Gil", "1984-11-02")):
+        said = Statement((PersonName(name),), born)
+        Patients(clinic.world.dynamodb, "patients").state(patient, "ehr", said)
+    clinic.file("documents/A/a.hl7", hl7("A", "Ruiz^Ana", "19840211"))
+    clinic.decide(A_INTO_B)
+    assert clinic.folders() == {"B_a"}
+    clinic.file("documents/A/b.hl7", hl7("A", "Okafor^Chidi", "20010709"))
+    assert clinic.folders() == {"B_a", "unknown_b"}
 
 
 def test_folders_of_other_patients_that_begin_alike_stay(clinic: Clinic) -> None:

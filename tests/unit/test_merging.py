@@ -13,6 +13,7 @@ from carefile.cli.commands.patients import refile
 from carefile.cli.exits import Exit
 from carefile.cli.patients.listed.again import Again
 from carefile.cli.patients.listed.patients import Patients
+from carefile.cli.rule_table import rules_of
 from carefile.cli.shown.view import View
 from carefile.core.errors import CarefileError, MergeConflict, PatientNotListed, RejectedMerge
 from carefile.core.messages.merge_request import MergeRequest, parse
@@ -21,6 +22,8 @@ from carefile.core.patients.directory import Listing
 from carefile.core.patients.entries import PatientEntry, Statement
 from carefile.core.patients.merging import judge
 from tests.unit.conftest import connection_to
+from tests.unit.forgetting import merged
+from tests.unit.test_index_sessions import Stream, index
 from tests.unit.world import World
 
 IDS = "ABCDE"
@@ -175,3 +178,37 @@ def test_what_was_unlisted_is_taken_in_again_once_it_is_listed(world: World, con
     assert refile(connection, View(as_json=True), yes=True) is Exit.DONE
     assert "processed/D_d/original.txt" in world.filed()
     assert "processed/unknown_e/original.txt" in world.filed()
+
+
+def test_what_named_two_patients_is_taken_in_again_once_they_are_one(
+    world: World, connection: Connection
+) -> None:
+    for one in "ABC":
+        Patients(connection).state(one, "ehr", Statement(), None)
+    stream = Stream(world)
+    for number, (key, other) in enumerate(
+        (("documents/A/a.txt", "B"), (SESSION.format("A"), "B"), ("documents/A/c.txt", "C"))
+    ):
+        world.file(key, b"{}", name=f"e{number}", Metadata={"patient-id": other})
+    index(stream.records())
+    again = Again(connection, rules_of(connection))
+    assert not [*again.now_known()]
+    merged(world, connection, "A", "B", "2026-11-30T00:00:01Z")
+    assert {it.landing_key for it in again.now_known()} == {"documents/A/a.txt", SESSION.format("A")}
+    assert refile(connection, View(as_json=True), yes=True) is Exit.DONE
+    index(stream.records())
+    assert not [*again.now_known()]
+    assert {"processed/B_a/original.txt", "processed/unknown_c/original.txt"} <= set(world.filed())
+    assert any(key.startswith("processed/B_medical_notes/session_1/") for key in world.filed())
+
+
+def test_what_named_two_ids_of_a_chain_is_one_patients_too(world: World, connection: Connection) -> None:
+    patients = Patients(connection)
+    for one in "ABC":
+        patients.state(one, "ehr", Statement(), None)
+    assert not patients.are_one("AC")
+    merged(world, connection, "A", "B", "2026-11-30T00:00:01Z")
+    merged(world, connection, "B", "C", "2026-11-30T00:00:02Z")
+    assert patients.are_one("AC")
+    assert not patients.are_one("A")
+    assert not patients.are_one("AX")

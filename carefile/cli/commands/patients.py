@@ -104,10 +104,7 @@ def import_patients(
     else:
         rate = changes.total() / seconds if seconds else 0
         view.note(f"[green]Imported[/green] in {lasting(seconds)} ({rate:.0f} patients/s).")
-        if again := sum(1 for _ in Again(connection, rules_of(connection)).now_listed()):
-            view.note(
-                f"{again} unlisted objects name a patient who is listed now: `carefile patients refile`."
-            )
+        _say_what_waits(connection, view)
     if found.merges and not is_listed:
         view.note(
             f"[yellow]{len(found.merges)} merges were not applied: the stage's patients are open.[/yellow]"
@@ -216,7 +213,7 @@ def refile(
         bool, typer.Option("--yes", "-y", help="Take them in again; without it, only list.")
     ] = False,
 ) -> Exit:
-    """Take in again what was unlisted and names somebody who is listed now.
+    """Take in again what was unlisted and is listed now, and what named two patients who were merged since.
 
     Without --yes, only list these objects.
     """
@@ -225,12 +222,12 @@ def refile(
 
     def found() -> Iterator[dict[str, Any]]:
         nonlocal left
-        for entry in again.now_listed():
+        for entry in again.now_known():
             started = again.take_in(entry) if yes else None
             left += started is False
             yield {"key": entry.landing_key, "prefix": entry.prefix, "started": started}
 
-    count = view.stream(_UNLISTED, found(), nothing="Nothing unlisted names a patient who is listed now.")
+    count = view.stream(_WAITING, found(), nothing="Nothing unknown names a patient who is known now.")
     if count and not yes:
         view.note("[bold]Nothing was taken in.[/bold] Use --yes to take them in again.")
     return Exit.FOUND if left else Exit.DONE
@@ -269,7 +266,15 @@ def _decide(
         return Exit.DONE
     with view.busy("Moving …"):
         ended = assigner.follow(started, patience)
-    return _report_merge(view, ended)
+    code = _report_merge(view, ended)
+    if code is Exit.DONE and not view.as_json and request["decision"] == DecisionType.MERGE:
+        _say_what_waits(connection, view)
+    return code
+
+
+def _say_what_waits(connection: Connection, view: View) -> None:
+    if again := sum(1 for _ in Again(connection, rules_of(connection)).now_known()):
+        view.note(f"{again} unknown objects name a patient who is known now: `carefile patients refile`.")
 
 
 def _listed(connection: Connection, patient: str) -> PatientEntry:
@@ -404,7 +409,7 @@ def _joined(name: str) -> Any:
     return of
 
 
-_UNLISTED = (
+_WAITING = (
     Column("Object", lambda r: r["key"], width=50),
     Column("Now", lambda r: {None: "waits", True: "taken in", False: "landing object gone"}[r["started"]]),
 )

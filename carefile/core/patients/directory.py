@@ -6,7 +6,7 @@ a chain of merges that has no end leads to nobody; two answers are equal exactly
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from carefile.core.deciding.identity import identity
@@ -96,19 +96,20 @@ class Listing:
         return entry is not None and entry.state is PatientState.INACTIVE
 
     def contradicts(self, patient: str, persons: Iterable[Person]) -> bool:
-        """Whether the document describes a person of another name and another birth date than the patient's."""
-        entry = self.entries.get(patient)
-        if entry is None or not entry.names or not entry.birth_dates:
-            return False
-        return any(self._is_another(entry, person) for person in persons)
+        """Whether the document describes a person of another name and another birth date than the patient's, and than
+        those of whom is looked at and was merged into the patient."""
+        theirs = [entry for one, entry in self.entries.items() if self.clinic_id(one) == patient]
+        names = [name.in_full for entry in theirs for name in entry.names]
+        dates = frozenset(date for entry in theirs for date in entry.birth_dates)
+        return bool(names and dates) and any(_is_another(names, dates, person) for person in persons)
 
-    @staticmethod
-    def _is_another(entry: PatientEntry, person: Person) -> bool:
-        born = birth_date(person.birth_date[:10])
-        if not person.name or born is None:
-            return False
-        other_name = not any(same_name(name.in_full, person.name) for name in entry.names)
-        return other_name and not any(same_date(known, born) for known in entry.birth_dates)
+
+def _is_another(names: Sequence[str], birth_dates: Set[str], person: Person) -> bool:
+    born = birth_date(person.birth_date[:10])
+    if not person.name or born is None:
+        return False
+    other_name = not any(same_name(name, person.name) for name in names)
+    return other_name and not any(same_date(known, born) for known in birth_dates)
 
 
 Known = tuple[Wanted, Listing]  # what was asked before, and the answer

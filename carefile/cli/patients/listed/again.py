@@ -1,4 +1,5 @@
-"""Take in again what the directory says something else about now: what was unlisted, and whose patient was merged.
+"""Take in again what the directory says something else about now: what was unlisted, and what named two patients who
+are one since.
 
 Whose an object is, its intake decides; this module only finds the landing objects and starts their intakes.
 """
@@ -6,7 +7,7 @@ Whose an object is, its intake decides; this module only finds the landing objec
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.entries import Entries, Entry
@@ -19,11 +20,24 @@ from carefile.core.model import Kind, Source, UnknownReason
 from carefile.core.records.session_entries import Place, SessionSummary
 
 
+def start_intake(connection: Connection, source: Source) -> None:
+    """Start an intake of an object that is there already."""
+    connection.quotas.start.take()
+    connection.client("stepfunctions").start_execution(
+        stateMachineArn=connection.machine,
+        input=json.dumps({"bucket": source.bucket, "key": source.key}, ensure_ascii=False),
+    )
+
+
 class Again:
     def __init__(self, connection: Connection, rules: RuleTable) -> None:
         self._connection = connection
         self._entries, self._patients = Entries(connection), Patients(connection)
         self._rules = rules
+        self._by_reason: dict[str | None, Callable[[Iterable[str]], bool]] = {
+            UnknownReason.UNLISTED: self._patients.any_is_listed,
+            UnknownReason.CONFLICT: self._patients.are_one,
+        }
 
     def filed_under(self, patient: str | None) -> Iterator[Entry]:
         """Every object that the catalog has under a patient, those of sessions included."""
@@ -33,10 +47,12 @@ class Again:
             else:
                 yield found
 
-    def now_listed(self) -> Iterator[Entry]:
-        """The objects that are unknown as their id was not listed, and name somebody who is listed now."""
+    def now_known(self) -> Iterator[Entry]:
+        """The unknown objects that name somebody who is listed now, as their id was not, or several ids of one patient,
+        as they were two."""
         for entry in self.filed_under(None):
-            if entry.reason == UnknownReason.UNLISTED and self._patients.any_is_listed(self._named_by(entry)):
+            are_known = self._by_reason.get(entry.reason)
+            if are_known and are_known(self._named_by(entry)):
                 yield entry
 
     def take_in(self, entry: Entry) -> bool:
@@ -49,11 +65,7 @@ class Again:
         return True
 
     def _start(self, source: Source) -> None:
-        self._connection.quotas.start.take()
-        self._connection.client("stepfunctions").start_execution(
-            stateMachineArn=self._connection.machine,
-            input=json.dumps({"bucket": source.bucket, "key": source.key}, ensure_ascii=False),
-        )
+        start_intake(self._connection, source)
 
     def _named_by(self, entry: Entry) -> Iterable[str]:
         """Whom the object names: by the evidence in its manifest, or, of a session's, by its key and metadata."""

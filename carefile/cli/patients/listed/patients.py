@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from carefile.cli.aws.connection import Connection
 from carefile.core.deciding.identity import identity
 from carefile.core.patients.dates import birth_date, dates_in
+from carefile.core.patients.directory import MAX_MERGES, Listing
 from carefile.core.patients.entries import Change, PatientEntry, Statement, change_between
 from carefile.core.patients.names import name_words
 from carefile.core.patients.near import near_misses
@@ -57,6 +58,21 @@ class Patients:
         """Whether one of these is the id, or a further identifier, of a listed patient."""
         ids = list(values)
         return bool(self.get_many(ids)[0]) or any(self._part_of(items.number_entry(one)) for one in ids)
+
+    def are_one(self, values: Iterable[str]) -> bool:
+        """Whether these, as ids or further identifiers, lead to several ids that one patient has now by merges."""
+        ids = list(values)
+        asked = {*map(identity, ids), *(one for it in ids for one in self._part_of(items.number_entry(it)))}
+        named, entries = set(self.get_many(asked)[0]), dict[str, PatientEntry]()
+        following = named
+        for _ in range(MAX_MERGES):
+            entries |= self.get_many(following)[0]
+            merged = {one.merged_into for one in entries.values() if one.merged_into is not None}
+            following = merged - entries.keys()
+            if not following:
+                break
+        listing = Listing(entries)
+        return len(named) > 1 and len({listing.clinic_id(one) for one in named}) == 1
 
     def all(self) -> Iterator[PatientEntry]:
         """Everybody, unordered, page by page."""
