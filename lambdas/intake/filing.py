@@ -247,7 +247,8 @@ class Filing:
         made = {(stamp.reading, stamp.readers) for stored, stamp in fitting if stored.role != "original"}
         # The manifest is written last: where that waits and others do not, a reading is just being filed.
         alike = len(made) == 1 or (plan.waits and bool(fitting) and fitting[-1][1].reading == plan.reading)
-        present = self._present(plan, folder, fitting) if alike and len(fitting) == len(keys) else None
+        whole = alike and len(fitting) == len(keys) and self._tells(plan, folder, fitting[-1][1].reading)
+        present = self._present(plan, folder, fitting) if whole else None
         return Look(folder, present, seen if plan.reading else None)
 
     def _present(self, plan: Plan, folder: str, found: Sequence[tuple[StoredObject, Stamp]]) -> Present:
@@ -258,6 +259,16 @@ class Filing:
         place = events.Place(self.processed.bucket, folder, stored, revision)
         writers = frozenset(stamp.execution for stamp in stamps)
         return Present(place, writers, last.reading, Readers.parse(last.readers))
+
+    def _tells(self, plan: Plan, folder: str, reading: Reading | None) -> bool:
+        """Whether the record of an unknown document says what the patient directory, where there is one, says of it
+        now. One whose pictures are still to be read is not compared with one whose pictures are read."""
+        unknown = plan.extraction is not None and plan.classification.patient.id is None
+        suggesting = self.suggests_from is not None and self.suggests_from.is_filled()
+        if not unknown or plan.reading != reading or (self.directory is None and not suggesting):
+            return True
+        found = self.processed.manifest(folder)
+        return found is not None and found[0]["classification"] == plan.classification.to_json()
 
     def filed_elsewhere(self, plan: Plan, entry: LedgerEntry) -> events.Filed | None:
         """The document as it stands, where the plan would file the same version of it in another place."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,56 @@ def test_an_import_decides_who_is_known(listed_aws: EmbeddedAws, carefile: Any, 
     assert (code, json.loads(said)["near"]) == (1, ["Ana_7"])
     code, said = carefile("patients", "search", "ruiz", "--json")
     assert (code, json.loads(said)["patient_id"]) == (0, "Ana_7")
+
+
+LETTER = "Patient: Ben Soto\nDOB: 5 March 1971\nMRN: Ben_8\n\nDear colleague, all is well.\n"
+
+
+@contextmanager
+def decided_by_text(aws: EmbeddedAws) -> Iterator[None]:
+    """While it lasts, the stage files documents as with `corroborated: decide`."""
+    client = aws.client("lambda")
+    functions = {
+        item["FunctionName"]: item["Environment"]["Variables"]
+        for page in client.get_paginator("list_functions").paginate()
+        for item in page["Functions"]
+        if "CORROBORATED" in item.get("Environment", {}).get("Variables", {})
+    }
+    assert functions
+    assert {one["CORROBORATED"] for one in functions.values()} == {"suggest"}
+    try:
+        for name, variables in functions.items():
+            chosen = {"Variables": variables | {"CORROBORATED": "decide"}}
+            client.update_function_configuration(FunctionName=name, Environment=chosen)
+        yield
+    finally:
+        for name, variables in functions.items():
+            client.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+
+
+def test_a_letter_waits_with_its_suggestion_and_is_filed_by_itself_where_the_stage_says_so(
+    listed_aws: EmbeddedAws, carefile: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "patients.csv"
+    file.write_text(PATIENTS)
+    assert carefile("patients", "import", file, "--yes", "--json")[0] == 0
+
+    waits = {"status": "unknown", "reason": "no-evidence"}
+    assert whose(listed_aws, "inbox/waits.txt", LETTER) == waits
+
+    def entry(key: str) -> dict[str, Any] | None:
+        told = json.loads(carefile("show", key, "--json")[1])
+        return told if told.get("entry") else None
+
+    assert eventually(lambda: entry("inbox/waits.txt"), 60)["entry"]["suggested"] == ["Ben_8"]
+    with decided_by_text(listed_aws):
+        assert whose(listed_aws, "inbox/decided.txt", LETTER) == {"status": "known", "id": "Ben_8"}
+        namesakes = LETTER.replace("Ben_8", "Ana_7")
+        assert whose(listed_aws, "inbox/doubtful.txt", namesakes) == waits
+    found = listed_aws.client("s3").list_objects_v2(
+        Bucket=listed_aws.outputs["ProcessedBucketName"], Prefix="processed/Ben_8_decided/"
+    )
+    assert found["KeyCount"] == 4
 
 
 def send(aws: EmbeddedAws, detail_type: str, detail: dict[str, Any]) -> None:

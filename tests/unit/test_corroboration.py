@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ from carefile.core.records.catalog import Entry
 from carefile.core.records.patients import index_key, index_keys
 from lambdas.adapters import aws, contracts
 from tests.unit.test_listed import put, whose
-from tests.unit.world import World, cataloged, submitted_event
+from tests.unit.world import LANDING, World, cataloged, submitted_event
 
 LABELS = contracts.rules().text_labels
 PEOPLE = {
@@ -133,6 +134,20 @@ def test_a_number_that_leads_to_nobody_is_told(listed: World) -> None:
     result = listed.file("a.txt", b"MRN: 9999")
     (told,) = [it for it in cataloged(result)["evidence"] if it["source"] == "text"]
     assert (told["value"], told["listed"], told["used"]) == ("9999", False, False)
+
+
+def test_a_record_is_written_again_only_when_the_directory_says_something_else_of_it(listed: World) -> None:
+    listed.file("a.txt", b"Patient: Noa Levi\n\nAll is well.")
+    asked = {"bucket": LANDING, "key": "a.txt"}
+    again = listed.run(asked, "again")
+    assert cataloged(again)["disposition"] == "duplicate"
+    list_all(listed, patient("8001", "Noa Levi", "1999-09-09"))
+    found = listed.run(asked, "listed")
+    assert cataloged(found)["disposition"] == "cataloged"
+    assert [one for one, _ in suggested(found)] == ["8001"]
+    manifest = json.loads(listed.body("processed/unknown_a/_manifest.json"))
+    assert [it["patient_id"] for it in manifest["classification"]["suggestions"]] == ["8001"]
+    assert cataloged(listed.run(asked, "at-last"))["disposition"] == "duplicate"
 
 
 # What contradicts

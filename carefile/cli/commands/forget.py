@@ -121,6 +121,7 @@ def _plan(view: View, person: Person, traces: Traces, tally: Tally) -> None:
         (tally.ledger_items, "ledger items"),
         (tally.decisions, "contents of recorded decisions"),
         (tally.directory_entries, "entries of the patient directory"),
+        (tally.suggestions, "suggestions in records of unknown documents"),
     ):
         view.out.print(f"{count:>9} {what}")
     view.out.print(f"{sized(tally.bytes):>9} altogether")

@@ -25,6 +25,7 @@ from carefile.cli.aws.entries import Entries
 from carefile.cli.aws.objects import head
 from carefile.cli.aws.versions import Version, Versions
 from carefile.cli.patients.decided import Decided
+from carefile.cli.patients.listed import again
 from carefile.cli.patients.listed.patients import Patients
 from carefile.cli.patients.remembered import Remembered, conditionally
 from carefile.cli.patients.trace import FORGOTTEN, Trace, Traces, subject_of
@@ -49,6 +50,7 @@ _COUNTED = (
     "ledger_items",
     "decisions",
     "directory_entries",
+    "suggestions",
     "bytes",
 )
 _AT_ONCE = 1000  # S3, DeleteObjects
@@ -70,6 +72,7 @@ class Tally:
     ledger_items: int = 0
     decisions: int = 0
     directory_entries: int = 0
+    suggestions: int = 0
     claims_left: int = 0
     held: list[Source] = field(default_factory=list)
     left: list[Version] = field(default_factory=list)
@@ -125,6 +128,7 @@ class Forgetter:
         tally.decisions = len(self._decided(traces))
         if not traces.keeps_entry:
             tally.directory_entries = self._patients.get(self._patient) is not None
+            tally.suggestions = len(traces.suggested)
         tally.claims_left = len(self._claims(traces))
         return tally
 
@@ -170,6 +174,9 @@ class Forgetter:
         if not (tally.held or tally.left or traces.keeps_entry):
             # Last, lest a round under way file as unknown what was to go.
             tally.directory_entries = self._patients.forget(self._patient, at)
+            for source in sorted(traces.suggested, key=lambda it: it.source_id):
+                again.start_intake(self._connection, source)
+            tally.suggestions = len(traces.suggested)
         tally.claims_left = len(self._claims(traces))
         return tally
 
@@ -208,6 +215,7 @@ class Forgetter:
             for version in self._versions.at(folder):
                 if version.version_id not in keep and version.key not in undecided:
                     yield version
+        yield from traces.outdated
         places = {
             trace.source.key if self._is_in_place(trace) else layout_folder(self._connection.layout, place)
             for trace in self._free(traces, tally)

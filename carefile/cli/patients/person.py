@@ -81,10 +81,11 @@ def _together(found: Iterable[Traces]) -> Traces:
         for source_id, trace in one.traces.items():
             if source_id not in whole.traces or trace.mine:
                 whole.traces[source_id] = trace
-        for name in ("unfiled", "copies", "named_by_others"):
+        for name in ("unfiled", "copies", "named_by_others", "suggested"):
             getattr(whole, name).update(getattr(one, name))
         whole.undecided |= one.undecided
         whole.absent += one.absent
+        whole.outdated += one.outdated
     certain = {trace.source for trace in whole.mine}
     whole.undecided = {source: why for source, why in whole.undecided.items() if source not in certain}
     whole.named_by_others -= certain

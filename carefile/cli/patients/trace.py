@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from carefile.cli.aws.versions import Version
 from carefile.core.filing.layout import Owner
 from carefile.core.model import Source, digest
 
@@ -49,7 +50,8 @@ class Traces:
     the patient and are of nothing that is there. `named_by_others`: objects that are other patients', and have the
     patient's id in their keys. `owners`: by the ids of sources and of sessions, whose claims go with the last of what
     they hold. `apart`: folders that go with another id of the same person. `keeps_entry`: the directory's entry stays
-    for now. `absent`: what was to be included, and is not there."""
+    for now. `suggested`: unknown documents whose records suggest the patient; `outdated`: older versions of records
+    that did. `absent`: what was to be included, and is not there."""
 
     traces: dict[str, Trace] = field(default_factory=dict)
     folders: set[str] = field(default_factory=set)
@@ -65,6 +67,8 @@ class Traces:
     named_by_others: set[Source] = field(default_factory=set)
     owners: set[str] = field(default_factory=set)
     apart: set[str] = field(default_factory=set)
+    suggested: set[Source] = field(default_factory=set)
+    outdated: list[Version] = field(default_factory=list)
     keeps_entry: bool = False
     absent: list[Source] = field(default_factory=list)
 

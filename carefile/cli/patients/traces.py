@@ -24,6 +24,7 @@ from carefile.cli.aws.objects import head, landing_object
 from carefile.cli.aws.versions import Version, Versions, patient_in
 from carefile.cli.patients.inplace import InPlace, Whose
 from carefile.cli.patients.pending import Decisions, Upload, Uploads, is_in
+from carefile.cli.patients.suggested import named_in, older_records
 from carefile.cli.patients.trace import FORGOTTEN, Trace, Traces, subject_of
 from carefile.cli.problem import Problem
 from carefile.core.deciding.agent_sessions import prefixes_of
@@ -386,8 +387,8 @@ class Finder:
     def _undecided(self) -> None:
         for entry in self._each(None):
             known = entry.source_id in self._found.traces or entry.patient is not None
-            if not known and (where := self._evidence(entry)):
-                source = Source(entry.landing_bucket, entry.landing_key)
+            source = Source(entry.landing_bucket, entry.landing_key)
+            if not known and (where := self._evidence(entry, source)):
                 self._leave(source, f"names the patient in its {where}, and is filed as nobody's")
 
     def _copies(self, known: Iterable[Source]) -> None:
@@ -428,20 +429,19 @@ class Finder:
     def _is_mine(self, source: Source) -> bool:
         return (trace := self._found.traces.get(source.source_id)) is not None and trace.mine
 
-    def _evidence(self, entry: Entry) -> str | None:
-        """Return which evidence of an object names the patient."""
+    def _evidence(self, entry: Entry, source: Source) -> str | None:
+        """Return which evidence of an object names the patient; note what only suggests them."""
         if is_in(entry.landing_key, self._patient):
             return "key"
-        own = self._inplace.is_own_source(Source(entry.landing_bucket, entry.landing_key))
-        if entry.is_session or own:
-            found = head(self._connection, entry.bucket, entry.key) or {}
-            metadata = found.get("Metadata", {})
+        if entry.is_session or self._inplace.is_own_source(source):
+            metadata = (head(self._connection, entry.bucket, entry.key) or {}).get("Metadata", {})
             named = {metadata.get("patient-id"), metadata.get("patient_id")}
             return "metadata" if self._patient in named else None
-        for manifest in self._versions.manifests(entry.prefix):
-            for item in manifest.get("classification", {}).get("evidence", ()):
-                if item["about"] == "patient" and item["value"] == self._patient:
-                    return str(item["source"])
+        named = named_in(self._versions.manifests(entry.prefix), self._patient)
+        if named.where or (named.now and landing_object(self._connection, source.key, source.bucket) is None):
+            return named.where or "text"
+        self._found.suggested |= {source} if named.now else set()
+        self._found.outdated += older_records(self._versions, entry.prefix, named.before)
         return None
 
 

@@ -165,6 +165,14 @@ class Held:
     evidence: tuple[Evidence, ...] = ()
 
 
+def says_much(supported_by: Sequence[str]) -> bool:
+    """Whether what supports a suggestion is so much that the document may well be about the patient: an id, or a name
+    and a birth date."""
+    factors = frozenset(supported_by)
+    named = factors & {*_NAMES, Factor.SIMILAR_NAME}
+    return Factor.IDENTIFIER in factors or bool(named and factors & {*_DATES})
+
+
 def described(suggestion: Mapping[str, Any]) -> str:
     """A suggestion in words, as events and records have it: `4711: number, name, birth date`."""
     factors = (
