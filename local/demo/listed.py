@@ -1,4 +1,5 @@
-"""The demo's second part: a stage that knows only listed patients, its directory, an unlisted id and a merge.
+"""The demo's second part: a stage that knows only listed patients, its directory, an unlisted id, a letter whose text
+the directory corroborates, and a merge.
 
 The stage is deployed while the first part runs. What an operator would type is run as the operator's command.
 """
@@ -58,8 +59,14 @@ class ListedPatients:
             table.add_column(header)
         for one in ended:
             named = one.upload.key.split("/")[1]
-            patient = one.output.get("classification", {}).get("patient", {})
-            if patient.get("reason") == "unlisted":
+            found = one.output.get("classification", {})
+            patient = found.get("patient", {})
+            if suggestions := found.get("suggestions"):
+                first = suggestions[0]
+                agrees = ", ".join(it.replace("-", " ") for it in first["supported_by"])
+                waits = Text(f"unknown: {patient.get('reason', '').replace('-', ' ')}", "yellow")
+                table.add_row(one.upload.key, waits, f"suggests {first['patient_id']}: {agrees}")
+            elif patient.get("reason") == "unlisted":
                 near = ", ".join(self._carefile("show", named, missing=True)["near"])
                 table.add_row(one.upload.key, Text("unknown: unlisted", "yellow"), f"did you mean {near}?")
             else:

@@ -50,6 +50,10 @@ def test_the_demo_shows_every_sample_the_layout_an_event_and_the_way_on(tmp_path
         assert event["detail-type"] == "Object Cataloged"
         assert event["detail"]["source"]["key"] == SAMPLES[0]["key"]
         assert re.search(r"Ana_Ruiz_798/lab\.pdf +unknown: unlisted +did you mean Ana_Ruiz_789\?", shown)
+        assert re.search(
+            r"cardiology_letter\.txt +unknown: no evidence +suggests Juan_Perez_123: identifier, name, birth date",
+            shown,
+        )
         assert re.search(r"merge of Maria_Lopez_465 +Maria_Lopez_456 +1 object moved", shown)
         assert "make down" in shown
         inbox = shown[shown.index(".venv/bin/carefile inbox") :]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
 
+from benchmarks.matching.people import Person
+from benchmarks.matching.trial import Mode, as_decided
 from carefile.core.documents.extraction import Status
 from tests.readers.golden_files import read_file
 from tests.readers.schema import assert_is_fit
@@ -60,3 +64,26 @@ def test_a_sample_is_read_as_it_should_be(upload: dict[str, str]) -> None:
     assert_is_fit(extraction)
     readable = path.stat().st_size and path.suffix != ".png"
     assert extraction.status is (Status.READ if readable else Status.NOT_READ)
+
+
+def test_what_only_the_stage_of_listed_patients_takes_in_is_there_and_nothing_else() -> None:
+    listed = json.loads((SAMPLES / "listed.json").read_text(encoding="utf-8"))
+    assert all((SAMPLES / upload["path"]).is_file() for upload in listed)
+    own = {str(path.relative_to(SAMPLES)) for path in (SAMPLES / "listed").iterdir()}
+    assert own <= {upload["path"] for upload in listed}
+
+
+def test_the_letter_of_the_demo_is_corroborated_by_its_directory() -> None:
+    with (SAMPLES / "patients.csv").open(encoding="utf-8", newline="") as file:
+        rows = [*csv.DictReader(file)]
+    clinic = [
+        Person(row["mrn"], given, tuple(family), date.fromisoformat(row["birth date"]))
+        for row in rows
+        for given, *family in [row["name"].split()]
+    ]
+    letter = read_file(SAMPLES / "listed" / "cardiology_letter.txt")
+    found = as_decided(clinic, Mode.LISTED, "letters/cardiology_letter.txt", {}, letter)
+    assert found.patient.id is None
+    assert [(it.patient_id, it.supported_by) for it in found.suggestions] == [
+        ("Juan_Perez_123", ("identifier", "name", "birth-date"))
+    ]
