@@ -29,7 +29,7 @@ from carefile.core.model import DecisionType
 UNDO_SECONDS = 30.0
 _PATIENCE = timedelta(minutes=10)
 _AT_ONCE = 4
-_KEPT = 200  # decisions of this sitting that are shown
+_KEPT = 200  # decisions of this sitting that need nobody any more, and are still shown
 
 
 class Status(StrEnum):
@@ -89,6 +89,11 @@ class Taken:
         return all(one.status is Status.HELD for one in self.each)
 
     @property
+    def is_settled(self) -> bool:
+        """Whether nothing is left to do about it, so nothing is lost if it is shown no more."""
+        return all(one.status in (Status.DONE, Status.UNDONE) for one in self.each)
+
+    @property
     def status(self) -> Status:
         """The status that a person has to know of first."""
         found = {one.status for one in self.each}
@@ -114,7 +119,9 @@ class Decisions:
         first = each[0].wish
         taken = Taken(first.type, first.patient_id, name, list(each), self._clock() + self._seconds, at)
         with self._lock:
-            self._taken = [taken, *self._taken][:_KEPT]
+            settled = [one.id for one in self._taken if one.is_settled]
+            dropped = set(settled[_KEPT:])
+            self._taken = [taken, *(one for one in self._taken if one.id not in dropped)]
         return taken
 
     def undo(self, id_: str) -> Taken | None:
@@ -153,6 +160,11 @@ class Decisions:
         """Return the decisions of this sitting, the latest first."""
         with self._lock:
             return list(self._taken)
+
+    def not_carried_out(self) -> list[One]:
+        """Return what was refused or failed, which nobody sees any more once the inbox has ended."""
+        wrong = (Status.CHANGED, Status.FAILED)
+        return [one for taken in reversed(self.all()) for one in taken.each if one.status in wrong]
 
     def find(self, id_: str) -> Taken | None:
         with self._lock:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from carefile.cli.aws.connection import Connection
 from carefile.cli.inbox.app import application
 from carefile.cli.inbox.claims import claims_of
-from carefile.cli.inbox.decisions import Decisions
+from carefile.cli.inbox.decisions import Decisions, One
 from carefile.cli.inbox.desk import Desk
 from carefile.cli.inbox.server import LoopbackServer
 from carefile.cli.inbox.sitting import Clerk
@@ -17,8 +17,8 @@ from carefile.cli.patients.deciding import Decider
 
 def open_inbox(
     connection: Connection, by: str, *, port: int, idle: timedelta, ready: Callable[[str], None]
-) -> None:
-    """Serve the inbox. What is held when it ends is sent before this returns."""
+) -> list[One]:
+    """Serve the inbox. What is held when it ends is sent before this returns what was not carried out."""
     decisions = Decisions(lambda: Decider(connection))
     server = LoopbackServer(Clerk(by), port=port, idle_seconds=idle.total_seconds())
     claims = claims_of(connection)
@@ -32,3 +32,4 @@ def open_inbox(
     finally:
         decisions.send_all()
         claims.release_all()
+    return decisions.not_carried_out()

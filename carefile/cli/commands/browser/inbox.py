@@ -54,6 +54,8 @@ def inbox(
 
     name = by or principal_of(connection)[-MOST_CHARACTERS:]
     view.note(f"Deciding as {plain(name)}.")
-    open_inbox(connection, name, port=port, idle=patience, ready=ready)
+    wrong = open_inbox(connection, name, port=port, idle=patience, ready=ready)
     view.note("The inbox has ended.")
-    return Exit.DONE
+    for one in wrong:
+        view.warn(f"Not carried out: {plain(one.name)}: {plain(one.problem.what if one.problem else '')}")
+    return Exit.FOUND if wrong else Exit.DONE

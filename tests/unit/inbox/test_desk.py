@@ -1,1 +1,0 @@
-"""The inbox over real records: what waits, why, whose it may be, and what a decision asks of the deployment."""
