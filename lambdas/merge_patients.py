@@ -15,7 +15,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """`event`: {input, execution?, started?, only_plan?}. Returns {decision, from, into, moves_from, moves_to, event},
     and with a plan {objects}."""
     plan = bool(event.get("only_plan"))
-    found = merging.merge(event["input"], event.get("started"), only_plan=plan)
+    execution = event.get("execution", "")
+    found = merging.merge(event["input"], event.get("started"), execution, only_plan=plan)
     if not plan:
         logger.info("merged")
     return found

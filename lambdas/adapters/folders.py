@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 class Folders:
     def __init__(self, s3: S3Client, bucket: str) -> None:
         self._s3 = s3
-        self._bucket = bucket
+        self.bucket = bucket
 
     def manifest(self, folder: str) -> dict[str, Any] | None:
         """The manifest of a folder; None if there is none, or if it is not a manifest."""
         try:
-            body = self._s3.get_object(Bucket=self._bucket, Key=manifest_key(folder))["Body"].read()
+            body = self._s3.get_object(Bucket=self.bucket, Key=manifest_key(folder))["Body"].read()
         except ClientError as error:
             if is_gone(error):
                 return None
@@ -46,8 +46,8 @@ class Folders:
     def content_digest(self, key: str) -> str | None:
         """A digest that proves equal bytes of an object; None if the object is gone."""
         try:
-            told = content_digest(self._s3.head_object(Bucket=self._bucket, Key=key, ChecksumMode="ENABLED"))
-            return told if proves(told) else digests.computed(self._s3, Bucket=self._bucket, Key=key)
+            told = content_digest(self._s3.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED"))
+            return told if proves(told) else digests.computed(self._s3, Bucket=self.bucket, Key=key)
         except ClientError as error:
             if is_gone(error):
                 return None
@@ -56,7 +56,7 @@ class Folders:
     def beginning(self, stem: str) -> Iterator[str]:
         """The folders whose path begins with this prefix."""
         pages = self._s3.get_paginator("list_objects_v2").paginate(
-            Bucket=self._bucket, Prefix=stem, Delimiter="/"
+            Bucket=self.bucket, Prefix=stem, Delimiter="/"
         )
         for page in pages:
             yield from (item["Prefix"] for item in page.get("CommonPrefixes", ()))
@@ -67,7 +67,7 @@ class Folders:
 
     def keys(self, folder: str) -> Iterator[str]:
         """Yield the keys of the objects in a folder, without its manifest."""
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=folder)
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=folder)
         for page in pages:
             yield from (it["Key"] for it in page.get("Contents", ()) if it["Key"] != manifest_key(folder))
 
@@ -79,7 +79,7 @@ class Folders:
     def stamped(self, key: str) -> tuple[Stamp, dict[str, str]] | None:
         """An object's stamp, and all its metadata; None where it has no stamp, or is gone."""
         try:
-            metadata = self._s3.head_object(Bucket=self._bucket, Key=key).get("Metadata", {})
+            metadata = self._s3.head_object(Bucket=self.bucket, Key=key).get("Metadata", {})
         except ClientError as error:
             if is_gone(error):
                 return None

@@ -69,6 +69,7 @@ REASONS = frozenset(
         "ledger-full",
         "left-behind",
         "malformed-input",
+        "malformed-note",
         "merged-in-a-circle",
         "merged-otherwise",
         "no-patient-id",

@@ -23,21 +23,22 @@ from carefile.core.errors import AssignmentConflict, LeftBehind, RejectedAssignm
 from carefile.core.filing.layout import Layout
 from carefile.core.filing.names import SESSION_PREFIX, with_session_prefix
 from carefile.core.filing.stamps import noted
-from carefile.core.messages import events
+from carefile.core.messages import events, note_request
 from carefile.core.messages.assignment_request import AssignmentRequest, Subject, parse
 from carefile.core.messages.events import owner_in
 from carefile.core.messages.head import proves, version_name
 from carefile.core.messages.intake_request import decided_at
-from carefile.core.model import Decision, DecisionType, Hints, Patient, Source, digest
+from carefile.core.model import Decision, DecisionType, Hints, Patient, Source
 from carefile.core.patients.directory import Wanted
+from carefile.core.records.session_entries import Place
 from lambdas.adapters.contracts import accept_assignment
 from lambdas.adapters.folders import Folders
 from lambdas.adapters.landing import Landing
 from lambdas.adapters.ledger import Ledger
+from lambdas.intake.recording import Recording
 from lambdas.intake.whereabouts import Whereabouts
 
 if TYPE_CHECKING:
-    from lambdas.adapters.people.decisions import Decisions
     from lambdas.adapters.people.directory import Directory
 
 PAGE = 500  # objects; their keys and results stay below what a state may put out, 256 KiB
@@ -78,8 +79,8 @@ class Assigning:
     rules: RuleTable
     allowed_buckets: frozenset[str]
     now: Callable[[], datetime]
+    recording: Recording
     directory: Directory | None = None
-    decisions: Decisions | None = None
 
     def assign(
         self, data: Mapping[str, Any], started: object = None, execution: str = "", *, only_plan: bool = False
@@ -106,7 +107,7 @@ class Assigning:
         if not only_plan:
             if decided is not standing:
                 self._record(subject, decided)
-            self._note(request, subject, standing, decided, execution)
+            self.recording.decided(request, subject, standing, decided, execution)
         return {
             "subject": subject.to_json(),
             "decision": request.type.value,
@@ -116,6 +117,13 @@ class Assigning:
             **self._target_of(request, subject, mine),
             "nothing_to_move": self._is_done(request, subject, filed, decided, mine),
         }
+
+    def note(self, data: Mapping[str, Any]) -> Json:
+        """Record a note about what is filed in a folder. It decides nothing, and no intake reads it."""
+        request = note_request.parse(data)
+        subject = self._at(request.prefix.rstrip("/") + "/")
+        place = Place(self.folders.bucket, request.prefix.rstrip("/") + "/")
+        return self.recording.noted(request, subject, place)
 
     def _as_listed(self, request: AssignmentRequest) -> tuple[AssignmentRequest, tuple[str | None, ...]]:
         """The request with everybody whom it names by all their ids, and the patient's, the one they have now last.
@@ -380,54 +388,6 @@ class Assigning:
             raise AssignmentConflict(
                 "decided-otherwise: a later decision about the document is there; look at it"
             )
-
-    def _note(
-        self,
-        request: AssignmentRequest,
-        subject: Subject,
-        before: Standing,
-        decided: Standing,
-        execution: str,
-    ) -> None:
-        """Add the decision to the record of decisions, once, also where an earlier attempt ended before it did."""
-        decision = decided.decision
-        if self.decisions is None or decision is None:
-            return
-        patients = {decided.patient_id, before.patient_id, before.hinted, *decided.leaving, *before.leaving}
-        told = subject.to_json()
-        self._add(
-            decision,
-            {
-                "bucket": told.pop("bucket"),
-                ("tree" if subject.session_id is not None else "key"): told.pop("path"),
-                **told,
-                **({"patient_id": request.patient_id} if request.patient_id is not None else {}),
-                "patients": sorted(patients - {None}),
-            },
-            request.principal,
-            execution,
-        )
-
-    def note_unfiling(self, data: Mapping[str, Any], execution: str = "") -> Json:
-        """Add to the record that something was taken out of the layout, or is to be filed again: what the ledger has,
-        and nothing else. Returns {recorded}."""
-        source, decision = Source(data["bucket"], data["key"]), Decision.from_json(data["decision"])
-        if decision not in self.ledger.read(source).taken_out.values():
-            raise RejectedAssignment(
-                "nothing-decided: the ledger has no such decision about that landing key"
-            )
-        patient = data.get("patient")
-        told = {"bucket": source.bucket, "key": source.key, "patients": [patient] if patient else []}
-        return {"recorded": self._add(decision, told, data.get("principal"), execution)}
-
-    def _add(self, decision: Decision, told: Json, principal: object, execution: str) -> bool:
-        if self.decisions is None:
-            return False
-        subject = [str(told.get(name, "")) for name in ("bucket", "key", "tree", "version", "patient_id")]
-        id_ = digest("decision", *subject, json.dumps(decision.to_json(), sort_keys=True))
-        sent = {"principal": principal, "execution": execution or None}
-        payload = told | decision.to_json() | {name: value for name, value in sent.items() if value}
-        return self.decisions.record(id_, decision.type.value, payload)
 
     def _content_digest(self, subject: Subject) -> str | None:
         """The digest of a filed document's bytes, by its manifest, or, of what an earlier release filed, by them. None

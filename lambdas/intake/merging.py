@@ -24,6 +24,7 @@ from carefile.core.filing.layout import Layout
 from carefile.core.messages import events, merge_request
 from carefile.core.messages.assignment_request import Subject
 from carefile.core.messages.intake_request import decided_at
+from carefile.core.messages.sender import Sender
 from carefile.core.model import Patient
 from carefile.core.patients.directory import Wanted
 from carefile.core.patients.merging import Merge, judge
@@ -58,7 +59,9 @@ class Merging:
     layout: Layout
     now: Callable[[], datetime]
 
-    def merge(self, data: Mapping[str, Any], started: object = None, *, only_plan: bool = False) -> Json:
+    def merge(
+        self, data: Mapping[str, Any], started: object = None, execution: str = "", *, only_plan: bool = False
+    ) -> Json:
         """Accept a merge or its opposite and record it, or raise; return what is to be moved. A plan records nothing,
         and counts that."""
         accept_merge(data)
@@ -73,6 +76,8 @@ class Merging:
             raise StorageThrottled(
                 "patient-contended: the entries of the two change faster than they can be written"
             )
+        if not only_plan:
+            self.assigning.recording.merged(request, merge.decision, Sender.of(data), execution)
         told = _told(request, merge)
         return told | ({"objects": self._counted(merge.moves_from)} if only_plan else {})
 

@@ -166,6 +166,7 @@ def marks() -> Marks:
 def assigning() -> Assigning:
     from lambdas.adapters.folders import Folders
     from lambdas.intake.assigning import Assigning
+    from lambdas.intake.recording import Recording
     from lambdas.intake.whereabouts import Whereabouts
 
     known, folders = ledger(), Folders(aws.s3(), settings.named("PROCESSED_BUCKET"))
@@ -178,8 +179,8 @@ def assigning() -> Assigning:
         contracts.rules(),
         settings.landing_buckets(),
         moment,
+        Recording(decisions(), known, moment),
         directory(),
-        decisions(),
     )
 
 

@@ -145,7 +145,7 @@ def test_writers_at_once_do_not_fork_a_days_chain(recorded: World) -> None:
     class Meeting(Decisions):
         met = False
 
-        def _append(self, *arguments: str) -> str | None:
+        def _append(self, *arguments: Any) -> str | None:
             if not self.met:
                 self.met = True
                 meeting.wait()

@@ -159,6 +159,9 @@ class _Inbox:
         if action == "skip":
             self._desk.claims.release(key)
             return self._next(sitting, key)
+        reason = _first(form, "reason").strip()[:_MOST_REASON]
+        if action == "note":
+            return self._note(request, sitting, reason)
         rows = [self._as_seen(key, _first(form, "seen"))]
         for name in form.get("with", []):
             other, _, seen = name.partition(".")
@@ -175,7 +178,6 @@ class _Inbox:
                 raise Refused("refused.unlisted")
         elif action != "nobody":
             raise Refused("refused.nothing")
-        reason = _first(form, "reason").strip()[:_MOST_REASON]
         if action == "nobody" and not reason:
             raise Refused("refused.reason")
         if any(self._desk.claims.others([row.key]) for row in rows):
@@ -183,6 +185,16 @@ class _Inbox:
         kind = DecisionType.ASSIGN if patient else DecisionType.NOBODY
         self._desk.decide(sitting.clerk, kind, rows, patient, reason)
         return self._next(sitting, key, gone={row.key for row in rows})
+
+    def _note(self, request: Request, sitting: Sitting, text: str) -> Response:
+        """Leave a note, and the case to others."""
+        row = self._row(request)
+        if not text:
+            raise Refused("refused.note")
+        self._desk.notes.leave(row, sitting.clerk.name, text)
+        self._desk.claims.release(row.key)
+        sitting.notice = ("noted", {"name": row.name})
+        return self._next(sitting, row.key)
 
     def _as_seen(self, key: str, seen: str) -> Row:
         """Return the row if it still is what the person saw."""

@@ -15,6 +15,7 @@ from carefile.cli.inbox.claims import Claim, Claims
 from carefile.cli.inbox.decisions import Decisions, One, Status, Taken
 from carefile.cli.inbox.earlier import Before, Earlier
 from carefile.cli.inbox.highlights import Sought
+from carefile.cli.inbox.notes import Note, Notes
 from carefile.cli.inbox.opaque import Opaque
 from carefile.cli.inbox.own_page import session_page
 from carefile.cli.inbox.queue import Page, Queue, Row, View
@@ -43,6 +44,7 @@ class Case:
     alike: list[Row]
     claimed: Claim | None
     decided: Taken | None
+    notes: list[Note]
 
     @property
     def sought(self) -> Sought:
@@ -73,6 +75,7 @@ class Desk:
         self._entries, self.records = Entries(connection), Records(connection)
         self.queue, self.candidates = Queue(connection, self.records), Candidates(connection)
         self.decisions, self.claims, self.earlier = decisions, claims, Earlier(connection)
+        self.notes = Notes(connection)
         self.opaque, self._began = Opaque(), iso_8601(now())
 
     def page(self, view: View, after: str) -> tuple[Page, str]:
@@ -104,6 +107,7 @@ class Desk:
             [one for one in self.queue.alike(row) if one.key not in self._decided()],
             claimed,
             self._taken_about(key),
+            self.notes.about(row),
         )
 
     def look_away(self, sitting: Sitting) -> None:

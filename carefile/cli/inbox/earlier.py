@@ -8,7 +8,7 @@ from carefile.cli.aws.connection import Connection
 from carefile.cli.patients.decided import Decided
 from carefile.core.filing.layout import Owner
 from carefile.core.model import DecisionType, Source
-from carefile.core.records.decisions import Record
+from carefile.core.records.decisions import NOTE, Record
 
 _SHOWN = 200
 _REVERSIBLE = frozenset((DecisionType.ASSIGN.value, DecisionType.NOBODY.value))
@@ -37,7 +37,8 @@ class Earlier:
         self._decided = Decided(connection) if is_recorded else None
 
     def list(self) -> list[Before]:
-        """Return the latest decisions. Of several about one thing only the last can be taken back."""
+        """Return the latest decisions and notes. Of several about one thing only the last decision can be taken
+        back."""
         if self._decided is None:
             return []
         found: list[Before] = []
@@ -46,7 +47,7 @@ class Earlier:
             if record.told:
                 before = _before(record, is_last=True)
                 found.append(before if before.key not in decided else _before(record, is_last=False))
-                decided.add(before.key)
+                decided |= {before.key} if record.type != NOTE else set()
         return found
 
     def find(self, id_: str) -> Before | None:
@@ -58,16 +59,21 @@ class Earlier:
 
 def _before(record: Record, *, is_last: bool) -> Before:
     told = record.told
-    tree = told.get("tree")
-    key = told.get("key") or (f"{tree}session.json" if tree and tree.endswith("/") else tree) or ""
-    owner = Owner(told["bucket"], tree, tree=True).owner_id if tree else Source(told["bucket"], key).source_id
+    tree, key, bucket = told.get("tree"), told.get("key"), told.get("bucket", "")
+    if tree:
+        key = f"{tree}session.json" if tree.endswith("/") else tree
+        owner, name = Owner(bucket, tree, tree=True).owner_id, tree.rstrip("/")
+    elif key:
+        owner, name = Source(bucket, key).source_id, key
+    else:  # two patients
+        owner, name = f"patient {told.get('from', '')}", told.get("from", "")
     return Before(
         f"{record.day} {record.number}",
         owner,
-        (tree or key).rstrip("/").rpartition("/")[2],
+        name.rpartition("/")[2],
         record.type,
-        told["bucket"],
-        key,
+        bucket,
+        key or "",
         told.get("patient_id"),
         told.get("decided_by", ""),
         told.get("decided_at", record.recorded_at),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,7 @@ class Pages:
             following=following,
             is_first=not after,
             claims=self._desk.claims.others([row.key for row in page.rows]),
+            notes=self._desk.notes.counts([row.key for row in page.rows]),
             shelves=tuple(Shelf),
             view=sitting.view,
             counts=self._desk.queue.counts(),
@@ -110,6 +112,7 @@ class Pages:
             pictures=pictures,
             sought=sought,
             people=None if found is None else people,
+            can_note=self._desk.notes.can_be_left,
             has_directory=self._desk.candidates.has_directory,
             is_listed_only=self._desk.candidates.are_listed_only,
         )
@@ -179,7 +182,10 @@ def _why(row: Row, say: Say) -> str:
         return say("why.same_bytes", patients=", ".join(row.same_bytes))
     named = " ".join(dict.fromkeys(_evidence(one, row, say) for one in row.filed.about_patient[:3]))
     if row.filed.suggestions:
-        return say("why.suggested", patients=", ".join(one.patient_id for one in row.filed.suggestions))
+        suggested = say("why.suggested", patients=", ".join(one.patient_id for one in row.filed.suggestions))
+        ids = {one.patient_id for one in row.filed.suggestions}
+        others = (one for one in row.filed.about_patient if one.value not in ids)
+        return " ".join([suggested, *dict.fromkeys(_evidence(one, row, say) for one in islice(others, 2))])
     return named or say("why.nothing")
 
 

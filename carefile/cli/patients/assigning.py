@@ -49,9 +49,12 @@ class Assigner:
 
     def plan(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Preview the move without recording anything; raise a Problem if the deployment refuses it."""
+        return self.ask({"input": request, "only_plan": True})
+
+    def ask(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """Call the function itself; raise a Problem if it refuses."""
         done = self._connection.client("lambda").invoke(
-            FunctionName=self._connection.function(self._function),
-            Payload=json.dumps({"input": request, "only_plan": True}).encode(),
+            FunctionName=self._connection.function(self._function), Payload=json.dumps(message).encode()
         )
         answer: dict[str, Any] = json.loads(done["Payload"].read() or b"{}")
         if done.get("FunctionError"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,16 +13,22 @@ from carefile.core.records.decisions import (
     DAYS,
     FORGOTTEN_AT,
     HEAD,
+    NOTES,
     NUMBER,
     PAYLOAD,
+    PLACES,
     SALT,
     Finding,
     Head,
     Record,
+    about_key,
     check_day,
     check_days,
+    key_at,
     number_key,
 )
+
+_BATCH = 100  # DynamoDB, BatchGetItem
 
 
 class Decided:
@@ -55,6 +61,18 @@ class Decided:
         key = {DAY: {"S": day}, NUMBER: {"S": number_key(number)}}
         found = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         return Record.of_item(found["Item"]) if "Item" in found else None
+
+    def places_about(self, keys: Sequence[str]) -> dict[str, list[str]]:
+        """Return where the notes about these entries of the catalog are, the oldest first; nothing of one without."""
+        found = self._many({DAY: {"S": about_key(key)}, NUMBER: {"S": NOTES}} for key in dict.fromkeys(keys))
+        by_partition = {item[DAY]["S"]: [one["S"] for one in item[PLACES]["L"]] for item in found}
+        return {key: by_partition[about_key(key)] for key in keys if about_key(key) in by_partition}
+
+    def notes(self, key: str, most: int) -> list[Record]:
+        """Return the newest notes about an entry of the catalog, the oldest first; none that was forgotten."""
+        places = self.places_about([key]).get(key, ())[-most:]
+        found = filter(None, map(Record.of_item, self._many(map(key_at, places))))
+        return sorted((one for one in found if one.told), key=lambda one: (one.day, one.number))
 
     def findings(self) -> Iterator[Finding]:
         """Yield what is wrong with the chain, reading all of it: a day's records at a time."""
@@ -111,6 +129,16 @@ class Decided:
         for page in pages:
             yield from page["Items"]
 
+    def _many(self, keys: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        wanted, found = list(keys), list[dict[str, Any]]()
+        for start in range(0, len(wanted), _BATCH):
+            request: Any = {self._table: {"Keys": wanted[start : start + _BATCH]}}
+            while request:
+                answer = self._client.batch_get_item(RequestItems=request)
+                found += answer["Responses"].get(self._table, ())
+                request = answer.get("UnprocessedKeys")
+        return found
+
     def _unopened(self) -> set[str]:
         """The days with records, also where what opened them is gone."""
         pages = self._client.get_paginator("scan").paginate(
@@ -127,6 +155,7 @@ class Decided:
         return dict(found.get("Item", {}))
 
 
-def _owner_of(told: Mapping[str, Any]) -> str:
-    tree = told.get("tree")
-    return Owner(told["bucket"], tree or told["key"], tree=tree is not None).owner_id
+def _owner_of(told: Mapping[str, Any]) -> str | None:
+    """Whose decision it is about a document or session; None of one about two patients."""
+    tree, key = told.get("tree"), told.get("key")
+    return Owner(told["bucket"], tree or key or "", tree=tree is not None).owner_id if tree or key else None

@@ -12,6 +12,7 @@ filed again; its reassignment does that. Nothing here knows a terminal, a page o
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -105,6 +106,11 @@ class Decider:
             # The function compares once more, as it records the decision.
             request["seen"] = {"folder": subject["folder"], "version": subject["version"]}
         return self._assigner.start(request)
+
+    def note(self, prefix: str, by: str, text: str) -> None:
+        """Leave a note about what is filed in a folder, which decides nothing; a Problem if it cannot be recorded."""
+        note = {"id": uuid.uuid4().hex, "prefix": prefix, "by": by, "text": text}
+        self._assigner.ask({"note": note | {"principal": principal_of(self._connection)}})
 
     def follow(self, started: Started, patience: timedelta) -> dict[str, Any]:
         """Wait for the end and return {execution, redriven, status, error, reason, result}; `status` is RUNNING after

@@ -1,4 +1,5 @@
-"""A decision as a Provenance of FHIR R4: who decided about which source, when, why, and with whose credentials."""
+"""A decision as a Provenance of FHIR R4: who decided about which source, or which two patients, when, why, and with
+whose credentials."""
 
 from __future__ import annotations
 
@@ -17,9 +18,9 @@ def provenance(record: Record) -> dict[str, Any]:
     """Convert a record; of one whose payload was deleted, what is left: that there was a decision."""
     told = record.told
     patient = told.get("patient_id")
-    targets = [_target(record, told)]
-    if patient:
-        targets.append({"type": "Patient", "identifier": {"system": _PATIENT, "value": patient}})
+    patients = [one for one in (told.get("from"), patient) if one]
+    targets = [] if told.get("from") else [_target(told)]
+    targets += [{"type": "Patient", "identifier": {"system": _PATIENT, "value": one}} for one in patients]
     agents = [_agent("author", {"display": told.get("decided_by", _FORGOTTEN)})]
     if principal := told.get("principal"):
         identified = {"identifier": {"system": _PRINCIPAL, "value": principal}}
@@ -39,7 +40,7 @@ def provenance(record: Record) -> dict[str, Any]:
     return found
 
 
-def _target(record: Record, told: dict[str, Any]) -> dict[str, Any]:
+def _target(told: dict[str, Any]) -> dict[str, Any]:
     path = told.get("key") or told.get("tree")
     if path is None:
         return {"type": "DocumentReference", "display": _FORGOTTEN}

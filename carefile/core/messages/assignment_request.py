@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -12,9 +12,8 @@ from carefile.core.deciding.rules import RuleTable
 from carefile.core.errors import RejectedAssignment
 from carefile.core.filing.layout import Owner
 from carefile.core.messages.events import iso_8601
+from carefile.core.messages.sender import Sender
 from carefile.core.model import UNNAMED, Decision, DecisionType
-
-_MOST_CHARACTERS = 2048  # of an ARN
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +21,7 @@ class AssignmentRequest:
     """What is decided, by whom and why; whose it is (of an assignment only), whom it may be taken from, and one name of
     it: a session's id, a folder of the layout, or a landing key (in a bucket, or in the one there is).
 
-    `seen` is the folder and the version that a person looked at, where the sender says so; `principal` whose
-    credentials sent it, as the sender says.
+    `seen` is the folder and the version that a person looked at, where the sender says so; `sender` who sent it.
     """
 
     patient_id: str | None
@@ -32,7 +30,7 @@ class AssignmentRequest:
     decided_by: str = UNNAMED
     decided_at: str | None = None
     reason: str | None = None
-    principal: str | None = None
+    sender: Sender = field(default_factory=Sender)
     seen: tuple[str, str | None] | None = None
     session_id: str | None = None
     prefix: str | None = None
@@ -100,18 +98,10 @@ def parse(data: Mapping[str, Any], rules: RuleTable) -> AssignmentRequest:
         asked.get("decided_by", UNNAMED),
         iso_8601(datetime.fromisoformat(told)) if told else None,
         asked.get("reason"),
-        _principal(around),
+        Sender.of(data),
         _seen(around.get("seen")),
         **names,
     )
-
-
-def _principal(around: Mapping[str, Any]) -> str | None:
-    """Who sent an event: the principal that the sender names, or the account that EventBridge knows it is from."""
-    named, account = around.get("principal"), around.get("account")
-    if isinstance(named, str):
-        return named[:_MOST_CHARACTERS]
-    return f"account {account}"[:_MOST_CHARACTERS] if isinstance(account, str) else None
 
 
 def _seen(told: object) -> tuple[str, str | None] | None:

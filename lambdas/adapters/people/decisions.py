@@ -20,10 +20,14 @@ from carefile.core.records.decisions import (
     DAY,
     DAYS,
     HEAD,
+    NOTES,
     NUMBER,
+    PLACES,
     Head,
+    about_key,
     id_key,
     payload_text,
+    place_of,
 )
 
 if TYPE_CHECKING:
@@ -47,13 +51,14 @@ class Decisions:
         self._dynamodb, self._table = dynamodb, table
         self._now, self._pause = now, pause
 
-    def record(self, id_: str, kind: str, payload: Mapping[str, object]) -> bool:
-        """Add a decision to today's chain. False if it was recorded before."""
+    def record(self, id_: str, kind: str, payload: Mapping[str, object], about: str | None = None) -> bool:
+        """Add a decision to today's chain, or a note, which is then found by what it is `about`. False if it was
+        recorded before."""
         text, salt = payload_text(payload), secrets.token_hex(16)
         for attempt in range(_TRIES):
             if self._get(id_key(id_), "-"):
                 return False
-            done = self._append(id_, kind, text, salt)
+            done = self._append(id_, kind, text, salt, about)
             if done is None:
                 return True
             if done == _ALREADY:
@@ -63,7 +68,7 @@ class Decisions:
             f"still-changing: the record of decisions changed in each of {_TRIES} tries; it is tried again"
         )
 
-    def _append(self, id_: str, kind: str, text: str, salt: str) -> str | None:
+    def _append(self, id_: str, kind: str, text: str, salt: str, about: str | None) -> str | None:
         """None if it was added; otherwise what stood in the way."""
         at = iso_8601(self._now())
         head, is_new = self._head(at[:10])
@@ -87,6 +92,7 @@ class Decisions:
                 }
             },
             *([self._put(head.opening())] if is_new else []),
+            *([self._refer(about, place_of(record.day, record.number))] if about else []),
         ]
         try:
             self._dynamodb.transact_write_items(TransactItems=writes)  # type: ignore[arg-type]
@@ -124,6 +130,18 @@ class Decisions:
                 "Item": item,
                 "ConditionExpression": "attribute_not_exists(#day)",
                 "ExpressionAttributeNames": {"#day": DAY},
+            }
+        }
+
+    def _refer(self, about: str, place: str) -> dict[str, Any]:
+        """The write by which a note is found."""
+        return {
+            "Update": {
+                "TableName": self._table,
+                "Key": {DAY: {"S": about_key(about)}, NUMBER: {"S": NOTES}},
+                "UpdateExpression": "SET #places = list_append(if_not_exists(#places, :none), :place)",
+                "ExpressionAttributeNames": {"#places": PLACES},
+                "ExpressionAttributeValues": {":none": {"L": []}, ":place": {"L": [{"S": place}]}},
             }
         }
 

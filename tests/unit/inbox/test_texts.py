@@ -19,6 +19,7 @@ from carefile.cli.inbox.queue import Shelf
 from carefile.cli.inbox.texts import LANGUAGES, language_for, say_in, texts
 from carefile.core.model import DecisionType, EvidenceSource, UnknownReason
 from carefile.core.patients.entries import Sex
+from carefile.core.records.decisions import NOTE
 
 ROOM = Path(inbox.__file__ or "").parent
 SOURCES = [*ROOM.rglob("*.jinja"), *ROOM.rglob("*.py")]
@@ -31,11 +32,14 @@ BUILT = {
     *(f"status.{status.value}" for status in Status),
     *(f"sex.{sex.value}" for sex in Sex),
     *(f"toast.{kind}" for kind in ("assign", "nobody", "take-back")),
-    *(f"decision.{kind.value}" for kind in DecisionType),
+    *(f"decision.{kind}" for kind in (*(kind.value for kind in DecisionType), NOTE)),
     *(f"settings.language.{language}" for language in LANGUAGES),
     *(f"kind.{kind}" for kind in ("document", "session")),
     *(f"queue.kind.{kind}" for kind in ("document", "session")),
-    *(f"help.{key}" for key in ("j", "k", "enter", "digit", "p", "n", "x", "a", "s", "u", "slash", "q")),
+    *(
+        f"help.{key}"
+        for key in ("j", "k", "enter", "digit", "p", "n", "note", "x", "a", "s", "u", "slash", "q")
+    ),
     *(f"{name}.explain" for name in ("gone", "left", "problem")),
 }
 

@@ -33,7 +33,7 @@ def decisions(
     ] = False,
     limit: Annotated[int, typer.Option(min=1, help="Maximum number to list.")] = 10_000,
 ) -> Exit:
-    """List the decisions about documents and sessions, oldest first: who decided what, when and why.
+    """List the decisions and notes about documents, sessions and patients, oldest first: who, what, when and why.
 
     A decision whose patient was forgotten is listed without its content.
     """
@@ -114,7 +114,8 @@ def _why(record: Any) -> str:
 
 
 def _subject(record: Any) -> str:
-    return str(record.get("key") or record.get("tree") or "deleted with the patient's data")
+    about = record.get("key") or record.get("tree") or record.get("from")
+    return str(about or "deleted with the patient's data")
 
 
 _MEANS = {

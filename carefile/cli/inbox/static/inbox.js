@@ -56,6 +56,7 @@
   document.addEventListener("keydown", (event) => {
     const inText = event.target.closest("input:not([type=checkbox]), textarea, select");
     if (event.key === "Escape" && inText) { event.target.blur(); return; }
+    if (shortcuts === "on" && event.ctrlKey && event.key === "Enter" && event.target.id === "reason") { press("note"); return; }
     if (shortcuts !== "on" || event.ctrlKey || event.metaKey || event.altKey) return;
     if (inText) {
       if (event.key === "Enter" && event.target.id === "reason" && !event.shiftKey) {
