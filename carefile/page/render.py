@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -118,6 +119,7 @@ def render(extraction: Extraction, header: PageHeader) -> str:
         original=header.original and f"./{quote(header.original)}",
         picture_first=_shows_more_than_it_says(extraction),
         picture=extraction.picture and base64.b64encode(extraction.picture.data).decode(),
+        words=extraction.picture and json.dumps(extraction.picture.words, ensure_ascii=False),
         pages=list(_pages(extraction)),
         records=list(groups(extraction.entities, extraction.document.format)),
         records_first=come_first(extraction.document.format),

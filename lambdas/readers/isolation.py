@@ -94,7 +94,9 @@ def _understood(answer: bytes, reader: Reader) -> Extraction | None:
     if not end:
         warning = ReadingWarning("no-picture", "A picture of the document could not be made.")
         return replace(extraction, warnings=(*extraction.warnings, warning))
-    return replace(extraction, picture=Picture(data, **json.loads(facts)))
+    told = json.loads(facts)
+    told["words"] = tuple((text, tuple(box)) for text, box in told["words"])
+    return replace(extraction, picture=Picture(data, **told))
 
 
 def _gave_up(reader: Reader, source: Source, reason: Reason, message: str) -> Extraction:

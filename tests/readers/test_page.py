@@ -61,6 +61,7 @@ ATTRIBUTES = frozenset(
     (
         "lang", "charset", "http-equiv", "content", "name", "class", "dir", "datetime", "id",
         "aria-labelledby", "aria-label", "role", "tabindex", "scope", "src", "width", "height", "alt", "href", "rel",
+        "data-words",
     )
 )
 # fmt: on

@@ -6,8 +6,10 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
-from carefile.core.documents.recognition import Box, RecognisedPage
+from carefile.core.documents.picture import PlacedWord
+from carefile.core.documents.recognition import Box
 from carefile.core.patients.dates import dates_in
 from carefile.core.patients.names import folded, name_words
 
@@ -50,7 +52,7 @@ def segments(text: str, sought: Sought) -> Iterator[tuple[str, bool]]:
         yield text[at:], False
 
 
-def boxes(page: RecognisedPage, sought: Sought) -> list[Box]:
-    """Return the places of the words on a recognised page that name somebody."""
-    found = [word.box for word in page.words if any(sought.holds(m[0]) for m in _TOKEN.finditer(word.text))]
-    return found[:_MOST]
+def boxes(words: Iterable[PlacedWord], sought: Sought) -> list[Box]:
+    """Return the places of the words on a picture that name somebody."""
+    found = (box for text, box in words if any(sought.holds(m[0]) for m in _TOKEN.finditer(text)))
+    return list(islice(found, _MOST))

@@ -93,10 +93,7 @@ class Pages:
             (page, kind, list(segments(text[:_SHORT], marks)))
             for page, kind, text in case.document.passages()
         ]
-        pictures = [
-            (picture, boxes(picture.recognised, marks) if picture.recognised else [])
-            for picture in case.document.pictures
-        ]
+        pictures = [(picture, boxes(picture.words, marks)) for picture in case.document.pictures]
         people = [self._desk.candidates.chosen(id_, case.row, "") for id_ in found or ()]
         return self._page(
             "case.html.jinja",

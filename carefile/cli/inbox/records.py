@@ -12,6 +12,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from html import unescape
 from threading import Lock
 from typing import Any
 
@@ -20,6 +21,7 @@ from botocore.exceptions import ClientError
 from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.objects import is_gone
 from carefile.core.documents.extraction import Extraction, Heading, Table
+from carefile.core.documents.picture import PlacedWord
 from carefile.core.documents.recognition import RecognisedPage
 from carefile.core.filing.layout import EXTRACTED, manifest_key, result_key
 from carefile.core.model import Decision, Evidence, EvidenceSource, Suggestion
@@ -32,7 +34,9 @@ _MOST_TEXT = 200_000  # characters that are searched for names and dates
 _SCAN = re.compile(
     r'<svg[^>]*aria-label="Page (\d+) as a picture[^>]*>\s*<image href="data:(image/[a-z]+);base64,([A-Za-z0-9+/=]+)"'
 )
-_FIGURE = re.compile(r'<img src="data:(image/[a-z]+);base64,([A-Za-z0-9+/=]+)" width="(\d+)" height="(\d+)"')
+_FIGURE = re.compile(
+    r'<img src="data:(image/[a-z]+);base64,([A-Za-z0-9+/=]+)" width="(\d+)" height="(\d+)"(?: data-words="([^"]*)")?'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +60,14 @@ class Filed:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """How a page looks. `recognised` are the words on it with their places, where an engine read it."""
+    """How a page looks. `words` are those on it with their places, where an engine read it or the document has them."""
 
     page: int
     media_type: str
     data: bytes
     width: int
     height: int
-    recognised: RecognisedPage | None = None
+    words: tuple[PlacedWord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +203,19 @@ def _pictures(html: str, pages: Mapping[int, RecognisedPage]) -> Iterator[Pictur
     for scan in scans:
         page = pages.get(int(scan[1]))
         if page is not None:
-            yield Picture(page.page, scan[2], base64.b64decode(scan[3]), page.width, page.height, page)
+            words = tuple((word.text, word.box) for word in page.words)
+            yield Picture(page.page, scan[2], base64.b64decode(scan[3]), page.width, page.height, words)
     if not scans and (figure := _FIGURE.search(html)):
-        yield Picture(1, figure[1], base64.b64decode(figure[2]), int(figure[3]), int(figure[4]))
+        width, height = int(figure[3]), int(figure[4])
+        words = tuple(_placed(unescape(figure[5] or "")))
+        yield Picture(1, figure[1], base64.b64decode(figure[2]), width, height, words)
+
+
+def _placed(words: str) -> Iterator[PlacedWord]:
+    """The words of a picture, as its page holds them."""
+    try:
+        found = json.loads(words or "[]")
+    except ValueError:
+        return
+    for text, (left, top, right, bottom) in found:
+        yield str(text), (int(left), int(top), int(right), int(bottom))

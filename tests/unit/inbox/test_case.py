@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from urllib.parse import unquote
 
 import pytest
@@ -12,6 +13,7 @@ from carefile.cli.inbox.queue import View
 from carefile.cli.patients.deciding import Changed
 from carefile.cli.problem import Problem
 from carefile.core.model import DecisionType
+from tests.readers.pdfs import pdf_of
 from tests.unit.inbox.scene import JUAN, MARIA, Inbox, field_of, texts_on
 from tests.unit.test_index_sessions import Stream, index
 
@@ -389,3 +391,14 @@ def test_the_language_changes_where_one_is(inbox: Inbox) -> None:
         "/settings", {"language": "es"}, referer=f"http://127.0.0.1{inbox.gate.base}/decisions"
     )
     assert "Pendiente de decidir" in texts_on(inbox.queue())
+
+
+def test_the_picture_of_a_text_pdf_marks_where_it_names_somebody(inbox: Inbox) -> None:
+    inbox.list_patients(JUAN)
+    lines = "Radiology report\nPatient: Juan Pérez García\nDate of birth: 03/04/1961\nNo acute finding."
+    inbox.world.file("documents/report.pdf", pdf_of([lines]))
+    page = inbox.open("report.pdf").text
+    places = re.findall(r'<rect class="place" x="(-?\d+)" y="(-?\d+)"', page)
+    assert len(places) == 4  # three words of the name, and the birth date
+    assert len({y for _, y in places}) >= 2
+    assert "with the places that name somebody marked" in page

@@ -6,6 +6,7 @@ Encrypted and scanned documents are named as such.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from carefile.core.documents.extraction import Reason
@@ -16,6 +17,7 @@ from lambdas.readers.draft import Draft
 from lambdas.readers.formats.pdf.fields import fields_of
 from lambdas.readers.formats.pdf.layout import page_text
 from lambdas.readers.formats.pdf.pictured import is_pictured
+from lambdas.readers.formats.pdf.words import words_of
 from lambdas.readers.limits import MAX_PAGES, MAX_PICTURE_SIDE
 from lambdas.readers.pictures import picture_of
 from lambdas.readers.source import Source
@@ -137,7 +139,11 @@ def _picture(source: Source) -> Picture | None:
         return None
     longest = max(*page.get_size(), 1)
     image = page.render(scale=MAX_PICTURE_SIDE / longest).to_pil()
-    return picture_of(image, "The first page" if len(document) > 1 else "The page")
+    picture = picture_of(image, "The first page" if len(document) > 1 else "The page")
+    try:
+        return replace(picture, words=words_of(page, picture.width, picture.height))
+    except pypdfium2.PdfiumError:
+        return picture
 
 
 READER = Reader(
