@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from carefile.places import where
 
-__all__ = ["where"]
+__all__ = ["__version__", "where"]
+# The one place: the command, the packages and their metadata take it from here.
+__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
+    if name == "where":
         from carefile import places
 
         return getattr(places, name)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-from typing import Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
+import carefile
 from carefile.cli.again.reread import reread
 from carefile.cli.commands.adopt import adopt
 from carefile.cli.commands.assign import assign
@@ -38,50 +37,21 @@ from carefile.cli.commands.redrive import redrive
 from carefile.cli.commands.runs import runs
 from carefile.cli.commands.show import show
 from carefile.cli.commands.where import where
+from carefile.cli.exits import Exit
+from carefile.cli.helping.commands import Command, Commands
+from carefile.cli.helping.topics import topic, topics
 from carefile.cli.operation import operation
-
-# What people type first, coming from other tools. A command that deletes is never suggested for another word.
-_GUESSED = {
-    "get": "open", "cat": "open", "view": "open", "download": "open", "page": "open",
-    "ls": "catalog", "list": "catalog", "find": "catalog", "search": "catalog",
-    "upload": "put", "cp": "put", "add": "put", "send": "put", "submit": "put",
-    "log": "runs", "logs": "runs", "executions": "runs", "status": "runs", "failed": "runs", "ps": "runs",
-    "describe": "show", "info": "show", "why": "show", "explain": "show",
-    "move": "assign", "mv": "assign", "reassign": "assign", "retry": "redrive", "resubmit": "redrive",
-    "rerun": "redrive", "import": "backfill", "ingest": "backfill", "check": "doctor", "health": "doctor",
-    "repair": "reconcile", "sync": "reconcile", "rebuild": "catalog rebuild",
-}  # fmt: skip
-_DESTRUCTIVE = frozenset({"forget"})
-
-
-class _Commands(TyperGroup):
-    """Resolves two-word commands next to one-word ones (`catalog rebuild` and `catalog`), and suggests one for a word
-    that is none."""
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        words = " ".join(args[:2])
-        if words in self.commands:
-            return super().resolve_command(ctx, [words, *args[2:]])
-        if args[0] not in self.commands and not args[0].startswith("-"):
-            meant = _GUESSED.get(args[0].casefold()) or next(
-                iter(get_close_matches(args[0], self.commands.keys() - _DESTRUCTIVE)), None
-            )
-            ctx.fail(f"No such command {args[0]!r}." + (f" Did you mean {meant!r}?" if meant else ""))
-        return super().resolve_command(ctx, args)
-
 
 app = typer.Typer(
     name="carefile",
-    cls=_Commands,
-    help="Operate a Carefile deployment.",
+    cls=Commands,
+    help="Operate a Carefile deployment: upload, watch, decide, redrive, repair.",
     no_args_is_help=True,
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
-    epilog="Connects to the stack selected by --stack, --profile or --region; otherwise to the embedded AWS if it is "
-    "running on this machine, or else to AWS. "
-    "Exit codes: 0 success, 1 problems found, 2 could not run, 130 interrupted.",
+    epilog="`carefile help COMMAND` explains a command with examples. `carefile help TOPIC` explains "
+    f"{', '.join(topics())}. Exit codes: 0 success, 1 something to look at, 2 could not run, 130 interrupted.",
 )
 
 app.command("put")(operation(put))
@@ -115,9 +85,49 @@ app.command("forget")(operation(forget))
 app.command("doctor")(operation(doctor, unconnected="before_deploy"))
 
 
+for _registered in app.registered_commands:
+    _registered.cls = Command
+
+
+@app.command("help", cls=Command)
+def explain(
+    ctx: typer.Context,
+    what: Annotated[
+        list[str] | None, typer.Argument(metavar="[COMMAND|TOPIC]", help="What to explain.")
+    ] = None,
+) -> None:
+    """Explain a command or a topic."""
+    group = ctx.parent.command if ctx.parent else None
+    assert isinstance(group, Commands)  # noqa: S101 - narrows the type
+    name = " ".join(what or ())
+    if not name:
+        typer.echo(group.get_help(ctx.parent))
+        for word, title in topics().items():
+            typer.echo(f"  help {word:<13}{title}")
+    elif name in group.commands:
+        command = group.commands[name]
+        typer.echo(command.get_help(type(ctx)(command, info_name=name, parent=ctx.parent)))
+    elif name in topics():
+        typer.echo(topic(name).rstrip())
+    else:
+        typer.echo(f"carefile: no command or topic {name!r}", err=True)
+        typer.echo(f"  to do: name a command, or one of: {', '.join(topics())}", err=True)
+        raise typer.Exit(int(Exit.UNUSABLE))
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"carefile {carefile.__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def _carefile() -> None:
-    """Make typer treat the first word as a command even if only one is registered."""
+def _carefile(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options of the command itself."""
 
 
 def main() -> None:

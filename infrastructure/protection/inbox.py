@@ -55,7 +55,11 @@ class InboxPolicy(Construct):
                 ["cloudformation:DescribeStacks", "cloudformation:ListStackResources"],
                 [Aws.STACK_ID],
             ),
-            allow("ReadSettings", ["lambda:GetFunctionConfiguration"], [settings_of.function_arn]),
+            allow(
+                "ReadSettings",
+                ["lambda:GetFunction", "lambda:GetFunctionConfiguration"],
+                [settings_of.function_arn],
+            ),
             *permissions.use_key(keys.operations, "DecryptSettings", ["kms:Decrypt"], via="lambda"),
             allow(
                 "ReadTables",

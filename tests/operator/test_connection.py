@@ -135,7 +135,11 @@ def test_without_credentials_it_says_how_to_get_some(on_aws: Stacks, monkeypatch
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
     with pytest.raises(Problem, match="no embedded AWS is running"):
         connect()
-    monkeypatch.setattr(local_aws, "find", lambda: local_aws.EmbeddedAws("http://127.0.0.1:1", None))
+    monkeypatch.setattr(
+        local_aws,
+        "find",
+        lambda: local_aws.EmbeddedAws("http://127.0.0.1:1", None, "us-east-1", "Carefile-local"),
+    )
     with pytest.raises(Problem) as raised:
         connect(region="eu-west-1")
     assert "for the embedded AWS, which is running, leave out" in raised.value.to_do

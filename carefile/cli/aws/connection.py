@@ -220,7 +220,7 @@ def _no_credentials() -> Problem:
         )
     return Problem(
         "no AWS credentials found, and no embedded AWS is running on this machine",
-        "sign in (aws sso login, or set AWS_PROFILE), or start the embedded AWS with `make up`",
+        f"sign in (aws sso login, or set AWS_PROFILE), or {local_aws.how_to_start()}",
     )
 
 
@@ -265,7 +265,7 @@ def _only_stack(cloudformation: Any) -> tuple[str, dict[str, str]]:
         raise Problem(f"there are several stacks in {region}: {', '.join(names)}", "select one with --stack")
     raise Problem(
         f"no Carefile is deployed in {region}, and no embedded AWS is running on this machine",
-        "use --region or --profile, deploy with `make deploy`, or start the embedded AWS with `make up`",
+        f"use --region or --profile, deploy with `make deploy`, or {local_aws.how_to_start()}",
     )
 
 

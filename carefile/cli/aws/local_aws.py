@@ -4,26 +4,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from local import processes
-from local.problem import Problem as LocalProblem
-from local.settings import HOST, REGION, STACK_NAME, Settings
+from carefile.cli.checkout import checkout
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedAws:
     endpoint: str
     console: str | None
-    region: str = REGION
-    stack: str = STACK_NAME
+    region: str
+    stack: str
 
 
 def find() -> EmbeddedAws | None:
-    """Find the one running from CAREFILE_HOME (by default in this repository); None if there is none."""
+    """Find the one running from CAREFILE_HOME (by default in this checkout); None if there is none."""
+    if checkout() is None:
+        return None
+    # An installed package has no `local`, and must not take another distribution's.
+    from local import processes
+    from local.problem import Problem
+    from local.settings import HOST, REGION, STACK_NAME, Settings
+
     try:
         running = processes.find(Settings.from_environment())
-    except LocalProblem:
+    except Problem:
         return None
     if not running:
         return None
     console = f"http://{HOST}:{running.console_port}" if running.console_pid else None
-    return EmbeddedAws(f"http://{HOST}:{running.port}", console)
+    return EmbeddedAws(f"http://{HOST}:{running.port}", console, REGION, STACK_NAME)
+
+
+def how_to_start() -> str:
+    return "start the embedded AWS with `make up`" + ("" if checkout() else " in a clone of Carefile")

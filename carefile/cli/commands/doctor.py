@@ -7,13 +7,12 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-import carefile
 from carefile.cli.aws.connection import Account, Connection
+from carefile.cli.checkout import needed_for
 from carefile.cli.checks.check import State
 from carefile.cli.checks.health import checks
 from carefile.cli.exits import Exit
@@ -58,9 +57,7 @@ def doctor(
 
 def _before_deploy(account: Account, stage: str) -> Iterator[dict[str, Any]]:
     """Yield the results of the checkout's own preflight, which knows the settings."""
-    root = Path(carefile.__file__).resolve().parents[1]
-    if not (root / "cdk.json").exists():
-        raise Problem("no stage can be checked outside a checkout", "run it in a clone of the project")
+    root = needed_for("doctor --before-deploy")
     command = [sys.executable, "-m", "infrastructure.preflight", "--context", f"stage={stage}"]
     with subprocess.Popen(
         command, cwd=root, env=account.environment, stdout=subprocess.PIPE, text=True
