@@ -172,8 +172,10 @@ class Redriver:
         return ": ".join(text for text in (described.error, described.reason) if text) or None
 
 
-def to_json(result: Result) -> dict[str, Any]:
+def to_json(result: Result, key: str | None) -> dict[str, Any]:
+    """`key` is that of the object; None where thousands are redriven and it was not looked up."""
     return {
+        "key": key,
         "name": result.execution.name,
         "action": result.action.value,
         "status": result.status,

@@ -12,7 +12,7 @@ import typer
 from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.entries import Entries, Entry, SessionSummary, record_of
 from carefile.cli.aws.failures import still_failed
-from carefile.cli.exits import Exit
+from carefile.cli.exits import Exit, listed
 from carefile.cli.problem import Problem
 from carefile.cli.shown.session import describe_activity
 from carefile.cli.shown.view import Column, View, clock, sized
@@ -77,7 +77,7 @@ def catalog(
         view.note(f"Showing the first {limit}; use --limit to see more.")
     if unknown and count:
         view.note("[bold]carefile inbox[/bold] shows those that wait, and lets you decide whose they are.")
-    return Exit.DONE if count else Exit.FOUND
+    return listed(count, named=not unknown)
 
 
 def _since(
@@ -104,7 +104,7 @@ def _failed(connection: Connection, view: View, after: datetime | None, limit: i
     count = view.stream(_OF_FAILED, failures, below=lambda r: r["cause"], nothing="No unresolved failures.")
     if count == limit:
         view.note(f"Showing the first {limit}; use --limit to see more.")
-    return Exit.FOUND if count else Exit.DONE
+    return listed(count, faults=True)
 
 
 def _filed(record: Any) -> str:

@@ -12,7 +12,7 @@ import typer
 
 from carefile.cli.again.dead_letters import DeadLetters, Letter, NotTaken, Queue
 from carefile.cli.aws.connection import Connection
-from carefile.cli.exits import Exit
+from carefile.cli.exits import Exit, listed
 from carefile.cli.shown.view import Column, View, clock
 
 
@@ -49,7 +49,7 @@ def dlq(
         )
     elif count:
         view.note("Fix what rejected them, then run `carefile dlq resubmit --yes`.")
-    return Exit.FOUND if count and what is What.SHOW else Exit.DONE
+    return listed(count, faults=what is What.SHOW)
 
 
 def _resubmit(view: View, letters: DeadLetters, queues: list[Queue], total: int) -> Exit:

@@ -19,7 +19,7 @@ import typer
 from rich.console import Console
 
 from carefile.cli.aws.connection import Connection
-from carefile.cli.exits import Exit
+from carefile.cli.exits import Exit, listed
 from carefile.cli.patients.assigning import Assigner
 from carefile.cli.patients.listed.again import Again
 from carefile.cli.patients.listed.files import Feed
@@ -158,7 +158,7 @@ def search_patients(
     """Find listed patients by id, identifier, name or birth date."""
     found = Patients(connection).search(" ".join(text))
     view.table(_PATIENTS, map(_told, found), nothing="No matching patients.")
-    return Exit.DONE if found else Exit.FOUND
+    return listed(len(found), named=True)
 
 
 def merge_patients(

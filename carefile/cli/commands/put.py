@@ -252,12 +252,12 @@ _WHY_UNKNOWN: dict[str, str] = {
 }
 _PLANNED = (
     Column("File", lambda r: r["path"]),
-    Column("Size", lambda r: sized(r["size"]), keep=True, right=True),
+    Column("Size", lambda r: sized(r["size"]), right=True),
     Column("Key", lambda r: r["key"]),
 )
 _UPLOADED = (
     Column("Key", lambda r: r["key"]),
-    Column("Size", lambda r: sized(r["size"]), keep=True, right=True),
+    Column("Size", lambda r: sized(r["size"]), right=True),
     Column("Version", lambda r: r["version_id"]),
 )
 _FOLLOWED = (

@@ -16,7 +16,7 @@ from carefile.cli.aws.executions import ENDED_BADLY, Described, Executions, List
 from carefile.cli.aws.map_runs import backfill_runs, is_backfill
 from carefile.cli.exits import Exit
 from carefile.cli.problem import Problem
-from carefile.cli.shown.advice import Then, advice_for
+from carefile.cli.shown.advice import Then, advice_for, refuse_misspelt
 from carefile.cli.shown.map_run_view import follow_to_end
 from carefile.cli.shown.view import Column, View, lasting
 from carefile.cli.times import since as moment
@@ -62,12 +62,13 @@ def redrive(
     """
     if any(is_backfill(connection, name) for name in names or ()):
         return _redrive_backfill(connection, view, names or [], yes=yes)
+    refuse_misspelt(error)
     executions = Executions(connection)
     choice = _Choice(executions, names or [], moment(since), error, state)
     if not yes:
         return _preview(view, choice)
     redriver = Redriver(connection, executions, rate=rate, resubmit=resubmit, follow=follow)
-    return _act(view, choice, redriver, span(timeout), follow=follow)
+    return _act(view, executions, choice, redriver, span(timeout), follow=follow)
 
 
 def _redrive_backfill(connection: Connection, view: View, names: list[str], *, yes: bool) -> Exit:
@@ -185,7 +186,15 @@ def _would(item: Described) -> dict[str, Any]:
     }
 
 
-def _act(view: View, choice: _Choice, redriver: Redriver, patience: timedelta, *, follow: bool) -> Exit:
+def _act(
+    view: View,
+    executions: Executions,
+    choice: _Choice,
+    redriver: Redriver,
+    patience: timedelta,
+    *,
+    follow: bool,
+) -> Exit:
     started, counts = datetime.now(UTC), Counter[str]()
     total = choice.considered()
     with view.progress("executions") as bar:
@@ -200,7 +209,8 @@ def _act(view: View, choice: _Choice, redriver: Redriver, patience: timedelta, *
                     or total <= _FEW
                     or not (result.succeeded or (not follow and not result.reason))
                 ):
-                    yield to_json(result)
+                    few = total <= _FEW or not result.succeeded
+                    yield to_json(result, executions.key_of(result.execution.arn) if few else None)
 
         try:
             view.stream(_RESULTS, results(), below=lambda r: r["reason"], nothing="")
@@ -227,13 +237,13 @@ def _outcome(result: Result, *, follow: bool) -> str:
 
 
 _GROUPS = (
-    Column("Executions", lambda r: r["count"], right=True, keep=True),
-    Column("Error", lambda r: r["error"], keep=True),
-    Column("Redrivable", lambda r: r["can"], keep=True),
-    Column("Before you redrive", lambda r: r["to_do"]),
+    Column("Executions", lambda r: r["count"], right=True),
+    Column("Error", lambda r: r["error"]),
+    Column("Redrivable", lambda r: r["can"]),
+    Column("Before you redrive", lambda r: r["to_do"], prose=True),
 )
 _RESULTS = (
     Column("Action", lambda r: r["action"], width=13),
     Column("Status", lambda r: r["status"] or "RUNNING", width=10),
-    Column("Execution", lambda r: r["name"]),
+    Column("Object", lambda r: r["key"] or r["name"]),
 )

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from carefile.cli.aws.connection import Connection
-from carefile.cli.exits import Exit
+from carefile.cli.exits import Exit, listed
 from carefile.cli.problem import Problem
 from carefile.cli.shown.view import View, plain
 from carefile.places import sessions_named
@@ -43,7 +43,7 @@ def where(
         _note_id(view, answer)
     if not found:
         view.warn("The session is not in the catalog; it would be filed here.")
-    return Exit.DONE if found else Exit.FOUND
+    return listed(len(found), named=True)
 
 
 def _folder(answer: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("put reports/ --patient Juan_Perez_123 --dry-run", "see the keys that a folder would get"),
     ),
     "runs": (
+        ("runs --watch", "watch objects being filed, until Ctrl-C"),
         ("runs --failed --since yesterday", "what failed since yesterday morning"),
         ("runs --error StorageThrottled --json", "for a script: one JSON object per line"),
     ),

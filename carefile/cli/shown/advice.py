@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import StrEnum
+
+from carefile.cli.problem import Problem
 
 RUNBOOK = "docs/runbook.md"
 
@@ -239,3 +242,14 @@ def advice_for(error: str | None) -> Advice:
     name = error or ""
     name = _SAME_AS.get(name, name)
     return next((item for item in ADVICE if item.fits(name)), OTHER)
+
+
+def refuse_misspelt(error: str | None) -> None:
+    """Refuse the name of an error that is none and nearly one. Names of services' own errors pass."""
+    if error is None or error.startswith("States.") or advice_for(error) is not OTHER:
+        return
+    names = {item.name.casefold(): item.name for item in ADVICE if not item.name.endswith("*")}
+    if near := get_close_matches(error.casefold(), names, n=1, cutoff=0.75):
+        raise Problem(
+            f"no error is called {error!r}", f"did you mean {names[near[0]]}? The runbook lists them all"
+        )

@@ -10,13 +10,13 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -27,7 +27,6 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.segment import Segment
-from rich.table import Table
 from rich.text import Text
 
 from carefile.cli.shown.advice import OTHER, advice_for
@@ -44,14 +43,15 @@ STYLES = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its heading, and a function from a record to its cell. `keep` prevents wrapping and truncation; `width`
-    is for streamed lines, whose later cells are not known yet."""
+    """A column: its heading, and a function from a record to its cell. `width` is for streamed lines, whose later cells
+    are not known yet. Where a line is too long for the terminal, its last cells stand on a line of their own, whole, so
+    that they can be copied; only `prose` is wrapped, between words."""
 
     heading: str
     of: Callable[[Record], object]
-    keep: bool = False
     right: bool = False
     width: int = 0
+    prose: bool = False
 
 
 class _Marking(Console):
@@ -79,26 +79,22 @@ class View:
         self.out = _Output(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
         self.err = _Marking(stderr=True, highlight=False)
 
-    def table(self, columns: Iterable[Column], records: Iterable[Record], *, nothing: str) -> int:
+    def table(self, columns: Sequence[Column], records: Iterable[Record], *, nothing: str) -> int:
         """Print records as a table and return their number; print `nothing` as a note if there are none."""
         if self.as_json:
             return sum(self._line(record) for record in records)
-        columns = list(columns)
-        table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
-        for column in columns:
-            table.add_column(
-                column.heading,
-                overflow="fold",
-                no_wrap=column.keep,
-                justify="right" if column.right else "left",
-            )
-        for record in records:
-            table.add_row(*(styled(column.of(record)) for column in columns))
-        if table.row_count:
-            self.out.print(table)
-        else:
+        rows = [[styled(column.of(record)) for column in columns] for record in records]
+        if not rows:
             self.note(nothing)
-        return table.row_count
+            return 0
+        fitted = [
+            replace(column, width=max(len(column.heading), *(cells[at].cell_len for cells in rows)))
+            for at, column in enumerate(columns)
+        ]
+        self._row(fitted, [Text(column.heading, style="bold") for column in fitted])
+        for cells in rows:
+            self._row(fitted, cells)
+        return len(rows)
 
     def stream(
         self,
@@ -107,6 +103,7 @@ class View:
         *,
         nothing: str,
         below: Callable[[Record], str | None] = lambda _: None,
+        heading: bool = True,
     ) -> int:
         """Print records as they arrive and return their number. `below` is printed under a record on a line of its own,
         so that it can be copied in one piece."""
@@ -115,17 +112,25 @@ class View:
             if self.as_json:
                 self._line(record)
             else:
-                if not count:
-                    heading = [Text(column.heading, style="bold") for column in columns]
-                    self.out.print(_aligned(columns, heading), soft_wrap=True)
-                cells = [styled(column.of(record)) for column in columns]
-                self.out.print(_aligned(columns, cells), soft_wrap=True)
+                if heading and not count:
+                    self._row(columns, [Text(column.heading, style="bold") for column in columns])
+                self._row(columns, [styled(column.of(record)) for column in columns])
                 if under := below(record):
                     self.out.print(Text(f"  {marked(under)}", style="dim"), soft_wrap=True)
             count += 1
         if not count and nothing:
             self.note(nothing)
         return count
+
+    def _row(self, columns: Sequence[Column], cells: Sequence[Text]) -> None:
+        """Print a line, or as many of its first cells as fit and each of the others below."""
+        first, most = len(columns), self.out.width if self.out.is_terminal else sys.maxsize
+        while first > 1 and _aligned(columns[:first], cells[:first]).cell_len > most:
+            first -= 1
+        self.out.print(_aligned(columns[:first], cells[:first]), soft_wrap=True)
+        for column, cell in zip(columns[first:], cells[first:], strict=True):
+            below = Padding(cell, (0, 0, 0, 2)) if column.prose else Text("  ") + cell
+            self.out.print(below, soft_wrap=not column.prose)
 
     def _line(self, record: Record) -> int:
         print(_json(record), flush=True)  # noqa: T201

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from carefile.cli.aws.connection import Connection
-from carefile.cli.exits import Exit
+from carefile.cli.exits import Exit, listed
 from carefile.cli.patients.decided import Decided
 from carefile.cli.shown.provenance import provenance
 from carefile.cli.shown.view import Column, View, clock
@@ -42,11 +42,11 @@ def decisions(
         count = 0
         for count, record in enumerate(found, 1):  # noqa: B007 - counted for the exit code
             typer.echo(json.dumps(provenance(record), ensure_ascii=False))
-        return Exit.DONE if count else Exit.FOUND
+        return listed(count, named=patient is not None)
     count = view.stream(_COLUMNS, map(record_of, found), below=_why, nothing="No decisions.")
     if count == limit:
         view.note(f"Showing the first {limit}; use --limit to see more.")
-    return Exit.DONE if count else Exit.FOUND
+    return listed(count, named=patient is not None)
 
 
 def verify_decisions(
