@@ -16,6 +16,8 @@ PY := .venv/bin/python
 # hundreds of processes would compile the same modules anew.
 AT_ONCE = $(if $(filter auto,$(WORKERS)),$$(( ($$(getconf _NPROCESSORS_ONLN) * 3 + 1) / 2 )),$(WORKERS))
 PYTEST = PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n $(AT_ONCE) --dist loadgroup --no-loadscope-reorder
+# Shows that something works that prints nothing.
+ticking = sh local/ticking.sh
 # The default of N for a target.
 n = $(if $(filter file,$(origin N)),$(1),$(N))
 # Silences uv's warning about links across file systems.
@@ -29,10 +31,11 @@ help: ## list these targets
 	@echo "  embedded AWS; ARGS for pytest, as in  make test ARGS='tests/unit -x'"
 
 setup: .venv/.ready .venv-local/.ready ## install everything (no AWS account, no Docker)
+	@[ "$$(cat .venv/.place 2>/dev/null)" = "$(CURDIR)" ] || { $(call settled,.venv); $(call settled,.venv-local); echo "$(CURDIR)" > .venv/.place; }
 	@$(PY) -m local check
 
-demo: setup ## send sample files through the real state machine on this machine
-	@$(PY) -m local demo
+demo: setup ## send sample files through the real state machine on this machine (ARGS=--verbose shows all)
+	@$(PY) -m local demo $(ARGS)
 
 up: setup ## start the embedded AWS, deploy the pipeline to it, and leave it running
 	@$(PY) -m local up
@@ -133,18 +136,20 @@ dist: setup ## build wheel and source package into dist/, byte for byte the same
 	@rm -rf dist
 	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || echo 1580601600) $(PY) -m hatchling build --directory dist
 
-clean: down ## stop the embedded AWS, delete its data and everything built
-	@rm -rf .local .build cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+clean: down ## stop the embedded AWS, delete its data (that of CAREFILE_HOME too) and everything built
+	@if [ -e .venv/.ready ]; then $(PY) -m local clean; \
+	elif [ -n "$$CAREFILE_HOME" ]; then echo "Nothing is installed, so $$CAREFILE_HOME is kept." >&2; fi
+	@rm -rf .local dist .build cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 clean-all: clean ## also remove everything that setup installed
 	@rm -rf .venv .venv-local .venv-checkov .venv-supply-chain .venv-site node_modules
 
 .venv/.ready: requirements.lock
 	@$(call new_venv,.venv)
-	@echo "Installing the project's packages …"
 	@awk '/^uv==/ {found=1} found {print} found && !/\\$$/ {exit}' $< > .venv/uv.lock
-	@$(PY) -m pip install --quiet --require-hashes --no-deps -r .venv/uv.lock
-	@$(PY) -m uv pip sync --quiet --require-hashes --compile-bytecode --python $(PY) $<
+	@$(ticking) "Installing uv, which installs the rest" $(PY) -m pip install --quiet --require-hashes --no-deps -r .venv/uv.lock
+	@$(ticking) "Installing the project's $$(grep -c == $<) packages" \
+		$(PY) -m uv pip sync --quiet --require-hashes --compile-bytecode --python $(PY) $<
 	@echo ../../../.. > "$$(echo .venv/lib/python3*/site-packages)/carefile.pth"
 	@printf '#!/bin/sh\nexec "$$(dirname "$$0")/python" -P -m carefile "$$@"\n' > .venv/bin/carefile
 	@chmod +x .venv/bin/carefile
@@ -152,20 +157,17 @@ clean-all: clean ## also remove everything that setup installed
 
 .venv-local/.ready: local/requirements.lock .venv/.ready
 	@$(call new_venv,.venv-local)
-	@echo "Installing the embedded AWS …"
-	@$(PY) -m uv pip sync --quiet --require-hashes --compile-bytecode --python .venv-local/bin/python $<
+	@$(ticking) "Installing the embedded AWS" $(PY) -m uv pip sync --quiet --require-hashes --compile-bytecode --python .venv-local/bin/python $<
 	@touch $@
 
 .venv-checkov/.ready: tests/template/checkov/requirements.lock .venv/.ready
 	@$(call new_venv,.venv-checkov)
-	@echo "Installing checkov, which checks the template …"
-	@$(PY) -m uv pip sync --quiet --require-hashes --compile-bytecode --python .venv-checkov/bin/python $<
+	@$(ticking) "Installing checkov, which checks the template" $(PY) -m uv pip sync --quiet --require-hashes --compile-bytecode --python .venv-checkov/bin/python $<
 	@touch $@
 
 .venv-supply-chain/.ready: supply_chain/requirements.lock .venv/.ready
 	@$(call new_venv,.venv-supply-chain)
-	@echo "Installing the tools for bills of materials and audits …"
-	@$(PY) -m uv pip sync --quiet --require-hashes --python .venv-supply-chain/bin/python $<
+	@$(ticking) "Installing the tools for bills of materials and audits" $(PY) -m uv pip sync --quiet --require-hashes --python .venv-supply-chain/bin/python $<
 	@touch $@
 
 .venv-site/.ready: docs/site/requirements.lock .venv/.ready
@@ -175,20 +177,26 @@ clean-all: clean ## also remove everything that setup installed
 	@touch $@
 
 node_modules/.ready: package-lock.json
-	@echo "Installing npm packages: the CDK command line, and JSONata for the tests …"
 	@command -v npm >/dev/null || { echo "carefile: npm is missing; it installs the CDK command line and JSONata" >&2; \
 		echo "  to do: install Node.js 20 or newer with npm" >&2; exit 1; }
-	@npm ci --silent --no-audit --no-fund
+	@$(ticking) "Installing npm packages: the CDK command line, and JSONata for the tests" npm ci --silent --no-audit --no-fund
 	@touch $@
 
-# Recreates a venv whose Python was moved or uninstalled.
+# Writes anew what of a venv says where it is: its activate scripts. That of pip would install into the place before.
+define settled
+	$(1)/bin/python -m venv --without-pip $(1) && echo "relocatable = true" >> $(1)/pyvenv.cfg && rm -f $(1)/bin/pip*
+endef
+
+# Recreates a venv whose Python was moved or uninstalled. Its scripts find it by their own place, so that the checkout can
+# be moved or copied.
 define new_venv
 	test -n "$(PYTHON)" || { echo "carefile: no Python 3.11 or newer was found" >&2; \
 		echo "  to do: install one, or name it: make setup PYTHON=/path/to/python3.12" >&2; exit 1; }; \
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "carefile: $(PYTHON) is older than Python 3.11" >&2; \
 		echo "  to do: name a newer one: make setup PYTHON=/path/to/python3.12" >&2; exit 1; }; \
-	$(1)/bin/python -c '' 2>/dev/null || { rm -rf $(1) && $(PYTHON) -m venv $(1); } || { \
+	$(1)/bin/python -c '' 2>/dev/null || { rm -rf $(1) && $(ticking) "Creating $(1)" $(PYTHON) -m venv $(1); } || { \
 		echo "carefile: $(PYTHON) cannot create a virtual environment" >&2; \
-		echo "  to do: install its venv module (on Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
+		echo "  to do: install its venv module (on Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }; \
+	grep -q ^relocatable $(1)/pyvenv.cfg || echo "relocatable = true" >> $(1)/pyvenv.cfg
 endef

@@ -15,11 +15,13 @@ def main() -> int:
     commands.add_parser("up", help="start the embedded AWS, deploy the pipeline, print its addresses")
     commands.add_parser("deploy", help="deploy again, even if nothing changed")
     commands.add_parser("status", help="print addresses and stack outputs")
-    commands.add_parser("demo", help="send the samples through the pipeline and show the results")
+    demo = commands.add_parser("demo", help="send the samples through the pipeline and show the results")
+    demo.add_argument("--verbose", action="store_true", help="show the catalog event as a whole")
+    commands.add_parser("clean", help="delete what the embedded AWS keeps in its home")
     commands.add_parser("down", help="stop the embedded AWS; its data is kept")
-    arguments = parser.parse_args()
+    arguments = vars(parser.parse_args())
     try:
-        return _run(arguments.command)
+        return _run(arguments.pop("command"), **arguments)
     except Problem as problem:
         print(f"carefile: {problem.what}\n  to do: {problem.remedy}", file=sys.stderr)
         return 1
@@ -27,11 +29,11 @@ def main() -> int:
         return 130
 
 
-def _run(command: str) -> int:
+def _run(command: str, **options: bool) -> int:
     from local import checks
 
     checks.python()
-    if command != "down":
+    if command not in ("down", "clean"):
         checks.environments()
     if command == "check":
         checks.node()
@@ -39,7 +41,7 @@ def _run(command: str) -> int:
     from local import commands
     from local.settings import Settings
 
-    code: int = getattr(commands, command)(Settings.from_environment())
+    code: int = getattr(commands, command)(Settings.from_environment(), **options)
     return code
 
 

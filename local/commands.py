@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+
 from local import checks, deployment, processes, report
+from local.moving import moving
 from local.problem import Problem
 from local.settings import Settings
 
@@ -29,13 +32,13 @@ def status(settings: Settings) -> int:
     return 0
 
 
-def demo(settings: Settings) -> int:
+def demo(settings: Settings, *, verbose: bool = False) -> int:
     """Start everything and send the samples through, holding the lock so that nobody stops it."""
     with processes.exclusive(settings):
         running = _bring_up(settings)
         from local.demo import run as demo
 
-        return demo.run(settings, running)
+        return demo.run(settings, running, verbose=verbose)
 
 
 def down(settings: Settings) -> int:
@@ -45,13 +48,32 @@ def down(settings: Settings) -> int:
     return 0
 
 
+def clean(settings: Settings) -> int:
+    """Delete what this embedded AWS keeps in its home, and nothing else that may be there."""
+    if not settings.home.exists():
+        return 0
+    with processes.exclusive(settings):
+        if processes.find(settings) is not None:
+            raise Problem("the embedded AWS is running", "stop it with `make down`")
+        for path in settings.kept():
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
+    left = sorted(path.name for path in settings.home.iterdir())
+    if left:
+        print(f"{settings.home} is kept: it holds {', '.join(left[:3])}, which is not of the embedded AWS.")
+    else:
+        settings.home.rmdir()
+        print(f"Deleted {settings.home}.")
+    return 0
+
+
 def _bring_up(settings: Settings, *, force: bool = False) -> processes.Running:
     checks.node()
     if processes.find(settings) is None and settings.run_file.exists():
         print("The last run did not shut down cleanly; restarting from its saved state.")
-    print("Starting the embedded AWS …", flush=True)
-    running = processes.start(settings)
-    print("Deploying the pipeline …", flush=True)
-    if deployment.bring_up_to_date(settings, force=force):
+    with moving("Starting the embedded AWS"):
+        running = processes.start(settings)
+    with moving("Deploying the pipeline"):
+        deployed = deployment.bring_up_to_date(settings, force=force)
+    if deployed:
         processes.save(running)
     return running

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from urllib.parse import quote
 
 from local.processes import Running
@@ -21,6 +22,8 @@ def render(settings: Settings, running: Running, outputs: dict[str, str]) -> str
     lines.append(f"    export {exports}")
     landing = outputs.get("LandingBucketName", "LANDING_BUCKET")
     lines.append(f"    {_aws()} s3 cp README.md s3://{landing}/documents/Juan_Perez_123/")
+    lines.append(f"    {command(settings)} put README.md --patient Juan_Perez_123 --wait")
+    lines.append(f"    {command(settings)} runs --watch")
     lines += ["", "  Stop it        make down    (its data is kept for the next `make up`)", ""]
     return "\n".join(lines)
 
@@ -30,6 +33,12 @@ def console_link(settings: Settings, outputs: dict[str, str]) -> str:
     if not machine:
         return settings.console_url
     return f"{settings.console_url}/resources/stepfunctions?machine={quote(machine, safe=':')}"
+
+
+def command(settings: Settings) -> str:
+    """The operator's command, as it finds this embedded AWS."""
+    home = f"CAREFILE_HOME={shlex.quote(str(settings.home))} "
+    return ("" if settings.home == REPOSITORY / ".local" else home) + ".venv/bin/carefile"
 
 
 def _aws() -> str:

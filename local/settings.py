@@ -78,6 +78,18 @@ class Settings:
         return self.home / "console"
 
     @property
+    def pages(self) -> Path:
+        """Pages that the demo saves to be opened; they hold what the samples say."""
+        return self.home / "pages"
+
+    def kept(self) -> list[Path]:
+        """Everything that is ever written into the home, of any stage."""
+        folders = [self.state, self.logs, self.console, self.scratch, self.pages]
+        patterns = ("deployed*.json", "cdk.out*", f"{self.run_file.stem}.*")
+        found = [path for pattern in patterns for path in self.home.glob(pattern)]
+        return [*(path for path in folders if path.exists()), *found, self.lock_file]
+
+    @property
     def scratch(self) -> Path:
         """Temporary files such as unpacked functions; emptied at every start."""
         return self.home / "tmp"

@@ -169,6 +169,16 @@ class Pipeline:
         )
         return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
+    def page_of(self, prefix: str) -> bytes | None:
+        """The page of the document that is filed there; None if it has none."""
+        key = next((key for key in self.filed_under(prefix) if key.endswith("/result.html")), None)
+        if key is None:
+            return None
+        found: bytes = self._s3.get_object(Bucket=self._outputs["ProcessedBucketName"], Key=key)[
+            "Body"
+        ].read()
+        return found
+
     def folders_in(self, prefix: str) -> list[str]:
         pages = self._s3.get_paginator("list_objects_v2").paginate(
             Bucket=self._outputs["ProcessedBucketName"], Prefix=prefix, Delimiter="/"

@@ -22,6 +22,7 @@ from rich.text import Text
 from local import deployment, processes
 from local.demo import view
 from local.demo.intakes import Ended, Pipeline, Upload
+from local.moving import moving
 from local.problem import Problem
 from local.settings import REPOSITORY, Settings
 
@@ -39,17 +40,23 @@ class ListedPatients:
     def show(self, out: Console, running: processes.Running) -> list[Ended]:
         """Import, upload and merge; return the uploads that did not end as expected."""
         view.heading(out, "Known means known to the clinic: a stage with patients: listed")
-        if self._deployed.result():
+        with moving("Deploying a second stage", "  "):
+            deployed = self._deployed.result()
+        if deployed:
             processes.save(running)
         self._pool.shutdown()
         outputs = deployment.stack_outputs(self._settings)
         if outputs is None:
             raise Problem("the stage local-listed is not deployed", "run `make up`, then try again")
-        self._carefile("import", str(PATIENTS), "--yes")
+        with moving("Importing the clinic's patients", "  "):
+            self._carefile("import", str(PATIENTS), "--yes")
         pipeline, uploads = Pipeline(self._settings, outputs), Upload.all_of(UPLOADS)
-        *_, (_, ended) = pipeline.take_in(uploads)
+        with moving("Filing two uploads", "  "):
+            *_, (_, ended) = pipeline.take_in(uploads)
         in_order = sorted(ended, key=lambda one: uploads.index(one.upload))
-        merged = self._carefile("merge", TWICE, "--into", ONCE, "--by", "demo", "--yes")
+        with moving("Merging two ids of one patient", "  "):
+            merged = self._carefile("merge", TWICE, "--into", ONCE, "--by", "demo", "--yes")
+        out.print()
         out.print(Padding(self._table(in_order, merged), (0, 0, 0, 2), expand=False))
         return [one for one in in_order if not one.as_expected]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
 from posixpath import commonpath
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -20,7 +22,7 @@ SAMPLES = REPOSITORY / "samples" / "uploads.json"
 _WAITING = 2  # documents that wait in the inbox, to be named
 
 
-def run(settings: Settings, running: Running) -> int:
+def run(settings: Settings, running: Running, *, verbose: bool = False) -> int:
     """Upload the samples, follow them and show the results; 0 if each ended as expected."""
     outputs = deployment.stack_outputs(settings)
     if outputs is None:
@@ -28,14 +30,16 @@ def run(settings: Settings, running: Running) -> int:
     out = view.console()
     listed = ListedPatients(settings)
     try:
-        ended = _show(out, Pipeline(settings, outputs), Upload.all_of(SAMPLES))
+        pipeline = Pipeline(settings, outputs)
+        ended = _show(out, pipeline, Upload.all_of(SAMPLES), verbose=verbose)
         wrong = listed.show(out, running)
+        page = _save_page(settings, pipeline, ended)
     except (BotoCoreError, ClientError) as error:
         raise Problem(
             f"a request to the embedded AWS failed: {error}",
             f"see {settings.logs / 'aws.log'}, then try again; `make clean` resets everything",
         ) from None
-    _print_next_steps(out, settings, running, outputs, ended)
+    _print_next_steps(out, settings, running, outputs, ended, page)
     wrong += [one for one in ended if not one.as_expected]
     if wrong:
         raise Problem(
@@ -45,7 +49,7 @@ def run(settings: Settings, running: Running) -> int:
     return 0
 
 
-def _show(out: Console, pipeline: Pipeline, uploads: list[Upload]) -> list[Ended]:
+def _show(out: Console, pipeline: Pipeline, uploads: list[Upload], *, verbose: bool) -> list[Ended]:
     first = uploads[0]
     again = pipeline.holds(first.key)
     view.heading(out, f"Uploading {len(uploads)} files into the landing bucket")
@@ -65,7 +69,7 @@ def _show(out: Console, pipeline: Pipeline, uploads: list[Upload]) -> list[Ended
         if in_order[0].disposition == "cataloged":
             heard = events.about(in_order[0].version_id)
             view.heading(out, f"The catalog event for {first.key}")
-            view.event(out, heard)
+            view.event(out, heard, whole=verbose)
     return in_order
 
 
@@ -86,21 +90,48 @@ def _show_layout(out: Console, pipeline: Pipeline, ended: list[Ended]) -> None:
     )
 
 
+def _save_page(settings: Settings, pipeline: Pipeline, ended: list[Ended]) -> Path | None:
+    """Save the page of the first document, for a browser; its owner only may read it."""
+    first = next((one for one in ended if "location" in one.output), None)
+    body = pipeline.page_of(first.output["location"]["prefix"]) if first else None
+    if body is None:
+        return None
+    settings.pages.mkdir(mode=0o700, parents=True, exist_ok=True)
+    page = settings.pages / "result.html"
+    page.write_bytes(body)
+    return page
+
+
 def _print_next_steps(
-    out: Console, settings: Settings, running: Running, outputs: dict[str, str], ended: list[Ended]
+    out: Console,
+    settings: Settings,
+    running: Running,
+    outputs: dict[str, str],
+    ended: list[Ended],
+    page: Path | None,
 ) -> None:
+    carefile = report.command(settings)
+
+    def line(label: str, text: str) -> None:
+        out.print(f"  {label:<10} {text}", soft_wrap=True, highlight=False, markup=False)
+
     view.heading(out, "See for yourself")
     if running.console_pid is not None:
-        out.print(f"  Console    {report.console_link(settings, outputs)}", soft_wrap=True)
-        out.print(
-            "             Choose an execution to see its path, with the input and output of each state."
-        )
-        out.print("             The failed one is red at ClassifyObject, with the reason.")
-    out.print("  Upload     make status prints the AWS command")
-    out.print("  Again      make demo")
-    out.print("  Stop       make down    (its data is kept)")
+        line("Console", report.console_link(settings, outputs))
+        line("", "Choose an execution to see its path, with the input and output of each state.")
+        line("", "The failed one is red at ClassifyObject, with the reason.")
+    if page is not None:
+        line("A page", page.as_uri())
+        line("", "What was read in the first document; each one has such a page.")
     waiting = [one.upload.key for one in ended if one.is_unknown_document]
-    out.print("  Inbox      .venv/bin/carefile inbox    decide in the browser whose these are:")
+    line("Inbox", f"{carefile} inbox    decide in the browser whose these are:")
     for key in waiting[:_WAITING]:
-        out.print(f"               {key}", soft_wrap=True, highlight=False, markup=False)
+        line("", f"  {key}")
+    view.heading(out, "Three commands to try")
+    failed = next((one.upload.key for one in ended if one.upload.expect), ended[0].upload.key)
+    out.print(f"  {carefile} put YOUR-FILE.pdf --patient Juan_Perez_123 --wait", soft_wrap=True)
+    out.print(f"  {carefile} open documents/Juan_Perez_123/YOUR-FILE.pdf", soft_wrap=True)
+    out.print(f"  {carefile} show {shlex.quote(failed)}", soft_wrap=True)
+    out.print()
+    out.print("  make demo again files new versions; make down stops it and keeps its data.")
     out.print()

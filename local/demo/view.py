@@ -105,10 +105,33 @@ def tree(folders: dict[str, list[str]], root: str, others: int) -> Tree:
     return top
 
 
-def event(out: Console, body: dict[str, Any]) -> None:
-    """Print the whole event; long lines wrap."""
+def event(out: Console, body: dict[str, Any], *, whole: bool) -> None:
+    """Print what a consumer looks at first, or the whole event; long lines wrap."""
+    if not whole:
+        _summary(out, body)
+        return
     for line in JSON(json.dumps(body, ensure_ascii=False)).text.split():
         out.print(Text("  ") + line, soft_wrap=True)
+
+
+def _summary(out: Console, body: dict[str, Any]) -> None:
+    detail = body["detail"]
+    patient, location, source = detail["patient"], detail["location"], detail["source"]
+    used = [one for one in detail["evidence"] if one["used"]]
+    rows = {
+        "detail-type": body["detail-type"],
+        "event_id": f"{detail['event_id']}, revision {detail['revision']}: deduplicate by both",
+        "disposition": f"{detail['disposition']}, kind {detail['kind']}",
+        "patient": patient.get("id") or f"unknown ({patient.get('reason')})",
+        "evidence": "; ".join(f"{one['about']} from {one['source']}" for one in used) or "none used",
+        "source": f"{source['bucket']}/{source['key']}",
+        "location": f"{location['prefix']}, {len(location['objects'])} objects",
+    }
+    facts = Table.grid(padding=(0, 2))
+    for name, value in rows.items():
+        facts.add_row("", Text(name, "dim"), Text(value, overflow="fold"))
+    out.print(facts)
+    out.print("\n  make demo ARGS=--verbose prints it whole.", highlight=False)
 
 
 def _grouped(ended: Iterable[Ended]) -> list[list[Ended]]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
+import shutil
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from local import processes
+from local import commands, moving, processes
 from local.demo import view as demo_view
 from local.demo.intakes import Ended, Upload
 from local.settings import REPOSITORY
@@ -45,10 +48,8 @@ def test_the_demo_shows_every_sample_the_layout_an_event_and_the_way_on(tmp_path
         assert shown.count("unknown: conflict") == 2
         assert "├── Juan_Perez_123_lab_report/  original.pdf" in shown
         assert "message_0.json … message_5.json (6 files)" in shown
-        (body,) = re.findall(r"^  \{$.*?^  \}$", shown, re.MULTILINE | re.DOTALL)
-        event = json.loads(body)
-        assert event["detail-type"] == "Object Cataloged"
-        assert event["detail"]["source"]["key"] == SAMPLES[0]["key"]
+        assert re.search(r"^ +detail-type +Object Cataloged$", shown, re.MULTILINE)
+        assert re.search(rf"^ +source +\S+/{SAMPLES[0]['key']}$", shown, re.MULTILINE)
         assert re.search(r"Ana_Ruiz_798/lab\.pdf +unknown: unlisted +did you mean Ana_Ruiz_789\?", shown)
         assert re.search(
             r"cardiology_letter\.txt +unknown: no evidence +suggests Juan_Perez_123: identifier, name, birth date",
@@ -56,7 +57,13 @@ def test_the_demo_shows_every_sample_the_layout_an_event_and_the_way_on(tmp_path
         )
         assert re.search(r"merge of Maria_Lopez_465 +Maria_Lopez_456 +1 object moved", shown)
         assert "make down" in shown
-        inbox = shown[shown.index(".venv/bin/carefile inbox") :]
+        page = Path(re.findall(r"file://(\S+/result\.html)", shown)[0])
+        assert "<html" in page.read_text()
+        assert page.parent.stat().st_mode & 0o777 == 0o700
+        command = f"CAREFILE_HOME={settings.home} .venv/bin/carefile"
+        tried = shown[shown.index("Three commands to try") :]
+        assert re.findall(rf"^  {command} (\w+)", tried, re.MULTILINE) == ["put", "open", "show"]
+        inbox = shown[shown.index(f"{command} inbox") :]
         assert [line.strip() for line in inbox.splitlines()[1:3]] == [
             "scan.png",
             "documents/Juan_Perez_123/referral.txt",
@@ -111,3 +118,80 @@ def test_the_reason_of_a_failure_is_the_sentence_a_person_reads() -> None:
 def test_a_long_key_is_shortened_in_the_middle() -> None:
     assert demo_view.shortened("documents/A/lab.pdf", 30) == "documents/A/lab.pdf"
     assert demo_view.shortened("documents/Juan_Perez_123/lab_report.pdf", 20) == "docum…lab_report.pdf"
+
+
+EVENT = {
+    "detail-type": "Object Cataloged",
+    "detail": {
+        "event_id": "e-1",
+        "revision": 3,
+        "disposition": "cataloged",
+        "kind": "document",
+        "patient": {"status": "unknown", "reason": "conflict"},
+        "location": {"prefix": "processed/unknown_scan/", "objects": [{}, {}, {}, {}]},
+        "source": {"bucket": "landing", "key": f"documents/{'x' * 200}.pdf"},
+        "evidence": [
+            {"about": "patient", "source": "key", "used": True},
+            {"about": "patient", "source": "metadata", "used": False},
+        ],
+    },
+}
+
+
+def test_the_event_is_summed_up_and_shown_as_a_whole_where_asked_for() -> None:
+    out = demo_view.console()
+    with out.capture() as captured:
+        demo_view.event(out, EVENT, whole=False)
+    lines = [line.strip() for line in captured.get().splitlines() if line.strip()]
+    assert len(lines) < 12
+    for words in (
+        "unknown (conflict)",
+        "revision 3",
+        "patient from key",
+        "processed/unknown_scan/, 4 objects",
+    ):
+        assert any(words in line for line in lines), words
+    assert not any("metadata" in line for line in lines)
+    with out.capture() as captured:
+        demo_view.event(out, EVENT, whole=True)
+    assert json.loads(captured.get()) == EVENT
+
+
+def test_a_longer_step_says_that_it_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(moving, "_EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(moving, "LOG_EVERY_SECONDS", 1)
+    with moving.moving("Deploying"):
+        time.sleep(1.2)
+    assert capsys.readouterr().out.splitlines() == ["Deploying …", "  … 1 s"]
+
+
+@pytest.mark.skipif(shutil.which("script") is None, reason="needs a terminal to write on")
+@pytest.mark.parametrize("code", [0, 3])
+def test_what_installs_packages_shows_the_time_and_keeps_its_exit_code(code: int) -> None:
+    command = ["sh", "local/ticking.sh", "Installing", "sh", "-c", f"sleep 1.2; exit {code}"]
+    done = subprocess.run(["script", "-qec", " ".join(map(shlex.quote, command)), "/dev/null"], cwd=REPOSITORY,
+                          capture_output=True, text=True, timeout=20, check=False)  # fmt: skip
+    assert (done.returncode, "Installing … 1 s" in done.stdout) == (code, True)
+    assert ("done in" in done.stdout) is (code == 0)
+
+
+def test_clean_deletes_what_the_embedded_aws_keeps_and_nothing_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = settings_for(tmp_path / "home")
+    for folder in (settings.state, settings.logs, settings.console, settings.scratch, settings.pages):
+        folder.mkdir(parents=True)
+        (folder / "held").write_text("x")
+    for file in (settings.run_file, settings.deployed_file, settings.home / "deployed.local-listed.json"):
+        file.write_text("{}")
+    (settings.home / "cdk.out.local-listed").mkdir()
+    (settings.home / "letters.txt").write_text("mine")
+    assert commands.clean(settings) == 0
+    assert [path.name for path in settings.home.iterdir()] == ["letters.txt"]
+    assert "is kept: it holds letters.txt" in capsys.readouterr().out
+    (settings.home / "letters.txt").unlink()
+    assert commands.clean(settings) == 0
+    assert not settings.home.exists()
+    assert commands.clean(settings) == 0
