@@ -25,6 +25,10 @@ _KEPT_ELSEWHERE = (
     "alarm goes off. Of what went well the functions' log lines tell each step under the execution's name, and the "
     "catalog entry what was filed, when and by which execution. A log of all steps, without data, would say no more."
 )
+_LOGS_NOTHING = (
+    "The stage sets execution_log_level to OFF. Step Functions itself keeps every step of every execution for 90 days, "
+    "CloudTrail names who started it, and a failure is recorded and raises an alarm whether or not it is logged."
+)
 
 
 class Machine:
@@ -86,7 +90,9 @@ class Machine:
             tracing_enabled=True,
         )
         role.must_be_ready_for(self.machine)
-        if level is ExecutionLogLevel.ERROR:
+        if level is ExecutionLogLevel.OFF:
+            accept(self.machine, ["AwsSolutions-SF1"], _LOGS_NOTHING)
+        elif level is ExecutionLogLevel.ERROR:
             kept = kind is sfn.StateMachineType.STANDARD
             accept(self.machine, ["AwsSolutions-SF1"], _KEPT_BY_THE_SERVICE if kept else _KEPT_ELSEWHERE)
 
