@@ -149,7 +149,7 @@ def test_the_page_shows_each_picture_with_its_text_in_place_and_marks_doubtful_w
 
     assert shown.count("<svg") == 1
     assert shown.count("data:image/jpeg;base64,") == 1
-    assert re.search(r'<text x="1" y="12"[^>]*>4711 </text>', shown)
+    assert re.search(r'<text><tspan x="1" y="12"[^>]*>4711</tspan> <tspan', shown)
     assert shown.count('<rect class="doubt"') == 1
     assert "<mark>O815&lt;b&gt;</mark>" in shown
     assert "<b>" not in shown
