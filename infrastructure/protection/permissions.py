@@ -128,8 +128,8 @@ def query_index(table: dynamodb.ITable, index: str) -> list[Permission]:
 
 
 def replace_items(table: dynamodb.ITable) -> list[Permission]:
-    """Read, replace and delete single items; no scan."""
-    actions = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"]
+    """Read, replace and delete items by their keys; no scan."""
+    actions = ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"]
     return [allow("ReplaceItems", actions, [table.table_arn]), *_use_table_key(table)]
 
 

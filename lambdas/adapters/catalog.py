@@ -1,11 +1,16 @@
 """The catalog's table: one item per source, of its highest revision, and one item per session.
 
-A session's item is replaced as a whole, on condition that nobody replaced it since it was read.
+A session's item is replaced as a whole, on condition that nobody replaced it since it was read; where parts of a large
+session change with it, in one transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import random
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -20,14 +25,32 @@ from carefile.core.records.catalog import (
     patient_in,
     unfiled_item,
 )
-from carefile.core.records.session_entries import INCOMPLETE, Change, Place, entry_at, fits
+from carefile.core.records.session_entries import (
+    INCOMPLETE,
+    Change,
+    Place,
+    SessionEntry,
+    condition_on,
+    entry_at,
+    fits,
+    part_in,
+)
 from lambdas.adapters.boundary import translated
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _MOST_ALIKE = 100  # entries of one content to look at
-_TRIES = 8  # several shards of the stream may hold objects of one session
+_BATCH = 100  # DynamoDB, BatchGetItem
+_OVERTAKEN = frozenset(
+    {
+        "ConditionalCheckFailedException", "ConditionalCheckFailed",
+        "TransactionConflictException", "TransactionConflict",
+    }
+)  # fmt: skip
+_TRIES = 12  # a burst of one session is worked on by as many invocations as follow the stream
+_LONGEST_PAUSE = 1.0  # seconds
+_SIDE_BY_SIDE = 8  # sessions of one batch
 
 
 class EntryRefused(Exception):
@@ -35,20 +58,21 @@ class EntryRefused(Exception):
 
 
 class Catalog:
-    def __init__(self, dynamodb: DynamoDBClient, table: str) -> None:
+    def __init__(
+        self, dynamodb: DynamoDBClient, table: str, *, pause: Callable[[float], None] = time.sleep
+    ) -> None:
         self._dynamodb = dynamodb
         self._table = table
+        self._pause = pause
 
     def put(self, entry: Entry) -> bool:
         """Write the entry unless one of the same or a higher revision is there. True when it was written."""
-        return self._put(
-            entry.to_item(), f"attribute_not_exists({KEY}) OR revision < :known", {"N": str(entry.revision)}
-        )
+        return self._put(entry.to_item(), **_unless_newer(entry.revision))
 
     def take_out(self, source_id: str, revision: int, at: str, decided_by: str) -> bool:
         """Replace an entry by the note that a person took the object out, unless a newer entry is there."""
         item = unfiled_item(source_id, revision, at, decided_by)
-        return self._put(item, f"attribute_not_exists({KEY}) OR revision < :known", {"N": str(revision)})
+        return self._put(item, **_unless_newer(revision))
 
     def shared_with_others(self, entry: Entry) -> bool:
         """Whether the bytes of a document are filed under another patient as well. The index lags behind by a moment,
@@ -66,13 +90,17 @@ class Catalog:
     def change_sessions(
         self, changes: Mapping[Place, Sequence[Change]]
     ) -> tuple[int, int, dict[Place, CarefileError]]:
-        """Merge changes into the items of many sessions: how many were changed, how many can't be written, and why
-        others could not be changed now."""
+        """Merge changes into the entries of many sessions, some side by side: how many were changed, how many can't be
+        written, and why others could not be changed now. No entry depends on another."""
         changed = refused = 0
         failed: dict[Place, CarefileError] = {}
-        for place, found in changes.items():
+        with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+            changing = {
+                place: pool.submit(self.change_session, place, found) for place, found in changes.items()
+            }
+        for place, change in changing.items():
             try:
-                changed += self.change_session(place, found)
+                changed += change.result()
             except EntryRefused:
                 refused += 1
             except Exception as error:
@@ -80,56 +108,111 @@ class Catalog:
         return changed, refused, failed
 
     def change_session(self, place: Place, changes: Sequence[Change]) -> bool:
-        """Merge changes of a session's objects into its item. True when that changed it. EntryRefused when that can't
+        """Merge changes of a session's objects into its entry. True when that changed it. EntryRefused when that can't
         be written: the item then says that it is not complete."""
-        for _ in range(_TRIES):
+        sources = {change.source_id for change in changes}
+        for tried in range(_TRIES):
+            if tried:
+                self._pause(random.uniform(0, min(_LONGEST_PAUSE, 0.02 * 2**tried)))  # noqa: S311 - no secret
             item = self._get(place.key)
-            known = entry_at(place, item)
+            item, known = self._sealed(item, entry_at(place, item))
+            known = self._reading(known, known.holding(sources))
             entry = known.merged(changes)
-            if entry.seen == known.seen:
+            if entry == known:
                 return False
-            new = entry.to_item()
-            if not fits(new):
-                if item and INCOMPLETE not in item:
-                    self._put(item | {INCOMPLETE: {"BOOL": True}}, "seen = :known", item["seen"])
-                raise EntryRefused
-            if self._replace(place.key, item, new):
+            if entry.sealed.is_loose:
+                parts = self._reading(entry, range(entry.parts)).held
+                entry = entry.tightened(parts.values())
+            if written := self._write(item, known, entry):
+                self._sealed(*written)
                 return True
         raise StillChanging(
             f"still-changing: the session's entry changed in each of {_TRIES} tries; it is tried again"
         )
 
+    def _sealed(self, item: Item, entry: SessionEntry) -> tuple[Item, SessionEntry]:
+        """Move what the item should not hold into parts. What others prevent is left to the next change."""
+        while entry.overflow:
+            known = self._reading(entry, entry.to_seal())
+            written = self._write(item, known, known.sealing())
+            if written is None:
+                break
+            item, entry = written
+        return item, entry
+
+    def _reading(self, entry: SessionEntry, parts: Collection[int]) -> SessionEntry:
+        """The entry with these parts, as far as they are not at hand."""
+        missing = sorted({*parts} - entry.held.keys())
+        there = [entry.place.part(part) for part in missing if part < entry.parts]
+        items: dict[str, Item] = {}
+        for keys in _batches(there):
+            request: Any = {
+                self._table: {"Keys": [{KEY: {"S": key}} for key in keys], "ConsistentRead": True}
+            }
+            while request:
+                found = self._dynamodb.batch_get_item(RequestItems=request)
+                items |= {item[KEY]["S"]: dict(item) for item in found["Responses"].get(self._table, ())}
+                request = found.get("UnprocessedKeys")
+        more = {part: part_in(items.get(entry.place.part(part))) for part in missing}
+        return replace(entry, held={**entry.held, **more})
+
     def _get(self, key: str) -> Item:
         found = self._dynamodb.get_item(TableName=self._table, Key={KEY: {"S": key}}, ConsistentRead=True)
         return dict(found.get("Item", {}))
 
-    def _replace(self, key: str, known: Item, item: Item | None) -> bool:
-        """Replace the item. False if it is no longer the one that was read."""
-        if item is not None and not known:
-            return self._put(item, f"attribute_not_exists({KEY})", None)
-        if item is not None:
-            return self._put(item, "seen = :known", known["seen"])
-        return self._conditionally(
-            self._dynamodb.delete_item,
-            Key={KEY: {"S": key}},
-            ConditionExpression="seen = :known",
-            ExpressionAttributeValues={":known": known["seen"]},
-        )
+    def _write(
+        self, known: Item, before: SessionEntry, after: SessionEntry
+    ) -> tuple[Item, SessionEntry] | None:
+        """Write a session's item, with the parts that changed in one transaction: the entry as it is now. None if the
+        item is no longer the one that was read."""
+        after = replace(after, turn=before.turn + 1) if after.parts else after
+        item, parts = after.to_item(), after.part_items(before)
+        condition = condition_on(known)
+        if not fits(item, *parts.values()):
+            if known and INCOMPLETE not in known:
+                self._put(known | {INCOMPLETE: {"BOOL": True}}, **condition)
+            raise EntryRefused
+        request = self._request(after.place.key, item)
+        (how, head), *_ = request.items()
+        head |= condition
+        if parts:
+            each = [request, *(self._request(key, part) for key, part in parts.items())]
+            done = self._conditionally(self._dynamodb.transact_write_items, TransactItems=each)
+        else:
+            alone = self._dynamodb.put_item if how == "Put" else self._dynamodb.delete_item
+            done = self._conditionally(alone, **head)
+        return (item or {}, after) if done else None
 
-    def _put(self, item: Item, condition: str, known: dict[str, Any] | None) -> bool:
-        values = {"ExpressionAttributeValues": {":known": known}} if known else {}
-        return self._conditionally(
-            self._dynamodb.put_item, Item=item, ConditionExpression=condition, **values
-        )
+    def _request(self, key: str, item: Item | None) -> dict[str, Any]:
+        """Replace an item, or delete it where there is none."""
+        if item is None:
+            return {"Delete": {"TableName": self._table, "Key": {KEY: {"S": key}}}}
+        return {"Put": {"TableName": self._table, "Item": item}}
+
+    def _put(self, item: Item, **condition: Any) -> bool:
+        return self._conditionally(self._dynamodb.put_item, TableName=self._table, Item=item, **condition)
 
     def _conditionally(self, request: Any, **arguments: Any) -> bool:
         try:
-            request(TableName=self._table, **arguments)
+            request(**arguments)
         except ClientError as error:
-            code = error.response.get("Error", {}).get("Code")
-            if code == "ConditionalCheckFailedException":
+            codes = {error.response.get("Error", {}).get("Code")}
+            codes |= {why.get("Code") for why in error.response.get("CancellationReasons", ())}
+            if codes & _OVERTAKEN:
                 return False
-            if code == "ValidationException":
+            if codes & {"ValidationException", "ValidationError", "ItemCollectionSizeLimitExceeded"}:
                 raise EntryRefused from error
             raise
         return True
+
+
+def _unless_newer(revision: int) -> dict[str, Any]:
+    return {
+        "ConditionExpression": f"attribute_not_exists({KEY}) OR revision < :known",
+        "ExpressionAttributeValues": {":known": {"N": str(revision)}},
+    }
+
+
+def _batches(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(keys), _BATCH):
+        yield keys[start : start + _BATCH]

@@ -16,7 +16,7 @@ from carefile.core.filing.stamps import ROLE, metadata_of, stamp_in
 from carefile.core.filing.tagging import PipelineStatus, adopted_revision
 from carefile.core.messages.events import owner_in
 from carefile.core.model import Hints, Source
-from carefile.core.records.catalog import Entry
+from carefile.core.records.catalog import Entry, patient_ref_key
 from carefile.core.records.ledger import assignment_in, entry_in, version_key
 from carefile.core.records.session_entries import Place, SessionSummary, entry_at, is_session_key
 from lambdas.adapters.ledger import Ledger
@@ -169,10 +169,17 @@ def test_the_previous_release_s_catalog_is_read_as_it_was_written() -> None:
         if is_session_key(item["source_id"]["S"]):
             sessions += 1
             again = entry_at(Place(item["bucket"]["S"], item["prefix"]["S"]), item).to_item()
-            assert storing.inflated(plain(again)) == storing.inflated(found)
+            assert storing.inflated(plain(again)) == storing.inflated(in_its_partition(found))
         else:
-            assert Entry.of_item(item).to_item() == item
+            assert Entry.of_item(item).to_item() == in_its_partition(item)
     assert sessions == 9
+
+
+def in_its_partition(item: Json) -> Json:
+    """The item as it is written today: what waited in one partition of the index goes to one of many."""
+    if item.get("patient_ref_key") != {"S": "UNKNOWN"}:
+        return item
+    return item | {"patient_ref_key": {"S": patient_ref_key(None, item["source_id"]["S"])}}
 
 
 def test_the_previous_release_s_stamps_are_read_as_they_were_written() -> None:

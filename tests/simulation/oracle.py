@@ -21,6 +21,11 @@ Hints = tuple[tuple[str, str], ...]
 NOBODYS = {"nobodys": "yes"}  # a hint by which something is nobody's
 
 
+def without_partition(listed: str) -> str:
+    """What the catalog lists something under, in whichever of its partitions."""
+    return listed if listed.startswith("PATIENT#") else listed.partition("#")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Uploaded:
     """A version as it was uploaded; `number` orders the versions of all keys."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tests.simulation import sessions
 from tests.simulation.aws.store import Version
 from tests.simulation.execution import repairs_of
-from tests.simulation.oracle import PREFIX, Place, Uploaded, place_of
+from tests.simulation.oracle import PREFIX, Place, Uploaded, place_of, without_partition
 from tests.simulation.outside import SCANNER_TAG, UPLOADERS_TAGS
 from tests.simulation.scenario import MARK, LandingKey
 from tests.simulation.watch import STATUS, folder_in
@@ -185,6 +185,7 @@ class _Key:
             return [f"I3 the catalog has nothing of {self.key.key}"]
         best = max(self.cataloged, key=lambda event: event.detail["revision"])
         said = {name: next(iter(value.values())) for name, value in item.items()}
+        said["patient_ref_key"] = without_partition(said.get("patient_ref_key", ""))
         wanted = {
             "prefix": folder,
             "key": folder + place.objects[0],
@@ -210,7 +211,12 @@ class _Key:
             self.world.dynamodb.tables.get("catalog", {}).get(it.detail["source_id"]) for it in self.cataloged
         )
         return next(
-            (item["patient_ref_key"]["S"] for item in items if item and "patient_ref_key" in item), None
+            (
+                without_partition(item["patient_ref_key"]["S"])
+                for item in items
+                if item and "patient_ref_key" in item
+            ),
+            None,
         )
 
     def _retired(self, destination: str, revision: int) -> list[str]:

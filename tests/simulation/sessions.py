@@ -12,6 +12,7 @@ from unittest.mock import patch
 
 from lambdas import index_sessions
 from lambdas.adapters.catalog import Catalog
+from tests.simulation.oracle import without_partition
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -83,7 +84,10 @@ def _listed(keys: set[str]) -> str:
 
 
 def _plain(item: Item) -> dict[str, Any]:
-    return {name: next(iter(value.values())) for name, value in item.items()}
+    plain = {name: next(iter(value.values())) for name, value in item.items()}
+    if "patient_ref_key" in plain:
+        plain["patient_ref_key"] = without_partition(plain["patient_ref_key"])
+    return plain
 
 
 def _told(item: Item | None) -> dict[str, Any] | None:

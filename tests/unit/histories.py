@@ -34,6 +34,7 @@ from carefile.core.errors import CarefileError
 from carefile.core.filing.layout import Owner
 from carefile.core.model import Decision, DecisionType, Source
 from carefile.core.patients.entries import PersonName, Statement
+from carefile.core.records.catalog import patient_in
 from lambdas.adapters import aws
 from lambdas.adapters.landing import Landing
 from lambdas.adapters.ledger import Ledger
@@ -351,13 +352,7 @@ class History:
     def whose_now(self) -> dict[Source, str | None]:
         """Whose each landing key is by the catalog."""
         entries = (item for item in self.world.catalog() if "landing_key" in item)
-        return {
-            Source(it["landing_bucket"]["S"], it["landing_key"]["S"]): it["patient_ref_key"]["S"].partition(
-                "#"
-            )[2]
-            or None
-            for it in entries
-        }
+        return {Source(it["landing_bucket"]["S"], it["landing_key"]["S"]): patient_in(it) for it in entries}
 
     def landed(self) -> set[tuple[str, str]]:
         found = self.world.s3.list_object_versions(Bucket=LANDING).get("Versions", ())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.entries import Entries
 from carefile.cli.patients.forgetting import Forgetter, refuse_placeholder
 from carefile.cli.patients.traces import Finder
 from carefile.cli.problem import Problem
@@ -13,10 +14,12 @@ from carefile.core.errors import RejectedAssignment, RejectedObject
 from carefile.core.filing.layout import Owner
 from carefile.core.filing.tagging import PipelineStatus
 from carefile.core.model import Observation, Source
+from carefile.core.records import session_entries
 from carefile.core.records.session_entries import Place
 from lambdas.adapters.landing import Landing
 from lambdas.adapters.ledger import Ledger
 from tests.unit.forgetting import NOW, Run, bytes_of, everything, file_all_of, standing
+from tests.unit.test_adoption import adopt, write
 from tests.unit.test_index_sessions import Stream, index
 from tests.unit.world import (
     LANDING,
@@ -48,6 +51,38 @@ def test_nothing_of_the_patient_is_left_and_everything_of_others(world: World, f
     forget("Ana_7", rest=NOW)
     left = everything(world).replace("Ana_7_b", "")
     assert "Ana_7" not in left
+
+
+@pytest.mark.parametrize("mixed", [False, True], ids=["all of it", "what is the patient's"])
+def test_of_a_large_session_no_part_is_left_that_tells_of_the_patient(
+    world: World, forget: Run, connection: Connection, monkeypatch: pytest.MonkeyPatch, mixed: bool
+) -> None:
+    for name, size in {"MAX_RECENT": 3, "KEPT": 1, "PART_OBJECTS": 2}.items():
+        monkeypatch.setattr(session_entries, name, size)
+    stream, folder = Stream(world), "processed/Ana_7_medical_notes/session_1/"
+    for number in range(9):
+        key = f"agents/agent_a/messages/message_{number}.json"
+        if mixed:
+            whose = {"Metadata": {"patient-id": "Ben_8"}} if number in (2, 7) else {}
+            write(world, folder + key, **whose)
+            adopt(world, folder + key, f"a{number}")
+        else:
+            world.file(f"sessions/Ana_7/session_1/{key}", b"{}", name=f"e{number}")
+    index(stream.records())
+    place = Place(PROCESSED, folder)
+    assert len([item for item in world.catalog() if item["source_id"]["S"].startswith(f"{place.key}#")]) > 2
+    assert len(Entries(connection).in_session(place)) == 9
+    forget("Ana_7", rest=NOW)
+    index(stream.records())
+    left = Entries(connection).in_session(place)
+    items = {
+        item["source_id"]["S"] for item in world.catalog() if item["source_id"]["S"].startswith("session#")
+    }
+    if mixed:
+        assert sorted(entry.key[-6] for entry in left) == ["2", "7"]
+        assert items == {place.key}
+    else:
+        assert (left, items) == ([], set())
 
 
 def test_a_claim_rests_before_it_is_released_and_names_nobody(world: World, forget: Run) -> None:

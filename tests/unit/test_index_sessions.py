@@ -138,9 +138,13 @@ def test_a_session_that_others_keep_changing_is_tried_again_later(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_session(world)
-    monkeypatch.setattr(index_sessions.catalog, "_replace", lambda *_: False)
+    paused: list[float] = []
+    monkeypatch.setattr(index_sessions.catalog, "_write", lambda *_: None)
+    monkeypatch.setattr(index_sessions.catalog, "_pause", paused.append)
     with pytest.raises(StillChanging, match=r"^still-changing: "):
         index(Stream(world).records())
+    assert len(paused) == 11
+    assert 0 < max(paused) <= 1
 
 
 def test_documents_are_nobody_s_session(world: World) -> None:
@@ -195,7 +199,7 @@ def test_an_entry_that_can_t_be_written_is_counted_and_keeps_no_other_waiting(
 
 def test_what_dynamodb_refuses_for_good_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index_sessions.catalog, "_get", lambda _: {})
-    monkeypatch.setattr(session_entries, "_packed", lambda _: b"x" * 450_000)
+    monkeypatch.setattr(session_entries, "packed", lambda _: b"x" * 450_000)
     monkeypatch.setattr(session_entries, "MAX_SEEN_BYTES", 10**6)
     write_session(world)
     result = index_sessions.handler({"Records": Stream(world).records()}, None)

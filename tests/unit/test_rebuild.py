@@ -14,9 +14,10 @@ from carefile.cli.commands.rebuild import rebuild
 from carefile.cli.exits import Exit
 from carefile.cli.rule_table import rules_of
 from carefile.cli.shown.view import View
+from carefile.core.records import session_entries
 from carefile.core.records.catalog import Entry
 from carefile.core.records.recovery import same_but_for_the_telling
-from carefile.core.records.session_entries import SessionSummary, is_session_key
+from carefile.core.records.session_entries import Place, SessionSummary, is_session_key
 from tests.unit.test_adoption import adopt, write
 from tests.unit.test_index_sessions import Stream, index
 from tests.unit.world import PROCESSED, World
@@ -109,7 +110,7 @@ def test_an_entry_that_says_otherwise_of_what_was_adopted_is_put_right(
     (finding,) = look()
     assert (finding.difference, finding.key) == (Difference.DIFFERENT, "processed/P_1_lab/c.pdf")
     assert rebuild(connection, View(as_json=True), yes=True) is Exit.DONE
-    assert items(world)[key]["patient_ref_key"]["S"] == "UNKNOWN"
+    assert items(world)[key]["patient_ref_key"]["S"].startswith("UNKNOWN#")
 
 
 def test_what_nothing_says_was_adopted_is_told_with_what_to_do(
@@ -133,3 +134,36 @@ def test_what_was_written_since_it_was_adopted_is_no_difference(
 ) -> None:
     write(world, "processed/P_1_lab/a.pdf", b"newer")
     assert look() == []
+
+
+def test_of_a_large_session_its_parts_are_compared_and_mended(
+    world: World, look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, size in {"MAX_RECENT": 3, "KEPT": 1, "PART_OBJECTS": 2}.items():
+        monkeypatch.setattr(session_entries, name, size)
+    stream, place = Stream(world), Place(PROCESSED, "processed/P_1_medical_notes/session_9/")
+    for number in range(9):
+        world.file(f"sessions/P_1/session_9/agents/agent_a/messages/message_{number}.json", name=f"e{number}")
+    index(stream.records())
+    assert sum(key.startswith(f"{place.key}#") for key in items(world)) > 2
+    assert look() == []
+
+    lost = next(
+        item for item in items(world).values() if item.get("key", {}).get("S", "").endswith("_0.json")
+    )
+    world.dynamodb.delete_item(TableName="catalog", Key={"source_id": lost["source_id"]})
+    found = {finding.difference: finding for finding in look()}
+    assert found.keys() == {Difference.MISSING, Difference.SESSION}
+    index(list(found[Difference.SESSION].changes))
+    assert SessionSummary.of_item(items(world)[place.key]).objects == 8  # type: ignore[union-attr]
+    world.dynamodb.put_item(TableName="catalog", Item=lost)
+    (found_again,) = look()
+    index(list(found_again.changes))
+    assert look() == []
+
+    world.dynamodb.delete_item(TableName="catalog", Key={"source_id": {"S": place.key}})
+    (missed,) = look()
+    assert missed.difference is Difference.SESSION
+    index(list(missed.changes))
+    assert look() == []
+    assert SessionSummary.of_item(items(world)[place.key]).objects == 9  # type: ignore[union-attr]

@@ -3,43 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from heapq import merge
+from dataclasses import asdict
+from itertools import islice
 from typing import Any
 
 from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.patient_index import PatientIndex, Position
 from carefile.core.model import Kind
 from carefile.core.records.catalog import (
     CONTENT_INDEX,
     CONTENT_KEY,
-    INDEX_KEYS,
     KEY,
-    PATIENT_INDEX,
     Entry,
     Item,
     is_tombstone,
     is_unfiled,
-    patient_ref_key,
+    listed_under,
     text_in,
 )
-from carefile.core.records.session_entries import Place, SessionSummary, entry_at, is_session_key
+from carefile.core.records.session_entries import (
+    Place,
+    Seen,
+    SessionSummary,
+    entry_at,
+    is_session_key,
+    part_in,
+)
 
 __all__ = ["Entries", "Entry", "Position", "SessionSummary", "record_of"]
 _BATCH = 100  # DynamoDB, BatchGetItem
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """Where something stands in the listing of a patient."""
-
-    listed_at: str
-    key: str
 
 
 class Entries:
     def __init__(self, connection: Connection) -> None:
         self._client = connection.client("dynamodb")
         self._table = connection.catalog_table
+        self._index = PatientIndex(self._client, self._table)
 
     def get(self, source_id: str) -> Entry | None:
         item = self._get(source_id)
@@ -66,56 +65,33 @@ class Entries:
     def of_patient(self, patient: str | None) -> Iterator[Entry | SessionSummary]:
         """Yield a patient's documents and sessions (None: the unknown patient's), newest first, page by page."""
         if patient is not None:
-            return self._listed(patient_ref_key(patient))
-        both = self.waiting(), self.nobodys()
-        return merge(*both, key=lambda found: found.cataloged_at, reverse=True)
+            return self._listed(listed_under(patient))
+        return self._listed(listed_under(None) + listed_under(None, nobodys=True))
 
     def waiting(self) -> Iterator[Entry | SessionSummary]:
         """Yield what waits for a person to decide whose it is, newest first, page by page: `reason` says why, and
         `cataloged_at` since when."""
-        return self._listed(patient_ref_key(None))
+        return self._listed(listed_under(None))
 
     def nobodys(self) -> Iterator[Entry | SessionSummary]:
         """Yield what a person decided to be no patient's, newest first, page by page."""
-        return self._listed(patient_ref_key(None, nobodys=True))
+        return self._listed(listed_under(None, nobodys=True))
 
-    def _listed(self, listed: str) -> Iterator[Entry | SessionSummary]:
-        who, _ = INDEX_KEYS
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            IndexName=PATIENT_INDEX,
-            KeyConditionExpression=f"{who} = :who",
-            ExpressionAttributeValues={":who": {"S": listed}},
-            ScanIndexForward=False,
-        )
-        for page in pages:
-            yield from filter(None, self._found_in(page["Items"]))
+    def _listed(self, partitions: Sequence[str]) -> Iterator[Entry | SessionSummary]:
+        items = self._index.items(partitions, most=_BATCH, newest_first=True)
+        while batch := list(islice(items, _BATCH)):
+            yield from filter(None, self._found_in(batch))
 
     def page_of_patient(
         self, patient: str | None, *, after: Position | None, most: int, newest_first: bool
     ) -> tuple[list[tuple[Position, Entry | SessionSummary]], bool]:
-        """Return the next documents and sessions of a patient (None: the unknown patient's), each with its position,
-        and whether there may be more. One Query, and one read for sessions that need their whole item."""
-        who, when = INDEX_KEYS
-        key = patient_ref_key(patient)
-        start = (
-            {"ExclusiveStartKey": {who: {"S": key}, when: {"S": after.listed_at}, KEY: {"S": after.key}}}
-            if after
-            else {}
-        )
-        page = self._client.query(
-            TableName=self._table,
-            IndexName=PATIENT_INDEX,
-            KeyConditionExpression=f"{who} = :who",
-            ExpressionAttributeValues={":who": {"S": key}},
-            ScanIndexForward=not newest_first,
-            Limit=most,
-            **start,
-        )
-        items = page["Items"]
+        """Return the next documents and sessions of a patient (None: what waits for a person), each with its position,
+        and whether there are more. Sessions that need their whole item take one read more."""
+        partitions = listed_under(patient)
+        listing = self._index.items(partitions, most=most, newest_first=newest_first, after=after)
+        items = list(islice(listing, most))
         found = zip(items, self._found_in(items), strict=True)
-        listed = [(Position(item[when]["S"], item[KEY]["S"]), one) for item, one in found if one]
-        return listed, "LastEvaluatedKey" in page
+        return [(Position.of(item), one) for item, one in found if one], next(listing, None) is not None
 
     def taken_out_by(self, source_id: str) -> str | None:
         """Return who took a source out of the layout, where that is the last that happened to it."""
@@ -152,8 +128,28 @@ class Entries:
 
     def in_session(self, place: Place) -> list[Entry]:
         """Return the entries of a session's objects, sorted by key."""
-        present = entry_at(place, self._get(place.key)).present
-        return sorted(self.get_many(list(present)).values(), key=lambda entry: entry.key)
+        present = [source_id for source_id, seen in self.seen_in(place).items() if seen.facts]
+        return sorted(self.get_many(present).values(), key=lambda entry: entry.key)
+
+    def seen_in(self, place: Place) -> dict[str, Seen]:
+        """Return what a session's entry holds of its objects, in its item and its parts."""
+        known = entry_at(place, self._get(place.key))
+        if not known.parts:
+            return dict(known.seen)
+        parts = self.items([place.part(number) for number in range(known.parts)]).values()
+        # An object may move between item and parts as they are read; it is in one that was read before or after.
+        found: dict[str, Seen] = {}
+        for seen in (known.seen, *map(part_in, parts), entry_at(place, self._get(place.key)).seen):
+            newer = (one for one in seen if one not in found or found[one].revision < seen[one].revision)
+            found |= {one: seen[one] for one in newer}
+        return found
+
+    def seen_of(self, place: Place, item: Item | None, source_ids: Sequence[str]) -> dict[str, Seen]:
+        """Return what a session's entry holds of some of its objects. `item` is the session's."""
+        known = entry_at(place, item)
+        parts = self.items([place.part(number) for number in known.holding(source_ids)]).values()
+        found = {one: row for part in parts for one, row in part_in(part).items()} | dict(known.seen)
+        return {one: found[one] for one in source_ids if one in found}
 
     def all(self) -> Iterator[Entry]:
         """Yield the entry of every source, unordered, page by page."""

@@ -35,7 +35,7 @@ from carefile.core.records.recovery import (
     entry_of_session_object,
     same_but_for_the_telling,
 )
-from carefile.core.records.session_entries import Place, Seen, entry_at, facts_of, is_session_key
+from carefile.core.records.session_entries import Place, Seen, facts_of, is_session_key
 
 _THREADS = 24
 _BATCH = 240
@@ -130,7 +130,12 @@ class Comparison:
         settled = [entry for entry in entries if not self._is_young(entry)]
         places = {entry.source_id: Place(entry.bucket, entry.prefix) for entry in settled}
         items = self._entries.items([place.key for place in places.values()])
-        seen = {place: entry_at(place, items.get(place.key)).seen for place in set(places.values())}
+        sources: dict[Place, list[str]] = {}
+        for source_id, place in places.items():
+            sources.setdefault(place, []).append(source_id)
+        seen = {
+            place: self._entries.seen_of(place, items.get(place.key), its) for place, its in sources.items()
+        }
         missed: dict[Place, list[Entry]] = {}
         for entry in settled:
             place = places[entry.source_id]
@@ -148,8 +153,8 @@ class Comparison:
             if not is_session_key(item["source_id"]["S"]) or "prefix" not in item:
                 continue
             place = Place(item["bucket"]["S"], item["prefix"]["S"])
-            present = entry_at(place, item).present
-            entries = self._entries.get_many(list(present))
+            present = [source for source, seen in self._entries.seen_in(place).items() if seen.facts]
+            entries = self._entries.get_many(present)
             wrong = [source for source in present if not self._belongs(entries.get(source), place)]
             if wrong:
                 changes = tuple(_forgotten(source, place) for source in wrong)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from itertools import groupby, islice
 from typing import Any
@@ -37,9 +37,9 @@ from carefile.core.filing.layout import Layout, manifest_key
 from carefile.core.filing.tagging import encoded, layout_tags, manifest_tags
 from carefile.core.messages.events import bare_claim, iso_8601
 from carefile.core.model import Kind, Patient, Source
-from carefile.core.records.catalog import KEY, Item, patient_ref_key, tombstone
+from carefile.core.records.catalog import KEY, PATIENT_KEYS, Item, patient_in, patient_ref_key, tombstone
 from carefile.core.records.decisions import Record
-from carefile.core.records.session_entries import Place, entry_at
+from carefile.core.records.session_entries import Place, SessionEntry, condition_on, entry_at
 
 _COUNTED = (
     "landing_versions",
@@ -386,43 +386,51 @@ class Forgetter:
             return None
         if place.prefix in traces.folders:
             return item, None
-        known, mine = entry_at(place, item), {trace.source.source_id for trace in traces.mine}
-        there = self._entries.get_many([one for one in known.present if one not in mine])
-        left = {one: seen for one, seen in known.seen.items() if one in there or seen.facts is None}
-        if left == known.seen and known.patient != self._patient:
+        known, mine = self._entries.seen_in(place), {trace.source.source_id for trace in traces.mine}
+        there = self._entries.get_many([one for one, seen in known.items() if seen.facts and one not in mine])
+        left = {one: seen for one, seen in known.items() if one in there or seen.facts is None}
+        if left == known and patient_in(item) != self._patient:
             return None
-        return item, replace(known, patient=None, seen=left).to_item()
+        # What is left is one item again; the next change seals what is too much for it.
+        return item, SessionEntry(place, None, left).to_item()
 
     def _forget_session(self, place: Place, traces: Traces) -> bool:
         changed = self._session(place, traces)
         if changed is None:
             return False
         known, item = changed
-        if item is None:
-            return self._delete_item(self._connection.catalog_table, place.key)
-        return conditionally(
-            self._dynamodb.put_item,
-            TableName=self._connection.catalog_table,
-            Item=item,
-            ConditionExpression="seen = :known",
-            ExpressionAttributeValues={":known": known["seen"]},
+        table = self._connection.catalog_table
+        numbers = range(entry_at(place, known).parts)
+        parts = self._entries.items([place.part(number) for number in numbers])
+        done = item is None or conditionally(
+            self._dynamodb.put_item, TableName=table, Item=item, **condition_on(known)
         )
+        for key, part in (
+            parts.items() if done else ()
+        ):  # unless it is another's by now, of the item just written
+            conditionally(
+                self._dynamodb.delete_item,
+                TableName=table,
+                Key={KEY: {"S": key}},
+                ConditionExpression="kept = :known",
+                ExpressionAttributeValues={":known": part["kept"]},
+            )
+        return self._delete_item(table, place.key) if item is None else done
 
     def _forget_entry(self, source_id: str, revision: int, at: str) -> bool:
         """Put a tombstone in the place of the catalog's entry, unless it became another patient's meanwhile. Whether
         there was an entry."""
         there = self._entries.get(source_id) is not None
         whose = {
-            ":patient": {"S": patient_ref_key(self._patient)},
-            ":nobody": {"S": patient_ref_key(None)},
-            ":nobodys": {"S": patient_ref_key(None, nobodys=True)},
+            ":patient": {"S": patient_ref_key(self._patient, source_id)},
+            ":patients": {"S": PATIENT_KEYS},
         }
         done = conditionally(
             self._dynamodb.put_item,
             TableName=self._connection.catalog_table,
             Item=tombstone(source_id, revision, at),
             ConditionExpression="attribute_not_exists(patient_ref_key) OR patient_ref_key = :patient "
-            "OR patient_ref_key = :nobody OR patient_ref_key = :nobodys",
+            "OR NOT begins_with(patient_ref_key, :patients)",
             ExpressionAttributeValues=whose,
         )
         return there and done

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from carefile.core.filing.stamps import noted
-from carefile.core.model import PROOF, Decision, DecisionType, Kind
+from carefile.core.model import PROOF, Decision, DecisionType, Kind, digest
 
 Item = dict[str, Any]
 
@@ -29,8 +29,11 @@ _FORGOTTEN_AT, _UNFILED_AT = "forgotten_at", "unfiled_at"
 _DECISION = "decision"
 
 # In the index, what waits for a person and what a person decided to be nobody's are apart: the first is the queue.
+# Either may be a fifth of all that arrives, and DynamoDB writes a thousand units a second to one key: so each is spread
+# over partitions. Entries of earlier releases stand in one without a number until they are written again.
 _UNKNOWN, _NOBODYS = "UNKNOWN", "NOBODYS"
-_PATIENT = "PATIENT#"
+PARTITIONS = 30
+PATIENT_KEYS = "PATIENT#"  # with which the index key of everything that is a patient's begins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +79,7 @@ class Entry:
         texts = {
             KEY: self.source_id,
             "event_id": self.event_id,
-            "patient_ref_key": patient_ref_key(self.patient, nobodys=self.is_nobodys),
+            "patient_ref_key": patient_ref_key(self.patient, self.source_id, nobodys=self.is_nobodys),
             "listed_at": None if self.is_session else self.cataloged_at,
             "reason": self.reason,
             "kind": self.kind,
@@ -205,22 +208,31 @@ def is_tombstone(item: Mapping[str, Any]) -> bool:
     return _FORGOTTEN_AT in item or _UNFILED_AT in item
 
 
-def patient_ref_key(patient: str | None, *, nobodys: bool = False) -> str:
-    """The index key of everything of a patient, or of what is unknown: what waits for a person, or what a person
-    decided to be nobody's. No patient's id can be mistaken for either."""
+def patient_ref_key(patient: str | None, key: str, *, nobodys: bool = False) -> str:
+    """The index key of the item with this key: one of everything of a patient; of what waits for a person, or was
+    decided to be nobody's, that of a partition. No patient's id can be mistaken for either."""
     if patient is None:
-        return _NOBODYS if nobodys else _UNKNOWN
-    return f"{_PATIENT}{patient}"
+        partition = int(digest("partition", key)[:8], 16) % PARTITIONS
+        return f"{_NOBODYS if nobodys else _UNKNOWN}#{partition:02}"
+    return f"{PATIENT_KEYS}{patient}"
+
+
+def listed_under(patient: str | None, *, nobodys: bool = False) -> tuple[str, ...]:
+    """All index keys under which something of a patient, or of what is unknown, may be listed."""
+    if patient is not None:
+        return (f"{PATIENT_KEYS}{patient}",)
+    name = _NOBODYS if nobodys else _UNKNOWN
+    return (name, *(f"{name}#{partition:02}" for partition in range(PARTITIONS)))
 
 
 def is_nobodys(item: Mapping[str, Any]) -> bool:
     """Whether an item of a source or a session is of what a person decided to be nobody's."""
-    return text_in(item, "patient_ref_key") == _NOBODYS
+    return (text_in(item, "patient_ref_key") or "").startswith(_NOBODYS)
 
 
 def patient_in(item: Mapping[str, Any]) -> str | None:
     who = text_in(item, "patient_ref_key") or _UNKNOWN
-    return who.removeprefix(_PATIENT) if who.startswith(_PATIENT) else None
+    return who.removeprefix(PATIENT_KEYS) if who.startswith(PATIENT_KEYS) else None
 
 
 def text_in(item: Mapping[str, Any], name: str) -> str | None:

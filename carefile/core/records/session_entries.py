@@ -2,29 +2,29 @@
 
 An entry keeps, for each object that is or was in the session's folder, the revision it was seen at, and what the
 session's numbers need of it. Changes are merged by the highest revision of each object, so they commute, repeat and
-overtake one another without harm, and the entry is a function of the objects' own entries alone. What an object
-contributes is some 25 bytes; the identities of the objects also lead from the session to their entries. What stands in
-keys is whatever an uploader wrote, so an agent's name is cut, and an entry that would be too large for DynamoDB is not
-written: `fits` says so.
+overtake one another without harm, and the entry is a function of the objects' own entries alone.
 
-Invariants: the numbers are never counted up, they are computed from what is kept; an object that left, for another
-patient or session, is remembered as gone, so nothing that arrives late brings it back; a session with no object left
-is in no index and names nobody.
+The session's item holds the objects that were written last. What exceeds that is sealed into parts, items of their own,
+so a further message costs no more than the first few did, however long the session is. A part changes only together
+with the session's item, in one transaction, so the item's condition guards them all. An item that would be too large
+for DynamoDB all the same is not written: `fits` says so.
+
+Invariants: an object is in the item or in one part, and the totals of the parts are of what they hold; an object that
+left, for another patient or session, is remembered as gone, so nothing that arrives late brings it back; a session with
+no object left is in no index and names nobody.
 """
 
 from __future__ import annotations
 
-import json
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from carefile.core.deciding.agent_sessions import part_of
 from carefile.core.filing.names import decode_sub_path
 from carefile.core.messages.events import iso_8601
-from carefile.core.model import UnknownReason, digest
+from carefile.core.model import UnknownReason
 from carefile.core.records.catalog import (
     KEY,
     Entry,
@@ -35,54 +35,28 @@ from carefile.core.records.catalog import (
     patient_ref_key,
     text_in,
 )
+from carefile.core.records.session_objects import (
+    Facts,
+    Place,
+    Seen,
+    is_session_key,
+    oldest_first,
+    packed,
+    short,
+    unpacked,
+)
+from carefile.core.records.session_totals import PART_OBJECTS, Totals, part_holding, split_for
 
+__all__ = ["Facts", "Place", "Seen", "is_session_key"]
 INCOMPLETE = "incomplete"
-_KEY_PREFIX = "session#"
-_DIGEST_BYTES = 16
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NO_AGENT = -1
-_FLAGS = {"is_message": 1, "in_conflict": 2, "is_snapshot": 4, "is_nobodys": 8}
 _WHERE_ANY = frozenset({"snapshots", "more_agents"})  # numbers that are left out where they are nought
-# What comes from keys is bounded: an agent's name may be a kilobyte, and every agent of a session may have one.
-MAX_AGENT_BYTES = 64
-MAX_AGENTS = 100  # that are named; all are counted
-# DynamoDB: 400 KB an item. Beside what is kept of the objects, the bounded rest of an item has some 15 KB.
+MAX_AGENTS = 100  # that are named; so many more are counted
+# An item of 40 objects has some 1.5 KB, and most sessions have no more. A transaction takes 100 items.
+MAX_RECENT, KEPT = 40, 8
+SEALED_AT_ONCE, MAX_SPLITS = 64, 8
+# DynamoDB: 400 KB an item. Beside what is kept of the objects, the bounded rest of an item has some 20 KB.
 MAX_SEEN_BYTES = 380_000
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A session's folder."""
-
-    bucket: str
-    prefix: str
-
-    @property
-    def key(self) -> str:
-        """The key of the session's item. It stands among the sources' and can be none of them."""
-        return _KEY_PREFIX + digest("session", self.bucket, self.prefix)
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What a session's numbers need of one of its objects. Times are in milliseconds since 1970."""
-
-    size: int
-    modified: int
-    cataloged: int
-    agent: str | None = None
-    is_message: bool = False
-    is_snapshot: bool = False
-    in_conflict: bool = False
-    is_nobodys: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """An object of a session at one of its revisions. Without facts, it has left the session."""
-
-    revision: int
-    facts: Facts | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +67,6 @@ class Change:
     source_id: str
     seen: Seen | None
     patient: str | None = None
-
-
-def is_session_key(key: str) -> bool:
-    return key.startswith(_KEY_PREFIX)
 
 
 def changes_between(
@@ -118,7 +88,7 @@ def facts_of(entry: Entry) -> Facts:
         size=entry.size,
         modified=_milliseconds(entry.modified),
         cataloged=_milliseconds(entry.cataloged_at),
-        agent=_short(part.agent) if part.agent else None,
+        agent=short(part.agent) if part.agent else None,
         is_message=part.is_message,
         is_snapshot=part.is_snapshot,
         in_conflict=entry.reason == UnknownReason.CONFLICT,
@@ -128,76 +98,132 @@ def facts_of(entry: Entry) -> Facts:
 
 @dataclass(frozen=True, slots=True)
 class SessionEntry:
-    """One session. `objects` are those that are or were in its folder, by their source."""
+    """One session. `seen` are the objects that are or were in its folder and are in its item, by their source, `sealed`
+    the totals of those in its parts, and `held` the parts that were read. `turn` counts the writes of an entry with
+    parts, whose item may otherwise look as it did before."""
 
     place: Place
     patient: str | None
     seen: Mapping[str, Seen]
+    sealed: Totals = field(default_factory=Totals)
+    parts: int = 0
+    turn: int = 0
+    held: Mapping[int, Mapping[str, Seen]] = field(default_factory=dict)
 
     @property
     def session_id(self) -> str:
         return self.place.prefix.rstrip("/").rpartition("/")[2]
 
     @property
-    def present(self) -> dict[str, Facts]:
-        return {source_id: seen.facts for source_id, seen in self.seen.items() if seen.facts}
-
-    @property
-    def reason(self) -> str | None:
-        """Why nobody is known: conflicting evidence about one object is conflicting evidence about the session."""
-        if self.patient is not None:
-            return None
-        conflict = any(facts.in_conflict for facts in self.present.values())
-        return (UnknownReason.CONFLICT if conflict else UnknownReason.NO_EVIDENCE).value
+    def totals(self) -> Totals:
+        return self.sealed.plus(seen.facts for seen in self.seen.values())
 
     @property
     def is_nobodys(self) -> bool:
         """Whether a person decided that all of it is no patient's. While some of it does not show that, it waits."""
-        present = self.present.values()
-        return self.patient is None and bool(present) and all(facts.is_nobodys for facts in present)
+        return _is_nobodys(self.patient, self.totals)
+
+    def holding(self, source_ids: Iterable[str]) -> set[int]:
+        """The parts in which these objects are, if not in the item."""
+        if not self.parts:
+            return set()
+        return {part_holding(one, self.parts) for one in source_ids if one not in self.seen}
 
     def merged(self, changes: Iterable[Change]) -> SessionEntry:
-        """The entry that knows these changes too. The highest revision of each object holds. With an object about
-        which the evidence is in conflict, the session is nobody's, whatever came last."""
-        seen, patient = dict(self.seen), self.patient
+        """The entry that knows these changes too; the parts that hold their objects were read. The highest revision of
+        each object holds. With an object about which the evidence is in conflict, the session is nobody's, whatever
+        came last."""
+        seen, held, sealed, patient = dict(self.seen), dict(self.held), self.sealed, self.patient
         for change in changes:
-            known = seen.get(change.source_id)
+            id, part = change.source_id, part_holding(change.source_id, self.parts) if self.parts else None
+            there = held[part].get(id) if part is not None and id not in seen else None
+            known = seen.get(id, there)
+            if change.seen is not None and known is not None and known.revision >= change.seen.revision:
+                continue
+            if part is not None and there is not None:  # what changes again is likely to go on changing
+                held[part] = {one: row for one, row in held[part].items() if one != id}
+                sealed = sealed.minus([there.facts])
             if change.seen is None:
-                seen.pop(change.source_id, None)
-            elif known is None or known.revision < change.seen.revision:
-                seen[change.source_id] = change.seen
-                patient = change.patient if change.seen.facts else patient
-        if any(one.facts and one.facts.in_conflict for one in seen.values()):
-            patient = None
-        return replace(self, seen=seen, patient=patient)
+                seen.pop(id, None)
+                continue
+            seen[id] = change.seen
+            patient = change.patient if change.seen.facts else patient
+        changed = replace(self, seen=seen, sealed=sealed, held=held, patient=patient)
+        return replace(changed, patient=None) if changed.totals.conflicts else changed
+
+    # Parts
+
+    @property
+    def overflow(self) -> list[str]:
+        """The objects to be sealed next: more than the item should hold, the oldest first."""
+        if len(self.seen) <= MAX_RECENT:
+            return []
+        return [one for one, _ in oldest_first(self.seen)][: min(len(self.seen) - KEPT, SEALED_AT_ONCE)]
+
+    @property
+    def parts_then(self) -> int:
+        """How many parts there are once the overflow is sealed."""
+        due = -(-(self.sealed.rows + len(self.overflow)) // PART_OBJECTS)
+        return max(1, self.parts, min(due, self.parts + MAX_SPLITS))
+
+    def to_seal(self) -> set[int]:
+        """The parts that sealing the overflow reads and writes."""
+        new = range(self.parts, self.parts_then)
+        there = {part_holding(one, self.parts_then) for one in self.overflow}
+        return there | {*new} | {split_for(part) for part in new}
+
+    def sealing(self) -> SessionEntry:
+        """The entry whose overflow is in its parts, as many as it takes. All of `to_seal` were read."""
+        seen, held = dict(self.seen), {part: dict(rows) for part, rows in self.held.items()}
+        for part in range(max(1, self.parts), self.parts_then):
+            rows = held.pop(split_for(part))
+            for number in (split_for(part), part):
+                held[number] = {
+                    one: row for one, row in rows.items() if part_holding(one, part + 1) == number
+                }
+        moved = {one: seen.pop(one) for one in self.overflow}
+        for one, row in moved.items():
+            held[part_holding(one, self.parts_then)][one] = row
+        sealed = self.sealed.plus(row.facts for row in moved.values())
+        return replace(self, seen=seen, sealed=sealed, parts=self.parts_then, held=held)
+
+    def tightened(self, parts: Iterable[Mapping[str, Seen]]) -> SessionEntry:
+        """The entry with its totals computed again from all its parts."""
+        found = Totals.of(row.facts for rows in parts for row in rows.values())
+        return replace(self, sealed=found)
 
     def to_item(self) -> Item | None:
         """The item for DynamoDB, or None if there is nothing to keep. The numbers are there for readers."""
-        if not self.seen:
+        if not self.seen and not self.sealed.rows:
             return None
-        item: Item = {KEY: {"S": self.place.key}, "seen": {"B": _packed(self.seen)}}
-        present = self.present.values()
-        if not present:
+        item: Item = {KEY: {"S": self.place.key}}
+        if self.parts:
+            item |= {
+                "recent": {"B": packed(self.seen)},
+                "sealed": {"B": self.sealed.to_bytes(self.parts)},
+                "turn": {"N": str(self.turn)},
+            }
+        else:
+            item["seen"] = {"B": packed(self.seen)}
+        totals = self.totals
+        if totals.first is None or totals.last is None or totals.cataloged is None:
             return item
-        cataloged_at = _iso_8601(max(facts.cataloged for facts in present))
+        cataloged_at = _iso_8601(totals.cataloged)
         texts = {
-            "patient_ref_key": patient_ref_key(self.patient, nobodys=self.is_nobodys),
-            "reason": self.reason,
+            "patient_ref_key": patient_ref_key(
+                self.patient, self.place.key, nobodys=_is_nobodys(self.patient, totals)
+            ),
+            "reason": _reason(self.patient, totals),
             "session_id": self.session_id,
             "bucket": self.place.bucket,
             "prefix": self.place.prefix,
-            "first_activity": _iso_8601(min(facts.modified for facts in present)),
-            "last_activity": _iso_8601(max(facts.modified for facts in present)),
+            "first_activity": _iso_8601(totals.first),
+            "last_activity": _iso_8601(totals.last),
             "cataloged_at": cataloged_at,
             "listed_at": cataloged_at,
         }
-        numbers = {
-            "objects": len(present),
-            "messages": sum(facts.is_message for facts in present),
-            "snapshots": sum(facts.is_snapshot for facts in present),
-            "size": sum(facts.size for facts in present),
-        }
-        agents = sorted({facts.agent for facts in present if facts.agent})
+        agents = sorted(totals.agents)
+        numbers = {name: getattr(totals, name) for name in ("objects", "messages", "snapshots", "size")}
         numbers["more_agents"] = max(0, len(agents) - MAX_AGENTS)
         item |= {name: {"S": value} for name, value in texts.items() if value}
         item |= {
@@ -206,17 +232,64 @@ class SessionEntry:
         named = [{"S": agent} for agent in agents[:MAX_AGENTS]]
         return item | ({"agents": {"L": named}} if named else {})
 
+    def part_items(self, before: SessionEntry) -> dict[str, Item | None]:
+        """The items of the parts that differ from those before, by their keys; None where nothing is left of one. What
+        stands where a new part begins is of a session that was deleted."""
+        changed = {
+            part: rows
+            for part, rows in self.held.items()
+            if part >= before.parts or rows != before.held.get(part, {})
+        }
+        return {
+            self.place.part(part): {KEY: {"S": self.place.part(part)}, "kept": {"B": packed(rows)}}
+            if rows
+            else None
+            for part, rows in changed.items()
+        }
 
-def fits(item: Item | None) -> bool:
-    """Whether a session's item fits in DynamoDB."""
-    return item is None or len(item["seen"]["B"]) <= MAX_SEEN_BYTES
+
+def _is_nobodys(patient: str | None, totals: Totals) -> bool:
+    return patient is None and 0 < totals.objects == totals.nobodys
+
+
+def _reason(patient: str | None, totals: Totals) -> str | None:
+    """Why nobody is known: conflicting evidence about one object is conflicting evidence about the session."""
+    if patient is not None:
+        return None
+    return (UnknownReason.CONFLICT if totals.conflicts else UnknownReason.NO_EVIDENCE).value
+
+
+def fits(*items: Item | None) -> bool:
+    """Whether items of a session fit in DynamoDB."""
+    held = (item[name]["B"] for item in items if item for name in ("seen", "recent", "kept") if name in item)
+    return all(len(data) <= MAX_SEEN_BYTES for data in held)
 
 
 def entry_at(place: Place, item: Mapping[str, Any] | None) -> SessionEntry:
     """The entry of a session as its item holds it; of one never heard of, without an item."""
     if not item:
         return SessionEntry(place, None, {})
-    return SessionEntry(place, patient_in(item), unpacked(item["seen"]["B"]))
+    if "sealed" not in item:
+        return SessionEntry(place, patient_in(item), unpacked(item["seen"]["B"]))
+    sealed, parts = Totals.from_bytes(item["sealed"]["B"])
+    seen = unpacked(item["recent"]["B"])
+    return SessionEntry(place, patient_in(item), seen, sealed, parts, number_in(item, "turn"))
+
+
+def part_in(item: Mapping[str, Any] | None) -> dict[str, Seen]:
+    """The objects that the item of a part holds; none without an item."""
+    return unpacked(item["kept"]["B"]) if item else {}
+
+
+def condition_on(item: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The condition of a write that nobody wrote the session's item since it was read."""
+    if not item:
+        return {"ConditionExpression": f"attribute_not_exists({KEY})"}
+    name = "turn" if "turn" in item else "seen"
+    return {
+        "ConditionExpression": f"{name} = :known",
+        "ExpressionAttributeValues": {":known": item[name]},
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,59 +346,6 @@ class SessionSummary:
 
 def _place_of(entry: Entry) -> Place:
     return Place(entry.bucket, entry.prefix)
-
-
-def _packed(seen: Mapping[str, Seen]) -> bytes:
-    """The digests of the sources as they are, and the rest column by column, oldest first: so it packs best."""
-    rows = sorted(
-        seen.items(), key=lambda row: (row[1].facts.modified if row[1].facts else 0, row[1].revision, row[0])
-    )
-    agents = sorted({one.facts.agent for one in seen.values() if one.facts and one.facts.agent})
-    columns: list[list[Any]] = [[one.revision for _, one in rows]]
-    before = Facts(0, 0, 0)
-    times: list[list[int]] = [[], []]
-    for _, one in rows:
-        if one.facts:
-            times[0].append(one.facts.modified - before.modified)
-            times[1].append(one.facts.cataloged - one.facts.modified)
-            before = one.facts
-    columns += times
-    columns.append([one.facts.size if one.facts else None for _, one in rows])
-    present = [one.facts for _, one in rows if one.facts]
-    columns.append([agents.index(facts.agent) if facts.agent else _NO_AGENT for facts in present])
-    columns.append([sum(flag * getattr(facts, name) for name, flag in _FLAGS.items()) for facts in present])
-    text = json.dumps([agents, *columns], ensure_ascii=False, separators=(",", ":"))
-    digests = b"".join(bytes.fromhex(source_id) for source_id, _ in rows)
-    return len(rows).to_bytes(4, "big") + digests + zlib.compress(text.encode("utf-8", "surrogatepass"), 9)
-
-
-def unpacked(data: bytes) -> dict[str, Seen]:
-    """The inverse of `_packed`."""
-    count = int.from_bytes(data[:4], "big")
-    end = 4 + count * _DIGEST_BYTES
-    sources = [data[at : at + _DIGEST_BYTES].hex() for at in range(4, end, _DIGEST_BYTES)]
-    agents, revisions, steps, delays, sizes, whose, flags = json.loads(zlib.decompress(data[end:]))
-    seen: dict[str, Seen] = {}
-    modified, rest = 0, zip(steps, delays, whose, flags, strict=True)
-    for source_id, revision, size in zip(sources, revisions, sizes, strict=True):
-        if size is None:
-            seen[source_id] = Seen(revision, None)
-            continue
-        step, delay, agent, flag = next(rest)
-        modified += step
-        name = None if agent == _NO_AGENT else _short(agents[agent])
-        told = {kind: bool(flag & bit) for kind, bit in _FLAGS.items()}
-        facts = Facts(size, modified, modified + delay, name, **told)
-        seen[source_id] = Seen(revision, facts)
-    return seen
-
-
-def _short(agent: str) -> str:
-    """Shorten an agent's name for the entry: a long one is cut, and ends in a hash of the whole."""
-    whole = agent.encode("utf-8", "surrogatepass")
-    if len(whole) <= MAX_AGENT_BYTES:
-        return agent
-    return f"{whole[: MAX_AGENT_BYTES - 12].decode('utf-8', 'ignore')}…{digest('agent', agent)[:8]}"
 
 
 def _milliseconds(moment: str) -> int:
