@@ -1,7 +1,7 @@
 # Every target installs what it needs on first use. `make` alone lists them.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status demo test simulate prove prove-fresh prove-schedules prove-properties prove-scale proof hunt mutants names storm faults cost bench bench-readers bench-matching bench-ocr backfill sbom audit lint site deploy template dist clean clean-all
+.PHONY: help setup up down status demo test simulate prove prove-fresh prove-schedules prove-properties prove-scale proof hunt mutants names storm faults cost bench capacity bench-readers bench-matching bench-ocr backfill sbom audit lint site deploy template dist clean clean-all
 
 # The first of these that is new enough; override with `make setup PYTHON=/path/to/python`.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -94,6 +94,9 @@ cost: setup node_modules/.ready ## compute the bill by kind and lane from counte
 
 bench: setup node_modules/.ready ## measure speed on the embedded AWS; takes some minutes (ARGS='--most 5000')
 	@$(PY) -m benchmarks.bench $(ARGS)
+
+capacity: setup ## simulate an hour of uploads at several rates against AWS's quotas (ARGS='--rate 2000 --documents 0.5')
+	@$(PY) -m benchmarks.capacity $(ARGS)
 
 backfill: setup node_modules/.ready ## backfill N existing objects and check that time scales linearly (N=5000)
 	@$(PY) -m benchmarks.backfill --most $(call n,5000)

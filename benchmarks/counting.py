@@ -104,8 +104,10 @@ class Meter:
 
     def _wrote(self, item: dict[str, Any], *, replaced: bool = False) -> None:
         """Count a write; an indexed item is written to each index too, and deleted there if its key changes."""
-        units = item_units(item, 1024)
-        self.write_units += units + (units * (1 + replaced) if "listed_at" in item else 0)
+        self.write_units += item_units(item, 1024)
+        if "listed_at" in item:
+            shown = {name: value for name, value in item.items() if name != "seen"}  # which no index holds
+            self.write_units += item_units(shown, 1024) * (1 + replaced)
         self.write_units += "content_digest" in item  # of which the index by content holds little
 
     @contextlib.contextmanager

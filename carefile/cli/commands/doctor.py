@@ -13,6 +13,8 @@ import typer
 
 from carefile.cli.aws.connection import Account, Connection
 from carefile.cli.checkout import needed_for
+from carefile.cli.capacity.load import Mix
+from carefile.cli.checks.capacity import met_by
 from carefile.cli.checks.check import State
 from carefile.cli.checks.health import checks
 from carefile.cli.exits import Exit
@@ -31,8 +33,27 @@ def doctor(
         ),
     ] = False,
     stage: Annotated[str, typer.Option(help="With --before-deploy: the stage, as in cdk.json.")] = "dev",
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            min=0.001, help="List what so many objects a second would meet instead, first what is hit first."
+        ),
+    ] = None,
+    documents: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="With --rate: the share of documents, the rest being sessions."),
+    ] = 0.3,
+    unknown: Annotated[
+        float, typer.Option(min=0, max=1, help="With --rate: the share whose patient is unknown.")
+    ] = 0.2,
+    session_size: Annotated[int, typer.Option(min=1, help="With --rate: the objects of a session.")] = 200,
 ) -> Exit:
     """Check the health of the deployment."""
+    if rate is not None:
+        if isinstance(connection, Account):
+            raise Problem("--rate is about a deployment", "leave out --before-deploy")
+        mix = Mix(rate=rate, documents=documents, unknown=unknown, session_size=session_size)
+        return _capacity(connection, view, mix)
     states = Counter[State]()
 
     def counted(results: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -55,6 +76,27 @@ def doctor(
     return Exit.FOUND if states[State.FAILED] else Exit.DONE
 
 
+def _capacity(connection: Connection, view: View, mix: Mix) -> Exit:
+    exceeded: list[str] = []
+
+    def noted(found: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        for one in found:
+            exceeded.extend([one["quota"]] if one["state"] == State.FAILED else ())
+            yield one
+
+    view.stream(
+        _QUOTAS,
+        noted(met_by(connection, mix)),
+        below=lambda r: r["to_do"] and f"to do: {r['to_do']}",
+        nothing="",
+    )
+    if exceeded:
+        view.note(f"[red]{mix.rate:,g} objects a second exceed {len(exceeded)}: first {exceeded[0]}.[/red]")
+        return Exit.FOUND
+    view.note(f"[green]{mix.rate:,g} objects a second fit.[/green]")
+    return Exit.DONE
+
+
 def _before_deploy(account: Account, stage: str) -> Iterator[dict[str, Any]]:
     """Yield the results of the checkout's own preflight, which knows the settings."""
     root = needed_for("doctor --before-deploy")
@@ -68,6 +110,14 @@ def _before_deploy(account: Account, stage: str) -> Iterator[dict[str, Any]]:
         raise Problem("the checks could not be run", "see the message above")
 
 
+_QUOTAS = (
+    Column("State", lambda r: r["state"], width=7),
+    Column("Quota or key", lambda r: r["quota"], width=36),
+    Column("Asked", lambda r: f"{r['asked']:,.0f}", width=9, right=True),
+    Column("Allowed", lambda r: f"{r['allowed']:,.0f}", width=9, right=True),
+    Column("Unit", lambda r: r["unit"], width=14),
+    Column("Value of", lambda r: r["value_of"]),
+)
 _CHECKS = (
     Column("State", lambda r: r["state"], width=7),
     Column("Check", lambda r: r["check"], width=28),
