@@ -327,7 +327,7 @@ class Intake:
     def _still_holds(self, plan: Plan, entry: LedgerEntry, written: str | None) -> bool:
         """After the last change: is this version still the one to be there, and what was decided the same? `written` is
         the digest of its bytes, which is known now even if nobody asked for it before."""
-        found = self._current(plan.source)
+        found = self._current_or_none(plan.source)
         latest, listing = self._read(plan.source, self.filing.session_of(plan.source), plan.asked)
         version = plan.observed.version
         digest = plan.observed.content_digest or written
@@ -335,9 +335,8 @@ class Intake:
             return False
         if not self.filing.is_listed_as_before(plan, listing):
             return False
-        if isinstance(found, Deleted) or found.size == 0:
-            return latest.version == version
-        return found.version == version
+        # What a round began before its version was deleted, or a threat was found in it, is filed.
+        return (found or latest).version == version
 
     def _outcome(self, upload: Upload, plan: Plan, filed: Filed, done_before: bool) -> Outcome | None:
         """What is to be said of the upload. None when another round is needed."""
@@ -354,7 +353,10 @@ class Intake:
 
     def _deleted_unfiled(self, upload: Upload, filed: Observation) -> bool:
         """True when the key is deleted, and the upload is newer than what is filed: so it was filed by nobody."""
-        if not isinstance(self._current(upload.source), Deleted):
+        try:
+            if not isinstance(self._current(upload.source), Deleted):
+                return False
+        except (ThreatFound, Unscannable):
             return False
         if isinstance(self.landing.head(upload.source, upload.version_id), Deleted):
             return True

@@ -250,6 +250,8 @@ class Outside:
                 scanned = event["detail"]["s3ObjectDetails"]
                 if event["detail"]["scanResultDetails"]["scanResultStatus"] == CLEAN:
                     world.known.clean.add((scanned["objectKey"], scanned["versionId"]))
+                elif name.rstrip("'").endswith("+"):
+                    world.known.refused.add((scanned["objectKey"], scanned["versionId"]))
             world.start(name, event, express=world.scenario.express and uploaded)
 
         world.runnable[name] = arrive

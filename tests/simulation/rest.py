@@ -58,32 +58,45 @@ class _Key:
     def check(self) -> list[str]:
         if not self.uploads:
             return []
-        newest = self._newest()
-        if newest is not None and self.world.known.taken_out(newest):
-            found = self._unfiled(newest)
-        else:
-            found = self._nothing_filed() if newest is None else self._filed(newest)
+        found = self._shown(self._newest())
+        if found and self.world.known.refused:
+            # What is filed of a version in which a threat is found later stays; an intake that comes then leaves it,
+            # or, where there is one, files the clean version before it.
+            found = self._shown(self._newest(still=True))
+            # One that was broken off in the middle can't be finished: it fails, and what it wrote stays.
+            shown = {version.metadata["carefile-version"] for version in self.alive.values()}
+            if shown and all(self._is_refused(version) for version in shown):
+                found = []
         return found + [text for upload in self.uploads for text in self._disposition(upload)]
+
+    def _is_refused(self, version: str) -> bool:
+        return (self.key.key, version) in self.world.known.refused
+
+    def _shown(self, newest: Uploaded | None) -> list[str]:
+        if newest is not None and self.world.known.taken_out(newest):
+            return self._unfiled(newest)
+        return self._nothing_filed() if newest is None else self._filed(newest)
 
     def _is_ours(self, version: Version) -> bool:
         upload = self.world.watch.stamped.get(version.metadata.get("carefile-source", ""))
         return upload is not None and upload.key == self.key
 
-    def _newest(self) -> Uploaded | None:
+    def _newest(self, *, still: bool = False) -> Uploaded | None:
         """The version that the destination has to show: the current one, or, where that was deleted, the newest
         of those that were announced."""
-        current = self._current()
+        current = self._current(still=still)
         if current is not None:
             return next((it for it in self.uploads if it.version == current.id), self.uploads[-1])
         announced = [self._upload(event.detail) for event in (*self.cataloged, *self.unfiled)]
-        return max(announced, key=lambda upload: upload.number, default=None)
+        kept = [upload for upload in announced if not (still and self._is_refused(upload.version))]
+        return max(kept, key=lambda upload: upload.number, default=None)
 
-    def _current(self) -> Version | None:
+    def _current(self, *, still: bool = False) -> Version | None:
         """The current version, as if there were no empty ones; where malware protection is waited for, as if there
-        were only those that it found clean, and deletions."""
+        were only those that it found clean, or still finds so, and deletions."""
         history = [it for it in self.world.landing.keys.get(self.key.key, []) if it.body != b""]
         if self.world.scenario.scanned:
-            clean = self.world.known.clean
+            clean = self.world.known.clean - (self.world.known.refused if still else set())
             history = [it for it in history if it.body is None or (it.key, it.id) in clean]
         return history[-1] if history and history[-1].body is not None else None
 
@@ -143,6 +156,9 @@ class _Key:
     def _decided(self, newest: Uploaded) -> Sequence[Place]:
         """Where the newest version may be: the latest decision about it holds, whenever its event arrived. The times
         of events are whole seconds, so of two decisions less than a second apart either may."""
+        if self._is_refused(newest.version):
+            # Nobody files past the scanner, and so what is filed of a threat is not moved.
+            return self.world.known.possible(newest)
         ours = [decision for decision in self.world.known.decisions if decision.key == self.key]
         named = [d for d in ours if self._about(d) == newest.version or d.is_about_bytes_of(newest)]
         latest = max((decision.at for decision in named), default=None)
@@ -276,7 +292,8 @@ class _Key:
             return [*found, f"I3 {upload.name} failed for good but is tagged {tag}"]
         allowed = {_STATUS_OF.get(disposition, disposition) for disposition in ended}
         current = self._current()
-        if current and current.id in (upload.version, "null") and upload is self._newest():
+        stays = upload is self._newest() and not self._is_refused(upload.version)
+        if current and current.id in (upload.version, "null") and stays:
             taken_out = self.world.known.taken_out(upload)
             allowed = {"cataloged", "unfiled"} if taken_out else {"cataloged"}
         if begun_anew and upload is not self.uploads[-1]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lambdas.intake.admission import Admission
+from lambdas.intake.convergence import Intake
 from tests.simulation import reading_variants, variants
 from tests.simulation.actors.deciding import Decide
 from tests.simulation.actors.readings import Readings
@@ -20,6 +21,9 @@ from tests.simulation.scenario import BO, CY, THREAT, Again, Assign, LandingKey,
 from tests.simulation.schedule import Script
 
 KEY = LandingKey("documents/PHIlab.txt", None, None, "", "PHIlab", "txt")
+SESSION = LandingKey(
+    "sessions/session_2/session.json", None, "session_2", "sessions/session_2/", "session", "json"
+)
 ALL = 90  # more steps than any execution has
 READING = "reading u1.1"
 CALLS = range(1, 40)  # as many as a reading has, and more
@@ -93,9 +97,6 @@ def test_an_event_that_comes_again_leaves_a_scan_read_that_was_moved() -> None:
 def test_who_decides_about_a_threat_is_refused_though_another_version_was_taken_out() -> None:
     """What was taken out lets intakes past a threat, to retire what is filed of it. A decision whose it is went past as
     well: it was recorded for the threat, and ended as if it were about the clean version that is filed."""
-    session = LandingKey(
-        "sessions/session_2/session.json", None, "session_2", "sessions/session_2/", "session", "json"
-    )
     steps = (
         Upload("u1", 0, verdict=THREAT),
         Assign("a1", 0, CY, None),
@@ -107,7 +108,7 @@ def test_who_decides_about_a_threat_is_refused_though_another_version_was_taken_
     def result(call: int) -> Result:
         begun = [*["world"] * 4, *["x1"] * call, "world", *["u2"] * ALL, "tag u1", *["u1"] * ALL]
         picks = [*begun, *["a1.0"] * ALL, *["o1"] * ALL, *["x1"] * ALL]
-        return run_script(Scenario((session,), steps, scanned=True), Script(picks), tracing=True)
+        return run_script(Scenario((SESSION,), steps, scanned=True), Script(picks), tracing=True)
 
     def let_past() -> variants.Patches:
         require = Admission._require
@@ -119,3 +120,29 @@ def test_who_decides_about_a_threat_is_refused_though_another_version_was_taken_
 
     holds_only_with(let_past, result)
     assert any(("x1", "   ends with ThreatFound") in result(call).trace for call in CALLS)
+
+
+@pytest.mark.parametrize("key", [KEY, SESSION], ids=["document", "session"])
+def test_what_was_begun_before_a_threat_was_found_in_it_is_filed_and_announced(key: LandingKey) -> None:
+    """The scan came while it was being written. The check refused it, so it was there and no event ever said so."""
+    steps = (Upload("u1", 0, second_verdict=THREAT),)
+
+    def result(call: int) -> Result:
+        refused = ["tag u1", "scan u1 again", "tag u1+", *["u1+"] * ALL]
+        picks = ["world", *["u1"] * call, *refused, *["u1"] * ALL]
+        return run_script(Scenario((key,), steps, scanned=True), Script(picks), tracing=True)
+
+    def refused_in_the_check() -> variants.Patches:
+        return [(Intake, "_current_or_none", Intake._current)]
+
+    def is_there_and_not_announced(call: int) -> bool:
+        world = result(call).world
+        assert not world.violations
+        filed = any(
+            version.metadata for key in world.processed.live_keys() if (version := world.processed.live(key))
+        )
+        return filed and not any(event.type == "Object Cataloged" for event in world.published)
+
+    assert not any(is_there_and_not_announced(call) for call in CALLS)
+    with variants.broken(refused_in_the_check):
+        assert any(is_there_and_not_announced(call) for call in CALLS)

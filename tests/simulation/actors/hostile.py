@@ -61,7 +61,7 @@ def add(rng: random.Random, scenario: Scenario, _: Mixture) -> Scenario:
     if against.session and against.patient:
         # And one that is no more than believed: a session of the same id, which its metadata gives to the patient.
         keys.append(_session(f"sessions/{against.session}/", "session.json"))
-        believed = Upload("m1", len(keys) - 1, against.patient)
+        believed = Upload("g1", len(keys) - 1, against.patient)
         steps.insert(rng.randint(0, len(steps)), believed)
     return dataclasses.replace(scenario, keys=tuple(keys), steps=tuple(steps))
 
