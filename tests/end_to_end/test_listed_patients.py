@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from carefile.cli.app import app
+from carefile.core.model import Source
 from tests.embedded import ENFORCED, EmbeddedAws, bring_up, eventually, running
 
 PATIENTS = "id,name,birth date,identifier:1.2.3\nAna_7,Ana Ruiz,1984-02-11,77\nBen_8,Ben Soto,1971-03-05,\n"
@@ -135,11 +136,15 @@ def test_a_letter_waits_with_its_suggestion_and_is_filed_by_itself_where_the_sta
     waits = {"status": "unknown", "reason": "no-evidence"}
     assert whose(listed_aws, "inbox/waits.txt", LETTER) == waits
 
-    def entry(key: str) -> dict[str, Any] | None:
-        told = json.loads(carefile("show", key, "--json")[1])
-        return told if told.get("entry") else None
+    source_id = Source(listed_aws.outputs["LandingBucketName"], "inbox/waits.txt").source_id
 
-    assert eventually(lambda: entry("inbox/waits.txt"), 60)["entry"]["suggested"] == ["Ben_8"]
+    def entry() -> dict[str, Any] | None:
+        found = listed_aws.client("dynamodb").get_item(
+            TableName=listed_aws.outputs["CatalogTableName"], Key={"source_id": {"S": source_id}}
+        )
+        return found.get("Item")
+
+    assert eventually(entry, 60)["suggested"] == {"L": [{"S": "Ben_8"}]}
     with decided_by_text(listed_aws):
         assert whose(listed_aws, "inbox/decided.txt", LETTER) == {"status": "known", "id": "Ben_8"}
         namesakes = LETTER.replace("Ben_8", "Ana_7")

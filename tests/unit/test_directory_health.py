@@ -11,6 +11,7 @@ from carefile.cli.aws.connection import Connection
 from carefile.cli.checks import health
 from carefile.cli.patients.listed.patients import Patients
 from carefile.core.patients.entries import Statement
+from tests.unit.world import World
 
 
 def told(
@@ -56,3 +57,27 @@ def test_merges_that_failed_today_are_told_and_those_of_last_week_are_not(
     assert told(connection, monkeypatch, listed=True, failed=(now - timedelta(days=7),))[name].state == "ok"
     found = told(connection, monkeypatch, listed=True, failed=(now,))[name]
     assert (found.state, found.says[:8]) == ("warning", "1 failed")
+
+
+def unlisted(connection: Connection, *, listed: bool = True) -> list[dict[str, Any]]:
+    connection.__dict__["patients_are_listed"] = listed
+    return [check.to_json() for check in health._unlisted(connection)]
+
+
+def test_what_was_filed_under_an_id_that_is_not_listed_is_named(
+    world: World, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, patient in enumerate("ABC"):
+        world.file(f"documents/{patient}/a.txt", name=f"e{number}")
+    world.file("inbox/a.txt", name="nobodys")
+    Patients(connection).state("B", "ehr", Statement(), None)
+    (found,) = unlisted(connection)
+    assert (found["state"], found["says"]) == ("warning", "A, C")
+    assert not unlisted(connection, listed=False)
+    monkeypatch.setattr(health, "_IDS_SHOWN", 1)
+    monkeypatch.setattr(health, "MANY_ENTRIES", 3)
+    (found,) = unlisted(connection)
+    assert "(of the first 3 entries of the catalog)" in found["says"]
+    for patient in "AC":
+        Patients(connection).state(patient, "ehr", Statement(), None)
+    assert unlisted(connection)[0]["says"].startswith("none")

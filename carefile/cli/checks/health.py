@@ -7,20 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from carefile.cli.again.dead_letters import DeadLetters
 from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.entries import Entries
 from carefile.cli.aws.executions import ENDED_BADLY, Executions
 from carefile.cli.checks.check import Check, State, result
+from carefile.cli.patients.listed.patients import Patients
+from carefile.core.records.catalog import patient_in
 
 _FEWEST_CONCURRENT = 100
 _LONG = timedelta(hours=1)
 _MANY = 1000
 MANY_PATIENTS = 10_000
+MANY_ENTRIES = 100_000  # of the catalog
+_IDS_SHOWN = 20
 
 
 Look = Callable[[Connection], Iterator[Check]]
@@ -207,6 +212,30 @@ def _directory(connection: Connection) -> Iterator[Check]:
     )
 
 
+def _unlisted(connection: Connection) -> Iterator[Check]:
+    """Whom the directory does not list and under whom something is filed, from before it was in use. It looks at
+    MANY_ENTRIES of the catalog at most."""
+    if not connection.patients_are_listed:
+        return
+    entries = islice(chain.from_iterable(Entries(connection).pages()), MANY_ENTRIES + 1)
+    seen, patients = 0, set[str]()
+    for item in entries:
+        seen += 1
+        patients |= {patient} if (patient := patient_in(item)) else set()
+    listed, _ = Patients(connection).get_many(sorted(patients))
+    left = sorted(patients - listed.keys())
+    looked = f" (of the first {MANY_ENTRIES} entries of the catalog)" if seen > MANY_ENTRIES else ""
+    more = f" and {len(left) - _IDS_SHOWN} more" if len(left) > _IDS_SHOWN else ""
+    yield result(
+        "Filed under ids that are not listed",
+        not left,
+        f"none{looked}",
+        f"{', '.join(left[:_IDS_SHOWN])}{more}{looked}",
+        "import these patients, or give what is filed under them to whom it belongs: carefile assign",
+        State.WARNING,
+    )
+
+
 def _dead_letters(connection: Connection) -> Iterator[Check]:
     letters = DeadLetters(connection)
     for queue in letters.queues:
@@ -289,6 +318,7 @@ _CHECKS: tuple[tuple[str, Look], ...] = (
     ("Keys", _keys),
     ("Tables", _tables),
     ("Patient directory", _directory),
+    ("Filed under ids that are not listed", _unlisted),
     ("Dead letters", _dead_letters),
     ("Executions", _executions),
     ("Alarms", _alarms),
