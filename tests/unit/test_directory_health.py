@@ -11,6 +11,7 @@ from carefile.cli.aws.connection import Connection
 from carefile.cli.checks import health
 from carefile.cli.patients.listed.patients import Patients
 from carefile.core.patients.entries import Statement
+from tests.unit.forgetting import merged
 from tests.unit.world import World
 
 
@@ -71,13 +72,30 @@ def test_what_was_filed_under_an_id_that_is_not_listed_is_named(
         world.file(f"documents/{patient}/a.txt", name=f"e{number}")
     world.file("inbox/a.txt", name="nobodys")
     Patients(connection).state("B", "ehr", Statement(), None)
-    (found,) = unlisted(connection)
+    found, _ = unlisted(connection)
     assert (found["state"], found["says"]) == ("warning", "A, C")
     assert not unlisted(connection, listed=False)
     monkeypatch.setattr(health, "_IDS_SHOWN", 1)
     monkeypatch.setattr(health, "MANY_ENTRIES", 3)
-    (found,) = unlisted(connection)
+    found, _ = unlisted(connection)
     assert "(of the first 3 entries of the catalog)" in found["says"]
     for patient in "AC":
         Patients(connection).state(patient, "ehr", Statement(), None)
     assert unlisted(connection)[0]["says"].startswith("none")
+
+
+def test_what_a_merge_or_an_import_made_known_is_counted(
+    world: World, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATIENTS", "listed")
+    world.wire()
+    for one in "AB":
+        Patients(connection).state(one, "ehr", Statement(), None)
+    world.file("documents/A/a.txt", name="conflict", Metadata={"patient-id": "B"})
+    world.file("documents/C/c.txt", name="unlisted")
+    _, found = unlisted(connection)
+    assert found["says"] == "none"
+    Patients(connection).state("C", "ehr", Statement(), None)
+    merged(world, connection, "A", "B", "2026-11-30T00:00:01Z")
+    _, found = unlisted(connection)
+    assert (found["state"], found["says"][:2]) == ("warning", "2 ")

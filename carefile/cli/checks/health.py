@@ -17,7 +17,10 @@ from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.entries import Entries
 from carefile.cli.aws.executions import ENDED_BADLY, Executions
 from carefile.cli.checks.check import Check, State, result
+from carefile.cli.patients.listed.again import Again
 from carefile.cli.patients.listed.patients import Patients
+from carefile.cli.problem import Problem
+from carefile.cli.rule_table import rules_of
 from carefile.core.records.catalog import patient_in
 
 _FEWEST_CONCURRENT = 100
@@ -41,6 +44,8 @@ def checks(connection: Connection) -> Iterator[Check]:
             yield Check(name, State.UNKNOWN, f"could not be checked: {code} from {error.operation_name}")
         except BotoCoreError as error:
             yield Check(name, State.UNKNOWN, f"could not be checked: {type(error).__name__}")
+        except Problem as problem:
+            yield Check(name, State.UNKNOWN, f"could not be checked: {problem}")
 
 
 def _stack(connection: Connection) -> Iterator[Check]:
@@ -213,8 +218,8 @@ def _directory(connection: Connection) -> Iterator[Check]:
 
 
 def _unlisted(connection: Connection) -> Iterator[Check]:
-    """Whom the directory does not list and under whom something is filed, from before it was in use. It looks at
-    MANY_ENTRIES of the catalog at most."""
+    """Whom the directory does not list and under whom something is filed, from before it was in use, by MANY_ENTRIES of
+    the catalog at most; and what is filed under nobody whose patient it knows now."""
     if not connection.patients_are_listed:
         return
     entries = islice(chain.from_iterable(Entries(connection).pages()), MANY_ENTRIES + 1)
@@ -232,6 +237,15 @@ def _unlisted(connection: Connection) -> Iterator[Check]:
         f"none{looked}",
         f"{', '.join(left[:_IDS_SHOWN])}{more}{looked}",
         "import these patients, or give what is filed under them to whom it belongs: carefile assign",
+        State.WARNING,
+    )
+    waiting = sum(1 for _ in Again(connection, rules_of(connection)).now_known(_MANY))
+    yield result(
+        "Unknown objects whose patient is known now",
+        not waiting,
+        "none",
+        f"{waiting} of the newest {_MANY}, by an import or a merge since",
+        "carefile patients refile --yes",
         State.WARNING,
     )
 

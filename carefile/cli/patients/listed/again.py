@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 
 from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.entries import Entries, Entry
@@ -47,12 +48,12 @@ class Again:
             else:
                 yield found
 
-    def now_known(self) -> Iterator[Entry]:
+    def now_known(self, most: int | None = None) -> Iterator[Entry]:
         """The unknown objects that name somebody who is listed now, as their id was not, or several ids of one patient,
-        as they were two."""
-        for entry in self.filed_under(None):
-            are_known = self._by_reason.get(entry.reason)
-            if are_known and are_known(self._named_by(entry)):
+        as they were two; among the newest, where so many at most are to be looked at."""
+        waiting = (entry for entry in self.filed_under(None) if entry.reason in self._by_reason)
+        for entry in islice(waiting, most):
+            if self._by_reason[entry.reason](self._named_by(entry)):
                 yield entry
 
     def take_in(self, entry: Entry) -> bool:
