@@ -109,5 +109,5 @@ def connection_to(world: World) -> Connection:
         ],
     )
     made = Connection(boto3.session.Session(region_name="us-east-1"), "Carefile-test", OUTPUTS)
-    made.__dict__ |= {"layout": Layout(), "accepted_buckets": (LANDING,)}
+    made.__dict__ |= {"layout": Layout(), "accepted_buckets": (LANDING,), "patients_are_listed": False}
     return made

@@ -17,6 +17,8 @@ from rich.console import Console
 
 from benchmarks.matching.people import Person
 from benchmarks.matching.trial import Mode, as_decided
+from carefile.cli.aws.listing import Item
+from carefile.cli.moving.forecast import Forecaster
 from carefile.cli.shown.story import print_story
 from carefile.core.deciding.corroboration import described
 from carefile.core.documents.extraction import DocumentFacts, Extraction, Status
@@ -27,6 +29,7 @@ from carefile.core.patients.mentions import mentions_in
 from carefile.core.records.catalog import Entry
 from carefile.core.records.patients import index_key, index_keys
 from lambdas.adapters import aws, contracts
+from tests.unit.conftest import connection_to
 from tests.unit.test_listed import put, whose
 from tests.unit.world import LANDING, World, cataloged, submitted_event
 
@@ -148,6 +151,26 @@ def test_a_record_is_written_again_only_when_the_directory_says_something_else_o
     manifest = json.loads(listed.body("processed/unknown_a/_manifest.json"))
     assert [it["patient_id"] for it in manifest["classification"]["suggestions"]] == ["8001"]
     assert cataloged(listed.run(asked, "at-last"))["disposition"] == "duplicate"
+
+
+@deciding
+def test_a_forecast_in_listed_mode_says_what_an_intake_would_do(listed: World) -> None:
+    listed.file("decided.txt", letter())
+    listed.file("documents/7001/conflict.txt", letter(), name="e2")
+    for key in ("documents/5001/new.txt", "documents/5009/unlisted.txt"):
+        listed.upload(key, b"All is well.")
+    put(listed, replace(patient("5001", *PEOPLE["5001"]), merged_into="7001"))
+    connection = connection_to(listed)
+    connection.__dict__["patients_are_listed"] = True
+    there = listed.s3.list_objects_v2(Bucket=LANDING)["Contents"]
+    items = [Item(it["Key"], it["Size"], it["LastModified"], it["ETag"]) for it in there]
+    told = {one.key: one for one in Forecaster(connection, LANDING, contracts.rules()).of(items)}
+    assert {key: (one.would.value, one.patient, one.reason) for key, one in told.items()} == {
+        "decided.txt": ("stay", "4711", None),
+        "documents/7001/conflict.txt": ("stay", None, "conflict"),
+        "documents/5001/new.txt": ("file", "7001", None),
+        "documents/5009/unlisted.txt": ("file", None, "unlisted"),
+    }
 
 
 # What contradicts

@@ -15,9 +15,11 @@ from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.entries import Entry
 from carefile.cli.aws.objects import is_gone
 from carefile.core.filing.layout import manifest_key, owner_of
-from carefile.core.model import Classification, EvidenceSource, Source
+from carefile.core.model import Classification, EvidenceSource, Source, UnknownReason
 from carefile.core.records.catalog import KEY
 from carefile.core.records.ledger import assignment_in
+
+_OF_CONTENT = frozenset((EvidenceSource.CONTENT, EvidenceSource.TEXT, EvidenceSource.PICTURE))
 
 
 class Filed:
@@ -38,7 +40,10 @@ class Filed:
 
     def _is_contradicted(self, found: Classification, entry: Entry) -> bool:
         """Return whether a document is filed as unknown because its content contradicts its key."""
-        return found.session is None and entry.patient is None and bool(self._content_in(entry.prefix))
+        if found.session is not None or entry.patient is not None:
+            return False
+        sources = {one["source"] for one in self._content_in(entry.prefix)}
+        return EvidenceSource.CONTENT in sources or (bool(sources) and entry.reason == UnknownReason.CONFLICT)
 
     def _folders(self, found: Classification, source: Source) -> set[str]:
         return {*self._layout.folders(found, source), *self._layout.earlier_folders(found, source)}
@@ -55,7 +60,7 @@ class Filed:
         except ValueError:
             return []
         evidence = manifest.get("classification", {}).get("evidence", ())
-        return [one for one in evidence if one["source"] == EvidenceSource.CONTENT and one["value"]]
+        return [one for one in evidence if one["source"] in _OF_CONTENT and one["value"]]
 
     def _is_decided(self, found: Classification, source: Source) -> bool:
         """Return whether an operator has decided about the object or its session."""

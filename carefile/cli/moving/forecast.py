@@ -1,14 +1,15 @@
 """Forecast what an intake would do with existing objects: classify them by the pipeline's rules, writing nothing.
 
 Takes one HEAD per object, and one GET for each folder that would be new. A document's content is not read, so a patient
-named only there is not forecast. Objects filed elsewhere than the current rules say, as after an upgrade, would move;
-those that an operator has decided about stay. Memory is constant except for two numbers per folder.
+named only there is not forecast; where patients are listed, the directory is asked about those whom key and metadata
+name. Objects filed elsewhere than the current rules say, as after an upgrade, would move; those that an operator has
+decided about stay. Memory is constant except for two numbers per folder.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -21,7 +22,8 @@ from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.entries import Entries, Entry
 from carefile.cli.aws.filed import Filed
 from carefile.cli.aws.listing import Item
-from carefile.core.deciding.classification import classify
+from carefile.cli.patients.listed.patients import Patients
+from carefile.core.deciding.classification import classify, to_look_up
 from carefile.core.deciding.metadata import require_text
 from carefile.core.deciding.rules import RuleTable
 from carefile.core.errors import RejectedObject
@@ -29,6 +31,7 @@ from carefile.core.filing.layout import manifest_key, owner_of
 from carefile.core.messages.events import owner_in
 from carefile.core.messages.head import is_archived
 from carefile.core.model import Classification, Source
+from carefile.core.patients.directory import Listing
 
 ARCHIVED = "it is archived: restore it first"
 _THREADS = 24
@@ -86,6 +89,7 @@ class Forecaster:
         self._s3, self._entries = connection.client("s3"), Entries(connection)
         self._owners: dict[int, int] = {}
         self._filed = Filed(connection)
+        self._patients = Patients(connection) if connection.patients_are_listed else None
 
     def of(self, items: Iterable[Item]) -> Iterator[Forecast]:
         """Yield one forecast per item, in order."""
@@ -93,9 +97,21 @@ class Forecaster:
         with ThreadPoolExecutor(_THREADS) as pool:
             while batch := list(islice(source, _BATCH)):
                 entries = self._entries.get_many([self._source(item).source_id for item in batch])
-                heads = pool.map(self._head, batch)
-                for item, head in zip(batch, list(heads), strict=True):
-                    yield self._forecast(item, head, entries.get(self._source(item).source_id))
+                heads = list(pool.map(self._head, batch))
+                listing = self._listing(batch, heads)
+                for item, head in zip(batch, heads, strict=True):
+                    yield self._forecast(item, head, entries.get(self._source(item).source_id), listing)
+
+    def _listing(self, batch: Sequence[Item], heads: Sequence[dict[str, Any] | None]) -> Listing | None:
+        """Whom the directory lists of those whom these objects name, where it is in use."""
+        if self._patients is None:
+            return None
+        named = (
+            to_look_up(item.key, head.get("Metadata", {}).items(), self._rules).ids
+            for item, head in zip(batch, heads, strict=True)
+            if head is not None
+        )
+        return self._patients.listing(frozenset().union(*named))
 
     def _source(self, item: Item) -> Source:
         return Source(self._bucket, item.key)
@@ -114,7 +130,9 @@ class Forecaster:
     def _no_upload(self, key: str) -> bool:
         return key.endswith("/") or self._layout.holds(key) or self._rules.ignores(key)
 
-    def _forecast(self, item: Item, head: dict[str, Any] | None, entry: Entry | None) -> Forecast:
+    def _forecast(
+        self, item: Item, head: dict[str, Any] | None, entry: Entry | None, listing: Listing | None
+    ) -> Forecast:
         if self._no_upload(item.key):
             why = "a folder marker" if item.key.endswith("/") else "a leftover of a tool, ignored"
             return Forecast(
@@ -130,7 +148,7 @@ class Forecaster:
             require_text(metadata)
         except RejectedObject:
             return Forecast(item.key, item.size, Would.FAIL, why="its metadata is no text")
-        found = classify(item.key, metadata, self._rules)
+        found = classify(item.key, metadata, self._rules, directory=listing)
         version = head.get("VersionId")
         if entry:
             same = entry.landing_version == version if version not in (None, "null") else True

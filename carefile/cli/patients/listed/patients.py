@@ -63,16 +63,20 @@ class Patients:
         """Whether these, as ids or further identifiers, lead to several ids that one patient has now by merges."""
         ids = list(values)
         asked = {*map(identity, ids), *(one for it in ids for one in self._part_of(items.number_entry(it)))}
-        named, entries = set(self.get_many(asked)[0]), dict[str, PatientEntry]()
-        following = named
+        listing = self.listing(asked)
+        named = asked & listing.entries.keys()
+        return len(named) > 1 and len({listing.clinic_id(one) for one in named}) == 1
+
+    def listing(self, patient_ids: Iterable[str]) -> Listing:
+        """What is listed of these ids, and of whom they were merged into."""
+        entries, following = dict[str, PatientEntry](), set(patient_ids)
         for _ in range(MAX_MERGES):
             entries |= self.get_many(following)[0]
             merged = {one.merged_into for one in entries.values() if one.merged_into is not None}
             following = merged - entries.keys()
             if not following:
                 break
-        listing = Listing(entries)
-        return len(named) > 1 and len({listing.clinic_id(one) for one in named}) == 1
+        return Listing(entries)
 
     def all(self) -> Iterator[PatientEntry]:
         """Everybody, unordered, page by page."""
