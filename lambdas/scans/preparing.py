@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 _FAX_WIDTHS = (1728, 2048, 2432)  # ITU-T T.4: dots across A4, B4 and A3
 _FLAT = 0.95  # height by width of a page of a standard fax, whose lines are half as many as they should be
+_FAX_BLUR = (
+    0.5,
+    1,
+)  # pixels across and down: the steps in a fax's letters, which look like others (B and 8, 6 and G)
 _PLAUSIBLE = range(60, 1_300)  # dots an inch
 _USUAL = 300
 _DARK = 100  # the middle grey of a page below which it is a negative
@@ -36,7 +40,7 @@ class Prepared:
 
 def prepare(image: Image.Image) -> Prepared:
     """Raises what a damaged picture brings about."""
-    from PIL import Image, ImageOps
+    from PIL import Image, ImageFilter, ImageOps
 
     across, down = _resolution(image)
     image.load()
@@ -46,6 +50,7 @@ def prepare(image: Image.Image) -> Prepared:
         finer = max(across, down)
         size = (grey.width * finer // across, grey.height * finer // down)
         grey, across = grey.resize(size, Image.Resampling.BICUBIC), finer
+        grey = grey.filter(ImageFilter.BoxBlur(_FAX_BLUR))
     scale = _scale(max(grey.size))
     if scale != 1:
         how = Image.Resampling.BICUBIC if scale > 1 else Image.Resampling.BOX

@@ -14,7 +14,7 @@ from lambdas.scans.limits import MAX_SIDE, MOST_ENLARGED, WANTED_SIDE
 from lambdas.scans.preparing import prepare
 from lambdas.scans.straightening import askew
 from tests.readers.versions import FILE
-from tests.scans.paper import page, png
+from tests.scans.paper import page, png, tiff
 
 PAGE = page(dpi=100)
 
@@ -62,8 +62,9 @@ def test_nothing_about_preparing_changes_without_a_raised_version() -> None:
         PAGE.resize((300, 500)),
     ]
     seen = hashlib.sha256()
-    for picture in pictures:
-        prepared = prepare(Image.open(io.BytesIO(png(picture, 100))))
+    files = [*(png(picture, 100) for picture in pictures), tiff([PAGE.resize((827, 584))], (204, 98))]
+    for file in files:
+        prepared = prepare(Image.open(io.BytesIO(file)))
         seen.update(repr((prepared.image.size, prepared.dpi)).encode())
         seen.update(
             prepared.image.resize((200, 280), Image.Resampling.BOX).point(lambda grey: grey // 16).tobytes()

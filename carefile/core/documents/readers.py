@@ -34,7 +34,7 @@ VERSIONS: Mapping[str, int] = MappingProxyType(
         "xml": 1,
         "zip": 1,
         NOBODY: 1,
-        RECOGNITION: 1,
+        RECOGNITION: 2,
     }
 )
 
