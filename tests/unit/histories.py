@@ -29,7 +29,6 @@ from carefile.cli.patients.trace import Traces
 from carefile.cli.patients.unfiling import Unfiler
 from carefile.cli.problem import Problem
 from carefile.cli.rule_table import rules_of
-from carefile.core.documents.recognition import readings_folder
 from carefile.core.errors import CarefileError
 from carefile.core.filing.layout import Owner
 from carefile.core.model import Decision, DecisionType, Source
@@ -40,12 +39,13 @@ from lambdas.adapters.landing import Landing
 from lambdas.adapters.ledger import Ledger
 from tests.unit.conftest import connection_to, tags_of
 from tests.unit.forgetting import merged
+from tests.unit.late_readings import LateReadings
+from tests.unit.moves import bring, migrate
 from tests.unit.test_adoption import adopt
 from tests.unit.test_index_sessions import Stream, index
 from tests.unit.world import (
     LANDING,
     PROCESSED,
-    REPORTS,
     World,
     cataloged,
     created_event,
@@ -64,13 +64,19 @@ KEYS = (
     f"sessions/{ANA}/session_2/session.json",
     f"sessions/{BEN}/session_2/session.json",
     f"medical-notes/patients/{BEN}/session_2/session.json",
+    "medical-notes/no-patient/session_4/session.json",
 )
 SESSIONS = tuple(key for key in KEYS if "session_" in key)
-STANDING = tuple(
-    f"processed/{patient}_{rest}"
-    for patient in PATIENTS
-    for rest in ("lab/x.pdf", "medical_notes/session_3/m.json")
+NOBODYS = "processed/unknown_medical_notes/session_3/m.json"
+STANDING = (
+    *(
+        f"processed/{patient}_{rest}"
+        for patient in PATIENTS
+        for rest in ("lab/x.pdf", "medical_notes/session_3/m.json")
+    ),
+    NOBODYS,
 )
+BROUGHT = "sessions/session_3/m.json"  # what stood there, in the landing bucket
 SESSIONS_COPIED = tuple(
     f"copies/{key}" for key in SESSIONS
 )  # nobody looks for the bytes of a session's objects
@@ -97,11 +103,14 @@ def steps(*, listed: bool) -> st.SearchStrategy[Step]:
         st.builds(Step, st.just("lose"), keys, st.none() | patients),
         st.builds(Step, st.just("decide"), keys, patients, cuts, st.booleans()),
         st.builds(Step, st.just("assign"), st.sampled_from(SESSIONS), patients, cuts),
-        st.builds(Step, st.sampled_from(("empty", "delete", "delete newest", "read")), keys),
+        st.builds(Step, st.sampled_from(("empty", "delete", "delete newest")), keys),
+        st.builds(Step, st.just("read"), keys, again=st.booleans()),
         st.builds(Step, st.just("copy"), keys, cut=cuts),
         st.builds(Step, st.sampled_from(("unfile", "file again")), keys),
         st.builds(Step, st.just("adopt"), st.sampled_from(STANDING), st.none() | patients),
         st.builds(Step, st.just("suspend")),
+        st.builds(Step, st.sampled_from(("migrate", "bring")), again=st.booleans()),
+        st.builds(Step, st.just("assign"), st.just(BROUGHT), patients),
     ]
     if listed:
         kinds.append(st.builds(Step, st.sampled_from(("merge", "unmerge")), patient=patients))
@@ -136,6 +145,7 @@ class History:
 
     def __post_init__(self) -> None:
         self.stream = Stream(self.world)
+        self.readings = LateReadings(self.world, self.hear_all)
         self.left: int | None = None
         self.copies: set[Source] = set()
         self.copied: list[tuple[tuple[str, str], str]] = []
@@ -157,6 +167,9 @@ class History:
         if result is None:
             return
         self.world.tag(result, name)
+        self.hear_all(result)
+
+    def hear_all(self, result: dict[str, Any]) -> None:
         if "Object Cataloged" in types(result):
             self.hear(cataloged(result))
         for told in result["events"]:
@@ -203,9 +216,7 @@ class History:
             if found := self.versions(key):
                 s3.delete_object(Bucket=LANDING, Key=key, VersionId=found[0])
         elif step.act == "read":
-            if self.versions(key):
-                name = f"{readings_folder(Source(LANDING, key).source_id)}{self.number}"
-                s3.put_object(Bucket=REPORTS, Key=name, Body=b"a page")
+            self.readings.read(key, to_the_end=step.again)
         elif step.act == "copy" and self.versions(key, current=True):
             to, source = f"copies/{key}", {"Bucket": LANDING, "Key": key}
             self.copied.append(((key, self.versions(key, current=True)[0]), to))
@@ -222,9 +233,16 @@ class History:
             index(self.stream.records())
         elif step.act == "suspend":
             self.suspended = True
+        elif step.act == "migrate":
+            migrate(self.connection, self.run, retire=step.again and not self.suspended)
+        elif step.act == "bring":
+            bring(self.connection, f"{NOBODYS.rpartition('/')[0]}/", self._brought, retire=step.again)
+
+    def _brought(self, key: str) -> None:
+        self.send(created_event(key, self._named(key)), Step("upload", key))
 
     def _assign(self, step: Step) -> None:
-        tree = step.key.removesuffix("session.json")
+        tree = f"{step.key.rpartition('/')[0]}/"
         others = frozenset(PATIENTS) - {str(step.patient)}
         Ledger(self.world.dynamodb, "ledger").assign(
             Owner(LANDING, tree, tree=True), str(step.patient), others, moment()
@@ -262,8 +280,9 @@ class History:
         versions = s3_backends[ACCOUNT]["aws"].buckets[LANDING].keys
         found = versions.getlist(key, [])
         if self.suspended and found:
-            found[-1]._version_id = "null"
-            versions.setlist(key, [one for one in found[:-1] if one.version_id != "null"] + found[-1:])
+            replaced = [one for one in found[:-1] if one.version_id == "null"]
+            _become_null(found[-1], replaced)
+            versions.setlist(key, [one for one in found[:-1] if one not in replaced] + found[-1:])
         return None if not found or found[-1].version_id == "null" else str(found[-1].version_id)
 
     def send(self, data: Any, step: Step, *, run: bool = True) -> None:
@@ -304,6 +323,7 @@ class History:
             index(self.stream.records())
         for sent in self.sent[:]:
             self.run(sent)
+        self.readings.end()
 
     def repair(self) -> None:
         now = datetime.now(UTC) + timedelta(minutes=1)
@@ -359,6 +379,17 @@ class History:
         return {(it["Key"], it["VersionId"]) for it in found}
 
 
+def _become_null(version: Any, replaced: list[Any]) -> None:
+    """Give a version the id that it has where versioning is suspended, within the second of what it replaces; the tags
+    of that are gone."""
+    before, tagger = getattr(version, "arn", ""), s3_backends[ACCOUNT]["aws"].tagger
+    version._version_id = "null"
+    version.last_modified = next((one.last_modified for one in replaced), version.last_modified)
+    if before not in ("", getattr(version, "arn", "")):
+        tagger.delete_all_tags_for_resource(version.arn)
+        tagger.copy_tags(before, version.arn)
+
+
 def moment() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -367,6 +398,7 @@ def moment() -> str:
 def history(*, listed: bool = False) -> Iterator[History]:
     with mock_aws(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(S3Response, "_tagging_from_xml", tags_of)
+        LateReadings.install(patch)
         if listed:
             patch.setenv("PATIENTS", "listed")
             patch.setenv("PATIENTS_TABLE", "patients")

@@ -10,7 +10,7 @@ from carefile.core.filing.layout import MANIFEST
 from carefile.core.filing.tagging import pseudonym
 from carefile.core.model import Patient, Source
 from lambdas.adapters import aws
-from tests.unit.histories import KEYS, PATIENTS, SESSIONS_COPIED, History
+from tests.unit.histories import BROUGHT, KEYS, NOBODYS, PATIENTS, SESSIONS_COPIED, History
 from tests.unit.world import LANDING, PROCESSED, REPORTS
 
 
@@ -71,7 +71,12 @@ def _in_layout(patient: str, told: History) -> Iterator[str]:
     for item in (*listed.get("Versions", ()), *listed.get("DeleteMarkers", ())):
         if patient in item["Key"] and not item["Key"].startswith(theirs):
             yield f"key {item['Key']}"
+    brought = patient in {whose for (key, _), whose in told.whose().items() if key == BROUGHT}
     for item in listed.get("Versions", ()):
+        if item["Key"] == NOBODYS and (LANDING, BROUGHT) in _others(patient, told):
+            continue
+        if item["Key"] == NOBODYS and brought:
+            yield f"bytes of what was brought in {NOBODYS}"
         found = s3.get_object(Bucket=PROCESSED, Key=item["Key"], VersionId=item["VersionId"])
         body, stamp = found["Body"].read().decode("utf-8", "replace"), dict(found["Metadata"])
         key = base64.b64decode(stamp.pop("carefile-key", "")).decode()
@@ -107,5 +112,10 @@ def _in_tables(patient: str, told: History) -> Iterator[str]:
             if patient in repr(item):
                 yield f"{table} {item}"
     gone = {Source(LANDING, key).source_id for (key, _), whose in told.whose().items() if whose == patient}
-    kept = told.world.s3.list_object_versions(Bucket=REPORTS).get("Versions", ())
-    yield from (f"reading {it['Key']}" for it in kept if it["Key"].split("/")[1] in gone)
+    anothers = {Source(*one).source_id for one in _others(patient, told)}
+    for it in told.world.s3.list_object_versions(Bucket=REPORTS).get("Versions", ()):
+        which = {"Bucket": REPORTS, "Key": it["Key"], "VersionId": it["VersionId"]}
+        source_id = it["Key"].split("/")[1]
+        text = told.world.s3.get_object(**which)["Body"].read().decode()
+        if source_id in gone or (patient in text and source_id not in anothers):
+            yield f"reading {it['Key']}"

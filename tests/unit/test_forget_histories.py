@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, note, settings
 
+from carefile.cli.patients.brought import Brought
 from carefile.cli.patients.forgetting import Forgetter
 from carefile.cli.patients.listed.patients import Patients
 from carefile.cli.patients.pending import Decisions, Uploads
@@ -22,7 +23,9 @@ from tests.conftest import EXAMPLES
 from tests.unit.histories import (
     ANA,
     BEN,
+    BROUGHT,
     LANDING,
+    NOBODYS,
     SESSIONS,
     STANDING,
     Acts,
@@ -41,6 +44,8 @@ HISTORIES: dict[str, Acts] = {
     for name, found in {
         "filed": [Step("upload", patient=BEN)],
         "read": [Step("upload", patient=BEN), Step("read")],
+        "read to the end": [Step("upload", patient=BEN), Step("read", again=True)],
+        "read, and another's now": [Step("upload", patient=BEN), Step("read"), Step("upload", patient=ANA)],
         "assigned twice": [Step("upload"), Step("decide", patient=ANA), Step("decide", patient=BEN)],
         "decided and cut off": [Step("upload"), Step("decide", patient=BEN, cut=6)],
         "decided before it was there": [Step("decide", "note.json", BEN), Step("upload", "note.json", ANA)],
@@ -68,6 +73,24 @@ HISTORIES: dict[str, Acts] = {
         ],
         "merged away": [Step("upload", _KNEE), Step("merge", patient=BEN)],
         "suspended": [Step("suspend"), Step("upload", patient=BEN), Step("upload", patient=ANA)],
+        "suspended, and lost within a second of another's": [
+            Step("suspend"),
+            Step("upload", f"documents/{ANA}/knee.txt"),
+            Step("lose", f"documents/{ANA}/knee.txt", BEN),
+        ],
+        "migrated": [Step("upload", SESSIONS[4]), Step("migrate", again=True)],
+        "brought into the landing bucket": [
+            Step("adopt", NOBODYS),
+            Step("bring", again=True),
+            Step("assign", BROUGHT, BEN),
+        ],
+        "brought, and still standing": [Step("adopt", NOBODYS), Step("bring"), Step("assign", BROUGHT, BEN)],
+        "brought, and naming the patient": [Step("adopt", NOBODYS, BEN), Step("bring", again=True)],
+        "brought, and another's": [
+            Step("adopt", NOBODYS, BEN),
+            Step("bring", again=True),
+            Step("assign", BROUGHT, ANA),
+        ],
     }.items()
 }
 
@@ -164,6 +187,7 @@ VARIANTS: dict[str, tuple[Any, str, Callable[..., Any], str]] = {
         "named and overwritten before it was filed",
     ),
     "sees no copy": (Finder, "_copies", _nothing, "copied"),
+    "sees not what was brought": (Brought, "find", _nothing, "brought into the landing bucket"),
     "takes what is another's": (Forgetter, "_going", lambda _, trace, versions: versions, "each in turn"),
 }
 

@@ -33,7 +33,7 @@ from carefile.cli.problem import Problem
 from carefile.core.deciding.adoption import folder_patient
 from carefile.core.deciding.classification import classify, session_tree
 from carefile.core.deciding.rules import RuleTable
-from carefile.core.filing.layout import MANIFEST, Standing, manifest_key
+from carefile.core.filing.layout import MANIFEST, Layout, Standing, manifest_key
 from carefile.core.filing.stamps import stamp_in
 from carefile.core.filing.tagging import (
     ADOPTED_TAG,
@@ -48,6 +48,14 @@ _THREADS = 16
 _TREE = "sessions/{}/"
 _OURS = frozenset({ADOPTED_TAG, STATUS_TAG, VERDICT_TAG, *LAYOUT_TAGS})
 _UNTOUCHED = "nothing was copied or retired"
+
+
+def adopted_folder(layout: Layout, tree: str) -> str | None:
+    """The folder whose adopted session comes to this tree of the landing bucket; None if none would."""
+    session = tree.removeprefix("sessions/").removesuffix("/")
+    if tree != _TREE.format(session) or "/" in session:
+        return None
+    return f"{layout.session_prefix(Patient())}{session}/"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,14 @@ from itertools import groupby, islice
 
 from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.entries import Entries, Entry
-from carefile.cli.aws.objects import tags
+from carefile.cli.aws.objects import head, tags
 from carefile.cli.aws.versions import Version, Versions
 from carefile.core.deciding.classification import classify, session_tree
 from carefile.core.deciding.identity import identity
 from carefile.core.deciding.metadata import PATIENT_METADATA, metadata_text
 from carefile.core.deciding.rules import RuleTable
 from carefile.core.filing.layout import Owner
+from carefile.core.filing.stamps import stamp_in
 from carefile.core.filing.tagging import STATUS_TAG, PipelineStatus
 from carefile.core.model import Source
 from carefile.core.records.catalog import KEY, Item, text_in
@@ -55,16 +56,6 @@ class Upload:
     def is_anothers(self, patient: str) -> bool:
         """Whether it is filed as another patient's."""
         return self.entry is not None and self.entry.patient not in (None, patient)
-
-    @property
-    def is_filed(self) -> bool:
-        """Whether the newest version is the one that the catalog shows."""
-        newest, entry = self.newest, self.entry
-        if newest is None or entry is None:
-            return False
-        if entry.landing_version is None:
-            return newest.version_id == "null" and newest.modified == entry.modified
-        return newest.version_id == entry.landing_version
 
 
 class Decisions:
@@ -149,10 +140,30 @@ class Uploads:
         found = tags(self._connection, version.bucket, version.key, version.version_id) or {}
         return found.get(STATUS_TAG) in (PipelineStatus.UNFILED, PipelineStatus.CATALOGED)
 
+    def is_filed(self, upload: Upload) -> bool:
+        """Whether the newest version is the one that the catalog shows."""
+        newest, entry = upload.newest, upload.entry
+        if newest is None or entry is None:
+            return False
+        if entry.landing_version is not None:
+            return newest.version_id == entry.landing_version
+        if newest.version_id != "null" or newest.modified != entry.modified:
+            return False
+        # What was overwritten within the same second is told apart only by what was filed of it.
+        filed = (head(self._connection, entry.bucket, entry.key) or {}).get("Metadata", {})
+        stamp = stamp_in(filed)
+        return (
+            stamp is not None and stamp.version == newest.name and self._is_in(filed) is self.is_named(newest)
+        )
+
     def is_named(self, version: Version) -> bool:
         """Whether the metadata of a version name the patient."""
-        found = (self._versions.head(version) or {}).get("Metadata", {})
-        values = [metadata_text(value) for name, value in found.items() if name.lower() in PATIENT_METADATA]
+        return self._is_in((self._versions.head(version) or {}).get("Metadata", {}))
+
+    def _is_in(self, metadata: dict[str, str]) -> bool:
+        values = [
+            metadata_text(value) for name, value in metadata.items() if name.lower() in PATIENT_METADATA
+        ]
         return identity(self._patient) in map(identity, values)
 
 

@@ -45,7 +45,7 @@ class Traces:
     those of sessions under the patient's name. `trees`: where the sessions come from; `taken`: the owners of those that
     were assigned to somebody else; `overruled` the sources of which a hint named the patient, and a person somebody
     else. `undecided`: of objects that name the patient and are not theirs for sure, why. `copies`: those among them
-    that hold the bytes of a document of the patient; `ordered`: those that a decision would make theirs. `unfiled`:
+    that hold the bytes of what is the patient's; `ordered`: those that a decision would make theirs. `unfiled`:
     uploads of which nobody knows whose they are, since they were never filed. `strays`: the ledger's items that name
     the patient and are of nothing that is there. `named_by_others`: objects that are other patients', and have the
     patient's id in their keys. `owners`: by the ids of sources and of sessions, whose claims go with the last of what
@@ -71,6 +71,15 @@ class Traces:
     outdated: list[Version] = field(default_factory=list)
     keeps_entry: bool = False
     absent: list[Source] = field(default_factory=list)
+
+    def take_in_place(self, source: Source, patient: str) -> None:
+        """Trace an object that is its own source, in its own place, as the patient's."""
+        trace = self.traces.setdefault(source.source_id, Trace(source, patient=patient))
+        trace.mine = True
+        trace.places.add(source.key)
+
+    def is_mine(self, source: Source) -> bool:
+        return (trace := self.traces.get(source.source_id)) is not None and trace.mine
 
     @property
     def mine(self) -> list[Trace]:

@@ -22,6 +22,7 @@ from carefile.cli.aws.entries import Entries, Entry, SessionSummary
 from carefile.cli.aws.ledger_places import LedgerPlaces
 from carefile.cli.aws.objects import head, landing_object
 from carefile.cli.aws.versions import Version, Versions, patient_in
+from carefile.cli.patients.brought import Brought
 from carefile.cli.patients.inplace import InPlace, Whose
 from carefile.cli.patients.pending import Decisions, Upload, Uploads, is_in
 from carefile.cli.patients.suggested import named_in, older_records
@@ -78,6 +79,7 @@ class Finder:
         self._of_the_trees()
         self._not_yet()
         self._included(include)
+        Brought(self._connection, self._rules, self._patient).find(self._found)
         self._other_places()
         self._undecided()
         self._copies(copies)
@@ -155,10 +157,7 @@ class Finder:
         self._self_owned[folder] = {key for key in versions if not self._is_structure(key)}
 
     def _take(self, source: Source) -> None:
-        """Trace an object that is its own source, in its own place."""
-        trace = self._trace(source)
-        trace.mine = True
-        trace.places.add(source.key)
+        self._found.take_in_place(source, self._patient)
 
     def _document(self, folder: str, versions: dict[str, list[Version]]) -> None:
         """Trace a document's folder. One that only starts like the patient's may be another's: its manifests decide."""
@@ -303,7 +302,7 @@ class Finder:
         """What is filed is somebody else's, and the newest upload to its key is not what is filed: whoever takes that
         in would bring back whom it names."""
         newest = upload.newest
-        if newest is None or upload.is_filed:
+        if newest is None or uploads.is_filed(upload):
             return
         if uploads.is_named(newest):
             self._leave(
@@ -406,7 +405,7 @@ class Finder:
         """Take folders that no source owns if everything in them is the patient's, manifest included."""
         layout, processed = self._connection.layout, self._connection.processed
         for folder, keys in self._self_owned.items():
-            mine = {key for key in keys if self._is_mine(Source(processed, key))}
+            mine = {key for key in keys if self._found.is_mine(Source(processed, key))}
             theirs = bool(mine) or layout.session_folder_of(folder + MANIFEST) or self._is_forgotten(folder)
             owners = self._claimed.get(folder) or set()
             gone = {one for one in owners if one not in self._there or self._owns_nothing_else(one)}
@@ -425,9 +424,6 @@ class Finder:
     def _owns_nothing_else(self, owner: str | None) -> bool:
         """Whether the owner of a folder is a source that is the patient's as a whole."""
         return (trace := self._found.traces.get(owner or "")) is not None and trace.whole
-
-    def _is_mine(self, source: Source) -> bool:
-        return (trace := self._found.traces.get(source.source_id)) is not None and trace.mine
 
     def _evidence(self, entry: Entry, source: Source) -> str | None:
         """Return which evidence of an object names the patient; note what only suggests them."""
