@@ -15,11 +15,11 @@ scans = wiring.scans()
 
 @entry_point
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """`event`: {upload, pages, execution}. Returns {upload, disposition, classification?, events}."""
+    """`event`: {upload, pages, execution}. Returns {upload, disposition, classification?, events, left?}."""
     asked = NamedUpload.from_json(event["upload"])
     outcome = scans.file(
         Upload(asked.source, asked.version, asked.version_id, event["execution"]), event["pages"]
     )
     logger.info("normalised", disposition=outcome.disposition.value)
     found = result(outcome.disposition.value, outcome.events, outcome.classification)
-    return {"upload": event["upload"], **found}
+    return {"upload": event["upload"], **found} | ({"left": True} if outcome.is_left else {})

@@ -405,7 +405,8 @@ class Stamp:
 
     What is made of a document says how far its pictures are read, and which readers read it. A session's object also
     carries when its landing object was written, why its patient is unknown, and its landing key where its own does not
-    tell it. `decision` is what decided the patient, as `noted` shortens it.
+    tell it. `decision` is what decided the patient, as `noted` shortens it. `keeps_place`: it was filed to be read
+    again, and nothing that is recognised then moves it.
     """
 
     source_id: str
@@ -418,3 +419,4 @@ class Stamp:
     reading: Reading | None = None
     readers: str | None = None
     decision: Decision | None = None
+    keeps_place: bool = False

@@ -70,6 +70,11 @@ class Upload:
     reread: Reread | None = None
 
     @property
+    def may_be_left(self) -> bool:
+        """Whether it may stay where it is, though another patient's would be its place now."""
+        return self.reread in (Reread.LEAVE, Reread.AS_FILED)
+
+    @property
     def execution_name(self) -> str:
         """The intake's name, in ASCII, as an object's metadata must be."""
         return quote(intake_name(self.execution))
@@ -147,9 +152,12 @@ class Intake:
             if plan is None:
                 continue
             decided = any(entry.decision_about(plan.observed.version, plan.observed.content_digest))
-            may_leave = upload.reread is Reread.LEAVE and not has_begun and not decided
-            if may_leave and (filed_as := self.filing.filed_elsewhere(plan, entry)):
-                return self._left(upload, filed_as)
+            if upload.may_be_left and not has_begun and not decided:
+                filed_as = self.filing.filed_elsewhere(
+                    plan, entry, only_kept=upload.reread is Reread.AS_FILED
+                )
+                if filed_as:
+                    return self._left(upload, filed_as)
             look = self.filing.look(plan, entry)
             if look.present and upload.reread and look.present.readers.is_older_than(plan.readers):
                 look = replace(look, present=None)
@@ -243,6 +251,7 @@ class Intake:
         if look.present and plan.waits:
             return replace(look.present.place, revision=revision), look.present.reading
         stamp = Stamp(plan.source.source_id, plan.observed.version, revision, upload.execution_name)
+        stamp = replace(stamp, keeps_place=upload.reread is Reread.LEAVE or plan.is_silent)
         try:
             return self.filing.write(plan, folder, stamp, upload.execution, look.seen), plan.reading
         except (Overwritten, VersionGone):

@@ -71,6 +71,12 @@ class Plan:
         return recognition.summary if recognition else None
 
     @property
+    def is_silent(self) -> bool:
+        """Whether what was recognised on its pages is no evidence of whose it is."""
+        recognition = self.extraction.recognition if self.extraction else None
+        return recognition is not None and not recognition.is_evidence
+
+    @property
     def readers(self) -> Readers:
         """What reads the document, pages that are pictures among it where this stage reads these."""
         if self.extraction is None:
@@ -270,8 +276,11 @@ class Filing:
         found = self.processed.manifest(folder)
         return found is not None and found[0]["classification"] == plan.classification.to_json()
 
-    def filed_elsewhere(self, plan: Plan, entry: LedgerEntry) -> events.Filed | None:
-        """The document as it stands, where the plan would file the same version of it in another place."""
+    def filed_elsewhere(
+        self, plan: Plan, entry: LedgerEntry, *, only_kept: bool = False
+    ) -> events.Filed | None:
+        """The document as it stands, where the plan would file the same version of it in another place; `only_kept`: if
+        it was filed there to keep its place."""
         if plan.extraction is None:
             return None
         known = self._known_folder(plan, entry)
@@ -279,7 +288,8 @@ class Filing:
             if not (found := self.processed.manifest(folder)):
                 continue
             manifest, stored, stamp = found
-            if (stamp.source_id, stamp.version) == (plan.source.source_id, plan.observed.version):
+            is_kept = stamp.keeps_place or not only_kept
+            if is_kept and (stamp.source_id, stamp.version) == (plan.source.source_id, plan.observed.version):
                 return events.filed_in(manifest, stored, self.processed.bucket, stamp.version)
         return None
 

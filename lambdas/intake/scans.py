@@ -2,7 +2,8 @@
 
 The second is an intake like any other that knows more and comes late (docs/convergence.md): it converges on the current
 version of the key under a revision of its own. Where that is another version than the one that was read, what was read
-is left out; where the document was moved, replaced or forgotten meanwhile, nothing is brought back.
+is left out; where the document was moved, replaced or forgotten meanwhile, nothing is brought back. Of a document that
+was filed only to be read again, what was recognised moves nothing: it joins the record, which says so.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from carefile.core.documents.extraction import Extraction
 from carefile.core.documents.picture import Picture
 from carefile.core.documents.recognition import RecognisedPage, Recognition, recognition_of
 from carefile.core.documents.scans import with_recognition
+from carefile.core.messages.upload import Reread
 from carefile.core.model import Classification, Deleted, Observation
 from lambdas.adapters.landing import Landing
 from lambdas.adapters.readings import Readings
@@ -102,7 +104,15 @@ class Scans:
                 shown[recognised.page] = Picture(picture, "image/jpeg", *size, f"Page {recognised.page}")
         recognition = recognition_of(self.reader.engine, self.reader.version, self.reader.languages, found)
         documents = ReadDocuments(self.intake.filing.documents, upload, recognition, shown)
-        return replace(self.intake, filing=replace(self.intake.filing, documents=documents)).run(upload)
+        outcome = self._filing(documents).run(replace(upload, reread=Reread.AS_FILED))
+        if not outcome.is_left:
+            return outcome
+        # Announcing what stands, with a reading that is pending, would start the next reading.
+        silent = replace(documents, recognition=replace(recognition, is_evidence=False))
+        return replace(self._filing(silent).run(upload), is_left=True)
+
+    def _filing(self, documents: ReadDocuments) -> Intake:
+        return replace(self.intake, filing=replace(self.intake.filing, documents=documents))
 
 
 @dataclass(frozen=True)

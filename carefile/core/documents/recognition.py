@@ -97,7 +97,8 @@ class RecognisedPage:
 @dataclass(frozen=True, slots=True)
 class Recognition:
     """How a document's pictures were read: by which engine in which version, for which languages, and what it found.
-    `release` is the version of what they go through before and after it.
+    `release` is the version of what they go through before and after it. `is_evidence`: what was recognised may suggest
+    and contradict.
 
     Of one that is pending nothing but that is known.
     """
@@ -108,6 +109,7 @@ class Recognition:
     languages: tuple[str, ...] = ()
     pages: tuple[RecognisedPage, ...] = ()
     release: int = VERSIONS[RECOGNITION]
+    is_evidence: bool = True
 
     @property
     def confidence(self) -> int | None:

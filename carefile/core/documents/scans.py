@@ -31,6 +31,10 @@ _OF_PICTURES = (
 )  # that nothing but its pictures was left unread
 RECOGNISED = "recognised"
 _SECTION = "Recognised text"
+_LEFT = (
+    "The recognised text speaks for another patient than the one that the document is filed under, which was only read "
+    "again. It stays where it was until a person decides whose it is."
+)
 _FIRST_PAGE = "first-page"  # that only this one is shown, which is so no more
 
 
@@ -102,6 +106,8 @@ def _said_of(recognition: Recognition) -> list[ReadingWarning]:
                 f"The text of {of_what} was recognised from pictures and may be wrong. Doubtful words are marked.",
             )
         )
+    if not recognition.is_evidence:
+        said.append(ReadingWarning("owner-would-change", _LEFT))
     for page in failed:
         said.append(ReadingWarning("page-not-read", f"Page {page.page} could not be read: {page.failed}."))
     return said[:50]

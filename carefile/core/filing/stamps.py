@@ -19,6 +19,7 @@ _SOURCE, _VERSION, _REVISION = f"{PREFIX}source", f"{PREFIX}version", f"{PREFIX}
 _EXECUTION, _MODIFIED = f"{PREFIX}execution", f"{PREFIX}modified"
 _REASON, _KEY = f"{PREFIX}reason", f"{PREFIX}key"
 _READING, _READERS, _DECISION = f"{PREFIX}reading", f"{PREFIX}readers", f"{PREFIX}decision"
+_KEEPS_PLACE = f"{PREFIX}keeps-place"
 # S3 allows 2 KB of metadata, in which a name may take six bytes a character.
 _MOST_CHARACTERS = 40
 
@@ -35,6 +36,7 @@ def metadata_of(stamp: Stamp, role: str) -> dict[str, str]:
         _READING: json.dumps(stamp.reading.to_json()) if stamp.reading else None,
         _READERS: stamp.readers,
         _DECISION: json.dumps(stamp.decision.to_json()) if stamp.decision else None,
+        _KEEPS_PLACE: "yes" if stamp.keeps_place else None,
         ROLE: role,
         _LAYOUT: LAYOUT_VERSION,
     }
@@ -57,6 +59,7 @@ def stamp_in(metadata: Mapping[str, str]) -> Stamp | None:
         Reading.from_json(json.loads(metadata[_READING])) if _READING in metadata else None,
         metadata.get(_READERS),
         Decision.from_json(json.loads(metadata[_DECISION])) if _DECISION in metadata else None,
+        _KEEPS_PLACE in metadata,
     )
 
 

@@ -12,10 +12,12 @@ from carefile.core.model import Source
 
 class Reread(StrEnum):
     """What a document that is filed already is taken in for again: its reader has become better. Where another patient
-    than the one it is filed under would come of that, leave it for a person, or let it move."""
+    than the one it is filed under would come of that, leave it for a person, or let it move. Of what comes late, as
+    the reading of its pages does: as whoever filed it said."""
 
     LEAVE = "leave"
     MOVE = "move"
+    AS_FILED = "as filed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,12 +184,13 @@ def _fields(content: Extraction) -> Iterator[Mention]:
 
 
 def _passages(content: Extraction, labels: TextLabels) -> Iterator[_Passage]:
-    pages = content.recognition.pages if content.recognition else ()
+    recognition = content.recognition
+    pages = recognition.pages if recognition else ()
     recognised = {block_of(page) for page in pages}
     for block in content.content:
         if block not in recognised:
             yield _Passage(unicodedata.normalize("NFC", _text(block, labels)), block.page, block.section)
-    for page in pages:
+    for page in pages if recognition and recognition.is_evidence else ():
         yield _recognised(page)
 
 
