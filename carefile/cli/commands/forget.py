@@ -27,6 +27,7 @@ from carefile.core.model import Source
 # What nothing but time removes, in days at the longest; `docs/retention.md` has more to each.
 _REMAINS = {
     "executions": 90,
+    "pages_kept_as_a_reading_was_killed": 90,
     "point_in_time_recovery": 35,
     "event_archives_by_default": 30,
     "dead_letter_queues": 14,
