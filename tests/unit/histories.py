@@ -31,6 +31,7 @@ from carefile.cli.problem import Problem
 from carefile.cli.rule_table import rules_of
 from carefile.core.errors import CarefileError
 from carefile.core.filing.layout import Owner
+from carefile.core.filing.stamps import stamp_in
 from carefile.core.model import Decision, DecisionType, Source
 from carefile.core.patients.entries import PersonName, Statement
 from carefile.core.records.catalog import patient_in
@@ -149,6 +150,7 @@ class History:
         self.left: int | None = None
         self.copies: set[Source] = set()
         self.copied: list[tuple[tuple[str, str], str]] = []
+        self.stood: dict[tuple[str, str], tuple[int, str | None]] = {}
         self.said: set[tuple[str, str]] = set()  # what a person said to be the patient's
 
     def cut_off(self, **_: Any) -> None:
@@ -352,8 +354,8 @@ class History:
         return {one: entry.merged_into for one, entry in entries.items() if entry.merged_into}
 
     def whose(self) -> dict[tuple[str, str], str]:
-        """Whose each landing version was last, by what was announced."""
-        latest: dict[tuple[str, str], tuple[int, str | None]] = {}
+        """Whose each landing version was last, by what was announced and what stood in the layout."""
+        latest = dict(self.stood)
         for detail in self.announced:
             source = detail["source"]
             if source["bucket"] == LANDING and source.get("version_id"):
@@ -363,6 +365,20 @@ class History:
                 )
                 latest[which] = max(latest.get(which, (0, None)), told, key=lambda one: one[0])
         return {which: patient for which, (_, patient) in latest.items() if patient}
+
+    def look_at_layout(self) -> None:
+        """Note whose each landing version was last by what stands or stood in the layout: an execution that is cut off
+        announces nothing."""
+        landed = {Source(LANDING, key).source_id: key for key, _ in self.landed()}
+        for item in self.world.s3.list_object_versions(Bucket=PROCESSED).get("Versions", ()):
+            which = {"Bucket": PROCESSED, "Key": item["Key"], "VersionId": item["VersionId"]}
+            stamp = stamp_in(self.world.s3.head_object(**which)["Metadata"])
+            if stamp and stamp.source_id in landed:
+                name = item["Key"].removeprefix("processed/")
+                patient = next((one for one in PATIENTS if name.startswith(f"{one}_")), None)
+                version = (landed[stamp.source_id], stamp.version)
+                stood = self.stood.get(version, (0, None)), (stamp.revision, patient)
+                self.stood[version] = max(stood, key=lambda one: one[0])
 
     def filed(self) -> set[tuple[str, str]]:
         """Each landing version that was ever announced."""

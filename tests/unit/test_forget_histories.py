@@ -86,6 +86,10 @@ HISTORIES: dict[str, Acts] = {
         ],
         "brought, and still standing": [Step("adopt", NOBODYS), Step("bring"), Step("assign", BROUGHT, BEN)],
         "brought, and naming the patient": [Step("adopt", NOBODYS, BEN), Step("bring", again=True)],
+        "assigned, moved, and cut off": [
+            Step("upload", SESSIONS[0], ANA),
+            Step("assign", SESSIONS[0], BEN, cut=14),
+        ],
         "brought, and another's": [
             Step("adopt", NOBODYS, BEN),
             Step("bring", again=True),
@@ -102,9 +106,13 @@ def end_of(told: History) -> str:
         with pytest.raises(Problem, match="was merged"):
             told.forget(BEN)
         return "refused: another patient now"
-    others = {which for which, patient in told.whose().items() if patient not in ids} & told.landed()
-    theirs = {which for which, patient in told.whose().items() if patient in ids}
-    how = "at once" if told.forget(BEN) else _by_a_persons_word(told)
+    others, theirs = _whose(told, ids)
+    how = "at once"
+    if not told.forget(BEN):
+        assert others <= told.landed(), "a version that was another patient's last is gone"
+        told.repair()  # what is not filed yet is filed, and what was decided and cut off is carried out
+        others, theirs = _whose(told, ids)
+        how = _by_a_persons_word(told)
     assert others - told.said <= told.landed(), "a version that was another patient's last is gone"
     if how == "left to a person":
         return how
@@ -116,9 +124,16 @@ def end_of(told: History) -> str:
     return how
 
 
+def _whose(told: History, ids: set[str]) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
+    """Of the landing versions, those that were others' last and are there, and those that were the patient's."""
+    told.look_at_layout()
+    whose = told.whose()
+    others = {which for which, patient in whose.items() if patient not in ids} & told.landed()
+    return others, {which for which, patient in whose.items() if patient in ids}
+
+
 def _by_a_persons_word(told: History) -> str:
-    """What is not filed yet is filed, and of what it lists as in doubt a person says that it is the patient's."""
-    told.repair()
+    """Of what it lists as in doubt a person says that it is the patient's."""
     doubtful = frozenset(told.traces(BEN).undecided) | told.copies
     whose = told.whose_now()
     told.said = {which for which in told.landed() if Source(LANDING, which[0]) in doubtful}
