@@ -97,7 +97,8 @@ def explain(
     ] = None,
 ) -> None:
     """Explain a command or a topic."""
-    group = ctx.parent.command if ctx.parent else None
+    assert ctx.parent  # noqa: S101 - narrows the type
+    group = ctx.parent.command
     assert isinstance(group, Commands)  # noqa: S101 - narrows the type
     name = " ".join(what or ())
     if not name:

@@ -51,7 +51,7 @@ def _deployed(connection: Connection) -> RuleTable:
             "the package of the functions is at no address", "name the rule file with CAREFILE_RULES"
         )
     try:
-        with zipfile.ZipFile(_Remote(address)) as package:  # type: ignore[arg-type]
+        with zipfile.ZipFile(_Remote(address)) as package:
             return RuleTable.from_json(json.loads(package.read(_DEFAULT)))
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         raise Problem(

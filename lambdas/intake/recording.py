@@ -48,10 +48,10 @@ class Recording:
         if decision is None:
             return
         patients = {decided.patient_id, before.patient_id, before.hinted, *decided.leaving, *before.leaving}
-        told = _of(subject) | {"patients": sorted(patients - {None})}
+        told = _of(subject) | {"patients": sorted(filter(None, patients))}
         if request.patient_id is not None:
             told["patient_id"] = request.patient_id
-        self._add(decision, told, request.sender, execution)
+        self._add(decision, told, request.sender, execution, about=subject.owner.owner_id)
 
     def taken_out(self, data: Mapping[str, Any]) -> Json:
         """Add that something was taken out of the layout, or is to be filed again: what the ledger has, and nothing
@@ -86,16 +86,17 @@ class Recording:
         about = subject.owner.owner_id if subject.session_id is None else place.key
         return {"recorded": self.decisions.record(request.id, NOTE, payload, about=about)}
 
-    def _add(self, decision: Decision, told: Json, sender: Sender, execution: str = "") -> bool:
+    def _add(
+        self, decision: Decision, told: Json, sender: Sender, execution: str = "", about: str | None = None
+    ) -> bool:
         if self.decisions is None:
             return False
         subject = [str(told.get(name, "")) for name in ("bucket", "key", "tree", "version", "patient_id")]
         subject += [told["from"]] if "from" in told else []
         id_ = digest("decision", *subject, json.dumps(decision.to_json(), sort_keys=True))
         run = {"execution": execution} if execution else {}
-        return self.decisions.record(
-            id_, decision.type.value, told | decision.to_json() | sender.to_json() | run
-        )
+        payload = told | decision.to_json() | sender.to_json() | run
+        return self.decisions.record(id_, decision.type.value, payload, about=about)
 
 
 def _of(subject: Subject) -> Json:

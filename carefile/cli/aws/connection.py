@@ -252,12 +252,20 @@ def _outputs(cloudformation: Any, stack: str) -> tuple[str, dict[str, str]]:
 
 
 def _only_stack(cloudformation: Any) -> tuple[str, dict[str, str]]:
-    names = sorted(
-        stack["StackName"]
-        for page in cloudformation.get_paginator("describe_stacks").paginate()
-        for stack in page["Stacks"]
-        if stack["StackName"].startswith(_PREFIX)
-    )
+    try:
+        names = sorted(
+            stack["StackName"]
+            for page in cloudformation.get_paginator("describe_stacks").paginate()
+            for stack in page["Stacks"]
+            if stack["StackName"].startswith(_PREFIX)
+        )
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") not in ("AccessDenied", "AccessDeniedException"):
+            raise
+        # Who was given no more than the inbox's policy may describe its own stack only.
+        raise Problem(
+            "these credentials may not list stacks", "select one with --stack or CAREFILE_STACK"
+        ) from None
     if len(names) == 1:
         return _outputs(cloudformation, names[0])
     region = cloudformation.meta.region_name

@@ -100,7 +100,7 @@ def asked_by(mix: Mix) -> dict[str, float]:
     of = {"document": mix.documents, "session": 1 - mix.documents}
 
     def calls(name: str) -> float:
-        return sum(share * DEMAND[kind]["calls"].get(name, 0) for kind, share in of.items())
+        return sum(float(share * DEMAND[kind]["calls"].get(name, 0)) for kind, share in of.items())
 
     busy = sum(share * sum(DEMAND[kind]["function_ms"].values()) for kind, share in of.items()) / 1000
     claims = of["session"] / mix.session_size  # the first object of a session claims its folder
@@ -133,7 +133,7 @@ def follower_rate(mix: Mix) -> float:
     by_waiting = one["updates"] * 1000 / one["update_ms"]
     by_processor = 1000 * processor / one["processor_ms"]
     merged = min(mix.session_size, DEMAND["changes_of_a_session_at_once"])
-    return mix.followers * merged * min(by_waiting, by_processor)
+    return float(mix.followers * merged * min(by_waiting, by_processor))
 
 
 def shards(mix: Mix) -> int:

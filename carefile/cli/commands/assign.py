@@ -15,8 +15,8 @@ from carefile.cli.aws.connection import Connection
 from carefile.cli.exits import Exit
 from carefile.cli.patients.deciding import MOST_CHARACTERS, Decider, Wish, principal_of
 from carefile.cli.patients.listed.doubt import refuse_nobody, warn_of
+from carefile.cli.patients.moving import Move
 from carefile.cli.problem import Problem
-from carefile.cli.shown.advice import advice_for
 from carefile.cli.shown.view import View, plain
 from carefile.cli.times import span
 from carefile.core.model import DecisionType
@@ -80,21 +80,8 @@ def assign(
     plan = decider.preview(wish)
     if patient is not None:
         warn_of(connection, view, patient)
-    if dry_run or not yes:
-        view.thing(plan, partial(_show, plan))
-        view.note("[bold]Nothing was done.[/bold] Use --yes to move it.")
-        return Exit.DONE
-    if not view.as_json:
-        view.thing(plan, partial(_show, plan))
-    started = decider.decide(wish)
-    if started.redriven:
-        view.note("Resuming an earlier attempt that failed.")
-    if not follow:
-        view.thing({"execution": started.arn}, lambda out: out.print(started.arn, soft_wrap=True))
-        return Exit.DONE
-    with view.busy("Moving …"):
-        ended = decider.follow(started, patience)
-    return _report(view, ended)
+    move = Move(plan, partial(_show, plan), lambda: decider.decide(wish), decider, _done)
+    return move.run(view, yes=yes and not dry_run, follow=follow, patience=patience)
 
 
 def _decision(patient: str | None, *, nobody: bool, take_back: bool) -> DecisionType:
@@ -130,25 +117,10 @@ def _show(plan: dict[str, Any], out: Console) -> None:
         out.print(f"  → {plain(plan['to'])}", soft_wrap=True)
 
 
-def _report(view: View, ended: dict[str, Any]) -> Exit:
-    if view.as_json:
-        view.thing(ended, lambda out: None)
-    status, result = ended["status"], ended["result"]
-    if status == "SUCCEEDED":
-        if result["nothing_to_move"]:
-            view.note("Nothing to move.")
-        else:
-            count = result["taken_in"]
-            objects = f"{count} object" + ("s" if count != 1 else "")
-            view.note(f"[green]Moved.[/green] {objects} filed again; nothing is left in the old place.")
-        if "session_id" in result["subject"] and "to" in result:
-            view.note("Later uploads to this session are filed there automatically.")
-        return Exit.DONE
-    if status == "RUNNING":
-        view.note("The move has not ended yet and keeps running.")
-    else:
-        advice = advice_for(ended["error"] or status)
-        view.warn(f"[red]The move is incomplete.[/red] {plain(ended['reason'] or advice.means)}")
-        view.warn(f"  to do: {advice.to_do} Then run the same command again. See {advice.anchor}")
-    view.note(f"[dim]{plain(ended['execution'])}[/dim]")
-    return Exit.FOUND
+def _done(result: dict[str, Any], objects: str) -> str:
+    said = "Nothing to move."
+    if not result["nothing_to_move"]:
+        said = f"[green]Moved.[/green] {objects} filed again; nothing is left in the old place."
+    if "session_id" in result["subject"] and "to" in result:
+        said += "\nLater uploads to this session are filed there automatically."
+    return said

@@ -12,8 +12,8 @@ from typing import Annotated, Any
 import typer
 
 from carefile.cli.aws.connection import Account, Connection
-from carefile.cli.checkout import needed_for
 from carefile.cli.capacity.load import Mix
+from carefile.cli.checkout import needed_for
 from carefile.cli.checks.capacity import met_by
 from carefile.cli.checks.check import State
 from carefile.cli.checks.health import checks

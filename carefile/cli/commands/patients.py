@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
-from getpass import getuser
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,14 +20,15 @@ from rich.console import Console
 from carefile.cli.aws.connection import Connection
 from carefile.cli.exits import Exit, listed
 from carefile.cli.patients.assigning import Assigner
+from carefile.cli.patients.deciding import MOST_CHARACTERS, principal_of
 from carefile.cli.patients.listed.again import Again
 from carefile.cli.patients.listed.files import Feed
 from carefile.cli.patients.listed.importing import Survey, state_all, survey
 from carefile.cli.patients.listed.merges import Merges, PlannedMerges
 from carefile.cli.patients.listed.patients import Patients
+from carefile.cli.patients.moving import Move
 from carefile.cli.problem import Problem
 from carefile.cli.rule_table import rules_of
-from carefile.cli.shown.advice import advice_for
 from carefile.cli.shown.view import Column, View, lasting, plain
 from carefile.cli.times import span
 from carefile.core.deciding.identity import identity
@@ -37,7 +37,7 @@ from carefile.core.model import DecisionType
 from carefile.core.patients.entries import Change, PatientEntry
 from carefile.core.patients.moments import moment
 
-By = Annotated[str | None, typer.Option(help="Who decided; by default the user of this machine.")]
+By = Annotated[str | None, typer.Option(help="Who decides this. Default: whose credentials these are.")]
 Reason = Annotated[str | None, typer.Option(help="Why.")]
 Follow = Annotated[bool, typer.Option(help="Wait until the move has ended.")]
 Timeout = Annotated[str, typer.Option(help="Maximum time to wait.")]
@@ -179,7 +179,7 @@ def merge_patients(
 
     All that is filed moves to the other one. Without --yes, only preview.
     """
-    request = _request(DecisionType.MERGE, patient, into, by, reason)
+    request = _request(DecisionType.MERGE, patient, into, by or _whoever(connection), reason)
     return _decide(connection, view, request, follow=follow, timeout=timeout, yes=yes)
 
 
@@ -201,7 +201,7 @@ def unmerge_patients(
 
     Without --yes, only preview.
     """
-    request = _request(DecisionType.UNMERGE, patient, from_, by, reason)
+    request = _request(DecisionType.UNMERGE, patient, from_, by or _whoever(connection), reason)
     return _decide(connection, view, request, follow=follow, timeout=timeout, yes=yes)
 
 
@@ -233,14 +233,12 @@ def refile(
     return Exit.FOUND if left else Exit.DONE
 
 
-def _request(
-    type_: DecisionType, patient: str, into: str, by: str | None, reason: str | None
-) -> dict[str, str]:
+def _request(type_: DecisionType, patient: str, into: str, by: str, reason: str | None) -> dict[str, str]:
     request = {
         "decision": type_.value,
         "from": identity(patient),
         "into": identity(into),
-        "decided_by": by or getuser(),
+        "decided_by": by,
     }
     return request | ({"reason": reason} if reason else {})
 
@@ -251,25 +249,27 @@ def _decide(
     patience = span(timeout)
     both = [_listed(connection, request[name]) for name in ("from", "into")]
     assigner = Assigner(connection, "MergePatientsStateMachineArn", "MergePatients")
-    plan = assigner.plan(request)
-    if not yes:
-        view.thing(plan, partial(_show_merge, plan, both))
-        view.note("[bold]Nothing was done.[/bold] Use --yes to do it.")
-        return Exit.DONE
-    if not view.as_json:
-        view.thing(plan, partial(_show_merge, plan, both))
-    started = assigner.start(request)
-    if started.redriven:
-        view.note("Resuming an earlier attempt that failed.")
-    if not follow:
-        view.thing({"execution": started.arn}, lambda out: out.print(started.arn, soft_wrap=True))
-        return Exit.DONE
-    with view.busy("Moving …"):
-        ended = assigner.follow(started, patience)
-    code = _report_merge(view, ended)
-    if code is Exit.DONE and not view.as_json and request["decision"] == DecisionType.MERGE:
+    event = {
+        "source": "carefile.intake",
+        "detail-type": "Patients Merged",
+        "detail": request,
+        "principal": principal_of(connection),
+    }
+    plan = assigner.plan(event)
+    move = Move(plan, partial(_show_merge, plan, both), lambda: assigner.start(event), assigner, _merged)
+    code = move.run(view, yes=yes, follow=follow, patience=patience)
+    ran = yes and follow and code is Exit.DONE
+    if ran and not view.as_json and request["decision"] == DecisionType.MERGE:
         _say_what_waits(connection, view)
     return code
+
+
+def _merged(_: dict[str, Any], objects: str) -> str:
+    return f"[green]Done.[/green] {objects} filed again; nothing is left in the old place."
+
+
+def _whoever(connection: Connection) -> str:
+    return principal_of(connection)[-MOST_CHARACTERS:]
 
 
 def _say_what_waits(connection: Connection, view: View) -> None:
@@ -300,25 +300,6 @@ def _show_merge(plan: dict[str, Any], both: list[PatientEntry], out: Console) ->
         out.print(f"  {under} → {plain(plan['moves_to'])}", soft_wrap=True)
     else:
         out.print(f"  {under}: those that name {plain(plan['moves_to'])} return", soft_wrap=True)
-
-
-def _report_merge(view: View, ended: dict[str, Any]) -> Exit:
-    if view.as_json:
-        view.thing(ended, lambda out: None)
-    status, result = ended["status"], ended["result"]
-    if status == "SUCCEEDED":
-        count = result["taken_in"]
-        objects = f"{count} object" + ("s" if count != 1 else "")
-        view.note(f"[green]Done.[/green] {objects} filed again; nothing is left in the old place.")
-        return Exit.DONE
-    if status == "RUNNING":
-        view.note("The move has not ended yet and keeps running.")
-    else:
-        advice = advice_for(ended["error"] or status)
-        view.warn(f"[red]The move is incomplete.[/red] {plain(ended['reason'] or advice.means)}")
-        view.warn(f"  to do: {advice.to_do} Then run the same command again. See {advice.anchor}")
-    view.note(f"[dim]{plain(ended['execution'])}[/dim]")
-    return Exit.FOUND
 
 
 def _pair(text: str) -> tuple[str, str]:

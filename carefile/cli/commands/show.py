@@ -7,6 +7,7 @@ it; for an object that is not filed, the inputs of the executions that changed s
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -18,12 +19,13 @@ from carefile.cli.aws.executions import Described, Executions
 from carefile.cli.aws.objects import FiledObject, LandingObject, pipeline_status
 from carefile.cli.aws.subject import subject
 from carefile.cli.exits import Exit
+from carefile.cli.patients.decided import decision_about
 from carefile.cli.problem import Problem
-from carefile.cli.shown.session import show_session
+from carefile.cli.shown.session import describe_decision, show_session
 from carefile.cli.shown.story import print_story, story_of
 from carefile.cli.shown.view import View, ago, plain, sized
 from carefile.core.messages.execution_names import PROMOTED, intake_name, is_express
-from carefile.core.model import Decision, Source
+from carefile.core.model import Source
 
 _BEFORE = timedelta(minutes=5)  # allowance for clock skew; an execution never starts before its upload
 
@@ -51,7 +53,7 @@ def show(
     if found.execution:
         return _show_execution(connection, view, executions, found.execution)
     if found.session:
-        return show_session(view, entries, found.session)
+        return show_session(view, entries, found.session, partial(decision_about, connection))
     if found.filed:
         return _show_filed(connection, view, executions, entries, found.filed)
     if found.source is None:
@@ -108,7 +110,7 @@ def _show_landed(
     status = pipeline_status(connection, landed) if landed else None
     view.note(_summary(source, landed, entry, status))
     if entry and entry.decision:
-        view.note(_decided(entry.decision))
+        view.note(describe_decision(entry.decision))
     for other in entries.same_bytes(entry) if entry else ():
         view.note(_also(other))
     if landed is None or (entry and _current(entry, landed) and not everything):
@@ -154,11 +156,6 @@ def _kept(executions: Executions, name: str) -> Described:
             "see the result with `carefile catalog KEY`",
         )
     return found
-
-
-def _decided(decision: Decision) -> str:
-    why = f": {plain(decision.reason)}" if decision.reason else ""
-    return f"Decision: {decision.type.value}, by {plain(decision.decided_by)} at {decision.decided_at}{why}"
 
 
 def _also(other: Entry) -> str:

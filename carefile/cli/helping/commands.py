@@ -108,7 +108,7 @@ class Commands(TyperGroup):
             arguments = [it for it in command.params if isinstance(it, TyperArgument)]
             asked = command if incomplete.startswith("-") or not arguments else arguments[0]
             return asked.shell_complete(within, incomplete)
-        first = {name.split()[0]: command for name, command in reversed(self.commands.items())}
+        first = {name.split()[0]: command for name, command in reversed(list(self.commands.items()))}
         found = [_item(name, first[name]) for name in reversed(first) if name.startswith(incomplete)]
         return found or super().shell_complete(ctx, incomplete)
 

@@ -180,7 +180,8 @@ class _Inbox:
             raise Refused("refused.nothing")
         if action == "nobody" and not reason:
             raise Refused("refused.reason")
-        if any(self._desk.claims.others([row.key]) for row in rows):
+        others = [self._desk.claims.take(row.key, sitting.clerk.name) for row in rows]
+        if any(others):
             raise Refused("refused.claimed")
         kind = DecisionType.ASSIGN if patient else DecisionType.NOBODY
         self._desk.decide(sitting.clerk, kind, rows, patient, reason)

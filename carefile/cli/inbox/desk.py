@@ -21,6 +21,7 @@ from carefile.cli.inbox.own_page import session_page
 from carefile.cli.inbox.queue import Page, Queue, Row, View
 from carefile.cli.inbox.records import Document, Filed, Records
 from carefile.cli.inbox.sitting import Clerk, Sitting
+from carefile.cli.patients.decided import decision_about
 from carefile.cli.patients.deciding import Wish
 from carefile.cli.rule_table import rules_of
 from carefile.cli.shown.advice import advice_for
@@ -30,7 +31,8 @@ from carefile.core.model import DecisionType
 from carefile.core.records.session_entries import Place
 
 _MOST_FAILED = 50
-_LEFT = frozenset((Status.HELD, Status.SENDING, Status.DONE))
+_ON_ITS_WAY = frozenset((Status.HELD, Status.SENDING))
+_LEFT = _ON_ITS_WAY | {Status.DONE}
 
 
 @dataclass(frozen=True)
@@ -111,8 +113,9 @@ class Desk:
         )
 
     def look_away(self, sitting: Sitting) -> None:
-        """Leave to others what the person looked at."""
-        if sitting.looks_at:
+        """Leave to others what the person looked at, unless a decision about it is on its way."""
+        on_its_way = {key for key, status in self.decisions.about() if status in _ON_ITS_WAY}
+        if sitting.looks_at and sitting.looks_at not in on_its_way:
             self.claims.release(sitting.looks_at)
         sitting.looks_at = ""
 
@@ -127,12 +130,14 @@ class Desk:
             return row
         found = classify(objects[0].landing_key, (), rules_of(self._connection))
         first = (objects[0].landing_bucket, objects[0].landing_key)
-        return Row(row.found, Filed(True, found.rule, found.evidence, source=first))
+        decision = decision_about(self._connection, objects)
+        return Row(row.found, Filed(True, found.rule, found.evidence, decision=decision, source=first))
 
     def decide(
         self, clerk: Clerk, kind: DecisionType, rows: Sequence[Row], patient: Candidate | None, reason: str
     ) -> Taken:
-        """Take a decision about rows, which is held until it can no more be undone."""
+        """Take a decision about rows, which is held until it can no more be undone. They stay claimed meanwhile: what
+        is held is in no catalog, and nobody else is to decide about it."""
         patient_id = patient.id if patient else None
         each = [
             One(
@@ -144,8 +149,6 @@ class Desk:
             )
             for row in rows
         ]
-        for row in rows:
-            self.claims.release(row.key)
         return self.decisions.hold(each, patient.name if patient else "", iso_8601(self._now()))
 
     def _decided(self) -> set[str]:

@@ -12,7 +12,7 @@ from carefile.cli.aws.connection import Connection
 from carefile.cli.inbox.queue import Row
 from carefile.cli.patients.decided import Decided
 from carefile.cli.patients.deciding import Decider
-from carefile.core.records.decisions import Record
+from carefile.core.records.decisions import NOTES, Record
 
 _SHOWN = 20
 
@@ -38,11 +38,12 @@ class Notes:
 
     def about(self, row: Row) -> list[Note]:
         """Return the newest notes about a row, the oldest first."""
-        return [_note(one, row) for one in self._decided.notes(row.key, _SHOWN)] if self._decided else []
+        found = self._decided.latest_about(row.key, NOTES, _SHOWN) if self._decided else []
+        return [_note(one, row) for one in found]
 
     def counts(self, keys: Sequence[str]) -> dict[str, int]:
         """Return how many notes there are about rows, of those with any."""
-        found = self._decided.places_about(keys) if self._decided else {}
+        found = self._decided.places_about(keys, NOTES) if self._decided else {}
         return {key: len(places) for key, places in found.items()}
 
     def leave(self, row: Row, by: str, text: str) -> None:

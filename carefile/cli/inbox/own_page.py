@@ -9,12 +9,14 @@ from botocore.exceptions import ClientError
 from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.entries import Entries, SessionSummary
 from carefile.cli.aws.objects import is_gone
+from carefile.cli.patients.decided import decision_about
 from carefile.cli.problem import Problem
 from carefile.core.filing.layout import result_key
 from carefile.core.filing.names import decode_sub_path
 from carefile.core.model import Source
 from carefile.core.records.session_entries import Place
 from carefile.page.conversation import MAX_OBJECT, conversation, in_order
+from carefile.page.evidence import who_decided
 from carefile.page.render import PageHeader
 from carefile.page.session import render_session
 
@@ -47,7 +49,15 @@ def session_page(connection: Connection, session: SessionSummary) -> str:
             yield sub_path, _bytes(connection, keys[sub_path], MAX_OBJECT + 1) or b""
 
     source = f"s3://{place.bucket}/{place.prefix}"
-    header = PageHeader(session.session_id, "session", _patient(session), session.last_activity, source, "")
+    header = PageHeader(
+        session.session_id,
+        "session",
+        _patient(session),
+        session.last_activity,
+        source,
+        "",
+        decision=who_decided(decision_about(connection, in_session)),
+    )
     return render_session(conversation(objects()), header)
 
 

@@ -42,7 +42,7 @@ from carefile.core.filing.tagging import (
     VERDICT_TAG,
     without_layout_tags,
 )
-from carefile.core.model import Source
+from carefile.core.model import Patient, Source
 
 _THREADS = 16
 _TREE = "sessions/{}/"

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.entries import Entry
+from carefile.cli.rule_table import rules_of
+from carefile.core.deciding.classification import session_tree
 from carefile.core.filing.layout import Owner
+from carefile.core.model import Decision
 from carefile.core.records.decisions import (
     DAY,
     DAYS,
+    DECISIONS,
     FORGOTTEN_AT,
     HEAD,
-    NOTES,
     NUMBER,
     PAYLOAD,
     PLACES,
@@ -27,8 +32,10 @@ from carefile.core.records.decisions import (
     key_at,
     number_key,
 )
+from carefile.core.records.session_entries import decision_shown
 
 _BATCH = 100  # DynamoDB, BatchGetItem
+_LOOKED_AT = 20
 
 
 class Decided:
@@ -62,17 +69,25 @@ class Decided:
         found = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         return Record.of_item(found["Item"]) if "Item" in found else None
 
-    def places_about(self, keys: Sequence[str]) -> dict[str, list[str]]:
-        """Return where the notes about these entries of the catalog are, the oldest first; nothing of one without."""
-        found = self._many({DAY: {"S": about_key(key)}, NUMBER: {"S": NOTES}} for key in dict.fromkeys(keys))
+    def places_about(self, keys: Sequence[str], which: str) -> dict[str, list[str]]:
+        """Return where the notes or the decisions about these are, the oldest first; nothing of one without."""
+        wanted = dict.fromkeys(keys)
+        found = self._many({DAY: {"S": about_key(key)}, NUMBER: {"S": which}} for key in wanted)
         by_partition = {item[DAY]["S"]: [one["S"] for one in item[PLACES]["L"]] for item in found}
         return {key: by_partition[about_key(key)] for key in keys if about_key(key) in by_partition}
 
-    def notes(self, key: str, most: int) -> list[Record]:
-        """Return the newest notes about an entry of the catalog, the oldest first; none that was forgotten."""
-        places = self.places_about([key]).get(key, ())[-most:]
+    def latest_about(self, key: str, which: str, most: int) -> list[Record]:
+        """Return the newest notes or decisions about something, the oldest first; none that was forgotten."""
+        places = self.places_about([key], which).get(key, ())[-most:]
         found = filter(None, map(Record.of_item, self._many(map(key_at, places))))
         return sorted((one for one in found if one.told), key=lambda one: (one.day, one.number))
+
+    def with_reason(self, decision: Decision, owner_id: str) -> Decision:
+        """Return a session's decision with its reason, which the stamps of its objects have no room for."""
+        for record in reversed(self.latest_about(owner_id, DECISIONS, _LOOKED_AT)):
+            if record.type == decision.type and record.told.get("decided_at") == decision.decided_at:
+                return replace(decision, reason=record.told.get("reason"))
+        return decision
 
     def findings(self) -> Iterator[Finding]:
         """Yield what is wrong with the chain, reading all of it: a day's records at a time."""
@@ -159,3 +174,13 @@ def _owner_of(told: Mapping[str, Any]) -> str | None:
     """Whose decision it is about a document or session; None of one about two patients."""
     tree, key = told.get("tree"), told.get("key")
     return Owner(told["bucket"], tree or key or "", tree=tree is not None).owner_id if tree or key else None
+
+
+def decision_about(connection: Connection, objects: Sequence[Entry]) -> Decision | None:
+    """Return the decision that holds for a session, by its objects: who, when and, where it is recorded, why."""
+    decision = decision_shown(objects)
+    tree = session_tree(objects[0].landing_key, rules_of(connection)) if decision else None
+    if decision is None or tree is None or not connection.records_decisions:
+        return decision
+    owner = Owner(objects[0].landing_bucket, tree, tree=True)
+    return Decided(connection).with_reason(decision, owner.owner_id)

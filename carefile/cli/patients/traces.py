@@ -431,8 +431,8 @@ class Finder:
             return "key"
         if entry.is_session or self._inplace.is_own_source(source):
             metadata = (head(self._connection, entry.bucket, entry.key) or {}).get("Metadata", {})
-            named = {metadata.get("patient-id"), metadata.get("patient_id")}
-            return "metadata" if self._patient in named else None
+            by_uploader = {metadata.get("patient-id"), metadata.get("patient_id")}
+            return "metadata" if self._patient in by_uploader else None
         named = named_in(self._versions.manifests(entry.prefix), self._patient)
         if named.where or (named.now and landing_object(self._connection, source.key, source.bucket) is None):
             return named.where or "text"

@@ -3,10 +3,10 @@ whose credentials."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from carefile.core.model import Source
-from carefile.core.records.decisions import Record
 
 _SYSTEM = "urn:carefile:decision"
 _SOURCE, _PATIENT, _PRINCIPAL = "urn:carefile:source", "urn:carefile:patient", "urn:carefile:principal"
@@ -14,9 +14,8 @@ _PARTICIPANT = "http://terminology.hl7.org/CodeSystem/provenance-participant-typ
 _FORGOTTEN = "deleted with the patient's data"
 
 
-def provenance(record: Record) -> dict[str, Any]:
-    """Convert a record; of one whose payload was deleted, what is left: that there was a decision."""
-    told = record.told
+def provenance_of(id_: str, kind: str, recorded_at: str, told: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert what is told of a decision; of one whose content was deleted, what is left: that there was one."""
     patient = told.get("patient_id")
     patients = [one for one in (told.get("from"), patient) if one]
     targets = [] if told.get("from") else [_target(told)]
@@ -27,10 +26,10 @@ def provenance(record: Record) -> dict[str, Any]:
         agents.append(_agent("transmitter", identified))
     found: dict[str, Any] = {
         "resourceType": "Provenance",
-        "id": f"{record.day}-{record.number}",
+        "id": id_,
         "target": targets,
-        "recorded": record.recorded_at,
-        "activity": {"coding": [{"system": _SYSTEM, "code": record.type}]},
+        "recorded": recorded_at,
+        "activity": {"coding": [{"system": _SYSTEM, "code": kind}]},
         "agent": agents,
     }
     if at := told.get("decided_at"):
@@ -40,7 +39,7 @@ def provenance(record: Record) -> dict[str, Any]:
     return found
 
 
-def _target(told: dict[str, Any]) -> dict[str, Any]:
+def _target(told: Mapping[str, Any]) -> dict[str, Any]:
     path = told.get("key") or told.get("tree")
     if path is None:
         return {"type": "DocumentReference", "display": _FORGOTTEN}

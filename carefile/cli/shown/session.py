@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,10 +13,14 @@ from carefile.cli.aws.entries import Entries, Entry, SessionSummary, record_of
 from carefile.cli.exits import Exit
 from carefile.cli.problem import Problem
 from carefile.cli.shown.view import View, clock, plain, sized
+from carefile.core.model import Decision
 from carefile.core.records.session_entries import Place
 
+Deciding = Callable[[Sequence[Entry]], Decision | None]
 
-def show_session(view: View, entries: Entries, place: Place) -> Exit:
+
+def show_session(view: View, entries: Entries, place: Place, decided: Deciding) -> Exit:
+    """Show a session; `decided` finds the decision that holds for it by its objects."""
     session = entries.session(place)
     if session is None:
         raise Problem(
@@ -23,9 +28,19 @@ def show_session(view: View, entries: Entries, place: Place) -> Exit:
             "list sessions with `carefile catalog --sessions --patient ID`; new ones appear after about ten seconds",
         )
     objects = entries.in_session(place)
+    decision = decided(objects)
     story = record_of(session) | {"object_entries": [_record_of_object(item) for item in objects]}
+    if decision:
+        story["decision"] = decision.to_json()
+        view.note(describe_decision(decision))
     view.thing(story, lambda out: _print(out, session, objects))
     return Exit.DONE
+
+
+def describe_decision(decision: Decision) -> str:
+    """Describe who decided what, when and why."""
+    why = f": {plain(decision.reason)}" if decision.reason else ""
+    return f"Decision: {decision.type.value}, by {plain(decision.decided_by)} at {decision.decided_at}{why}"
 
 
 def describe_activity(record: dict[str, Any]) -> str:

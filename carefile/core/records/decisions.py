@@ -5,8 +5,9 @@ salted payload, the hash of the record before it (`previous`) and its own `hash`
 what, whose, why) and its salt can be deleted, and the record still proves that it was there: that is what forgetting a
 patient leaves. An item `head` of each day has how many records the day has and the last one's hash; an item of the day
 in the partition `days` has which day came before, and a hash of that one, from which this day's chain begins. An item
-under a decision's own id keeps it from being recorded twice. A note decides nothing, and is a record like any other; an
-item `notes` under what it is about, by the catalog's key of that, has the places of all notes about it.
+under a decision's own id keeps it from being recorded twice. A note decides nothing, and is a record like any other.
+Under what they are about, an item `notes` says where the notes about it are (by the catalog's key), and an item
+`decisions` where the decisions are (by the id of the source, or of the session's tree).
 
 Invariants: what a hash covers is never changed; of two who add at once one finds the head changed and begins anew; a
 record, a day's end or a day that is removed shows, unless it is the newest of all.
@@ -23,7 +24,8 @@ from typing import Any
 
 DAY, NUMBER = "day", "number"
 DAYS, HEAD = "days", "head"
-NOTE, NOTES, PLACES = "note", "notes", "places"
+NOTE, PLACES = "note", "places"
+NOTES, DECISIONS = "notes", "decisions"
 PAYLOAD, SALT, FORGOTTEN_AT = "payload", "salt", "forgotten_at"
 _AFTER_DAY, _AFTER_HASH = "after_day", "after_hash"
 _RECORDS, _HASH = "records", "hash"
@@ -151,13 +153,13 @@ def id_key(id_: str) -> str:
     return f"id#{id_}"
 
 
-def about_key(catalog_key: str) -> str:
-    """The partition that has where the notes about something are, by the key of its entry in the catalog."""
-    return f"about#{catalog_key}"
+def about_key(key: str) -> str:
+    """The partition that says where the records about something are."""
+    return f"about#{key}"
 
 
 def place_of(day: str, number: int) -> str:
-    """Where a record is, as notes are named by."""
+    """The place of a record, as it is written down."""
     return f"{day} {number_key(number)}"
 
 

@@ -24,7 +24,7 @@ from typing import Any
 from carefile.core.deciding.agent_sessions import part_of
 from carefile.core.filing.names import decode_sub_path
 from carefile.core.messages.events import iso_8601
-from carefile.core.model import UnknownReason
+from carefile.core.model import Decision, DecisionType, UnknownReason
 from carefile.core.records.catalog import (
     KEY,
     Entry,
@@ -263,6 +263,13 @@ def fits(*items: Item | None) -> bool:
     """Whether items of a session fit in DynamoDB."""
     held = (item[name]["B"] for item in items if item for name in ("seen", "recent", "kept") if name in item)
     return all(len(data) <= MAX_SEEN_BYTES for data in held)
+
+
+def decision_shown(objects: Iterable[Entry]) -> Decision | None:
+    """The decision of a person that a session's objects show: the latest, as each follows it when it is filed again. A
+    hint is about one object and says nothing of the session."""
+    shown = (one.decision for one in objects if one.decision and one.decision.type is not DecisionType.HINT)
+    return max(shown, key=lambda decision: decision.decided_at, default=None)
 
 
 def entry_at(place: Place, item: Mapping[str, Any] | None) -> SessionEntry:

@@ -19,11 +19,14 @@ from carefile.core.messages.events import iso_8601
 from carefile.core.records.decisions import (
     DAY,
     DAYS,
+    DECISIONS,
     HEAD,
+    NOTE,
     NOTES,
     NUMBER,
     PLACES,
     Head,
+    Record,
     about_key,
     id_key,
     payload_text,
@@ -52,8 +55,8 @@ class Decisions:
         self._now, self._pause = now, pause
 
     def record(self, id_: str, kind: str, payload: Mapping[str, object], about: str | None = None) -> bool:
-        """Add a decision to today's chain, or a note, which is then found by what it is `about`. False if it was
-        recorded before."""
+        """Add a decision or a note to today's chain, to be found by what it is `about`. False if it was recorded
+        before."""
         text, salt = payload_text(payload), secrets.token_hex(16)
         for attempt in range(_TRIES):
             if self._get(id_key(id_), "-"):
@@ -92,7 +95,7 @@ class Decisions:
                 }
             },
             *([self._put(head.opening())] if is_new else []),
-            *([self._refer(about, place_of(record.day, record.number))] if about else []),
+            *([self._refer(about, record)] if about else []),
         ]
         try:
             self._dynamodb.transact_write_items(TransactItems=writes)  # type: ignore[arg-type]
@@ -133,12 +136,13 @@ class Decisions:
             }
         }
 
-    def _refer(self, about: str, place: str) -> dict[str, Any]:
-        """The write by which a note is found."""
+    def _refer(self, about: str, record: Record) -> dict[str, Any]:
+        """The write by which a record is found."""
+        which, place = NOTES if record.type == NOTE else DECISIONS, place_of(record.day, record.number)
         return {
             "Update": {
                 "TableName": self._table,
-                "Key": {DAY: {"S": about_key(about)}, NUMBER: {"S": NOTES}},
+                "Key": {DAY: {"S": about_key(about)}, NUMBER: {"S": which}},
                 "UpdateExpression": "SET #places = list_append(if_not_exists(#places, :none), :place)",
                 "ExpressionAttributeNames": {"#places": PLACES},
                 "ExpressionAttributeValues": {":none": {"L": []}, ":place": {"L": [{"S": place}]}},

@@ -8,7 +8,7 @@ import pytest
 
 from carefile.cli.aws.connection import Connection
 from carefile.cli.inbox.claims import SECONDS, TableClaims, claims_of
-from tests.unit.inbox.scene import Clock, Inbox, texts_on
+from tests.unit.inbox.scene import Clock, Inbox, field_of, texts_on
 from tests.unit.world import World
 
 CLOCK = Clock()
@@ -111,6 +111,22 @@ def test_who_goes_on_to_another_leaves_the_first_to_others(two: tuple[Inbox, Inb
     ana.open("y.txt")
     assert texts_on(luis.queue()).count("Ana Ruiz is looking at this") == 1
     assert "looking at this" not in texts_on(luis.open("x.txt"))
+
+
+def test_what_is_decided_stays_claimed_while_the_decision_is_on_its_way(two: tuple[Inbox, Inbox]) -> None:
+    ana, luis = two
+    ana.world.file("documents/x.txt", b"x")
+    ana.decide("x.txt", "nobody", reason="no")
+    ana.queue()
+    assert "Ana Ruiz is looking at this" in texts_on(luis.queue())
+    luis.decide("x.txt", "nobody", reason="no")
+    ana.browser.post("/decisions/undo", {"id": field_of(ana.browser.get("/decisions"), "id")})
+    ana.open("x.txt")
+    ana.queue()
+    assert "looking at this" not in texts_on(luis.queue())
+    ana.settle()
+    luis.settle()
+    assert not luis.asked.wishes
 
 
 def test_an_inbox_that_ends_leaves_everything_to_others(two: tuple[Inbox, Inbox]) -> None:

@@ -7,29 +7,35 @@ import io
 import json
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 
 from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.entries import Entries
 from carefile.cli.commands.deciding.decisions import decisions, verify_decisions
 from carefile.cli.exits import Exit
 from carefile.cli.inbox.notes import Notes
+from carefile.cli.inbox.own_page import page_of
 from carefile.cli.inbox.queue import Row
 from carefile.cli.patients.assigning import Assigner
-from carefile.cli.patients.decided import Decided
+from carefile.cli.patients.decided import Decided, decision_about
 from carefile.cli.patients.deciding import Decider
 from carefile.cli.patients.forgetting import Forgetter
 from carefile.cli.patients.traces import Finder
 from carefile.cli.problem import Problem
 from carefile.cli.rule_table import rules_of
+from carefile.cli.shown.session import show_session
+from carefile.cli.shown.view import View
 from carefile.core.deciding.standing import Standing
 from carefile.core.errors import RejectedAssignment
+from carefile.core.records.session_entries import Place
 from lambdas import assign_patient
 from tests.unit.inbox.scene import Inbox, field_of, texts_on
 from tests.unit.test_decisions import Show, operator, recorded, records, show
 from tests.unit.test_index_sessions import Stream, index
-from tests.unit.test_nobodys import T2, decide
+from tests.unit.test_nobodys import T1, T2, decide
 from tests.unit.world import World
 
 __all__ = ["operator", "recorded", "show"]
@@ -167,3 +173,53 @@ def test_a_deployment_without_a_record_takes_no_notes(world: World, connection: 
     world.file("scan.txt", b"a scan")
     inbox = inbox_of(world, connection)
     assert "Leave a note" not in texts_on(inbox.open("scan.txt"))
+
+
+def test_a_session_shows_who_decided_about_it_when_and_why(
+    recorded: World, operator: Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stream = Stream(recorded)
+    key = "sessions/session_7/agents/agent_a/messages/message_0.json"
+    body = b'{"message": {"role": "user", "content": [{"text": "My knee hurts"}]}, "message_id": 0}'
+    recorded.file(key, body)
+    decide(recorded, {"key": key, "decision": "nobody", "decided_by": "Luis Rey", "reason": "a test"}, T1)
+    index(stream.records())
+    place = Place(operator.processed, "processed/unknown_medical_notes/session_7/")
+    told = {"type": "nobody", "decided_by": "Luis Rey", "decided_at": T1, "reason": "a test"}
+    objects = Entries(operator).in_session(place)
+    assert [one.decision.reason for one in objects if one.decision] == [None]  # a stamp has no room for it
+    decision = decision_about(operator, objects)
+    assert decision
+    assert decision.to_json() == told
+    who = partial(decision_about, operator)
+    capsys.readouterr()
+    assert show_session(View(as_json=True), Entries(operator), place, who) is Exit.DONE
+    assert json.loads(capsys.readouterr().out)["decision"] == told
+    page = page_of(operator, key)
+    assert "Luis Rey decided that it is no patient&#39;s" in page
+    assert "a test" in page
+    decide(
+        recorded, {"key": key, "decision": "take-back", "decided_by": "Ana Ruiz", "reason": "no, real"}, T2
+    )
+    index(stream.records())
+    case = texts_on(inbox_of(recorded, operator).open("session_7"))
+    assert "Taken back: no, real Ana Ruiz" in case
+
+
+def test_a_document_that_waits_again_shows_who_took_what_back(recorded: World, operator: Connection) -> None:
+    recorded.file("scan.txt", b"a scan")
+    decide(recorded, {"key": "scan.txt", "patient_id": "Ana_7"}, T1)
+    decide(
+        recorded,
+        {
+            "key": "scan.txt",
+            "decision": "take-back",
+            "decided_by": "Luis Rey",
+            "reason": "no",
+            "from": "Ana_7",
+        },
+        T2,
+    )
+    inbox = inbox_of(recorded, operator)
+    assert "Taken back: no Luis Rey" in texts_on(inbox.open("scan.txt"))
+    assert 'class="noted"' not in inbox.queue().text

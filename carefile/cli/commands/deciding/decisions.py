@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import partial
 from itertools import islice
@@ -13,11 +13,13 @@ import typer
 from rich.console import Console
 
 from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.entries import Entries
 from carefile.cli.exits import Exit, listed
 from carefile.cli.patients.decided import Decided
-from carefile.cli.shown.provenance import provenance
+from carefile.cli.shown.provenance import provenance_of
 from carefile.cli.shown.view import Column, View, clock
 from carefile.cli.times import since as moment
+from carefile.core.model import DecisionType
 from carefile.core.records.decisions import Record
 
 
@@ -31,19 +33,29 @@ def decisions(
     fhir: Annotated[
         bool, typer.Option("--fhir", help="Export as FHIR R4 Provenance, one resource per line.")
     ] = False,
+    hints: Annotated[
+        bool,
+        typer.Option("--hints", help="List the hints by which objects are filed now instead, unordered."),
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, help="Maximum number to list.")] = 10_000,
 ) -> Exit:
     """List the decisions and notes about documents, sessions and patients, oldest first: who, what, when and why.
 
-    A decision whose patient was forgotten is listed without its content.
+    A decision whose patient was forgotten is listed without its content. Hints are in no record; --hints lists those
+    that hold, from the catalog.
     """
-    found = islice(_wanted(Decided(connection).all(moment(since)), by, patient), limit)
+    after = moment(since)
+    told = hints_of(connection, after) if hints else map(record_of, Decided(connection).all(after))
+    found = islice(_wanted(told, by, patient), limit)
     if fhir:
         count = 0
-        for count, record in enumerate(found, 1):  # noqa: B007 - counted for the exit code
-            typer.echo(json.dumps(provenance(record), ensure_ascii=False))
+        for count, one in enumerate(found, 1):  # noqa: B007 - counted for the exit code
+            id_ = one.get("source_id") or f"{one['day']}-{one['number']}"
+            typer.echo(
+                json.dumps(provenance_of(id_, one["type"], one["recorded_at"], one), ensure_ascii=False)
+            )
         return listed(count, named=patient is not None)
-    count = view.stream(_COLUMNS, map(record_of, found), below=_why, nothing="No decisions.")
+    count = view.stream(_COLUMNS, found, below=_why, nothing="No decisions.")
     if count == limit:
         view.note(f"Showing the first {limit}; use --limit to see more.")
     return listed(count, named=patient is not None)
@@ -89,14 +101,35 @@ def record_of(record: Record) -> dict[str, Any]:
     }
 
 
-def _wanted(records: Iterator[Record], by: str | None, patient: str | None) -> Iterator[Record]:
-    for record in records:
-        told = record.told
-        if by is not None and told.get("decided_by") != by:
+def hints_of(connection: Connection, since: datetime | None) -> Iterator[dict[str, Any]]:
+    """Yield the hints that the catalog's entries are filed by, each like a decision of the record."""
+    for entry in Entries(connection).all():
+        hint = entry.decision
+        if hint is None or hint.type is not DecisionType.HINT:
             continue
-        if patient is not None and patient not in told.get("patients", ()):
+        if since is None or datetime.fromisoformat(hint.decided_at) >= since:
+            whose = {"patient_id": entry.patient, "patients": [entry.patient]} if entry.patient else {}
+            yield (
+                hint.to_json()
+                | whose
+                | {
+                    "bucket": entry.landing_bucket,
+                    "key": entry.landing_key,
+                    "version": entry.landing_version,
+                    "source_id": entry.source_id,
+                    "recorded_at": entry.cataloged_at,
+                    "execution": entry.execution,
+                }
+            )
+
+
+def _wanted(told: Iterable[dict[str, Any]], by: str | None, patient: str | None) -> Iterator[dict[str, Any]]:
+    for one in told:
+        if by is not None and one.get("decided_by") != by:
             continue
-        yield record
+        if patient is not None and patient not in one.get("patients", ()):
+            continue
+        yield one
 
 
 def _print(findings: list[dict[str, Any]], out: Console) -> None:
