@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
+from carefile.cli.aws.connection import Connection
 from carefile.cli.inbox import queue
-from tests.unit.inbox.scene import JUAN, Inbox, texts_on
+from carefile.cli.inbox.claims import TableClaims
+from tests.unit.inbox.scene import JUAN, Inbox, names_on, texts_on
+from tests.unit.test_decisions import operator, recorded
 from tests.unit.test_index_sessions import Stream, index
+from tests.unit.world import World
+
+__all__ = ["operator", "recorded"]
 
 
 def file(inbox: Inbox, *names: str) -> None:
@@ -136,3 +144,26 @@ def test_a_queue_that_changes_while_somebody_pages_loses_nothing(inbox: Inbox) -
     inbox.world.dynamodb.delete_item(TableName="catalog", Key={"source_id": {"S": page.rows[2].key}})
     rest = inbox.desk.queue.page(queue.View(), page.after, most=3)
     assert [row.name for row in rest.rows] == ["3.txt", "4.txt", "5.txt"]
+
+
+def test_a_page_costs_the_requests_that_the_documentation_states(
+    recorded: World, operator: Connection
+) -> None:
+    """One Query, a read of the claims and one of the notes, whatever waits; and a manifest for each document."""
+    recorded.dynamodb.create_table(
+        TableName="claims",
+        KeySchema=[{"AttributeName": "place", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "place", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    operator._outputs = {**operator._outputs, "ClaimsTableName": "claims"}
+    for number in range(6):
+        recorded.file(f"documents/{number}.txt", name=f"e{number}")
+    inbox = Inbox(recorded, operator, TableClaims(operator))
+    inbox.browser.enter()
+    asked: Counter[str] = Counter()
+    for service in ("dynamodb", "s3"):
+        events = operator.client(service).meta.events
+        events.register("before-call", lambda model, **_: asked.update([model.name]))
+    assert len(names_on(inbox.queue())) == 6
+    assert asked == {"Query": 1, "BatchGetItem": 2, "GetObject": 6}
