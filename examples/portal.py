@@ -51,7 +51,7 @@ def upload(s3: Any, bucket: str, patient: str, name: str, body: bytes) -> tuple[
 def link(s3: Any, bucket: str, patient: str, name: str, upload_id: str) -> tuple[str, dict[str, str]]:
     """Return an address for the browser's PUT, and the headers that it must send with it."""
     headers = {"x-amz-meta-patient-id": patient, "If-None-Match": "*"}
-    asked = {"Bucket": bucket, "Key": key_for(patient, name, upload_id)}
+    asked: dict[str, Any] = {"Bucket": bucket, "Key": key_for(patient, name, upload_id)}
     asked |= {"Metadata": {"patient-id": patient}, "IfNoneMatch": "*"}
     return s3.generate_presigned_url("put_object", Params=asked, ExpiresIn=_MINUTES * 60), headers
 

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from carefile.cli.aws.connection import Connection
 from carefile.cli.exits import Exit
-from carefile.cli.patients.deciding import MOST_CHARACTERS, Decider, Wish, principal_of
+from carefile.cli.patients.deciding import Decider, Wish, name_of
 from carefile.cli.patients.listed.doubt import refuse_nobody, warn_of
 from carefile.cli.patients.moving import Move
 from carefile.cli.problem import Problem
@@ -70,7 +70,7 @@ def assign(
     patience, decider = span(timeout), Decider(connection)
     wish = Wish(
         decision,
-        by or principal_of(connection)[-MOST_CHARACTERS:],
+        by or name_of(connection),
         reason,
         **names,
         bucket=bucket,

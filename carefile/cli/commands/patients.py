@@ -20,7 +20,7 @@ from rich.console import Console
 from carefile.cli.aws.connection import Connection
 from carefile.cli.exits import Exit, listed
 from carefile.cli.patients.assigning import Assigner
-from carefile.cli.patients.deciding import MOST_CHARACTERS, principal_of
+from carefile.cli.patients.deciding import name_of, principal_of
 from carefile.cli.patients.listed.again import Again
 from carefile.cli.patients.listed.files import Feed
 from carefile.cli.patients.listed.importing import Survey, state_all, survey
@@ -179,7 +179,7 @@ def merge_patients(
 
     All that is filed moves to the other one. Without --yes, only preview.
     """
-    request = _request(DecisionType.MERGE, patient, into, by or _whoever(connection), reason)
+    request = _request(DecisionType.MERGE, patient, into, by or name_of(connection), reason)
     return _decide(connection, view, request, follow=follow, timeout=timeout, yes=yes)
 
 
@@ -201,7 +201,7 @@ def unmerge_patients(
 
     Without --yes, only preview.
     """
-    request = _request(DecisionType.UNMERGE, patient, from_, by or _whoever(connection), reason)
+    request = _request(DecisionType.UNMERGE, patient, from_, by or name_of(connection), reason)
     return _decide(connection, view, request, follow=follow, timeout=timeout, yes=yes)
 
 
@@ -266,10 +266,6 @@ def _decide(
 
 def _merged(_: dict[str, Any], objects: str) -> str:
     return f"[green]Done.[/green] {objects} filed again; nothing is left in the old place."
-
-
-def _whoever(connection: Connection) -> str:
-    return principal_of(connection)[-MOST_CHARACTERS:]
 
 
 def _say_what_waits(connection: Connection, view: View) -> None:

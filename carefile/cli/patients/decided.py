@@ -82,11 +82,13 @@ class Decided:
         found = filter(None, map(Record.of_item, self._many(map(key_at, places))))
         return sorted((one for one in found if one.told), key=lambda one: (one.day, one.number))
 
-    def with_reason(self, decision: Decision, owner_id: str) -> Decision:
-        """Return a session's decision with its reason, which the stamps of its objects have no room for."""
+    def in_full(self, decision: Decision, owner_id: str) -> Decision:
+        """Return a session's decision with the whole name and the reason, which the stamps of its objects have no room
+        for."""
         for record in reversed(self.latest_about(owner_id, DECISIONS, _LOOKED_AT)):
-            if record.type == decision.type and record.told.get("decided_at") == decision.decided_at:
-                return replace(decision, reason=record.told.get("reason"))
+            told = record.told
+            if record.type == decision.type and told.get("decided_at") == decision.decided_at:
+                return replace(decision, decided_by=told["decided_by"], reason=told.get("reason"))
         return decision
 
     def findings(self) -> Iterator[Finding]:
@@ -183,4 +185,4 @@ def decision_about(connection: Connection, objects: Sequence[Entry]) -> Decision
     if decision is None or tree is None or not connection.records_decisions:
         return decision
     owner = Owner(objects[0].landing_bucket, tree, tree=True)
-    return Decided(connection).with_reason(decision, owner.owner_id)
+    return Decided(connection).in_full(decision, owner.owner_id)

@@ -24,7 +24,7 @@ from carefile.cli.patients.assigning import Assigner, Started
 from carefile.cli.problem import Problem
 from carefile.core.model import DecisionType
 
-MOST_CHARACTERS = 256  # of a name, by the schema
+_MOST_CHARACTERS = 256  # of a name, by the schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,3 +130,8 @@ def principal_of(connection: Connection) -> str:
     """Return the ARN of whoever these credentials are."""
     principal: str = connection.client("sts").get_caller_identity()["Arn"]
     return principal
+
+
+def name_of(connection: Connection) -> str:
+    """Return what decisions call whoever gives no name: the principal of the credentials, in the room that there is."""
+    return principal_of(connection)[-_MOST_CHARACTERS:]

@@ -39,6 +39,7 @@ from tests.unit.test_nobodys import T1, T2, decide
 from tests.unit.world import World
 
 __all__ = ["operator", "recorded", "show"]
+LONG = "Luis Rey of the records department, second floor"  # more than a stamp has room for
 TEXT = "Asked the ward, they call back: may be Ana Ruiz"
 
 
@@ -182,10 +183,10 @@ def test_a_session_shows_who_decided_about_it_when_and_why(
     key = "sessions/session_7/agents/agent_a/messages/message_0.json"
     body = b'{"message": {"role": "user", "content": [{"text": "My knee hurts"}]}, "message_id": 0}'
     recorded.file(key, body)
-    decide(recorded, {"key": key, "decision": "nobody", "decided_by": "Luis Rey", "reason": "a test"}, T1)
+    decide(recorded, {"key": key, "decision": "nobody", "decided_by": LONG, "reason": "a test"}, T1)
     index(stream.records())
     place = Place(operator.processed, "processed/unknown_medical_notes/session_7/")
-    told = {"type": "nobody", "decided_by": "Luis Rey", "decided_at": T1, "reason": "a test"}
+    told = {"type": "nobody", "decided_by": LONG, "decided_at": T1, "reason": "a test"}
     objects = Entries(operator).in_session(place)
     assert [one.decision.reason for one in objects if one.decision] == [None]  # a stamp has no room for it
     decision = decision_about(operator, objects)
@@ -196,7 +197,7 @@ def test_a_session_shows_who_decided_about_it_when_and_why(
     assert show_session(View(as_json=True), Entries(operator), place, who) is Exit.DONE
     assert json.loads(capsys.readouterr().out)["decision"] == told
     page = page_of(operator, key)
-    assert "Luis Rey decided that it is no patient&#39;s" in page
+    assert f"{LONG} decided that it is no patient&#39;s" in page
     assert "a test" in page
     decide(
         recorded, {"key": key, "decision": "take-back", "decided_by": "Ana Ruiz", "reason": "no, real"}, T2

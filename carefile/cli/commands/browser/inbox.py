@@ -13,7 +13,7 @@ import typer
 
 from carefile.cli.aws.connection import Connection
 from carefile.cli.exits import Exit
-from carefile.cli.patients.deciding import MOST_CHARACTERS, principal_of
+from carefile.cli.patients.deciding import name_of
 from carefile.cli.problem import Problem
 from carefile.cli.shown.view import View, plain
 from carefile.cli.times import span
@@ -52,7 +52,7 @@ def inbox(
         if browser:
             webbrowser.open(address)
 
-    name = by or principal_of(connection)[-MOST_CHARACTERS:]
+    name = by or name_of(connection)
     view.note(f"Deciding as {plain(name)}.")
     wrong = open_inbox(connection, name, port=port, idle=patience, ready=ready)
     view.note("The inbox has ended.")
