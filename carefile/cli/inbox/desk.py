@@ -96,7 +96,7 @@ class Desk:
         if sitting.looks_at != key:
             self.look_away(sitting)
         sitting.looks_at = key
-        if row is None:
+        if row is None or not row.found.waits:
             return None
         claimed = self.claims.take(key, sitting.clerk.name)
         document = self.document(row)

@@ -224,3 +224,15 @@ def test_a_document_that_waits_again_shows_who_took_what_back(recorded: World, o
     inbox = inbox_of(recorded, operator)
     assert "Taken back: no Luis Rey" in texts_on(inbox.open("scan.txt"))
     assert 'class="noted"' not in inbox.queue().text
+
+
+def test_what_was_decided_meanwhile_is_open_no_more(recorded: World, operator: Connection) -> None:
+    recorded.file("a.txt", b"a")
+    recorded.file("b.txt", b"b", name="e2")
+    inbox = inbox_of(recorded, operator)
+    inbox.queue()
+    nobodys, assigned = inbox.case("a.txt"), inbox.case("b.txt")
+    decide(recorded, {"key": "a.txt", "decision": "nobody", "reason": "x"}, T1)
+    decide(recorded, {"key": "b.txt", "patient_id": "Ana_7"}, T1)
+    for path in (nobodys, assigned):
+        assert "This waits no more." in texts_on(inbox.browser.get(path))
