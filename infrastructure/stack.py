@@ -262,9 +262,11 @@ class CarefileStack(Stack):
             keys=keys,
             storage=storage,
             catalog=catalog,
+            deciding=deciding,
             tasks=tasks,
             catalog_bus=buses.catalog,
         )
+        deciding.reserve_records_for([reassignment.decider, *merge.deciders])
         StartingRule(
             self,
             "Merges",

@@ -21,6 +21,7 @@ from infrastructure.protection import bucket_permissions, execution_permissions,
 from infrastructure.protection.encryption import Keys
 from infrastructure.storage.buckets import Storage
 from infrastructure.storage.catalog import Catalog
+from infrastructure.storage.deciding import Deciding
 
 _DECIDES, _LISTS, _VERIFIES = "MergePatients", "ListPatient", "VerifyMerge"
 _FUNCTIONS = (
@@ -42,13 +43,16 @@ class Merge(Construct):
         keys: Keys,
         storage: Storage,
         catalog: Catalog,
+        deciding: Deciding,
         tasks: TaskFunctions,
         catalog_bus: events.IEventBus,
     ) -> None:
         super().__init__(scope, id)
         config = settings.config
         whose, read_directory = reads_directory(settings, catalog)
-        self.functions = tuple(
+        # Where patients are open, no merge is decided.
+        decides = _DECIDES if whose else None
+        made = tuple(
             CarefileFunction(
                 self,
                 name,
@@ -60,19 +64,25 @@ class Merge(Construct):
                 environment={
                     **intake_environment(settings, storage),
                     **(whose if name != _LISTS else {}),
+                    **({"DECISIONS_TABLE": deciding.decisions.table_name} if name == decides else {}),
                     "PATIENTS_TABLE": catalog.patients.table_name,
                     "LEDGER_TABLE": catalog.ledger.table_name,
                 },
                 statements=[
                     *(read_directory if name != _LISTS else ()),
-                    *(permissions.decide_merges(catalog.patients) if whose and name == _DECIDES else ()),
+                    *(permissions.decide_merges(catalog.patients) if name == decides else ()),
+                    *(permissions.append_items(deciding.decisions) if name == decides else ()),
                     # What was decided about a session's objects says whose they are after an unmerge.
                     *(permissions.read_decisions(catalog.ledger) if whose and name == _VERIFIES else ()),
                     *bucket_permissions.list_versions(*storage.arrivals),
                     *bucket_permissions.read_layout(storage.processed, config.session_prefix),
                 ],
-            ).function
+            )
             for name, module, description in _FUNCTIONS
+        )
+        self.functions = tuple(it.function for it in made)
+        self.deciders = tuple(
+            it.role for it, (name, _, _) in zip(made, _FUNCTIONS, strict=True) if name == decides
         )
         name = f"{config.stack_name}-MergePatients"
         arns = {

@@ -76,7 +76,7 @@ class Reassignment(Construct):
         )
         self.functions = tuple(it.function for it in made)
         self.assign = self.functions[0]
-        deciding.reserve_records_for(made[0].role)
+        self.decider = made[0].role
         self.name = name = f"{config.stack_name}-ReassignPatient"
         arns = {f"{id}Arn": f.function_arn for (id, _, _), f in zip(_FUNCTIONS, self.functions, strict=True)}
         self.machine = Machine(

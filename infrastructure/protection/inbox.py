@@ -63,7 +63,7 @@ class InboxPolicy(Construct):
             *permissions.use_key(keys.operations, "DecryptSettings", ["kms:Decrypt"], via="lambda"),
             allow(
                 "ReadTables",
-                ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan"],
+                ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"],
                 [table.table_arn for table in read],
             ),
             allow(
@@ -73,10 +73,7 @@ class InboxPolicy(Construct):
             ),
             allow(
                 "Claim",
-                [
-                    *("dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem"),
-                    *("dynamodb:PutItem", "dynamodb:UpdateItem"),
-                ],
+                ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:PutItem"],
                 [deciding.claims.table_arn],
             ),
             *permissions.use_key(keys.records, "UseTables", ["kms:Decrypt"], via="dynamodb"),

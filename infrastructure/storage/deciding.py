@@ -1,10 +1,12 @@
 """What people who decide need: the record of every decision, claims on what somebody looks at, and a policy.
 
-The records are append-only: the table's own policy refuses every change to everybody but AssignPatient, which adds,
-and whoever deletes a forgotten patient's payloads. Nobody may delete a record.
+The records are append-only: the table's own policy refuses every change to everybody but the functions that decide,
+which add, and whoever deletes a forgotten patient's payloads. Nobody may delete a record.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
@@ -31,9 +33,9 @@ class Deciding(Construct):
             self, "ClaimsTable", config, key, names=("place",), expires="until"
         )
 
-    def reserve_records_for(self, writer: iam.IRole) -> None:
+    def reserve_records_for(self, writers: Sequence[iam.IRole]) -> None:
         """Refuse to everybody else to add a record, and to everybody to delete one or to change what it says."""
-        others = {"ArnNotEquals": {"aws:PrincipalArn": writer.role_arn}}
+        others = {"ArnNotEquals": {"aws:PrincipalArn": [it.role_arn for it in writers]}}
         self._policy.add_statements(
             iam.PolicyStatement(
                 sid="NobodyDeletes",
@@ -44,7 +46,7 @@ class Deciding(Construct):
                 resources=["*"],
             ),
             iam.PolicyStatement(
-                sid="OnlyTheFunctionAdds",
+                sid="OnlyTheFunctionsAdd",
                 effect=iam.Effect.DENY,
                 principals=[iam.AnyPrincipal()],
                 actions=["dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate", "dynamodb:PutItem"],

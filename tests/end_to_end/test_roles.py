@@ -71,14 +71,7 @@ MAY: dict[str, set[str]] = {
 
 # What people may who were given the policy for deciding, and nothing else.
 MAY_WHO_DECIDES = {
-    *{
-        "read what is filed",
-        "list the layout",
-        "read the catalog",
-        "read the whole catalog",
-        "read a patient",
-        "read the decisions",
-    },
+    *{"read what is filed", "list the layout", "read the catalog", "read a patient", "read the decisions"},
     *{"claim what one looks at", "describe an execution"},
     *{"start a reassignment", "call the function that decides"},
 }
