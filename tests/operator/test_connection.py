@@ -91,6 +91,22 @@ def test_the_stack_may_be_named_by_the_environment(on_aws: Stacks, monkeypatch: 
     assert connect().stack == "Carefile-dev"
 
 
+def test_whoever_may_not_list_stacks_is_asked_to_name_theirs(
+    on_aws: Stacks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_aws["us-east-1"]["Carefile-dev"] = OUTPUTS
+    refused = {"Error": {"Code": "AccessDenied", "Message": "not authorized to perform DescribeStacks"}}
+
+    def paginate(_: CloudFormation) -> None:
+        raise ClientError(refused, "DescribeStacks")  # type: ignore[arg-type]
+
+    monkeypatch.setattr(CloudFormation, "paginate", paginate)
+    with pytest.raises(Problem, match="may not list stacks") as problem:
+        connect()
+    assert "--stack" in problem.value.to_do
+    assert connect(stack="Carefile-dev").stack == "Carefile-dev"
+
+
 def test_the_region_is_looked_in_that_is_named(on_aws: Stacks) -> None:
     on_aws["eu-west-1"]["Carefile-dev"] = OUTPUTS
     assert connect(region="eu-west-1").stack == "Carefile-dev"
