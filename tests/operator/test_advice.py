@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from carefile.cli.commands.redrive import _can
+from carefile.cli.again.choosing import can_be_redriven
 from carefile.cli.shown.advice import ADVICE, OTHER, Advice, advice_for
 from carefile.cli.shown.story import _then
 from carefile.core.errors import CarefileError
@@ -101,4 +101,4 @@ def test_what_a_redrive_would_only_fail_again_is_to_be_resubmitted(error: str, t
         error=error,
     )
     assert _then(execution, advice_for(error).then) == f"carefile redrive e1{then} --yes"
-    assert _can(execution) == ("no: --resubmit" if then else "yes")
+    assert can_be_redriven(execution) == ("no: --resubmit" if then else "yes")

@@ -184,7 +184,9 @@ def test_what_is_not_there_is_one_line(carefile: Carefile) -> None:
 
 def test_runs_are_told_with_their_objects(carefile: Carefile, row: dict[str, str]) -> None:
     rows = carefile("runs", "--since", "1h", "--json").rows
-    assert (row["key"], "cataloged") in [(item["key"], item["disposition"]) for item in rows]
+    assert (row["key"], "cataloged", row["patient"]) in [
+        (item["key"], item["disposition"], item["patient"]) for item in rows
+    ]
 
 
 def test_only_failed_runs_of_an_error_are_told_when_asked_for(carefile: Carefile, file: MakeFile) -> None:
@@ -192,4 +194,16 @@ def test_only_failed_runs_of_an_error_are_told_when_asked_for(carefile: Carefile
     rows = carefile("runs", "--error", "RejectedObject", "--json").rows
     assert "documents/Runs_1/none.txt" in [item["key"] for item in rows]
     assert {item["error"] for item in rows} == {"RejectedObject"}
-    assert carefile("runs", "--error", "StorageDenied", "--json").rows == []
+    none = carefile("runs", "--error", "StorageDenied", "--json")
+    assert (none.code, none.rows) == (0, [])
+    assert carefile("runs", "--failed").code == 1
+    assert carefile("runs").code == 0
+
+
+def test_what_goes_through_is_watched_by_object(carefile: Carefile, file: MakeFile) -> None:
+    carefile("put", file("watched.txt"), "--patient", "Runs_2", "--wait")
+    ran = carefile("runs", "--watch", "--since", "1m", "--timeout", "2s", "--json")
+    seen = [row for row in ran.rows if row["key"] == "documents/Runs_2/watched.txt"]
+    assert [(row["status"], row["disposition"], row["patient"], row["state"]) for row in seen] == [
+        ("SUCCEEDED", "cataloged", "Runs_2", None)
+    ]

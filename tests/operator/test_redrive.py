@@ -60,6 +60,9 @@ def test_those_of_an_error_go_on_where_they_failed(carefile: Carefile, failed: l
     # Other tests may have left failures of that name on the shared instance.
     ended = {row["execution"]: (row["action"], row["status"]) for row in ran.rows}
     assert {ended[name] for name in failed} == {("redriven", "SUCCEEDED")}
+    assert {f"documents/Redrive_1/redrive-{number}.txt" for number in range(2)} <= {
+        row["key"] for row in ran.rows
+    }
     story = carefile("show", failed[0], "--json").thing
     assert story["disposition"] == "cataloged"
     assert [(step["state"], step["redriven"]) for step in story["path"]] == [
@@ -81,6 +84,22 @@ def test_what_fails_again_is_told_with_its_error(
     assert "StorageDenied" in ran.out
     assert "1 failed again" in ran.err
     assert carefile("redrive", *failed, "--yes").code == 0
+
+
+def test_what_a_redrive_cannot_help_is_left_alone(
+    carefile: Carefile, failed: list[str], file: MakeFile
+) -> None:
+    empty = carefile("put", file("empty.txt", b""), "--patient", "Redrive_2", "--wait", "--json").rows[0][
+        "execution"
+    ]
+    carefile("put", file("redrive-0.txt", b"corrected"), "--patient", "Redrive_1", "--wait")
+    said = {row["execution"]: row["redrivable"] for row in carefile("redrive", "--json").rows}
+    assert (said[empty], said[failed[0]], said[failed[1]]) == ("no: upload again", "no: filed since", "yes")
+    ran = carefile("redrive", "--yes", "--json")
+    assert {empty, failed[0]} & {row["execution"] for row in ran.rows} == set()
+    assert carefile("show", failed[1], "--json").thing["disposition"] == "cataloged"
+    (named,) = carefile("redrive", empty, "--yes", "--json").rows
+    assert (named["action"], named["status"]) == ("redriven", "FAILED")
 
 
 def test_one_that_succeeded_is_left_alone(carefile: Carefile, failed: list[str]) -> None:

@@ -173,7 +173,6 @@ class Redriver:
 
 
 def to_json(result: Result, key: str | None) -> dict[str, Any]:
-    """`key` is that of the object; None where thousands are redriven and it was not looked up."""
     return {
         "key": key,
         "name": result.execution.name,

@@ -108,11 +108,6 @@ class Executions:
             raise
         return _described(found)
 
-    def key_of(self, arn: str) -> str | None:
-        """Return the key of the object that an execution is about."""
-        found = self.describe(arn)
-        return found.request.source.key if found and found.request else None
-
     def described(self, listed: Iterable[Listed]) -> Iterator[Described]:
         """Describe executions in order, a few at a time and lazily."""
         source = iter(listed)

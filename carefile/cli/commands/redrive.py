@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Annotated, Any
 
 import typer
 
+from carefile.cli.again.choosing import NOT_SELECTED, Choice, can_be_redriven
 from carefile.cli.again.redriving import Action, Redriver, Result, to_json
 from carefile.cli.aws.connection import Connection
-from carefile.cli.aws.executions import ENDED_BADLY, Described, Executions, Listed
+from carefile.cli.aws.entries import Entries
+from carefile.cli.aws.executions import Described, Executions, Listed
 from carefile.cli.aws.map_runs import backfill_runs, is_backfill
 from carefile.cli.exits import Exit
 from carefile.cli.problem import Problem
-from carefile.cli.shown.advice import Then, advice_for, refuse_misspelt
+from carefile.cli.shown.advice import advice_for, refuse_misspelt
 from carefile.cli.shown.map_run_view import follow_to_end
 from carefile.cli.shown.view import Column, View, lasting
 from carefile.cli.times import since as moment
@@ -24,7 +26,6 @@ from carefile.cli.times import span
 
 _LOOKED_AT = 200  # in a preview: the burst that Step Functions allows for DescribeExecution
 _FEW = 50  # up to this many are listed one by one; of more, only those that did not succeed
-_REDRIVABLE = timedelta(days=14)  # Step Functions, "Redriving executions"
 
 
 def redrive(
@@ -64,11 +65,11 @@ def redrive(
         return _redrive_backfill(connection, view, names or [], yes=yes)
     refuse_misspelt(error)
     executions = Executions(connection)
-    choice = _Choice(executions, names or [], moment(since), error, state)
+    choice = Choice(executions, Entries(connection), names or [], moment(since), error, state)
     if not yes:
         return _preview(view, choice)
     redriver = Redriver(connection, executions, rate=rate, resubmit=resubmit, follow=follow)
-    return _act(view, executions, choice, redriver, span(timeout), follow=follow)
+    return _act(view, choice, redriver, span(timeout), follow=follow)
 
 
 def _redrive_backfill(connection: Connection, view: View, names: list[str], *, yes: bool) -> Exit:
@@ -84,96 +85,35 @@ def _redrive_backfill(connection: Connection, view: View, names: list[str], *, y
     return Exit.DONE
 
 
-class _Choice:
-    """The executions that the arguments select; failures that occur while the command runs are left out."""
-
-    def __init__(
-        self,
-        executions: Executions,
-        names: list[str],
-        since: datetime | None,
-        error: str | None,
-        state: str | None,
-    ) -> None:
-        if names and (error or state):
-            raise Problem(
-                "execution names cannot be combined with --error or --state",
-                "give either names or filters",
-            )
-        self.names, self.filtered = names, bool(error or state)
-        self._executions, self._since, self._error, self._state = executions, since, error, state
-        self._until = datetime.now(UTC)
-
-    def considered(self) -> int:
-        """Count the executions that the filters have to check, by listing only."""
-        return len(self.names) or sum(1 for _ in self._listed())
-
-    def chosen(self, passed: Any = lambda: None) -> Iterator[Listed]:
-        """Yield the selected executions lazily; call `passed` for each one that a filter excludes."""
-        for item in self._described() if self.names or self._error else self._listed():
-            listed = item.listed if isinstance(item, Described) else item
-            wrong_error = self._error and isinstance(item, Described) and item.error != self._error
-            if wrong_error or (self._state and self._executions.failed_state(listed.arn) != self._state):
-                passed()
-            else:
-                yield listed
-
-    def described(self, limit: int) -> Iterator[Described]:
-        return self._executions.described(islice(self.chosen(), limit))
-
-    def _listed(self) -> Iterator[Listed]:
-        for status in ENDED_BADLY:
-            for item in self._executions.changed_since(self._since, status):
-                if item.changed <= self._until:
-                    yield item
-
-    def _described(self) -> Iterable[Described]:
-        if self.names:
-            return [self._executions.must_describe(name) for name in self.names]
-        return self._executions.described(self._listed())
-
-
-def _preview(view: View, choice: _Choice) -> Exit:
+def _preview(view: View, choice: Choice) -> Exit:
     total = choice.considered()
-    looked_at = total if choice.filtered or choice.names else min(total, _LOOKED_AT)
-    groups: Counter[tuple[str, str]] = Counter()
     if view.as_json:
-        found = (_would(item) for item in choice.described(total))
+        found = (_would(item, why_not) for item, why_not in choice.each() if why_not != NOT_SELECTED)
         view.stream((), found, nothing="")
         return Exit.DONE
+    groups: Counter[tuple[str, str]] = Counter()
     with view.busy("Looking at the failed executions …"):
-        for item in choice.described(looked_at):
-            groups[item.error or item.listed.status, _can(item)] += 1
+        for item, why_not in islice(choice.each(), total if choice.filtered or choice.names else _LOOKED_AT):
+            if why_not != NOT_SELECTED:
+                groups[item.error or item.listed.status, can_be_redriven(item, why_not)] += 1
     rows = [
         {"count": count, "error": error, "can": can, "to_do": advice_for(error).to_do}
         for (error, can), count in groups.most_common()
     ]
     view.table(_GROUPS, rows, nothing="No matching failed executions.")
-    count = groups.total()
-    if count and count < total and not choice.filtered:
-        view.note(f"Previewed the latest {count} of {total}; --yes redrives all {total}.")
-        count = total
+    count = sum(number for (_, can), number in groups.items() if can in ("yes", "no: --resubmit"))
+    if _LOOKED_AT <= groups.total() < total and not choice.filtered:
+        view.note(f"Previewed the latest {groups.total()} of {total}; --yes redrives all that can be.")
     if count:
         view.note(
             f"[bold]Nothing was done.[/bold] Use --yes to redrive {'it' if count == 1 else f'all {count}'}."
         )
+    if groups.total() > count:
+        view.note("What a redrive cannot help is left alone; name an execution to redrive it all the same.")
     return Exit.DONE
 
 
-def _can(item: Described) -> str:
-    if item.listed.status not in ENDED_BADLY:
-        return f"no: it is {item.listed.status}"
-    afresh = advice_for(item.error).then is Then.RESUBMIT
-    if afresh or item.redrive_status == "NOT_REDRIVABLE" or _too_old(item.listed):
-        return "no: --resubmit"
-    return "yes"
-
-
-def _too_old(listed: Listed) -> bool:
-    return listed.stopped is not None and datetime.now(UTC) - listed.stopped > _REDRIVABLE
-
-
-def _would(item: Described) -> dict[str, Any]:
+def _would(item: Described, why_not: str | None) -> dict[str, Any]:
     return {
         "name": item.listed.name,
         "action": "none: preview",
@@ -181,27 +121,25 @@ def _would(item: Described) -> dict[str, Any]:
         "error": item.error,
         "reason": item.reason,
         "key": item.request.source.key if item.request else None,
-        "redrivable": _can(item),
+        "redrivable": can_be_redriven(item, why_not),
         "execution": item.listed.arn,
     }
 
 
-def _act(
-    view: View,
-    executions: Executions,
-    choice: _Choice,
-    redriver: Redriver,
-    patience: timedelta,
-    *,
-    follow: bool,
-) -> Exit:
-    started, counts = datetime.now(UTC), Counter[str]()
+def _act(view: View, choice: Choice, redriver: Redriver, patience: timedelta, *, follow: bool) -> Exit:
+    started, counts, keys = datetime.now(UTC), Counter[str](), dict[str, str | None]()
     total = choice.considered()
     with view.progress("executions") as bar:
         task = bar.add_task("Redriving", total=total)
 
+        def chosen() -> Iterator[Listed]:
+            for item in choice.chosen(lambda: bar.advance(task)):
+                keys[item.listed.arn] = item.request.source.key if item.request else None
+                yield item.listed
+
         def results() -> Iterator[dict[str, Any]]:
-            for result in redriver.run(choice.chosen(lambda: bar.advance(task)), patience):
+            for result in redriver.run(chosen(), patience):
+                key = keys.pop(result.execution.arn, None)
                 counts[_outcome(result, follow=follow)] += 1
                 bar.advance(task)
                 if (
@@ -209,8 +147,7 @@ def _act(
                     or total <= _FEW
                     or not (result.succeeded or (not follow and not result.reason))
                 ):
-                    few = total <= _FEW or not result.succeeded
-                    yield to_json(result, executions.key_of(result.execution.arn) if few else None)
+                    yield to_json(result, key)
 
         try:
             view.stream(_RESULTS, results(), below=lambda r: r["reason"], nothing="")
@@ -219,7 +156,10 @@ def _act(
             raise
     took = datetime.now(UTC) - started
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common())
-    view.note(f"{outcomes or 'No matching failed executions'}. Took {lasting(took)}.")
+    view.note(f"{outcomes or 'Nothing to redrive'}. Took {lasting(took)}.")
+    for why, count in choice.skipped.items():
+        if why != NOT_SELECTED:
+            view.note(f"{count} left alone: {why}.")
     bad = counts.total() - counts["succeeded"] - counts["started"]
     if counts["could not be redriven"]:
         view.note("Use --resubmit to start a new execution where a redrive is not possible.")

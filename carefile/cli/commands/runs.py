@@ -191,7 +191,7 @@ _COLUMNS = (
     Column("Started", lambda r: clock(datetime.fromisoformat(r["started"]))[5:], width=14),
     Column("Took", lambda r: lasting(r["seconds"]), right=True, width=9),
     Column("Outcome", _outcome, width=14),
-    Column("Patient", named_patient, width=18),
+    Column("Patient", named_patient, width=22),
     Column("Object", lambda r: r["key"] or "(malformed input)"),
 )
 _CHANGES = (

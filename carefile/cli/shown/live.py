@@ -16,7 +16,7 @@ from carefile.cli.shown.marks import marked
 from carefile.cli.shown.view import Column, View, lasting, styled
 
 _ENDED = 200  # rows remembered; the terminal's height decides how many are shown
-_BESIDE = 16 + 8 + 18 + 3 * 2  # what stands beside an object's key
+_BESIDE = 16 + 8 + 22 + 3 * 2  # what stands beside an object's key
 
 
 class Lines:
@@ -82,7 +82,7 @@ class Display:
         return [
             _cut(cell, 16),
             _cut(took, 8),
-            _cut(styled(named_patient(record)), 18),
+            _cut(styled(named_patient(record)), 22),
             Text(shortened(marked(record["key"] or "(malformed input)"), width)),
         ]
 
