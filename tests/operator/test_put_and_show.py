@@ -33,6 +33,17 @@ def test_a_tree_is_uploaded_whole(carefile: Carefile, file: MakeFile, tmp_path: 
     assert len(ran.rows) == 2
 
 
+def test_a_folder_named_as_a_convention_is_said_not_to_be_in_the_keys(
+    carefile: Carefile, file: MakeFile, tmp_path: Path
+) -> None:
+    file("documents/Fold_1/a.txt")
+    ran = carefile("put", tmp_path / "documents", "--dry-run", "--json")
+    assert [row["key"] for row in ran.rows] == ["Fold_1/a.txt"]
+    assert "--prefix documents makes it so" in carefile("put", tmp_path / "documents", "--dry-run").err
+    rows = carefile("put", tmp_path / "documents", "--prefix", "documents", "--dry-run", "--json").rows
+    assert [row["key"] for row in rows] == ["documents/Fold_1/a.txt"]
+
+
 def test_what_is_there_already_is_not_uploaded_again(
     carefile: Carefile, file: MakeFile, tmp_path: Path
 ) -> None:

@@ -78,6 +78,9 @@ def put(
     refuse_nobody(patient)
     planned = [upload for path in paths for upload in _plan(path, patient, kind, prefix)]
     rules = rules_of(connection)
+    if prefix is None:
+        for name in sorted({path.resolve().name for path in paths if path.is_dir()} & _CONVENTIONS):
+            view.note(f"{name}/ itself is not part of the keys; --prefix {name} makes it so.")
     uploads = [upload for upload in planned if not rules.ignores(upload.key)]
     if ignored := len(planned) - len(uploads):
         view.note(f"{ignored} ignored: leftovers of desktops and transfer tools.")
@@ -246,6 +249,8 @@ def _where(record: Any) -> str | None:
     return str(record["prefix"]) if record["prefix"] else None
 
 
+# Folders in which the default rules know patients.
+_CONVENTIONS = frozenset({"documents", "sessions", "medical-notes"})
 _WHY_UNKNOWN: dict[str, str] = {
     UnknownReason.CONFLICT: "the evidence names different patients",
     UnknownReason.NO_EVIDENCE: "nothing names a patient",

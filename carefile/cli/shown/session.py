@@ -7,12 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from carefile.cli.aws.entries import Entries, Entry, SessionSummary, record_of
 from carefile.cli.exits import Exit
 from carefile.cli.problem import Problem
-from carefile.cli.shown.view import View, clock, plain, sized
+from carefile.cli.shown.view import Column, View, clock, plain, print_table, sized
 from carefile.core.model import Decision
 from carefile.core.records.session_entries import Place
 
@@ -71,15 +70,13 @@ def _print(out: Console, session: SessionSummary, objects: list[Entry]) -> None:
     if session.incomplete:
         out.print("The session has more objects than its entry can count; these numbers are out of date.")
     out.print(f"from {clock(begun)} to {clock(last)}")
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("Object", "Written", "Size", "Execution"):
-        table.add_column(heading, overflow="fold", justify="right" if heading == "Size" else "left")
-    for entry in objects:
-        table.add_row(
-            plain(entry.key.removeprefix(session.prefix)),
-            clock(datetime.fromisoformat(entry.modified)),
-            sized(entry.size),
-            plain(entry.execution.rpartition(":")[2]),
-        )
     out.print()
-    out.print(table)
+    print_table(out, _OBJECTS, [_record_of_object(entry) | {"folder": session.prefix} for entry in objects])
+
+
+_OBJECTS = (
+    Column("Written", lambda r: clock(datetime.fromisoformat(r["modified"]))),
+    Column("Size", lambda r: sized(r["size"]), right=True),
+    Column("Object", lambda r: r["filed_key"].removeprefix(r["folder"])),
+    Column("Execution", lambda r: r["execution"].rpartition(":")[2]),
+)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -15,7 +14,7 @@ from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.executions import Described, Executions
 from carefile.cli.shown.advice import Then, advice_for
 from carefile.cli.shown.history import Step, steps
-from carefile.cli.shown.view import clock, lasting, styled, verbatim
+from carefile.cli.shown.view import Column, clock, lasting, print_facts, print_table, styled, verbatim
 from carefile.core.deciding.corroboration import described
 
 Story = dict[str, Any]
@@ -92,31 +91,26 @@ def _then(execution: Described, then: Then) -> str:
 
 def print_story(out: Console, story: Story) -> None:
     failure, source, found = story["failure"], story["source"], story["classification"] or {}
-    facts = Table.grid(padding=(0, 2))
-    facts.add_column(style="dim", no_wrap=True)
-    facts.add_column(overflow="fold")
-    facts.add_row("Execution", story["name"])
-    facts.add_row("Status", _status(story))
-    facts.add_row("Object", verbatim(source["key"] if source else "(malformed input)"))
+    facts: list[tuple[str, object]] = [
+        ("Execution", story["name"]),
+        ("Status", _status(story)),
+        ("Object", source["key"] if source else "(malformed input)"),
+    ]
     if source:
-        facts.add_row("Landing bucket", source["bucket"])
+        facts.append(("Landing bucket", source["bucket"]))
     if source and source["version_id"]:
-        facts.add_row("Version", source["version_id"])
+        facts.append(("Version", source["version_id"]))
     if source and source["hints"]:
-        facts.add_row(
-            "Hints", verbatim(", ".join(f"{name}={value}" for name, value in source["hints"].items()))
-        )
+        facts.append(("Hints", ", ".join(f"{name}={value}" for name, value in source["hints"].items())))
     if found:
-        facts.add_row("Kind", verbatim(f"{found['kind']} (rule {found['rule']})"))
-        facts.add_row("Patient", verbatim(_patient(found["patient"])))
-        for one in found.get("suggestions", ()):
-            facts.add_row("May be", verbatim(described(one)))
+        facts.append(("Kind", f"{found['kind']} (rule {found['rule']})"))
+        facts.append(("Patient", _patient(found["patient"])))
+        facts += [("May be", described(one)) for one in found.get("suggestions", ())]
     if story["location"]:
-        facts.add_row("Filed in", verbatim(story["location"]["prefix"]))
-        facts.add_row("Bucket", story["location"]["bucket"])
+        facts += [("Filed in", story["location"]["prefix"]), ("Bucket", story["location"]["bucket"])]
     if story["console"]:
-        facts.add_row("Console", verbatim(story["console"]))
-    out.print(facts)
+        facts.append(("Console", story["console"]))
+    print_facts(out, facts)
     _print_path(out, story["path"])
     if found.get("evidence"):
         _print_evidence(out, found["evidence"])
@@ -137,40 +131,15 @@ def _patient(patient: Mapping[str, str]) -> str:
 
 
 def _print_path(out: Console, path: list[Story]) -> None:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for name, right in (
-        ("State", False),
-        ("Status", False),
-        ("Entered", False),
-        ("Took", True),
-        ("Attempts", True),
-    ):
-        table.add_column(name, no_wrap=True, justify="right" if right else "left")
-    table.add_column("Errors", overflow="fold")
-    for step in path:
-        state = f"↻ {step['state']}" if step["redriven"] else step["state"]
-        colour = {"done": "green", "running": "cyan"}.get(step["status"], "red")
-        table.add_row(
-            state,
-            Text(step["status"], style=colour),
-            clock(datetime.fromisoformat(step["entered"]))[11:],
-            lasting(step["seconds"]) or "",
-            str(step["tries"]) if step["tries"] else "",
-            verbatim(", ".join(step["errors"])),
-        )
-    out.print(table)
+    out.print()
+    print_table(out, _PATH, path)
     if any(step["redriven"] for step in path):
         out.print("[dim]↻ resumed by a redrive[/dim]")
 
 
 def _print_evidence(out: Console, evidence: list[Story]) -> None:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for name in ("Evidence", "Value", "Source", "Where", "Used"):
-        table.add_column(name, overflow="fold")
-    for item in evidence:
-        used = Text("yes", style="green") if item["used"] else Text("no", style="dim")
-        table.add_row(*(verbatim(str(item[name])) for name in ("about", "value", "source", "where")), used)
-    out.print(table)
+    out.print()
+    print_table(out, _EVIDENCE, evidence)
 
 
 def _print_failure(out: Console, failure: Story) -> None:
@@ -179,10 +148,33 @@ def _print_failure(out: Console, failure: Story) -> None:
     table.add_column(overflow="fold")
     where = f" at {failure['state']}" if failure["state"] else ""
     table.add_row("Failed", Text(failure["error"], style="bold red") + Text(where, style="default"))
-    for label, name in (("Cause", "cause"), ("Meaning", "means"), ("To do", "to_do"), ("Then", "then")):
+    for label, name in (("Cause", "cause"), ("Meaning", "means"), ("To do", "to_do")):
         if failure[name]:
             table.add_row(label, verbatim(failure[name]))
     if failure["redrive_reason"]:
         table.add_row("Redrive", verbatim(failure["redrive_reason"]))
-    table.add_row("See", verbatim(failure["runbook"]))
+    out.print()
     out.print(table)
+    print_facts(out, [("Then   ", failure["then"]), ("See    ", failure["runbook"])])
+
+
+def _state_status(step: Story) -> Text:
+    colour = {"done": "green", "running": "cyan"}.get(step["status"], "red")
+    return Text(step["status"], style=colour)
+
+
+_PATH = (
+    Column("State", lambda r: f"↻ {r['state']}" if r["redriven"] else r["state"]),
+    Column("Status", _state_status),
+    Column("Entered", lambda r: clock(datetime.fromisoformat(r["entered"]))[11:]),
+    Column("Took", lambda r: lasting(r["seconds"]) or " ", right=True),
+    Column("Attempts", lambda r: r["tries"] or " ", right=True),
+    Column("Errors", lambda r: ", ".join(r["errors"]) or " "),
+)
+_EVIDENCE = (
+    Column("Evidence", lambda r: r["about"]),
+    Column("Used", lambda r: Text("yes", style="green") if r["used"] else Text("no", style="dim")),
+    Column("Source", lambda r: r["source"]),
+    Column("Value", lambda r: r["value"]),
+    Column("Where", lambda r: r["where"]),
+)

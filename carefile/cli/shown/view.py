@@ -83,18 +83,10 @@ class View:
         """Print records as a table and return their number; print `nothing` as a note if there are none."""
         if self.as_json:
             return sum(self._line(record) for record in records)
-        rows = [[styled(column.of(record)) for column in columns] for record in records]
-        if not rows:
+        count = print_table(self.out, columns, records)
+        if not count:
             self.note(nothing)
-            return 0
-        fitted = [
-            replace(column, width=max(len(column.heading), *(cells[at].cell_len for cells in rows)))
-            for at, column in enumerate(columns)
-        ]
-        self._row(fitted, [Text(column.heading, style="bold") for column in fitted])
-        for cells in rows:
-            self._row(fitted, cells)
-        return len(rows)
+        return count
 
     def stream(
         self,
@@ -113,24 +105,14 @@ class View:
                 self._line(record)
             else:
                 if heading and not count:
-                    self._row(columns, [Text(column.heading, style="bold") for column in columns])
-                self._row(columns, [styled(column.of(record)) for column in columns])
+                    _print_row(self.out, columns, [Text(column.heading, style="bold") for column in columns])
+                _print_row(self.out, columns, [styled(column.of(record)) for column in columns])
                 if under := below(record):
                     self.out.print(Text(f"  {marked(under)}", style="dim"), soft_wrap=True)
             count += 1
         if not count and nothing:
             self.note(nothing)
         return count
-
-    def _row(self, columns: Sequence[Column], cells: Sequence[Text]) -> None:
-        """Print a line, or as many of its first cells as fit and each of the others below."""
-        first, most = len(columns), self.out.width if self.out.is_terminal else sys.maxsize
-        while first > 1 and _aligned(columns[:first], cells[:first]).cell_len > most:
-            first -= 1
-        self.out.print(_aligned(columns[:first], cells[:first]), soft_wrap=True)
-        for column, cell in zip(columns[first:], cells[first:], strict=True):
-            below = Padding(cell, (0, 0, 0, 2)) if column.prose else Text("  ") + cell
-            self.out.print(below, soft_wrap=not column.prose)
 
     def _line(self, record: Record) -> int:
         print(_json(record), flush=True)  # noqa: T201
@@ -178,6 +160,39 @@ class View:
         return self._watched.status(text)
 
 
+def print_table(out: Console, columns: Sequence[Column], records: Iterable[Record]) -> int:
+    """Print records in columns as wide as what is in them, and return their number."""
+    rows = [[styled(column.of(record)) for column in columns] for record in records]
+    if rows:
+        fitted = [
+            replace(column, width=max(len(column.heading), *(cells[at].cell_len for cells in rows)))
+            for at, column in enumerate(columns)
+        ]
+        _print_row(out, fitted, [Text(column.heading, style="bold") for column in fitted])
+        for cells in rows:
+            _print_row(out, fitted, cells)
+    return len(rows)
+
+
+def print_facts(out: Console, facts: Iterable[tuple[str, object]]) -> None:
+    """Print values beside their names, each whole on a line, so that it can be copied."""
+    rows = [(name, value if isinstance(value, Text) else verbatim(str(value))) for name, value in facts]
+    width = max((len(name) for name, _ in rows), default=0)
+    for name, text in rows:
+        out.print(Text(f"{name:<{width}}  ", style="dim") + text, soft_wrap=True)
+
+
+def _print_row(out: Console, columns: Sequence[Column], cells: Sequence[Text]) -> None:
+    """Print a line, or as many of its first cells as fit and each of the others below."""
+    first, most = len(columns), out.width if out.is_terminal else sys.maxsize
+    while first > 1 and _aligned(columns[:first], cells[:first]).cell_len > most:
+        first -= 1
+    out.print(_aligned(columns[:first], cells[:first]), soft_wrap=True)
+    for column, cell in zip(columns[first:], cells[first:], strict=True):
+        below = Padding(cell, (0, 0, 0, 2)) if column.prose else Text("  ") + cell
+        out.print(below, soft_wrap=not column.prose)
+
+
 class _Rate(TextColumn):
     """The average rate since the start, which evens out bursts and waits for quotas."""
 
@@ -205,7 +220,9 @@ def _json(record: Record, indent: int | None = None) -> str:
 
 
 def styled(value: object) -> Text:
-    """Render a cell: a dash if there is no value, in colour if it is a status or an error."""
+    """Render a cell: a dash if there is no value, in colour if it is a status or an error, or as it says itself."""
+    if isinstance(value, Text):
+        return value
     text = "–" if value is None or value == "" else marked(str(value))
     return Text(text, style=STYLES.get(text, "red" if _is_error(text) else ""))
 
