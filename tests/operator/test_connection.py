@@ -149,7 +149,11 @@ def test_without_credentials_it_says_how_to_get_some(on_aws: Stacks, monkeypatch
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
-    with pytest.raises(Problem, match="no embedded AWS is running"):
+    monkeypatch.delenv("CAREFILE_HOME", raising=False)
+    with pytest.raises(Problem, match="no embedded AWS is running on this machine"):
+        connect()
+    monkeypatch.setenv("CAREFILE_HOME", "/proc/nowhere")
+    with pytest.raises(Problem, match=r"no embedded AWS is running from CAREFILE_HOME \(/proc/nowhere\)"):
         connect()
     monkeypatch.setattr(
         local_aws,

@@ -219,7 +219,7 @@ def _no_credentials() -> Problem:
             "--profile and --region, and unset CAREFILE_STACK",
         )
     return Problem(
-        "no AWS credentials found, and no embedded AWS is running on this machine",
+        f"no AWS credentials found, and {local_aws.absent()}",
         f"sign in (aws sso login, or set AWS_PROFILE), or {local_aws.how_to_start()}",
     )
 
@@ -272,7 +272,7 @@ def _only_stack(cloudformation: Any) -> tuple[str, dict[str, str]]:
     if names:
         raise Problem(f"there are several stacks in {region}: {', '.join(names)}", "select one with --stack")
     raise Problem(
-        f"no Carefile is deployed in {region}, and no embedded AWS is running on this machine",
+        f"no Carefile is deployed in {region}, and {local_aws.absent()}",
         f"use --region or --profile, deploy with `make deploy`, or {local_aws.how_to_start()}",
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from carefile.cli.checkout import checkout
@@ -32,6 +33,12 @@ def find() -> EmbeddedAws | None:
         return None
     console = f"http://{HOST}:{running.console_port}" if running.console_pid else None
     return EmbeddedAws(f"http://{HOST}:{running.port}", console, REGION, STACK_NAME)
+
+
+def absent() -> str:
+    """Say that none was found, and where it was looked for if that was chosen."""
+    home = os.environ.get("CAREFILE_HOME") if checkout() else None
+    return "no embedded AWS is running " + (f"from CAREFILE_HOME ({home})" if home else "on this machine")
 
 
 def how_to_start() -> str:
