@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import threading
 import tomllib
@@ -51,6 +52,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return build(tmp_path_factory.mktemp("dist"))
 
 
+@pytest.mark.prove
 def test_two_builds_are_equal_byte_for_byte(built: dict[str, bytes], tmp_path: Path) -> None:
     version = carefile.__version__
     assert built.keys() == {f"carefile-{version}-py3-none-any.whl", f"carefile-{version}.tar.gz"}
@@ -73,6 +75,7 @@ def test_the_wheel_holds_the_library_and_the_command_and_nothing_else(built: dic
     assert "carefile/py.typed" in names
 
 
+@pytest.mark.prove
 def test_the_source_package_builds_the_same_wheel(built: dict[str, bytes], tmp_path: Path) -> None:
     (source,) = (body for name, body in built.items() if name.endswith(".tar.gz"))
     with tarfile.open(fileobj=io.BytesIO(source)) as package:
@@ -279,3 +282,38 @@ def test_what_is_installed_into_an_empty_environment_works_from_another_folder(
     typed.write_text("import carefile\nfrom carefile.events import announcement\nreveal_type(announcement)\n")
     check = [sys.executable, "-m", "mypy", "--strict", "--python-executable", str(python), "consumer.py"]
     assert "Revealed type" in run([*check, "--cache-dir", str(tmp_path / "cache")], env=environment).stdout
+
+
+def make(recipe: str, venv_at: Path) -> None:
+    """Run a macro of the Makefile on an environment of its own."""
+    rule = f"try:\n\t@$(call {recipe},{venv_at})"
+    command = ["make", "--silent", "--eval", rule, "try", f"PYTHON={sys.executable}"]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=60)
+
+
+def test_the_environment_of_a_checkout_works_where_the_checkout_was_moved_to(
+    built: dict[str, bytes], tmp_path: Path
+) -> None:
+    (wheel,) = (name for name in built if name.endswith(".whl"))
+    (tmp_path / wheel).write_bytes(built[wheel])
+    before, after = tmp_path / "before", tmp_path / "after"
+    make("new_venv", before)
+    install = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--offline", "--no-deps"]
+    subprocess.run(
+        [*install, "--python", str(before / "bin" / "python"), str(tmp_path / wheel)], check=True, timeout=60
+    )
+    before.rename(after)
+    make("settled", after)
+    scripts = [path for path in (after / "bin").iterdir() if path.is_file() and not path.is_symlink()]
+    assert "carefile" in [path.name for path in scripts]
+    assert not [path.name for path in scripts if str(before) in path.read_text(errors="replace")]
+    assert str(after) in (after / "bin" / "activate").read_text()
+    check = "import sys, carefile; print(sys.prefix, carefile.__version__)"
+    done = subprocess.run(
+        [after / "bin" / "python", "-c", check], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.split() == [str(after), carefile.__version__]
+    with_typer = {**os.environ, "PYTHONPATH": sysconfig.get_paths()["purelib"]}
+    command = [str(after / "bin" / "carefile"), "--version"]
+    ran = subprocess.run(command, env=with_typer, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ran.stdout == f"carefile {carefile.__version__}\n", ran.stderr
