@@ -291,6 +291,7 @@ def make(recipe: str, venv_at: Path) -> None:
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=60)
 
 
+@pytest.mark.prove
 def test_the_environment_of_a_checkout_works_where_the_checkout_was_moved_to(
     built: dict[str, bytes], tmp_path: Path
 ) -> None:

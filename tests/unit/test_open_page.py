@@ -7,10 +7,13 @@ import json
 import pytest
 
 from carefile.cli.aws.connection import Connection
+from carefile.cli.commands.browser.open_page import open_page
+from carefile.cli.exits import Exit
 from carefile.cli.inbox.own_page import page_of
 from carefile.cli.problem import Problem
+from carefile.cli.shown.view import View
 from tests.unit.test_index_sessions import ANA, TREE, Stream, index
-from tests.unit.world import World
+from tests.unit.world import LANDING, PROCESSED, World
 
 
 def said(number: int, text: str) -> bytes:
@@ -52,3 +55,34 @@ def test_a_session_is_rendered_when_it_is_asked_for_and_stored_nowhere(
 def test_what_is_not_filed_has_no_page(connection: Connection, what: str) -> None:
     with pytest.raises(Problem):
         page_of(connection, what)
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "processed/A-1_note",
+        "processed/A-1_note/",
+        f"s3://{PROCESSED}/processed/A-1_note",
+        f"s3://{LANDING}/documents/A-1/note.txt",
+        "documents/A-1/note.txt",
+    ],
+)
+def test_whatever_names_a_document_elsewhere_opens_it(
+    world: World, connection: Connection, capsys: pytest.CaptureFixture[str], what: str
+) -> None:
+    world.file("documents/A-1/note.txt", b"Sodium 141")
+    code = open_page(connection, View(as_json=False), what, to_stdout=True)
+    assert code is Exit.DONE
+    assert "Sodium 141" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("what", [ANA.prefix.rstrip("/"), f"s3://{PROCESSED}/{ANA.prefix}"])
+def test_a_session_s_folder_opens_with_or_without_its_last_slash(
+    world: World, connection: Connection, capsys: pytest.CaptureFixture[str], what: str
+) -> None:
+    stream = Stream(world)
+    world.file(f"{TREE}session.json", b"{}")
+    world.file(f"{TREE}agents/agent_guide/messages/message_0.json", said(0, "word."))
+    index(stream.records())
+    assert open_page(connection, View(as_json=False), what, to_stdout=True) is Exit.DONE
+    assert "word." in capsys.readouterr().out

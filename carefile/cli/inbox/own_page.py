@@ -64,7 +64,7 @@ def session_page(connection: Connection, session: SessionSummary) -> str:
 def _no_page() -> Problem:
     return Problem(
         "there is no page for that key",
-        "list what is filed with `carefile catalog`; keys are case-sensitive",
+        "`carefile show KEY` says what became of an upload, `carefile catalog` lists what is filed",
     )
 
 

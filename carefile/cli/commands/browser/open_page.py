@@ -13,6 +13,8 @@ from typing import Annotated
 import typer
 
 from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.executions import Executions
+from carefile.cli.aws.subject import subject
 from carefile.cli.exits import Exit
 from carefile.cli.shown.view import View
 
@@ -25,7 +27,7 @@ def open_page(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="KEY", help="A landing key, or a folder under processed/ that ends in a slash."
+            metavar="KEY", help="A landing key, a key or folder under processed/, or a session's id."
         ),
     ],
     *,
@@ -45,6 +47,7 @@ def open_page(
     from carefile.cli.inbox.own_page import page_of
     from carefile.cli.inbox.viewing import original_of, show, viewed
 
+    what = _named(connection, what)
     if to_stdout:
         typer.echo(page_of(connection, what))
         return Exit.DONE
@@ -57,3 +60,14 @@ def open_page(
 
     shown = original_of(connection, what) if original else viewed(connection, what)
     return Exit.DONE if show(shown, only_original=original, idle=_IDLE, ready=ready) else Exit.FOUND
+
+
+def _named(connection: Connection, word: str) -> str:
+    """Return the landing key, or the key or folder of the layout, of whatever `carefile show` would describe."""
+    found = subject(connection, Executions(connection), word)
+    if found.session:
+        return found.session.prefix
+    if found.filed:
+        return found.filed.key
+    source = found.source or (found.execution and found.execution.request and found.execution.request.source)
+    return source.key if source and source.bucket == connection.landing else word
