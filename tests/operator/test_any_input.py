@@ -22,7 +22,7 @@ ODD = (
     "tomorrow",
 )  # fmt: skip
 # They act, wait for hours, or take the terminal.
-LEFT_OUT = {"yes", "help", "follow", "wait", "retire_originals", "remove", "repair", "profile"}
+LEFT_OUT = {"yes", "help", "follow", "wait", "watch", "retire_originals", "remove", "repair", "profile"}
 COMMANDS: dict[str, click.Command] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
 

@@ -195,7 +195,7 @@ def test_what_is_not_there_is_one_line(carefile: Carefile) -> None:
 
 def test_runs_are_told_with_their_objects(carefile: Carefile, row: dict[str, str]) -> None:
     rows = carefile("runs", "--since", "1h", "--json").rows
-    assert (row["key"], "cataloged", row["patient"]) in [
+    assert (row["key"], "cataloged", "Show_1") in [
         (item["key"], item["disposition"], item["patient"]) for item in rows
     ]
 
