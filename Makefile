@@ -1,7 +1,7 @@
 # Every target installs what it needs on first use. `make` alone lists them.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status demo test simulate prove prove-fresh prove-schedules prove-properties prove-scale proof hunt mutants names storm faults cost bench capacity bench-readers bench-matching bench-ocr backfill sbom audit lint site deploy template dist clean clean-all
+.PHONY: help setup up down status demo test simulate prove prove-fresh prove-schedules prove-properties prove-scale proof hunt mutants names storm faults cost bench capacity bench-readers bench-matching bench-ocr backfill sbom audit lint site deploy template verify dist clean clean-all
 
 # The first of these that is new enough; override with `make setup PYTHON=/path/to/python`.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -134,6 +134,9 @@ deploy: setup node_modules/.ready ## deploy to AWS with your credentials (STAGE=
 
 template: setup ## write a template with its packages for CloudFormation, StackSets or Terraform (STAGE=dev)
 	@$(PY) -m infrastructure.template -c stage=$(STAGE) $(ARGS)
+
+verify: setup ## settle on a deployed stage what Carefile relies on AWS for; asks first (STAGE=dev, ARGS=--intrusive)
+	@.venv/bin/carefile verify --stack Carefile-$(STAGE) --report .build/verify-$(STAGE) $(ARGS)
 
 dist: setup ## build wheel and source package into dist/, byte for byte the same from the same commit
 	@rm -rf dist

@@ -77,6 +77,10 @@ class Connection:
         self._clients: dict[str, Any] = {}
         self._lock = Lock()
 
+    def acting_as(self, session: boto3.session.Session) -> Connection:
+        """Return a connection to the same stack with other credentials."""
+        return Connection(session, self.stack, self._outputs, self.endpoint, self._local_console)
+
     @property
     def where(self) -> str:
         """Describe the stack and its location for the operator."""
@@ -151,6 +155,10 @@ class Connection:
     def patients_are_listed(self) -> bool:
         """Whether only patients whom the directory lists are known."""
         return self._settings.get("PATIENTS") == "listed"
+
+    def setting(self, name: str) -> str | None:
+        """A setting that the deployment's functions share, by the name of its environment variable."""
+        return self._settings.get(name)
 
     @cached_property
     def layout(self) -> Layout:

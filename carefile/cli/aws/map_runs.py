@@ -27,7 +27,7 @@ from carefile.cli.problem import Problem
 from carefile.core.model import digest
 
 REDRIVABLE = timedelta(days=14)  # Step Functions, "Redriving executions"
-LISTS = "lists/"
+RESULTS, LISTS = "backfill/", "lists/"
 MOST_TOLERATED = 50  # percent of a run that may fail
 # Errors in the operator's input: the run started nothing and cannot be resumed.
 NOTHING_STARTED = ("RejectedBackfill", "NothingToTakeIn")
@@ -291,7 +291,7 @@ class MapRuns:
 
 
 def backfill_runs(connection: Connection) -> MapRuns:
-    return MapRuns(connection, connection.output("BackfillStateMachineArn"), "backfill/", "--failed-of")
+    return MapRuns(connection, connection.output("BackfillStateMachineArn"), RESULTS, "--failed-of")
 
 
 def adoption_runs(connection: Connection) -> MapRuns:

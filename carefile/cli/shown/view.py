@@ -35,9 +35,10 @@ from carefile.cli.shown.marks import escaped_in_json, marked, marked_lines
 Record = Mapping[str, Any]
 _PIPE_WIDTH = 200
 STYLES = {
-    "SUCCEEDED": "green", "cataloged": "green", "duplicate": "green", "ok": "green",
+    "SUCCEEDED": "green", "cataloged": "green", "duplicate": "green", "ok": "green", "settled": "green",
     "RUNNING": "cyan", "running": "cyan", "superseded": "yellow", "withdrawn": "yellow", "warning": "yellow",
     "FAILED": "red", "TIMED_OUT": "red", "ABORTED": "red", "failed": "red",
+    "contradicted": "red", "open": "yellow",
 }  # fmt: skip
 
 
