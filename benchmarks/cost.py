@@ -158,7 +158,7 @@ def _report_directory(console: Console) -> None:
         title_justify="left",
         header_style="bold",
     )
-    for column in ("", "requests", "units", "USD", f"USD, {CROWDED} born that day"):
+    for column in ("", "more requests", "units", "USD", f"USD, {CROWDED} born that day"):
         table.add_column(column, justify="left" if not column else "right")
     crowded = reads(born_that_day=CROWDED)
     for name, one in reads().items():

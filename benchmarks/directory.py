@@ -60,7 +60,7 @@ class Metered(MemoryTable):
 
 @dataclass(frozen=True, slots=True)
 class Reads:
-    """Requests and read units of one document."""
+    """Requests of one document, beside those for the ledger's items, and read units."""
 
     requests: int
     units: int
@@ -79,10 +79,15 @@ def reads(*, born_that_day: int = 1) -> dict[str, Reads]:
     for name, (key, text) in CASES.items():
         table = Metered([*people(_CLINIC, 1), _ANA, *others])
         filing = filing_of(table, Given(_record(text)))
-        plan = filing.plan(Observation(Source("landing", key), "1", "1", "e", 1, "", ""), LedgerEntry())
-        if plan is None or filing.directory is None or filing.directory.look_up(plan.asked) != plan.listing:
+        source, directory = Source("landing", key), filing.directory
+        named = filing.named_by(source)
+        known = (named, directory.look_up(named)) if directory and named else None
+        plan = filing.plan(Observation(source, "1", "1", "e", 1, "", ""), LedgerEntry(), known)
+        if plan is None or directory is None or directory.look_up(plan.asked) != plan.listing:
             raise RuntimeError("the directory does not answer twice alike")
-        found[name] = Reads(table.requests, table.units)
+        # What the round asks for with the ledger's items: at its start, and in its check.
+        with_the_ledgers = sum(any(directory.keys(it).values()) for it in (named, plan.asked))
+        found[name] = Reads(table.requests - with_the_ledgers, table.units)
     return found
 
 
