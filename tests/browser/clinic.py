@@ -11,8 +11,8 @@ from typing import Any
 from reportlab.pdfgen import canvas
 
 from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.directory import Patients
 from carefile.cli.aws.entries import Entries, Entry, SessionSummary
-from carefile.cli.patients.listed.patients import Patients
 from carefile.core.model import Source
 from carefile.core.patients.entries import PersonName, Statement
 from tests.embedded import EmbeddedAws, eventually

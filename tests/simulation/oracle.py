@@ -155,7 +155,9 @@ class Known:
     decisions: list[Decision] = field(default_factory=list)
     assignments: dict[str, list[Assigned]] = field(default_factory=dict)  # of a tree, the last one holds
     clean: set[tuple[str, str]] = field(default_factory=set)  # key and version, by a verdict that was told
-    refused: set[tuple[str, str]] = field(default_factory=set)  # those of them that a later one said otherwise of
+    refused: set[tuple[str, str]] = field(
+        default_factory=set
+    )  # those of them that a later one said otherwise of
     judges: tuple[Judge, ...] = ()  # of what further actors decided
     merged: list[dict[str, str]] = field(default_factory=lambda: [{}])  # what ids meant; the last holds
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.directory import Patients
 from carefile.cli.patients.forgetting import Forgetter
-from carefile.cli.patients.listed.patients import Patients
 from carefile.cli.patients.trace import Traces
 from carefile.cli.patients.traces import Finder
 from carefile.cli.rule_table import rules_of

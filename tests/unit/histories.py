@@ -19,11 +19,11 @@ from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.s3.models import s3_backends
 from moto.s3.responses import S3Response
 
+from carefile.cli.again.refiling import Again
 from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.directory import Patients
 from carefile.cli.checks.reconciling import Reconciler
 from carefile.cli.checks.repairing import uploaded
-from carefile.cli.patients.listed.again import Again
-from carefile.cli.patients.listed.patients import Patients
 from carefile.cli.patients.person import Person
 from carefile.cli.patients.trace import Traces
 from carefile.cli.patients.unfiling import Unfiler

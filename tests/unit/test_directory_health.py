@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.directory import Patients
 from carefile.cli.checks import health
-from carefile.cli.patients.listed.patients import Patients
 from carefile.core.patients.entries import Statement
 from tests.unit.forgetting import merged
 from tests.unit.world import World

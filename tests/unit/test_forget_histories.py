@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, note, settings
 
+from carefile.cli.aws.directory import Patients
 from carefile.cli.patients.brought import Brought
 from carefile.cli.patients.forgetting import Forgetter
-from carefile.cli.patients.listed.patients import Patients
 from carefile.cli.patients.pending import Decisions, Uploads
 from carefile.cli.patients.remembered import Remembered
 from carefile.cli.patients.traces import Finder

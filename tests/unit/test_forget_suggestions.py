@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from carefile.cli.patients.listed import again
-from carefile.cli.patients.listed.patients import Patients
+from carefile.cli.again import refiling
+from carefile.cli.aws.directory import Patients
 from carefile.core.model import Source
 from carefile.core.patients.entries import PersonName, Statement
 from lambdas import assign_patient
@@ -33,7 +33,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[History]:
         def start(_: object, source: Source) -> None:
             told.run({"bucket": source.bucket, "key": source.key})
 
-        monkeypatch.setattr(again, "start_intake", start)
+        monkeypatch.setattr(refiling, "start_intake", start)
         yield told
 
 
@@ -59,7 +59,7 @@ def test_who_is_only_suggested_is_suggested_no_more(told: History) -> None:
 
 
 def nobody_takes_it_in() -> Callable[[pytest.MonkeyPatch], None]:
-    return lambda patch: patch.setattr(again, "start_intake", lambda *_: None)
+    return lambda patch: patch.setattr(refiling, "start_intake", lambda *_: None)
 
 
 def record_stays() -> Callable[[pytest.MonkeyPatch], None]:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.directory import Patients
 from carefile.cli.patients.forgetting import Forgetter
-from carefile.cli.patients.listed.patients import Patients
 from carefile.cli.patients.person import Person
 from carefile.cli.patients.trace import Traces
 from carefile.cli.patients.traces import Finder

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from carefile.cli.again.refiling import Again
 from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.directory import Patients
 from carefile.cli.commands.patients import refile
 from carefile.cli.exits import Exit
-from carefile.cli.patients.listed.again import Again
-from carefile.cli.patients.listed.patients import Patients
 from carefile.cli.rule_table import rules_of
 from carefile.cli.shown.view import View
 from carefile.core.errors import CarefileError, MergeConflict, PatientNotListed, RejectedMerge

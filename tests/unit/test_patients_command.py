@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.directory import Patients
 from carefile.cli.commands.forget import forget
 from carefile.cli.commands.patients import import_patients, list_patients, search_patients, show_patient
 from carefile.cli.exits import Exit
@@ -20,7 +21,6 @@ from carefile.cli.patients.forgetting import Forgetter
 from carefile.cli.patients.listed.doubt import refuse_nobody, warn_of
 from carefile.cli.patients.listed.files import Feed
 from carefile.cli.patients.listed.importing import state_all, survey
-from carefile.cli.patients.listed.patients import Patients
 from carefile.cli.patients.traces import Finder
 from carefile.cli.problem import Problem
 from carefile.cli.rule_table import rules_of

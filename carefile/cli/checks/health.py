@@ -13,12 +13,12 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from carefile.cli.again.dead_letters import DeadLetters
+from carefile.cli.again.refiling import Again
 from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.directory import Patients
 from carefile.cli.aws.entries import Entries
 from carefile.cli.aws.executions import ENDED_BADLY, Executions
 from carefile.cli.checks.check import Check, State, result
-from carefile.cli.patients.listed.again import Again
-from carefile.cli.patients.listed.patients import Patients
 from carefile.cli.problem import Problem
 from carefile.cli.rule_table import rules_of
 from carefile.core.records.catalog import patient_in

@@ -17,15 +17,15 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from carefile.cli.again.refiling import Again
 from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.directory import Patients
 from carefile.cli.exits import Exit, listed
 from carefile.cli.patients.assigning import Assigner
 from carefile.cli.patients.deciding import name_of, principal_of
-from carefile.cli.patients.listed.again import Again
 from carefile.cli.patients.listed.files import Feed
 from carefile.cli.patients.listed.importing import Survey, state_all, survey
 from carefile.cli.patients.listed.merges import Merges, PlannedMerges
-from carefile.cli.patients.listed.patients import Patients
 from carefile.cli.patients.moving import Move
 from carefile.cli.problem import Problem
 from carefile.cli.rule_table import rules_of

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.directory import Patients
 from carefile.cli.aws.entries import Entries, Entry, SessionSummary
 from carefile.cli.inbox.queue import Row
-from carefile.cli.patients.listed.patients import Patients
 from carefile.core.deciding.identity import identity
 from carefile.core.model import EvidenceSource, UnknownReason
 from carefile.core.patients.dates import birth_date, dates_in

@@ -19,10 +19,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.directory import Patients
 from carefile.cli.aws.entries import Entries, Entry
 from carefile.cli.aws.filed import Filed
 from carefile.cli.aws.listing import Item
-from carefile.cli.patients.listed.patients import Patients
 from carefile.core.deciding.classification import classify, to_look_up
 from carefile.core.deciding.metadata import require_text
 from carefile.core.deciding.rules import RuleTable

@@ -20,13 +20,13 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from carefile.cli.again import refiling
 from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.directory import Patients
 from carefile.cli.aws.entries import Entries
 from carefile.cli.aws.objects import head
 from carefile.cli.aws.versions import Version, Versions
 from carefile.cli.patients.decided import Decided
-from carefile.cli.patients.listed import again
-from carefile.cli.patients.listed.patients import Patients
 from carefile.cli.patients.remembered import Remembered, conditionally
 from carefile.cli.patients.trace import FORGOTTEN, Trace, Traces, subject_of
 from carefile.cli.problem import Problem
@@ -175,7 +175,7 @@ class Forgetter:
             # Last, lest a round under way file as unknown what was to go.
             tally.directory_entries = self._patients.forget(self._patient, at)
             for source in sorted(traces.suggested, key=lambda it: it.source_id):
-                again.start_intake(self._connection, source)
+                refiling.start_intake(self._connection, source)
             tally.suggestions = len(traces.suggested)
         tally.claims_left = len(self._claims(traces))
         return tally

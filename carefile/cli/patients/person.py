@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.directory import Patients
 from carefile.cli.patients.forgetting import Forgetter, Tally
-from carefile.cli.patients.listed.patients import Patients
 from carefile.cli.patients.trace import Traces
 from carefile.cli.patients.traces import SETTLED, Finder
 from carefile.cli.problem import Problem

@@ -15,12 +15,12 @@ from itertools import islice
 
 from carefile.cli.again.dead_letters import DeadLetters, Queue
 from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.directory import Patients
 from carefile.cli.aws.executions import Executions
 from carefile.cli.aws.ledger_places import LedgerPlaces
 from carefile.cli.aws.map_runs import RESULTS
 from carefile.cli.aws.versions import Version, Versions
 from carefile.cli.patients.decided import Decided
-from carefile.cli.patients.listed.patients import Patients
 from carefile.cli.verifying.journal import Journal
 from carefile.cli.verifying.site import take_back
 from carefile.core.documents.recognition import readings_folder

@@ -11,13 +11,13 @@ import boto3
 
 from carefile.cli.again.dead_letters import DeadLetters, Letter, Queue
 from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.directory import Patients
 from carefile.cli.aws.entries import Entry
 from carefile.cli.inbox.queue import Queue as Inbox
 from carefile.cli.inbox.queue import View
 from carefile.cli.inbox.records import Records
 from carefile.cli.patients.decided import Decided
 from carefile.cli.patients.deciding import Decider, Wish
-from carefile.cli.patients.listed.patients import Patients
 from carefile.cli.verifying.claim import Claim, Group
 from carefile.cli.verifying.journal import Undo
 from carefile.cli.verifying.outcome import NotHere

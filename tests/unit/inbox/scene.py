@@ -9,6 +9,7 @@ from html import unescape
 from threading import Event
 
 from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.directory import Patients
 from carefile.cli.aws.entries import Entry
 from carefile.cli.inbox.app import application
 from carefile.cli.inbox.claims import Claims, NoClaims
@@ -18,7 +19,6 @@ from carefile.cli.inbox.guard import Gate
 from carefile.cli.inbox.sitting import Clerk
 from carefile.cli.patients.assigning import Started
 from carefile.cli.patients.deciding import Wish
-from carefile.cli.patients.listed.patients import Patients
 from carefile.cli.problem import Problem
 from carefile.core.patients.entries import PersonName, Statement
 from tests.unit.inbox.browser import HOST, Answer, Browser

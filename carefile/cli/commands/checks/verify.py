@@ -204,12 +204,12 @@ def _listed(claim: Claim) -> dict[str, Any]:
 
 
 _LISTED = (
-    Column("Group", lambda r: r["group"], keep=True),
-    Column("Claim", lambda r: r["claim"]),
+    Column("Group", lambda r: r["group"]),
+    Column("Claim", lambda r: r["claim"], prose=True),
     Column("By hand", lambda r: r["by_hand"]),
 )
 _FOUND = (
     Column("Outcome", lambda r: r["outcome"], width=19),
     Column("Took", lambda r: lasting(r["seconds"]), right=True, width=8),
-    Column("Claim", lambda r: r["claim"]),
+    Column("Claim", lambda r: r["claim"], prose=True),
 )

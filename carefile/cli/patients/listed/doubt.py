@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.directory import Patients
 from carefile.cli.aws.entries import Entries
-from carefile.cli.patients.listed.patients import Patients
 from carefile.cli.problem import Problem
 from carefile.cli.shown.view import View, plain
 from carefile.core.deciding.identity import identity

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from carefile.cli.aws.directory import Patients
 from carefile.cli.patients.listed.files import Feed
-from carefile.cli.patients.listed.patients import Patients
 from carefile.core.patients.entries import Change, PatientEntry, change_between
 from carefile.core.patients.feeds.told import Merged, Registered, Unconcerned, Unusable
 from carefile.core.patients.names import name_words

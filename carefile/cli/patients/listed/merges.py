@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from carefile.cli.aws.connection import Connection
-from carefile.cli.patients.listed.patients import Patients
+from carefile.cli.aws.directory import Patients
 from carefile.core.errors import CarefileError
 from carefile.core.messages.merge_request import MergeRequest
 from carefile.core.model import Decision, DecisionType

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 from carefile.cli.aws.connection import Connection
+from carefile.cli.aws.directory import Patients
 from carefile.cli.aws.entries import Entries, Entry
 from carefile.cli.aws.objects import head, landing_object
-from carefile.cli.patients.listed.patients import Patients
 from carefile.core.deciding.classification import to_look_up
 from carefile.core.deciding.rules import RuleTable
 from carefile.core.filing.layout import manifest_key
