@@ -146,6 +146,7 @@ class CarefileStack(Stack):
             "Sessions",
             table=catalog.table,
             indexer=session_indexer,
+            followers=config.session_followers,
             dead_letters=dead_letters.session_changes,
         )
         failure_recorder = RecordFailure(

@@ -50,7 +50,8 @@ class IndexSessions(CarefileFunction):
             settings=settings,
             module="index_sessions",
             description="Keeps each session's entry in line with the entries of its objects",
-            memory_mb=256,
+            # Memory brings processor time, which a stage of several followers is short of.
+            memory_mb=256 if settings.config.session_followers == 1 else 1024,
             timeout=Duration.seconds(120),
             environment={"CATALOG_TABLE": catalog.table.table_name},
             statements=[

@@ -293,7 +293,9 @@ class CatalogRules(Construct):
 class SessionFollower(Construct):
     """Feeds batches of the catalog table's stream to the session indexer, retried until processed.
 
-    Sessions are written in bursts, so a short batching window merges many changes.
+    Sessions are written in bursts, so a short batching window merges many changes. A shard may bring a thousand changes
+    a second, more than one invocation at a time can follow. Several followers share it by object: the changes of one
+    stay in their order, and a session's entry is the same whatever the order of its objects.
     """
 
     def __init__(
@@ -304,6 +306,7 @@ class SessionFollower(Construct):
         table: dynamodb.Table,
         indexer: lambda_.IFunction,
         dead_letters: sqs.IQueue,
+        followers: int,
     ) -> None:
         super().__init__(scope, id)
         of_a_session = {"kind": {"S": ["session"]}}
@@ -315,6 +318,7 @@ class SessionFollower(Construct):
             starting_position=lambda_.StartingPosition.TRIM_HORIZON,
             batch_size=500,
             max_batching_window=Duration.seconds(10),
+            parallelization_factor=followers,
             filters=[{"pattern": json.dumps({"dynamodb": {image: of_a_session}})} for image in _IMAGES],
             bisect_batch_on_error=True,
             report_batch_item_failures=True,

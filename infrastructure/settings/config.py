@@ -106,6 +106,7 @@ class StageConfig(ProtectionConfig, RetentionConfig):
     source_buckets: Mapping[str, str | None] = field(default_factory=dict)
     inventory_buckets: Mapping[str, str | None] = field(default_factory=dict)
     backfill_concurrency: int = 5
+    session_followers: int = 1
     processed_in_landing_bucket: bool = False
     session_prefix: str = "processed/"
     layout_writers: tuple[str, ...] | None = None

@@ -29,6 +29,7 @@ TRIED: dict[str, list[Any]] = {
     "source_buckets": [{}, SEVERAL],
     "inventory_buckets": [{}, SEVERAL],
     "backfill_concurrency": [1, 10_000],
+    "session_followers": [1, 10],
     "session_prefix": ["processed/", f"{'filed/' * 20}processed/"],
     "layout_writers": [None, [], [ACCOUNT], [ROLE, ACCOUNT]],
     "bootstrap_qualifier": ["hnb659fds", "q" * 10],

@@ -172,6 +172,7 @@ def test_the_sessions_follow_the_catalog_by_its_stream_in_batches(stage: Synthes
     assert mapping["EventSourceArn"] == {"Fn::GetAtt": [table, "StreamArn"]}
     assert mapping["StartingPosition"] == "TRIM_HORIZON"
     assert mapping["MaximumBatchingWindowInSeconds"] == 10
+    assert mapping["ParallelizationFactor"] == 1
     assert mapping["BisectBatchOnFunctionError"] is True
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["MaximumRetryAttempts"] == 8

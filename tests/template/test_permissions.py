@@ -96,7 +96,8 @@ ALLOWED = {
         *TRACES,
     },
     "IndexSessions": {
-        *{"dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "kms:Decrypt", "kms:DescribeKey"},
+        *{"dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"},
+        *{"kms:Decrypt", "kms:DescribeKey"},
         *{"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"},
         "dynamodb:ListStreams",
         *SEND_DEAD_LETTERS,

@@ -100,7 +100,7 @@ def asked_by(mix: Mix) -> dict[str, float]:
     of = {"document": mix.documents, "session": 1 - mix.documents}
 
     def calls(name: str) -> float:
-        return sum(float(share * DEMAND[kind]["calls"].get(name, 0)) for kind, share in of.items())
+        return sum(share * float(DEMAND[kind]["calls"].get(name, 0)) for kind, share in of.items())
 
     busy = sum(share * sum(DEMAND[kind]["function_ms"].values()) for kind, share in of.items()) / 1000
     claims = of["session"] / mix.session_size  # the first object of a session claims its folder
