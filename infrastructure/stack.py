@@ -20,6 +20,7 @@ from infrastructure.events.messaging import (
     SessionFollower,
     StartingRule,
 )
+from infrastructure.events.promotions import Promotions
 from infrastructure.events.registrations import Registrations
 from infrastructure.functions.function import FunctionSettings
 from infrastructure.functions.package import FunctionPackage
@@ -111,6 +112,13 @@ class CarefileStack(Stack):
             catalog_bus=buses.catalog,
             keys=keys,
         )
+        promotions = (
+            Promotions(
+                self, "Promotions", settings=settings, pipeline=pipeline.machine, key=keys.records
+            ).queue
+            if config.lane is Lane.EXPRESS_FIRST
+            else None
+        )
         express = (
             ExpressLane(
                 self,
@@ -119,9 +127,10 @@ class CarefileStack(Stack):
                 tasks=tasks,
                 catalog_bus=buses.catalog,
                 pipeline=pipeline.machine,
+                promotions=promotions,
                 keys=keys,
             )
-            if config.lane is Lane.EXPRESS_FIRST
+            if promotions
             else None
         )
         IntakeRules(
@@ -304,6 +313,7 @@ class CarefileStack(Stack):
             watched=Watched(
                 machine=pipeline.machine,
                 express=express.machine if express else None,
+                promotions=promotions,
                 works=(
                     Work(
                         name="Reassignments",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 
 from aws_cdk import aws_events as events
+from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
@@ -32,6 +33,7 @@ class ExpressLane(Construct):
         tasks: TaskFunctions,
         catalog_bus: events.IEventBus,
         pipeline: sfn.IStateMachine,
+        promotions: sqs.IQueue,
         keys: Keys,
     ) -> None:
         super().__init__(scope, id)
@@ -42,11 +44,13 @@ class ExpressLane(Construct):
             substitutions={
                 **substitutions(tasks, catalog_bus),
                 "ObjectPipelineArn": pipeline.state_machine_arn,
+                "PromotionsUrl": promotions.queue_url,
             },
             statements=[
                 *permissions.invoke(list(tasks.all)),
                 *permissions.put_events(catalog_bus),
                 *execution_permissions.start_executions(pipeline.state_machine_arn),
+                *permissions.send_messages(promotions),
             ],
             config=config,
             keys=keys,

@@ -22,6 +22,7 @@ from infrastructure.watching.metrics import MAXIMUM, SUM
 FAILURE_PERCENT = 5
 FAILURES_LEAST = 20  # finished executions in five minutes; with fewer a ratio means nothing
 SLOW_MINUTES = 15
+PROMOTION_MINUTES = 60
 _AT_LEAST = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
 _BELOW = cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
 
@@ -56,6 +57,7 @@ class Watched:
 
     machine: sfn.StateMachine
     express: sfn.StateMachine | None
+    promotions: sqs.IQueue | None
     works: Sequence[Work]
     functions: Sequence[lambda_.Function]
     event_functions: Sequence[lambda_.Function]
@@ -130,6 +132,14 @@ def alarms(config: StageConfig, watched: Watched) -> Iterator[AlarmSpec]:
                 summary="Uploads were neither filed nor promoted.",
                 section="uploads-that-were-neither-filed-nor-promoted",
             )
+    if watched.promotions:
+        yield AlarmSpec(
+            id="PromotionsWait",
+            metric=metrics.of_queue(watched.promotions, "ApproximateAgeOfOldestMessage"),
+            summary=f"A promotion has been waiting for {PROMOTION_MINUTES} minutes.",
+            section="promotions-wait",
+            threshold=PROMOTION_MINUTES * 60,
+        )
     for work in watched.works:
         yield AlarmSpec(
             id=f"{work.name}Failed",

@@ -102,8 +102,15 @@ def dashboard(
     board.add_widgets(
         _graph("Upload to catalog, milliseconds", latency),
         _graph(
-            "Backlog: age of the oldest in seconds, running intakes",
-            [oldest],
+            "Backlog: age of the oldest upload and promotion in seconds, running intakes",
+            [
+                oldest,
+                *(
+                    metrics.of_queue(queue, "ApproximateAgeOfOldestMessage", label="promotions")
+                    for queue in (watched.promotions,)
+                    if queue
+                ),
+            ],
             right=[metrics.ours(stage, "RunningIntakes", MAXIMUM, label="running")],
         ),
     )

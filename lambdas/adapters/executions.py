@@ -38,6 +38,14 @@ class Executions:
     def __init__(self, step_functions: SFNClient) -> None:
         self._step_functions = step_functions
 
+    def start(self, machine: str, name: str, data: Any) -> bool:
+        """Start an execution of this name; False if there is one already."""
+        try:
+            self._step_functions.start_execution(stateMachineArn=machine, name=name, input=json.dumps(data))
+        except self._step_functions.exceptions.ExecutionAlreadyExists:
+            return False
+        return True
+
     def describe(self, arn: str) -> Execution:
         """Describe an execution. Its status-change events omit what is long or encrypted."""
         found = self._step_functions.describe_execution(executionArn=arn)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lambdas.intake.filing import Filing
     from lambdas.intake.marks import Marks
     from lambdas.intake.merging import Merging
+    from lambdas.intake.promoting import Promoting
     from lambdas.intake.registering import Registering
     from lambdas.intake.scans import Scans
     from lambdas.intake.uploads import Uploads
@@ -224,6 +225,13 @@ def failures() -> Failures:
         Publisher(aws.events(), settings.named("CATALOG_BUS")),
         settings.landing_buckets(),
     )
+
+
+def promoting() -> Promoting:
+    from lambdas.adapters.executions import Executions
+    from lambdas.intake.promoting import Promoting
+
+    return Promoting(Executions(aws.step_functions()), settings.named("PIPELINE_ARN"))
 
 
 def backlog() -> Backlog:

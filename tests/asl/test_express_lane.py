@@ -60,15 +60,15 @@ def test_composing_changes_neither_file() -> None:
 def test_every_try_of_every_state_and_the_promotion_fit_into_an_express_execution() -> None:
     assert MACHINE["TimeoutSeconds"] == EXPRESS_SECONDS
     assert longest_seconds(MACHINE) <= EXPRESS_SECONDS - 20
-    # What it comes to by hand: Classify, Tag, Emit; Normalise; the promotion.
-    assert longest_seconds(MACHINE) == 3 * (3 * 8 + 6) + (3 * 45 + 6) + (5 * 5 + 1 + 2 + 4 + 8)
+    # What it comes to by hand: Classify, Tag, Emit; Normalise; the promotion, and its way into the queue.
+    assert longest_seconds(MACHINE) == 3 * (3 * 8 + 6) + (3 * 45 + 6) + 2 * (3 * 5 + 1 + 2)
 
 
 def test_states_that_could_outlast_the_execution_are_refused() -> None:
     slow = copy.deepcopy(DEFINITION)
     slow["States"]["TagObject"]["Next"] = "TagAgain"
     slow["States"]["TagAgain"] = {**TASKS["TagObject"], "Next": "EmitCatalogEvent"}
-    with pytest.raises(ValueError, match="could take 301 s"):
+    with pytest.raises(ValueError, match="could take 297 s"):
         express_first(FRAME, slow)
 
 
@@ -113,8 +113,17 @@ def test_a_promotion_that_was_heard_before_ends_well_and_is_not_tried_again() ->
     promote = MACHINE["States"]["PromoteObject"]
     exists = ["StepFunctions.ExecutionAlreadyExistsException"]
     assert promote["Retry"][0] == {**promote["Retry"][0], "ErrorEquals": exists, "MaxAttempts": 0}
-    assert [catch["ErrorEquals"] for catch in promote["Catch"]] == [exists]
+    assert [catch["ErrorEquals"] for catch in promote["Catch"]] == [exists, ["States.ALL"]]
     assert MACHINE["States"][promote["Catch"][0]["Next"]]["Type"] == "Succeed"
+
+
+def test_a_promotion_that_step_functions_refuses_waits_in_the_queue_by_the_same_name_and_input() -> None:
+    promote, queued = (MACHINE["States"][name] for name in ("PromoteObject", "QueuePromotion"))
+    assert promote["Catch"][1]["Next"] == "QueuePromotion"
+    assert "Catch" not in queued
+    context = {"Execution": {"Id": EXPRESS, "Input": {"detail": {"object": {"key": "a+b 50%25.pdf"}}}}}
+    direct, waiting = (evaluated(state["Arguments"], context=context) for state in (promote, queued))
+    assert waiting["MessageBody"] == {"name": direct["Name"], "input": direct["Input"]}
 
 
 @pytest.mark.parametrize("machine", [FRAME, MACHINE], ids=["file", "composed"])

@@ -74,8 +74,9 @@ EXCEPTIONS: dict[tuple[str, str], list[Json]] = {
     # What an earlier try has started is not started again.
     ("express_lane", "PromoteObject"): [
         {"ErrorEquals": ["StepFunctions.ExecutionAlreadyExistsException"], "MaxAttempts": 0},
-        policy(SERVICE, 1, 4, longest=None),
+        policy(SERVICE, 1, 2, longest=None),
     ],
+    ("express_lane", "QueuePromotion"): [policy(SERVICE, 1, 2, longest=None)],
 }
 
 

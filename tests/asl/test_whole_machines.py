@@ -47,6 +47,7 @@ INPUTS: dict[str, Any] = {
     "read_scan": {"detail": {"source": {"bucket": "landing", "key": KEY, "version_id": "v1"}}},
 }
 MOVING = ("reassign_patient", "merge_patients")  # whose objects are executions of their own
+PROMOTING = ("PromoteObject", "QueuePromotion")
 # Whose task fails, and what an execution of the machine then ends with: the error itself, or the map's.
 TOLERANCE = "States.ExceedToleratedFailureThreshold"
 
@@ -109,6 +110,8 @@ class Answers:
                 return {"FailedEntryCount": 0}
             case "states:startExecution":
                 return {"ExecutionArn": "arn:started"}
+            case "sqs:sendMessage":
+                return {"MessageId": "sent"}
             case "aws-sdk:sfn:describeMapRun":
                 return {"ItemCounts": {"Total": 1, "Succeeded": 1, "Failed": 0}}
         name = call.arguments["FunctionName"].removeprefix("${").removesuffix("Arn}")
@@ -170,7 +173,13 @@ def test_a_machine_whose_states_all_answer_ends_well(machine: str, kind: str) ->
     done = execute(machine, INPUTS[machine], Answers(kind=kind))
     assert ended(done) == "SUCCEEDED"
     reached = {_plain(name) for name in done.states if name in tasks(machine)}
-    off_the_path = {"RecordFailure", "PromoteObject", "NormaliseDocument", "NormaliseSession"}
+    off_the_path = {
+        "RecordFailure",
+        "PromoteObject",
+        "QueuePromotion",
+        "NormaliseDocument",
+        "NormaliseSession",
+    }
     assert reached >= tasks(machine).keys() - off_the_path
 
 
@@ -203,8 +212,10 @@ def test_an_error_that_stays_is_tried_as_often_as_meant_and_keeps_its_name(
         answers.fail(name, error)
         if name == "RecordFailure":
             answers.fail({"adoption": "AdoptObject"}.get(machine, "TagObject"), "InternalError")
-        if name == "PromoteObject":
+        if name in PROMOTING:
             answers.fail("TagObject", "InternalError")
+        if name == "QueuePromotion":
+            answers.fail("PromoteObject", "StepFunctions.ExecutionLimitExceededException")
         done = execute(machine, INPUTS[machine], answers)
         assert len(called(done, name)) == attempts(state, error), error
         assert ended(done) == expected_end(machine, name, error), error
@@ -220,16 +231,27 @@ def test_an_error_that_stays_is_tried_as_often_as_meant_and_keeps_its_name(
             assert name == "PromoteObject" or len(called(done, "PromoteObject")) == 1
 
 
+def test_a_promotion_that_is_refused_is_queued_once_with_its_input() -> None:
+    answers = Answers(kind="document")
+    answers.fail("TagObject", "InternalError")
+    answers.fail("PromoteObject", "StepFunctions.ExecutionLimitExceededException")
+    done = execute("express_lane", INPUTS["express_lane"], answers)
+    (queued,) = called(done, "QueuePromotion")
+    assert queued["MessageBody"]["input"] == INPUTS["express_lane"]
+    assert (ended(done), done.states[-1]) == ("SUCCEEDED", "EndPromoted")
+
+
 def expected_end(machine: str, name: str, error: str) -> str:
     """How the execution ends when a state always fails."""
     if machine == "express_lane":
-        promoted = name != "PromoteObject" or error == "StepFunctions.ExecutionAlreadyExistsException"
-        return "SUCCEEDED" if promoted else error
+        # What can't be started waits in the queue; a promotion is lost only if that fails too.
+        lost = name == "QueuePromotion" or (name == "PromoteObject" and error in LEFT_OUT)
+        return error if lost else "SUCCEEDED"
     return error if name in MACHINES[machine]["States"] else TOLERANCE
 
 
 @pytest.mark.parametrize(
-    ("machine", "name"), [(m, n) for m, n in EVERY_TASK if n not in ("RecordFailure", "PromoteObject")]
+    ("machine", "name"), [(m, n) for m, n in EVERY_TASK if n not in ("RecordFailure", *PROMOTING)]
 )
 def test_an_error_that_passes_changes_nothing_of_the_end(machine: str, name: str) -> None:
     well = execute(machine, INPUTS[machine], Answers(kind=kind_of(name)))

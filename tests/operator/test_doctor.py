@@ -62,3 +62,13 @@ def test_notifications_that_are_off_are_told(carefile: Carefile, deployed_aws: E
 
 def test_what_cannot_be_looked_at_is_neither_well_nor_ill(carefile: Carefile) -> None:
     assert state(carefile, "Step Functions quotas") == "unknown"
+
+
+def test_what_a_rate_would_meet_is_listed_with_what_is_hit_first_first(carefile: Carefile) -> None:
+    ran = carefile("doctor", "--rate", "5000", "--json")
+    assert ran.code == 1
+    shares = [row["share"] for row in ran.rows]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] > 1
+    assert {"PutEvents", "Hottest key of the index by patient"} <= {row["quota"] for row in ran.rows}
+    assert carefile("doctor", "--rate", "20").code == 0

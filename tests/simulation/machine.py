@@ -16,6 +16,7 @@ from tests.simulation.expressions import QueryEvaluationError, compiled, evaluat
 
 LAMBDA, PUT_EVENTS = "arn:aws:states:::lambda:invoke", "arn:aws:states:::events:putEvents"
 START = "arn:aws:states:::states:startExecution"
+SEND = "arn:aws:states:::sqs:sendMessage"
 
 _MACHINE = {"Comment", "QueryLanguage", "StartAt", "TimeoutSeconds", "States"}
 _TASK = {
@@ -221,7 +222,7 @@ def _known(data: dict[str, Any], members: set[str], where: str) -> None:
 def _check(name: str, state: dict[str, Any], states: dict[str, Any]) -> None:
     if state["Type"] == "Task":
         _known(state, _TASK, name)
-        if state["Resource"] not in (LAMBDA, PUT_EVENTS, START):
+        if state["Resource"] not in (LAMBDA, PUT_EVENTS, START, SEND):
             raise UnknownFeatureError(f"the resource {state['Resource']} in {name}")
         if state["Resource"] == LAMBDA:
             _known(state["Arguments"], {"FunctionName", "Payload"}, f"the arguments of {name}")

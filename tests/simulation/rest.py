@@ -342,7 +342,7 @@ def _handed_on(world: World, execution: Execution) -> list[str]:
             return []
         return [f"I3 {execution.name} was promoted, and nothing began"]
     looked_at = f"repair-{execution.name}" in names or not repairs_of(world, _key_of(execution))
-    if execution.progress.state == "PromoteObject" and looked_at:
+    if execution.progress.state == "QueuePromotion" and looked_at:
         return []
     return [f"I3 {execution.name} ended {execution.status} {execution.error}, and nobody was told"]
 

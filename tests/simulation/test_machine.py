@@ -52,7 +52,7 @@ def started(definition: dict[str, Any] = ONE, data: Any = None) -> tuple[Progres
         changed(Assign={}),
         changed(Type="Map"),
         changed(Type="Wait"),
-        changed(Resource="arn:aws:states:::sqs:sendMessage"),
+        changed(Resource="arn:aws:states:::sns:publish"),
         changed(Arguments={"FunctionName": "f", "Payload": {}, "Qualifier": "1"}),
         changed(Retry=[{"ErrorEquals": ["x"], "Unheard": 1}]),
         {**changed(), "QueryLanguage": "JSONPath"},

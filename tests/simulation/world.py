@@ -22,7 +22,7 @@ from tests.simulation.coverage import Observer, key_in
 from tests.simulation.execution import MACHINE_ARN, Execution
 from tests.simulation.functions import Clients, Recorder, Sandbox, installed
 from tests.simulation.invocation import Died, Invocation, Raised, Returned
-from tests.simulation.machine import LAMBDA, PUT_EVENTS, Machine, Task
+from tests.simulation.machine import LAMBDA, PUT_EVENTS, SEND, Machine, Task
 from tests.simulation.oracle import Known
 from tests.simulation.outside import Outside
 from tests.simulation.scenario import Scenario
@@ -40,7 +40,7 @@ _FUNCTIONS = (
     *("ClassifyObject", "NormaliseDocument", "NormaliseSession", "TagObject"),
     *("ReadPages", "FileReading"),
 )
-_NAMES = {f"{name}Arn": name for name in _FUNCTIONS} | {"CatalogBusName": BUS}
+_NAMES = {f"{name}Arn": name for name in _FUNCTIONS} | {"CatalogBusName": BUS, "PromotionsUrl": "promotions"}
 
 
 @cache
@@ -197,7 +197,8 @@ class World:
             return self.invoke(task.arguments["FunctionName"], task.arguments["Payload"], actor, then)
         invocation = Invocation(actor, None, then, self._about(task.arguments))
         emits, clients = task.resource == PUT_EVENTS, self.clients
-        call = clients.events.put_events if emits else clients.step_functions.start_execution
+        sends = clients.step_functions.send_message if task.resource == SEND else None
+        call = clients.events.put_events if emits else sends or clients.step_functions.start_execution
         return self._began(invocation, lambda: call(**task.arguments))
 
     def invoke(

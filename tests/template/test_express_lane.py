@@ -85,3 +85,26 @@ def test_the_machine_is_an_output(express: Synthesised, stage: Synthesised) -> N
 
 def test_the_other_lane_has_no_such_machine(stage: Synthesised) -> None:
     assert not [name for name in stage.resources(MACHINE) if "Express" in name]
+
+
+def test_promotions_that_are_refused_wait_in_a_queue_that_one_function_empties_slowly(
+    express: Synthesised,
+) -> None:
+    queue_id, queue = express.only("AWS::SQS::Queue", named="Promotions")
+    function_id, function = express.only("AWS::Lambda::Function", named="PromoteObjects")
+    mapping = express.only("AWS::Lambda::EventSourceMapping", named="Promotions")[1]
+    assert queue["MessageRetentionPeriod"] == 14 * 86_400
+    assert "RedrivePolicy" not in queue  # nothing is given up
+    assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
+    assert machine(express)[1]["DefinitionSubstitutions"]["PromotionsUrl"] == {"Ref": queue_id}
+    assert mapping["FunctionName"] == {"Ref": function_id}
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 5}
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    alarm = express.only("AWS::CloudWatch::Alarm", named="PromotionsWait")[1]
+    assert (alarm["MetricName"], alarm["Threshold"]) == ("ApproximateAgeOfOldestMessage", 3600)
+    (board,) = express.properties("AWS::CloudWatch::Dashboard").values()
+    assert '"label":"promotions"' in json.dumps(board["DashboardBody"]).replace("\\", "")
+
+
+def test_the_other_lane_has_no_such_queue(stage: Synthesised) -> None:
+    assert not [name for name in stage.resources("AWS::SQS::Queue") if "Promotions" in name]

@@ -96,8 +96,14 @@ ALLOWED = {
         *TRACES,
     },
     "IndexSessions": {
-        *{"dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"},
-        *{"kms:Decrypt", "kms:DescribeKey"},
+        *{
+            "dynamodb:BatchGetItem",
+            "dynamodb:DeleteItem",
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "kms:Decrypt",
+            "kms:DescribeKey",
+        },
         *{"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"},
         "dynamodb:ListStreams",
         *SEND_DEAD_LETTERS,
@@ -203,7 +209,13 @@ BY_STAGE = {
     },
     "express_first": {
         **ALLOWED,
-        "ExpressLane": {*MACHINE, "states:StartExecution"},
+        "ExpressLane": {*MACHINE, "states:StartExecution", "sqs:SendMessage"},
+        "PromotionsPromoteObjects": {
+            *{"states:StartExecution", "kms:Decrypt"},
+            *{"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"},
+            *LOGS,
+            *TRACES,
+        },
         "IntakeExpress": {"states:StartExecution"},
     },
     "locked": ALLOWED,

@@ -60,6 +60,14 @@ class StepFunctions:
             raise client_error("StartExecution", "ExecutionAlreadyExists", 400)
         return {"ExecutionArn": f"{StateMachineArn}:{Name}"}
 
+    def send_message(self, **arguments: Any) -> dict[str, Any]:
+        """Into the queue of promotions: the function that empties it starts them, at some time after."""
+        return self._gate.call("sqs", "SendMessage", arguments, self._sent)
+
+    def _sent(self, QueueUrl: str, MessageBody: dict[str, Any]) -> dict[str, Any]:
+        self._start(MessageBody["name"], MessageBody["input"])
+        return {"MessageId": MessageBody["name"]}
+
     def describe_execution(self, **arguments: Any) -> dict[str, Any]:
         return self._gate.call(
             "states",
