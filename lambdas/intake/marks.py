@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from carefile.core.deciding.scanning import with_verdict
 from carefile.core.filing.tagging import (
@@ -57,11 +58,9 @@ class Marks:
 
         written = self._rewrite(source, version, version_id, shown)
         # Of all ends this one alone may be taken back: the version may have been filed, and marked so, meanwhile.
-        while noted is PipelineStatus.UNFILED and (latest := self.ledger.noted_status(source, version)):
-            if latest is noted:
-                break
-            noted = latest
-            self._show(source, version, version_id, noted)
+        if noted is PipelineStatus.UNFILED:
+            latest = self.ledger.noted_status(source, version)
+            self._show(source, version, version_id, latest if latest is not noted else None)
         return written
 
     def failed(self, source: Source, version: str, version_id: str | None) -> None:
@@ -104,10 +103,13 @@ class Marks:
     def _show(
         self, source: Source, version: str, version_id: str | None, noted: PipelineStatus | None
     ) -> None:
-        if noted:
-            self._rewrite(
-                source, version, version_id, lambda tags: with_status(without_layout_tags(tags), noted)
-            )
+        """Until what is shown is what is noted: others may have noted and shown a better end meanwhile."""
+        while noted:
+            written = self._rewrite(source, version, version_id, partial(_showing, noted))
+            if not written or noted is PipelineStatus.CATALOGED:
+                return
+            latest = self.ledger.noted_status(source, version)
+            noted = latest if latest is not noted else None
 
     def _rewrite(
         self, source: Source, version: str, version_id: str | None, change: Callable[[Tags], Tags]
@@ -125,3 +127,7 @@ class Marks:
             if self.uploads.verdict(source, version) is verdict:
                 break
         return written
+
+
+def _showing(noted: PipelineStatus, tags: Tags) -> Tags:
+    return with_status(without_layout_tags(tags), noted)

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from carefile.core.filing.tagging import with_status
 from lambdas.intake.admission import Admission
 from lambdas.intake.convergence import Intake
+from lambdas.intake.marks import Marks
 from tests.simulation import reading_variants, variants
 from tests.simulation.actors.deciding import Decide
 from tests.simulation.actors.readings import Readings
@@ -146,3 +148,29 @@ def test_what_was_begun_before_a_threat_was_found_in_it_is_filed_and_announced(k
     assert not any(is_there_and_not_announced(call) for call in CALLS)
     with variants.broken(refused_in_the_check):
         assert any(is_there_and_not_announced(call) for call in CALLS)
+
+
+def test_a_failure_that_is_recorded_late_does_not_hide_that_what_was_taken_out_was_filed_again() -> None:
+    """An aborted execution's failure was recorded once the version was taken out: it read that, and showed it after the
+    version was filed again."""
+    steps = (
+        Upload("u1", 0),
+        Unfile("o1", 0, "u1", back=False),
+        Again("x1", "u1"),
+        Unfile("o2", 0, "u1", back=True),
+    )
+    begun = ["world", "world", *["u1"] * ALL, *["o1"] * ALL, "world", "x1", "x1"]
+
+    def result(call: int) -> Result:
+        filed_again = ["world", *["o2"] * ALL, *["x1~1"] * ALL, "redrive x1", *["x1"] * ALL]
+        picks = [*begun, *["failure x1.1"] * call, *filed_again, *["failure x1.1"] * ALL]
+        return run_script(Scenario((KEY,), steps), Script(picks, {("x1", 1): Fault.ABORTED}), tracing=True)
+
+    def shown_once() -> variants.Patches:
+        def show(self: Marks, source: Any, version: str, version_id: str | None, noted: Any) -> None:
+            if noted:
+                self._rewrite(source, version, version_id, lambda tags: with_status(tags, noted))
+
+        return [(Marks, "_show", show)]
+
+    holds_only_with(shown_once, result)
