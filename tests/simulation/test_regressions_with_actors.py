@@ -174,3 +174,26 @@ def test_a_failure_that_is_recorded_late_does_not_hide_that_what_was_taken_out_w
         return [(Marks, "_show", show)]
 
     holds_only_with(shown_once, result)
+
+
+def test_what_the_express_lane_announced_stays_marked_so_where_its_promoted_execution_finds_it_taken_out() -> (
+    None
+):
+    """It failed as it wrote the tag, after announcement and note; then the upload was taken out, and overtaken."""
+    steps = (Upload("u1", 0), Unfile("o1", 0, "u1", back=False), Upload("u2", 0))
+    picks = ["world", *["u1"] * ALL, "world", "start promoted-u1", *["promoted-u1"] * ALL, "world"]
+
+    def result(call: int) -> Result:
+        script = Script(picks, {("u1", call): Fault.DENIED})
+        return run_script(Scenario((KEY,), steps, express=True), script, tracing=True)
+
+    marked = set()
+    for call in CALLS:
+        found = result(call)
+        assert not found.violations, found.trace
+        ended = [
+            it.output.get("disposition") for it in found.world.executions.values() if it.name == "promoted-u1"
+        ]
+        version = found.world.landing.keys[KEY.key][0]
+        marked.add((*ended, version.tags.get("pipeline-status")))
+    assert ("unfiled", "cataloged") in marked
