@@ -390,11 +390,8 @@ def _contradictions(world: World) -> list[str]:
 
 def _leaks(world: World) -> list[str]:
     found = [f"I5 a cause names the patient: {text}" for text in world.causes if MARK in text]
-    found += [
-        f"I5 a log line or metric names the patient: {line}"
-        for line in world.recorder.lines
-        if MARK in repr(line)
-    ]
+    lines = world.recorder.lines if MARK in repr(world.recorder.lines) else ()
+    found += [f"I5 a log line or metric names the patient: {line}" for line in lines if MARK in repr(line)]
     found += [
         "I5 a failure's event names the patient in its cause"
         for event in world.published

@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 
 from tests.simulation import expressions, machine
+from tests.simulation.actors import LANE
+from tests.simulation.actors.readings import ACTOR, read_scan
 from tests.simulation.machine import LAMBDA, Failed, Machine, Progress, Succeeded, Task, UnknownFeatureError
 from tests.simulation.run import run_seed
 from tests.simulation.twins import TWINS
 from tests.simulation.world import real_express_machine, real_machine
 
+READING = ACTOR.lane * LANE
 ONE = {
     "QueryLanguage": "JSONata",
     "StartAt": "A",
@@ -176,13 +179,14 @@ def test_paths_looked_up_directly_have_the_value_that_jsonata_gives(monkeypatch:
         return found
 
     monkeypatch.setattr(expressions, "directly", compared)
-    for seed in range(30):
+    for seed in (*range(30), *range(READING, READING + 12)):
         run_seed(seed)
     for choice in real_machine().states["RouteObject"]["Choices"]:  # no schedule has a leftover of a tool
         expressions.evaluate(choice["Condition"], {"input": {"disposition": "ignored"}})
     written = {text for state in real_machine().states.values() for text in expressions.expressions_in(state)}
     lane = real_express_machine().states.values()
     written |= {text for state in lane for text in expressions.expressions_in(without_branches(state))}
+    written |= {text for state in read_scan().states.values() for text in expressions.expressions_in(state)}
     assert seen == written
     assert written >= TWINS.keys(), "the file says it otherwise now: write the twin anew, or take it away"
 

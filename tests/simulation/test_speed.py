@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from tests.simulation import expressions, functions
+from tests.simulation.actors import EVERYBODY
 from tests.simulation.run import SCANNED, run_seed
 
-SEEDS = (*range(1, 41), *range(SCANNED, SCANNED + 10))
+SEEDS = (*range(1, 41), *range(SCANNED, SCANNED + 10), *range(EVERYBODY, EVERYBODY + 4))
 
 
 def everything(seed: int) -> tuple[Any, ...]:

@@ -53,7 +53,44 @@ def _announced(states: dict[str, Any]) -> Any:
     return output | ({"location": filed[0]["detail"]["location"]} if filed else {})
 
 
+def _named(states: dict[str, Any]) -> Any:
+    data = states["input"]
+    source = data.get("detail", {}).get("source") or data
+    version_id = source.get("version_id")
+    if version_id is None:
+        return NotImplemented
+    upload = {
+        "bucket": source["bucket"],
+        "key": source["key"],
+        "version_id": version_id,
+        "version": version_id,
+    }
+    return {"upload": upload, "pages": [], "next": 1}
+
+
+def _pages_read(states: dict[str, Any]) -> Any:
+    data, batch = states["input"], states["result"]["Payload"]
+    pages = [*data["pages"], *batch["pages"]]
+    # Of one page, JSONata makes it alone and an array again.
+    return {"upload": data["upload"], "pages": pages, "next": batch["next"]}
+
+
+def _pages(states: dict[str, Any]) -> Any:
+    return states["input"]["pages"] or NotImplemented
+
+
 TWINS: dict[str, Twin] = {
+    "{% ($source := $exists($states.input.detail.source) ? $states.input.detail.source : $states.input; {'upload': "
+    "$sift({'bucket': $source.bucket, 'key': $source.key, 'version_id': $source.version_id, 'version': "
+    "$exists($source.version_id) ? $source.version_id : $source.etag & '@' & $source.last_modified}, "
+    "function($value) { $exists($value) }), 'pages': [], 'next': 1}) %}": _named,
+    "{% {'upload': $states.input.upload, 'pages': [$append($states.input.pages, $states.result.Payload.pages)], "
+    "'next': $states.result.Payload.next} %}": _pages_read,
+    "{% $states.input.pages %}": _pages,
+    "{% $type($states.input.next) = 'number' and $states.input.next != 0 %}": lambda states: (
+        states["input"]["next"] != 0
+    ),
+    "{% $states.input.next = 0 %}": lambda states: states["input"]["next"] == 0,
     "{% $exists($states.input.classification.kind) ? $states.input.classification.kind : 'none' %}": _classified(
         "kind", "none"
     ),
