@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LEDGER = Path(__file__).resolve().parent / "proof.jsonl"
 _CODE = (
     "carefile/core/**/*.py", "lambdas/**/*.py", "rules/*.json", "carefile/page/**/*.py",
-    "statemachines/object_pipeline.asl.json", "statemachines/express_lane.asl.json",
+    "statemachines/object_pipeline.asl.json", "statemachines/express_lane.asl.json", "statemachines/read_scan.asl.json",
     "infrastructure/machines/composition.py", "infrastructure/machines/definitions.py", "schemas/*.json",
     "carefile/cli/checks/repairing.py",
 )  # fmt: skip

@@ -282,12 +282,13 @@ class _Key:
         # promoted one begins anew, and may find it overtaken. The newer version is announced; the tag stays.
         begun_anew = any(e.express and e.status != "SUCCEEDED" for e in executions)
         if not ended:
-            # Nobody hears of a promotion that fails for good. What the Express execution said before that is true.
+            # Nobody hears of a promotion that fails for good; or a threat is found before the promoted one begins. What
+            # the Express execution said before that is true.
             said = tag in {_MARK_OF.get(event.type) for event in self.events if self._is_about(event, upload)}
             # The status that a copy brought along stays, if a newer version was filed before anybody looked.
             overtaken = upload is not self.uploads[-1] and tag in ("cataloged", "superseded")
             unheard = any(e.express and e.status == "FAILED" for e in executions)
-            if tag in (None, "failed") or (unheard and (said or overtaken)):
+            if tag in (None, "failed") or (begun_anew and said) or (unheard and overtaken):
                 return found
             return [*found, f"I3 {upload.name} failed for good but is tagged {tag}"]
         allowed = {_STATUS_OF.get(disposition, disposition) for disposition in ended}

@@ -197,3 +197,24 @@ def test_what_the_express_lane_announced_stays_marked_so_where_its_promoted_exec
         version = found.world.landing.keys[KEY.key][0]
         marked.add((*ended, version.tags.get("pipeline-status")))
     assert ("unfiled", "cataloged") in marked
+
+
+def test_what_the_express_lane_announced_stays_marked_so_where_a_threat_is_found_before_it_is_promoted() -> (
+    None
+):
+    """It failed as it wrote the tag. The promoted execution fails for good, and the version is filed all the same."""
+    steps = (Upload("u1", 0, second_verdict=THREAT),)
+    verdicts = ["tag u1", *["u1"] * ALL, "scan u1 again", "tag u1+", *["u1+"] * ALL]
+
+    def result(call: int) -> Result:
+        script = Script(["world", *verdicts], {("u1", call): Fault.DENIED})
+        return run_script(Scenario((KEY,), steps, express=True, scanned=True), script, tracing=True)
+
+    marked = set()
+    for call in CALLS:
+        found = result(call)
+        assert not found.violations, found.trace
+        promoted = [it.error for it in found.world.executions.values() if it.name == "promoted-u1"]
+        version = found.world.landing.keys[KEY.key][0]
+        marked.add((*promoted, version.tags.get("pipeline-status")))
+    assert {("ThreatFound", "cataloged"), ("ThreatFound", "failed")} <= marked
