@@ -270,8 +270,9 @@ class Filing:
         """Whether the record of an unknown document says what the patient directory, where there is one, says of it
         now. One whose pictures are still to be read is not compared with one whose pictures are read."""
         unknown = plan.extraction is not None and plan.classification.patient.id is None
-        suggesting = self.suggests_from is not None and self.suggests_from.is_filled()
-        if not unknown or plan.reading != reading or (self.directory is None and not suggesting):
+        if not unknown or plan.reading != reading:
+            return True
+        if self.directory is None and not (self.suggests_from and self.suggests_from.is_filled()):
             return True
         found = self.processed.manifest(folder)
         return found is not None and found[0]["classification"] == plan.classification.to_json()
