@@ -19,14 +19,15 @@ from typing import Any
 
 from carefile.core.deciding.classification import classify, to_look_up
 from carefile.core.deciding.identity import identity
+from carefile.core.deciding.rules import RuleTable
 from carefile.core.errors import RejectedMerge, StorageThrottled
 from carefile.core.filing.layout import Layout
 from carefile.core.messages import events, merge_request
 from carefile.core.messages.assignment_request import Subject
 from carefile.core.messages.intake_request import decided_at
 from carefile.core.messages.sender import Sender
-from carefile.core.model import Patient
-from carefile.core.patients.directory import Wanted
+from carefile.core.model import Assignment, Hints, Patient
+from carefile.core.patients.directory import Listing, Wanted
 from carefile.core.patients.merging import Merge, judge
 from carefile.core.records.recovery import Standing, sources_of
 from lambdas.adapters.contracts import accept_merge
@@ -47,6 +48,20 @@ class Held:
     subject: Subject
     objects: int
     named: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """What names the patient of a session's object."""
+
+    key: str
+    metadata: tuple[tuple[str, str], ...]
+    hints: Hints | None
+    assignment: Assignment | None
+
+    def patient(self, rules: RuleTable, listing: Listing) -> str | None:
+        found = classify(self.key, self.metadata, rules, self.hints, None, self.assignment, listing)
+        return found.patient.id
 
 
 @dataclass(frozen=True)
@@ -176,12 +191,16 @@ class Merging:
         landing objects are there still."""
         manifest = self.assigning.folders.manifest(folder) or {}
         with ThreadPoolExecutor(_THREADS) as pool:
-            whose = pool.map(
-                lambda key: self._whose(subject, folder, key, manifest), self.assigning.folders.keys(folder)
-            )
-            return sum(one == patient_id for one in whose)
+            keys = self.assigning.folders.keys(folder)
+            told = [*filter(None, pool.map(lambda key: self._told_of(subject, folder, key, manifest), keys))]
+        wanted = Wanted()
+        for one in told:
+            wanted |= to_look_up(one.key, one.metadata, self.assigning.rules, one.hints, None, one.assignment)
+        listing = self._in_use().look_up(wanted)
+        return sum(one.patient(self.assigning.rules, listing) == patient_id for one in told)
 
-    def _whose(self, subject: Subject, folder: str, key: str, manifest: Mapping[str, Any]) -> str | None:
+    def _told_of(self, subject: Subject, folder: str, key: str, manifest: Mapping[str, Any]) -> _Named | None:
+        """What names the patient of a session's object, by what is filed of it; None where it is gone."""
         found = self.assigning.folders.stamped(key)
         standing = Standing("", key, 0, "", found[0]) if found else None
         sources = sources_of(standing, folder, manifest) if standing else iter(())
@@ -190,10 +209,8 @@ class Merging:
             return None
         stamp, metadata = found
         entry = self.assigning.ledger.read(source, subject.owner)
-        told = (source.key, [*metadata.items()], self.assigning.rules, entry.hints_for(stamp.version, None))
-        wanted = to_look_up(*told, assignment=entry.assignment)
-        listing = self._in_use().look_up(wanted)
-        return classify(*told, assignment=entry.assignment, directory=listing).patient.id
+        hints = entry.hints_for(stamp.version, None)
+        return _Named(source.key, tuple(metadata.items()), hints, entry.assignment)
 
 
 def _told(request: merge_request.MergeRequest, merge: Merge) -> Json:
