@@ -70,6 +70,11 @@ class Upload:
     reread: Reread | None = None
 
     @property
+    def reads_again(self) -> bool:
+        """Whether what is filed is filed anew if its reader has become better."""
+        return self.reread in (Reread.LEAVE, Reread.MOVE)
+
+    @property
     def may_be_left(self) -> bool:
         """Whether it may stay where it is, though another patient's would be its place now."""
         return self.reread in (Reread.LEAVE, Reread.AS_FILED)
@@ -159,7 +164,7 @@ class Intake:
                 if filed_as:
                     return self._left(upload, filed_as)
             look = self.filing.look(plan, entry)
-            if look.present and upload.reread and look.present.readers.is_older_than(plan.readers):
+            if look.present and upload.reads_again and look.present.readers.is_older_than(plan.readers):
                 look = replace(look, present=None)
             present = look.present
             done_before = present is not None and upload.execution_name not in present.written_by
