@@ -25,12 +25,10 @@ from carefile.cli.rule_table import rules_of
 from carefile.cli.shown.view import View
 from carefile.core.errors import AssignmentConflict, RejectedAssignment, StillChanging
 from carefile.core.model import Decision, DecisionType, Source
-from carefile.core.patients.entries import Statement
 from carefile.core.records.decisions import Fault, Finding, Head, Record, check_day, check_days
 from carefile.core.records.ledger import unfiled_name, unfiling
-from lambdas import assign_patient, merge_patients
+from lambdas import assign_patient
 from lambdas.adapters.people.decisions import Decisions
-from lambdas.adapters.people.patients import Patients
 from lambdas.intake import wiring
 from tests.unit.conftest import OUTPUTS, connection_to
 from tests.unit.test_assigning import assign, plan
@@ -383,86 +381,3 @@ def test_a_hint_that_named_a_forgotten_patient_is_dropped_and_what_a_person_deci
     assert "Ana_7" not in json.dumps(recorded.dynamodb.scan(TableName="ledger")["Items"])
     again = recorded.run({"bucket": LANDING, "key": "x.txt"}, "again")
     assert cataloged(again)["patient"] == {"status": "known", "id": "Ben_8"}
-
-
-def test_a_merge_and_its_opposite_are_recorded_once_each_with_whose_account_sent_them(
-    recorded: World, monkeypatch: pytest.MonkeyPatch, show: Show
-) -> None:
-    monkeypatch.setenv("PATIENTS", "listed")
-    monkeypatch.setattr(merge_patients, "merging", wiring.merging())
-    for patient in ("Ana_7", "Ben_8"):
-        Patients(recorded.dynamodb, "patients").state(patient, "ehr", Statement())
-    merge = {"from": "Ana_7", "into": "Ben_8", "decided_by": "Dr. Rey", "reason": "registered twice"}
-    sent = {"detail-type": "Patients Merged", "detail": merge, "account": "123456789012", "id": "e-1"}
-    asked = {"input": sent | {"time": T1}, "started": T1, "execution": "arn:execution:1"}
-    merge_patients.handler(asked | {"only_plan": True}, None)
-    assert records(recorded) == []
-    for _ in range(2):  # and retried
-        merge_patients.handler(asked, None)
-    merge_patients.handler({"input": merge | {"decision": "unmerge"}, "started": T2}, None)
-    one, other = records(recorded)
-    assert (one.type, other.type) == ("merge", "unmerge")
-    told = {name: one.told[name] for name in ("from", "patient_id", "patients", "decided_by", "reason")}
-    assert told == {
-        "from": "Ana_7",
-        "patient_id": "Ben_8",
-        "patients": ["Ana_7", "Ben_8"],
-        "decided_by": "Dr. Rey",
-        "reason": "registered twice",
-    }
-    assert (one.told["principal"], one.told["event_id"]) == ("account 123456789012", "e-1")
-    assert one.told["execution"] == "arn:execution:1"
-    assert "principal" not in other.told
-    listed = lines(show(decisions, patient="Ana_7", fhir=False, limit=10)[1])
-    assert [one["type"] for one in listed] == ["merge", "unmerge"]
-    for one in lines(show(decisions, fhir=True, limit=10)[1]):
-        Provenance.model_validate(one)
-        assert [it["identifier"]["value"] for it in one["target"]] == ["Ana_7", "Ben_8"]
-    assert show(verify_decisions)[0] is Exit.DONE
-
-
-def test_a_merge_whose_record_was_lost_on_the_way_is_recorded_by_the_retry(
-    recorded: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATIENTS", "listed")
-    monkeypatch.setattr(merge_patients, "merging", wiring.merging())
-    for patient in ("Ana_7", "Ben_8"):
-        Patients(recorded.dynamodb, "patients").state(patient, "ehr", Statement())
-
-    def crash(*_: Any, **__: Any) -> bool:
-        raise StillChanging("still-changing: lost")
-
-    asked = {"input": {"from": "Ana_7", "into": "Ben_8", "decided_by": "Dr. Rey"}, "started": T1}
-    with monkeypatch.context() as broken:
-        broken.setattr(Decisions, "record", crash)
-        with pytest.raises(StillChanging):
-            merge_patients.handler(asked, None)
-    merge_patients.handler(asked, None)
-    assert [(record.type, record.told["decided_by"]) for record in records(recorded)] == [
-        ("merge", "Dr. Rey")
-    ]
-
-
-def test_hints_are_listed_and_exported_with_who_gave_them_or_the_system(
-    recorded: World, operator: Connection, show: Show
-) -> None:
-    recorded.upload("x.txt")
-    recorded.run(
-        submitted_event("x.txt", {"patient_id": "Ana_7", "decided_by": "Dr. Rey", "reason": "asked"})
-    )
-    recorded.upload("y.txt")
-    recorded.run(submitted_event("y.txt", {"patient_id": "Ben_8"}), "e2")
-    recorded.file("documents/Eva_9/z.txt", name="e3")
-    hints = {"fhir": False, "hints": True, "limit": 10}
-    told = {one["key"]: one for one in lines(show(decisions, **hints)[1])}
-    assert {key: (one["type"], one["decided_by"], one["patient_id"]) for key, one in told.items()} == {
-        "x.txt": ("hint", "Dr. Rey", "Ana_7"),
-        "y.txt": ("hint", "system:carefile.intake", "Ben_8"),
-    }
-    assert told["x.txt"]["reason"] == "asked"
-    assert [one["key"] for one in lines(show(decisions, by="Dr. Rey", **hints)[1])] == ["x.txt"]
-    assert [one["key"] for one in lines(show(decisions, patient="Ben_8", **hints)[1])] == ["y.txt"]
-    assert show(decisions, since="0s", **hints)[0] is Exit.FOUND
-    for one in lines(show(decisions, **hints | {"fhir": True})[1]):
-        Provenance.model_validate(one)
-    assert records(recorded) == []
