@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from carefile.cli.app import app
+from carefile.cli.inbox import opening, viewing
 from tests.operator.conftest import Carefile
 
 ODD = (
@@ -45,6 +46,9 @@ def test_no_input_gives_a_traceback_and_every_refusal_says_what_to_do(
     carefile: Carefile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    # What serves a page waits for somebody to open it.
+    monkeypatch.setattr(opening, "open_inbox", lambda *_, **__: None)
+    monkeypatch.setattr(viewing, "show", lambda *_, **__: True)
 
     @settings(
         max_examples=60 * int(os.environ.get("CAREFILE_EXAMPLES", "1")),
