@@ -96,5 +96,5 @@ FOUND_WITHIN: dict[Callable[[], Patches], int] = {
     what_is_pending_is_as_good_as_what_is_read: 50,
     the_reading_files_where_it_began: 200,
     the_record_says_it_is_read_and_its_stamp_does_not: 200,
-    what_is_being_read_announced_as_waiting: 100,
+    what_is_being_read_announced_as_waiting: 1000,
 }
