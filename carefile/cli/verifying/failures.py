@@ -257,6 +257,13 @@ CLAIMS = (
         embedded="evaluates no arguments in TestState",
     ),
     Claim(
+        "A promotion that Step Functions refuses waits in the queue of promotions: `sqs:sendMessage` writes an object "
+        "as the message's body, and PromoteObjects starts it",
+        "add a Deny of `states:StartExecution` to the Express machine's role, upload a file whose intake fails: one "
+        "execution `promoted-…`",
+        never="whatever fails on the lane meanwhile would wait with it",
+    ),
+    Claim(
         "A catcher that names `States.DataLimitExceeded` and `States.Runtime` is accepted and catches them",
         "deploy the lane express-first; TestState of a Parallel whose branch fails with them",
         _caught,

@@ -12,8 +12,8 @@ from carefile.cli.verifying.claim import Claim
 from carefile.cli.verifying.outcome import NotHere
 from carefile.cli.verifying.site import Site, expect
 from carefile.core.filing.layout import extracted_key
-from carefile.core.records.catalog import CONTENT_INDEX
-from carefile.core.records.session_entries import Place
+from carefile.core.records.catalog import CONTENT_INDEX, KEY
+from carefile.core.records.session_entries import MAX_RECENT, Place
 
 _NAMED = 1000
 _PAYLOAD = 256 * 1024  # Step Functions, an input or output
@@ -80,6 +80,23 @@ def _sessions(site: Site) -> str:
     last = [one.get("LastProcessingResult") or "not reported" for one in mappings]
     expect(site.is_embedded or "OK" in last, f"the event source mapping says {', '.join(last)}")
     return "the session's entry counts its object"
+
+
+def _long_session(site: Site) -> str:
+    count = MAX_RECENT + 1
+    sent = [site.upload(site.session_key("long", f"notes_{number}.txt")) for number in range(count)]
+    filed = [site.filed(one) for one in sent]
+    place, entries = Place(filed[0].bucket, filed[0].prefix), Entries(site.connection)
+
+    def counted() -> bool:
+        found = entries.session(place)
+        return found is not None and found.objects == count
+
+    site.until(counted, f"the session's entry does not count its {count} objects")
+    part = {KEY: {"S": place.part(0)}}
+    found = site.client("dynamodb").get_item(TableName=site.connection.catalog_table, Key=part).get("Item")
+    expect(found, f"the entry of a session of {count} objects has no part")
+    return f"the entry of a session counts its {count} objects, and has a part"
 
 
 def _many_candidates(site: Site) -> str:
@@ -151,6 +168,15 @@ CLAIMS = (
         "upload a session; `aws lambda get-event-source-mapping` says OK, `carefile catalog --sessions` shows it",
         _sessions,
         uploads=1,
+    ),
+    Claim(
+        f"A session of more than {MAX_RECENT} objects goes into parts: IndexSessions may write item and parts in one "
+        "transaction with its permissions for single items",
+        "upload a session of 60 messages; `carefile show` its folder: 60 messages, and the catalog has items "
+        "`session#…#0`",
+        _long_session,
+        seconds=300,
+        uploads=MAX_RECENT + 1,
     ),
     Claim(
         "No field of history or events exceeds 256 KiB with twenty candidate patient ids in the record",

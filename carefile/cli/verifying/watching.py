@@ -133,4 +133,10 @@ CLAIMS = (
         seconds=180,
         embedded=_NO_METRICS,
     ),
+    Claim(
+        "The rates of [scale](scale.md): what one follower of the stream merges, and how soon S3 splits a prefix",
+        "upload 1,000 session objects a second for an hour; compare `IteratorAge` of IndexSessions and the landing "
+        "bucket's `5xxErrors`",
+        never="it takes an hour of load",
+    ),
 )
