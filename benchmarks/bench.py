@@ -2,9 +2,10 @@
 
     python -m benchmarks.bench [--uploads 64] [--most 600] [--rounds 9]
 
-Measures upload-to-catalog latency and objects per second at 1, 8 and 32 parallel uploads on both lanes; how time and
-memory grow with the number of objects; processor time and calls of each function; import times against the floor; and
-the package size. Comparisons come from one run: milliseconds depend on the machine, ratios on Carefile.
+Measures upload-to-catalog latency and objects per second at 1, 8 and 32 parallel uploads on both lanes; the same from
+upload to announcement beside a bare machine of two states; how time and memory grow with the number of objects;
+processor time and calls of each function; import times against the floor; and the package size. Comparisons come from
+one run: milliseconds depend on the machine, ratios on Carefile.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from rich.table import Table
 import tests.conftest  # noqa: F401 - the environment that the functions are imported in
 from benchmarks import plots
 from benchmarks.counting import per_function
+from benchmarks.floor import beside
 from benchmarks.imports import MOST, Imported, package_sizes, times
 from benchmarks.traffic import GROWING_AT_ONCE, KEYS, Latency, Traffic, growth_steps
 from local import deployment
@@ -70,9 +72,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     traffic.measure(kind, options.uploads, at_once) for kind in KEYS for at_once in PARALLEL
                 ]
             growth = [{"objects": 0.0, "rate": 0.0, "memory_mb": float(standard.memory())}]
+            floored = beside(aws, options.uploads, WARM_UP, progress)
             for more in growth_steps(options.most):
                 growth.append(standard.grow(more, int(growth[-1]["objects"])))
-    result = _result(began, imported, functions, latencies, growth, package_sizes())
+    result = _result(began, imported, functions, latencies, growth, package_sizes()) | {"floor": floored}
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "bench.json").write_text(json.dumps(result, indent=2))
     plots.write(result, RESULTS)
@@ -136,6 +139,20 @@ def _report(console: Console, result: dict[str, Any]) -> None:
                 *(f"{row[name]:.2f}" for name in ("p50", "p95", "p99", "rate")),
             )
             for row in result["latency"]
+        ],
+    )
+    _table(
+        console,
+        "From upload to announcement, session objects, beside a bare machine of two states in the same run",
+        ("at once", "floor p50 s", "p50 s", "times as long", "floor objects/s", "objects/s", "share"),
+        [
+            (
+                str(row["at_once"]),
+                *(f"{row[name]:.2f}" for name in ("floor_p50", "p50", "times_as_long")),
+                *(f"{row[name]:.1f}" for name in ("floor_rate", "rate")),
+                f"{row['share_of_rate']:.2f}",
+            )
+            for row in result["floor"]
         ],
     )
     _table(

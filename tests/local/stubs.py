@@ -90,13 +90,13 @@ def bucket(aws: EmbeddedAws) -> str:
     return name
 
 
-def events_of(aws: EmbeddedAws, pattern: dict[str, Any]) -> str:
-    """A queue that gets every event of the default bus that fits the pattern."""
+def events_of(aws: EmbeddedAws, pattern: dict[str, Any], bus: str = "default") -> str:
+    """A queue that gets every event of the bus that fits the pattern."""
     sqs, events, name = aws.client("sqs"), aws.client("events"), unique("stub")
     url = sqs.create_queue(QueueName=name)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    events.put_rule(Name=name, EventPattern=json.dumps(pattern))
-    events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
+    events.put_rule(Name=name, EventBusName=bus, EventPattern=json.dumps(pattern))
+    events.put_targets(Rule=name, EventBusName=bus, Targets=[{"Id": "queue", "Arn": arn}])
     return url
 
 
