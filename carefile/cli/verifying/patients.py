@@ -81,7 +81,13 @@ def _decided(site: Site, name: str) -> Entry:
     entry = site.filed(site.upload(site.key(f"{name}.txt"), name.encode()))
     site.journal.will_decide()
     decider = Decider(site.connection)
-    wish = Wish(DecisionType.NOBODY, _WHO, reason=site.token, key=entry.landing_key)
+    wish = Wish(
+        DecisionType.NOBODY,
+        _WHO,
+        reason=site.token,
+        key=entry.landing_key,
+        taken_from=(entry.patient,) if entry.patient else (),
+    )
     ended = decider.follow(decider.decide(wish), timedelta(seconds=90))
     expect(ended["status"] == "SUCCEEDED", f"the reassignment ended {ended['status']}, {ended['error']}")
     return entry
