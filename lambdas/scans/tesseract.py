@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from PIL import Image
 
 _SAUVOLA = "2"
+# How much may stand inside a shape before it is taken for a picture, with all that it surrounds and touches: a stamp
+# surrounds lines of text.
+_INSIDE = {
+    "edges_children_count_limit": "10000",
+    "edges_max_children_per_outline": "1000",
+    "edges_max_children_layers": "20",
+}
 _SPECK = 30  # below this confidence, marks without a letter or digit are dirt on the glass
 _RULED = "|¦_"  # what the lines of a form are taken for
 _QUARTERS = {0: 0, 1: 270, 2: 180, 3: 90}  # how the page lies -> degrees clockwise that set it upright
@@ -39,6 +46,8 @@ class Tesseract:
             oem=tesserocr.OEM.LSTM_ONLY,
         )
         self._api.SetVariable("thresholding_method", _SAUVOLA)
+        for name, most in _INSIDE.items():
+            self._api.SetVariable(name, most)
         # tesserocr sends the engine's remarks to /dev/null. Where that cannot be opened for writing, as in a confined
         # process, the first remark would be the end of it.
         self._api.SetVariable("debug_file", "")

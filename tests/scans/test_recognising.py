@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import shutil
 import sys
 from pathlib import Path
@@ -11,13 +12,18 @@ import docx
 import pytest
 from PIL import Image, ImageDraw, ImageOps
 
+from benchmarks.ocr.paper import PAPER
+from benchmarks.ocr.sheets import sheet
 from carefile.core.documents.extraction import Status
 from carefile.core.documents.recognition import RecognisedPage, recognition_of
 from carefile.core.documents.scans import shows_text, with_recognition
 from lambdas.readers import read as extracted
 from lambdas.readers.source import Content, Source
+from lambdas.scans import tesseract
 from lambdas.scans.limits import MAX_PIXELS
+from lambdas.scans.preparing import prepare
 from lambdas.scans.reading import Batch, Recogniser
+from lambdas.scans.tesseract import Tesseract
 from tests.readers.dicoms import dicom_of
 from tests.scans.paper import LETTER, page, pdf, png, tiff
 
@@ -25,6 +31,7 @@ pytest.importorskip("tesserocr")
 RECOGNISER = Recogniser(Path(sys.prefix) / "share" / "tessdata", ("eng",))
 SHEETS = ("one", "two", "three")
 WORDS = set(LETTER.split())
+LIBERATION = Path("/usr/share/fonts/truetype/liberation")
 
 
 def read(data: bytes, format_: str, **more: object) -> Batch:
@@ -107,6 +114,25 @@ def test_the_lines_of_a_form_are_no_words() -> None:
     (recognised,) = found(read(png(form), "png"))
     assert "4711-0815" in recognised.text
     assert not any(set(word.text) <= set("|_") for word in recognised.words)
+
+
+@pytest.mark.skipif(not LIBERATION.exists(), reason="no fonts-liberation here, with which the page is set")
+def test_lines_that_a_stamp_surrounds_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    letter = sheet("letter", "eng", 2)
+    stamped = PAPER["stamped"](letter.image, random.Random("stamped 2"))
+    prepared = prepare(Image.open(io.BytesIO(stamped)))
+
+    def words() -> int:
+        lines = Tesseract(RECOGNISER.data, ("eng",)).read(prepared.image, prepared.dpi).lines
+        return sum(len(line.words) for line in lines)
+
+    count = words()
+    assert count > 0.85 * len(letter.words)
+    as_delivered = dict(
+        zip(tesseract._INSIDE, ("45", "10", "5"), strict=True)
+    )  # they hold for the whole process
+    monkeypatch.setattr(tesseract, "_INSIDE", as_delivered)
+    assert words() < count - 20, "of such a page nothing is shown by this"
 
 
 def test_what_is_filled_in_stands_beside_its_label() -> None:
