@@ -34,7 +34,7 @@ setup: .venv/.ready .venv-local/.ready ## install everything (no AWS account, no
 	@[ "$$(cat .venv/.place 2>/dev/null)" = "$(CURDIR)" ] || { $(call settled,.venv); $(call settled,.venv-local); echo "$(CURDIR)" > .venv/.place; }
 	@$(PY) -m local check
 
-demo: setup ## send sample files through the real state machine on this machine (ARGS=--verbose shows all)
+demo: setup ## send sample files through the real state machine on this machine (ARGS=--verbose shows all, --scans reads scans too)
 	@$(PY) -m local demo $(ARGS)
 
 up: setup ## start the embedded AWS, deploy the pipeline to it, and leave it running

@@ -17,6 +17,9 @@ def main() -> int:
     commands.add_parser("status", help="print addresses and stack outputs")
     demo = commands.add_parser("demo", help="send the samples through the pipeline and show the results")
     demo.add_argument("--verbose", action="store_true", help="show the catalog event as a whole")
+    demo.add_argument(
+        "--scans", action="store_true", help="also deploy a stage that reads scans, and send it some"
+    )
     commands.add_parser("clean", help="delete what the embedded AWS keeps in its home")
     commands.add_parser("down", help="stop the embedded AWS; its data is kept")
     arguments = vars(parser.parse_args())

@@ -32,13 +32,13 @@ def status(settings: Settings) -> int:
     return 0
 
 
-def demo(settings: Settings, *, verbose: bool = False) -> int:
+def demo(settings: Settings, *, verbose: bool = False, scans: bool = False) -> int:
     """Start everything and send the samples through, holding the lock so that nobody stops it."""
     with processes.exclusive(settings):
         running = _bring_up(settings)
         from local.demo import run as demo
 
-        return demo.run(settings, running, verbose=verbose)
+        return demo.run(settings, running, verbose=verbose, scans=scans)
 
 
 def down(settings: Settings) -> int:

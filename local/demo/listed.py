@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 import sys
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from dataclasses import replace
 from typing import Any
 
@@ -32,10 +32,11 @@ _SECONDS = 60
 
 
 class ListedPatients:
-    def __init__(self, settings: Settings) -> None:
+    """`pool`: what deploys stages, one at a time."""
+
+    def __init__(self, settings: Settings, pool: Executor) -> None:
         self._settings = replace(settings, stage="local-listed")
-        self._pool = ThreadPoolExecutor(1)
-        self._deployed: Future[bool] = self._pool.submit(deployment.bring_up_to_date, self._settings)
+        self._deployed: Future[bool] = pool.submit(deployment.bring_up_to_date, self._settings)
 
     def show(self, out: Console, running: processes.Running) -> list[Ended]:
         """Import, upload and merge; return the uploads that did not end as expected."""
@@ -44,7 +45,6 @@ class ListedPatients:
             deployed = self._deployed.result()
         if deployed:
             processes.save(running)
-        self._pool.shutdown()
         outputs = deployment.stack_outputs(self._settings)
         if outputs is None:
             raise Problem("the stage local-listed is not deployed", "run `make up`, then try again")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from posixpath import commonpath
 
@@ -14,6 +15,7 @@ from local import deployment, report
 from local.demo import view
 from local.demo.intakes import Ended, Pipeline, Upload
 from local.demo.listed import ListedPatients
+from local.demo.scans import Scans
 from local.problem import Problem
 from local.processes import Running
 from local.settings import REPOSITORY, Settings
@@ -22,18 +24,21 @@ SAMPLES = REPOSITORY / "samples" / "uploads.json"
 _WAITING = 2  # documents that wait in the inbox, to be named
 
 
-def run(settings: Settings, running: Running, *, verbose: bool = False) -> int:
-    """Upload the samples, follow them and show the results; 0 if each ended as expected."""
+def run(settings: Settings, running: Running, *, verbose: bool = False, scans: bool = False) -> int:
+    """Upload the samples, follow them and show the results; 0 if each ended as expected. `scans`: also those of a stage
+    that reads scans."""
     outputs = deployment.stack_outputs(settings)
     if outputs is None:
         raise Problem("the pipeline is not deployed", "run `make up`, then try again")
     out = view.console()
-    listed = ListedPatients(settings)
     try:
-        pipeline = Pipeline(settings, outputs)
-        ended = _show(out, pipeline, Upload.all_of(SAMPLES), verbose=verbose)
-        wrong = listed.show(out, running)
-        page = _save_page(settings, pipeline, ended)
+        with ThreadPoolExecutor(1) as pool:
+            others: list[ListedPatients | Scans] = [ListedPatients(settings, pool)]
+            others += [Scans(settings, pool)] if scans else []
+            pipeline = Pipeline(settings, outputs)
+            ended = _show(out, pipeline, Upload.all_of(SAMPLES), verbose=verbose)
+            wrong = [one for part in others for one in part.show(out, running)]
+            page = _save_page(settings, pipeline, ended)
     except (BotoCoreError, ClientError) as error:
         raise Problem(
             f"a request to the embedded AWS failed: {error}",

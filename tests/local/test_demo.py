@@ -73,6 +73,31 @@ def test_the_demo_shows_every_sample_the_layout_an_event_and_the_way_on(tmp_path
         processes.stop(settings)
 
 
+@pytest.mark.prove
+@pytest.mark.timeout(900)
+def test_asked_to_it_shows_how_scans_are_read(tmp_path: Path) -> None:
+    pytest.importorskip("tesserocr")
+    settings = settings_for(tmp_path)
+    own = {"CAREFILE_HOME": str(settings.home), "CAREFILE_PORT": str(settings.port)}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "local", "demo", "--scans"],
+            cwd=REPOSITORY,
+            env={**os.environ, **own, "CAREFILE_CONSOLE_PORT": "0"},
+            capture_output=True,
+            text=True,
+            timeout=840,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout[-3000:] + done.stderr
+        shown = done.stdout
+        assert re.search(r"fax_of_three_pages\.tiff +Ana_Ruiz_789 +3 +\d{2,3} +[789]\d", shown)
+        assert re.search(r"photo_of_a_form\.jpg +Juan_Perez_123 +1 +\d{2} +[789]\d", shown)
+        assert re.search(r"mixed\.pdf +Maria_Lopez_456 +1 +\d{2} +[789]\d", shown)
+    finally:
+        processes.stop(settings)
+
+
 def rows_saying(disposition: str, shown: str) -> int:
     """How many objects have the disposition: a row of a session's folder says `× n`."""
     counts = re.findall(rf"\b{disposition}(?: × (\d+))? +\d+\.\d s *$", shown, re.MULTILINE)

@@ -13,6 +13,7 @@ import pytest
 from benchmarks.matching.people import Person
 from benchmarks.matching.trial import Mode, as_decided
 from carefile.core.documents.extraction import Status
+from carefile.core.documents.scans import shows_text
 from tests.readers.golden_files import read_file
 from tests.readers.schema import assert_is_fit
 
@@ -33,6 +34,15 @@ def test_every_upload_says_what_it_is_there_for() -> None:
     for upload in UPLOADS:
         assert set(upload) - {"metadata", "expect"} == {"path", "key", "comment"}
         assert upload["comment"].endswith(".")
+
+
+def test_every_scan_is_there_and_waits_to_be_read() -> None:
+    scans = json.loads((SAMPLES / "scans.json").read_text(encoding="utf-8"))
+    assert sorted(one["path"] for one in scans) == sorted(
+        str(path.relative_to(SAMPLES)) for path in (SAMPLES / "scans").iterdir()
+    )
+    assert sum((SAMPLES / one["path"]).stat().st_size for one in scans) < 300_000
+    assert all(shows_text(read_file(SAMPLES / one["path"])) for one in scans)
 
 
 def test_the_samples_stay_small() -> None:
