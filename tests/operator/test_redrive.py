@@ -89,16 +89,24 @@ def test_what_fails_again_is_told_with_its_error(
 def test_what_a_redrive_cannot_help_is_left_alone(
     carefile: Carefile, failed: list[str], file: MakeFile
 ) -> None:
-    empty = carefile("put", file("empty.txt", b""), "--patient", "Redrive_2", "--wait", "--json").rows[0][
-        "execution"
-    ]
+    (empty,) = carefile("put", file("empty.txt", b""), "--patient", "Redrive_2", "--wait", "--json").rows
     carefile("put", file("redrive-0.txt", b"corrected"), "--patient", "Redrive_1", "--wait")
-    said = {row["execution"]: row["redrivable"] for row in carefile("redrive", "--json").rows}
-    assert (said[empty], said[failed[0]], said[failed[1]]) == ("no: upload again", "no: filed since", "yes")
+    rows = [
+        row for row in carefile("redrive", "--json").rows if row["execution"] in (*failed, empty["execution"])
+    ]
+    assert {row["key"]: row["redrivable"] for row in rows} == {
+        "documents/Redrive_2/empty.txt": "no: upload again",
+        "documents/Redrive_1/redrive-0.txt": "no: filed since",
+        "documents/Redrive_1/redrive-1.txt": "yes",
+    }
     ran = carefile("redrive", "--yes", "--json")
-    assert {empty, failed[0]} & {row["execution"] for row in ran.rows} == set()
-    assert carefile("show", failed[1], "--json").thing["disposition"] == "cataloged"
-    (named,) = carefile("redrive", empty, "--yes", "--json").rows
+    ended = {
+        row["execution"]: row["status"]
+        for row in ran.rows
+        if row["execution"] in {it["execution"] for it in rows}
+    }
+    assert ended == {row["execution"]: "SUCCEEDED" for row in rows if row["redrivable"] == "yes"}
+    (named,) = carefile("redrive", empty["execution"], "--yes", "--json").rows
     assert (named["action"], named["status"]) == ("redriven", "FAILED")
 
 
