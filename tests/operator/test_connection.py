@@ -191,3 +191,12 @@ def test_an_execution_s_page_in_the_console_is_known_on_aws_and_locally() -> Non
         "arn:aws:states:eu-west-1:111122223333:stateMachine:Carefile-prod-ObjectPipeline"
     )
     assert Connection(session, "x", outputs, "http://127.0.0.1:1").console(arn) is None
+
+
+def test_the_express_lane_is_known_by_its_machine() -> None:
+    session = boto3.session.Session(region_name="eu-west-1")
+    for lane, logical in ((True, "ExpressLaneStateMachine1A2B"), (False, "ObjectPipelineStateMachine3C4D")):
+        found = Connection(session, "Carefile-prod", OUTPUTS)
+        machine = {"ResourceType": "AWS::StepFunctions::StateMachine", "LogicalResourceId": logical}
+        found.__dict__["_resources"] = [machine | {"PhysicalResourceId": f"arn:{logical}"}]
+        assert found.has_express_lane is lane

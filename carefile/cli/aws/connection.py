@@ -152,6 +152,13 @@ class Connection:
         return "DecisionsTableName" in self._outputs
 
     @cached_property
+    def has_express_lane(self) -> bool:
+        """Whether uploads run on the express lane."""
+        return any(
+            "ExpressLane" in logical for logical, _ in self.resources("AWS::StepFunctions::StateMachine")
+        )
+
+    @cached_property
     def patients_are_listed(self) -> bool:
         """Whether only patients whom the directory lists are known."""
         return self._settings.get("PATIENTS") == "listed"

@@ -55,6 +55,7 @@ def runs(
     refuse_misspelt(error)
     executions, after = Executions(connection), moment(since)
     if watch:
+        _note_express_lane(connection, view)
         wanted = _Wanted(failed=failed, running=running, error=error)
         ends = monotonic() + span(timeout).total_seconds() if timeout else None
         every = _EVERY_ON_AWS if connection.endpoint is None else _EVERY
@@ -72,9 +73,19 @@ def runs(
         view.note(f"[dim]Console: {plain(address)}[/dim]")
     if count:
         view.note("[dim]`carefile show KEY` says why, and what to do.[/dim]")
+    else:
+        _note_express_lane(connection, view)
     if count == limit:
         view.note(f"Showing the first {limit}; use --limit or --since to see others.")
     return listed(count, faults=failed or error is not None)
+
+
+def _note_express_lane(connection: Connection, view: View) -> None:
+    if connection.has_express_lane:
+        view.note(
+            "Uploads take the express lane, which keeps no executions: only what it handed over is listed here. "
+            "`carefile catalog` lists what is filed."
+        )
 
 
 @dataclass(frozen=True, slots=True)
