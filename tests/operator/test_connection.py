@@ -200,3 +200,14 @@ def test_the_express_lane_is_known_by_its_machine() -> None:
         machine = {"ResourceType": "AWS::StepFunctions::StateMachine", "LogicalResourceId": logical}
         found.__dict__["_resources"] = [machine | {"PhysicalResourceId": f"arn:{logical}"}]
         assert found.has_express_lane is lane
+
+
+def test_the_region_of_the_environment_is_taken_and_an_option_outranks_it(
+    on_aws: Stacks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    on_aws["eu-west-1"]["Carefile-dev"] = OUTPUTS
+    assert connect().session.region_name == "eu-west-1"
+    on_aws["us-east-1"]["Carefile-test"] = OUTPUTS
+    assert connect(region="us-east-1").stack == "Carefile-test"

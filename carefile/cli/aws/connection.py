@@ -207,7 +207,9 @@ def connect(profile: str | None = None, region: str | None = None, stack: str | 
         except ProfileNotFound:
             raise _no_profile(None) from None
     try:
-        session = boto3.session.Session(profile_name=profile, region_name=region)
+        # boto3 itself knows AWS_DEFAULT_REGION only.
+        named = region or os.environ.get("AWS_REGION") or None
+        session = boto3.session.Session(profile_name=profile, region_name=named)
         credentials = session.get_credentials()
     except ProfileNotFound:
         raise _no_profile(profile) from None
