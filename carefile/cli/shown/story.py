@@ -14,7 +14,7 @@ from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.executions import Described, Executions
 from carefile.cli.shown.advice import Then, advice_for
 from carefile.cli.shown.history import Step, steps
-from carefile.cli.shown.view import Column, Record, clock, lasting, print_facts, print_table, styled, verbatim
+from carefile.cli.shown.view import Column, clock, lasting, print_facts, print_table, styled, verbatim
 from carefile.core.deciding.corroboration import described
 
 Story = dict[str, Any]
@@ -158,7 +158,7 @@ def _print_failure(out: Console, failure: Story) -> None:
     print_facts(out, [("Then   ", failure["then"]), ("See    ", failure["runbook"])])
 
 
-def _state_status(step: Record) -> Text:
+def _state_status(step: Mapping[str, Any]) -> Text:
     colour = {"done": "green", "running": "cyan"}.get(step["status"], "red")
     return Text(step["status"], style=colour)
 
