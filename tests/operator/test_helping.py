@@ -108,6 +108,20 @@ def test_both_words_options_and_fixed_values_are_completed(line: str, words: lis
     assert completed(line) == words
 
 
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_zsh_and_fish_are_told_what_each_word_does(shell: str) -> None:
+    environment = {"_CAREFILE_COMPLETE": f"complete_{shell}", "_TYPER_COMPLETE_ARGS": "carefile patients me"}
+    shown = said(**environment, _TYPER_COMPLETE_FISH_ACTION="get-args")
+    assert "merge" in shown
+    assert "Merge a patient into another" in shown
+    assert "unmerge" not in shown
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_has_a_script(shell: str) -> None:
+    assert f"complete_{shell}" in said(_CAREFILE_COMPLETE=f"source_{shell}")
+
+
 def test_a_first_word_is_completed_to_each_command_once() -> None:
     found = completed("carefile ")
     assert sorted(found) == sorted({name.split()[0] for name in COMMANDS})
