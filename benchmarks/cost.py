@@ -176,8 +176,8 @@ def _report_listed(console: Console, counted: Bills, lane: Lane) -> None:
     console.print(
         f"With `patients: listed`, a million sessions cost {extra[0]} and a million documents {extra[1]}: "
         "the directory is read as the object is classified, and at the start of the round and in its check with the "
-        f"ledger's items. A million patients cost {listing_units() * prices.DYNAMODB_WRITE_UNIT:.2f} to list, and their number as a metric "
-        f"{prices.METRIC_MONTH:.2f} a month.",
+        f"ledger's items. A million patients cost {listing_units() * prices.DYNAMODB_WRITE_UNIT:.2f} to list, and their "
+        f"number as a metric {prices.METRIC_MONTH:.2f} a month.",
         style="dim",
     )
 
