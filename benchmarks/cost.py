@@ -173,11 +173,12 @@ def _report_listed(console: Console, counted: Bills, lane: Lane) -> None:
         reads = count(kind, lane=lane, listed=True).of_works("read_units")
         units = reads - counted[kind, lane].operations.of_works("read_units")
         extra.append(f"{units * prices.DYNAMODB_READ_UNIT:.2f} more ({units:.2f} read units each)")
+    listing = listing_units() * prices.DYNAMODB_WRITE_UNIT
     console.print(
         f"With `patients: listed`, a million sessions cost {extra[0]} and a million documents {extra[1]}: "
         "the directory is read as the object is classified, and at the start of the round and in its check with the "
-        f"ledger's items. A million patients cost {listing_units() * prices.DYNAMODB_WRITE_UNIT:.2f} to list, and their "
-        f"number as a metric {prices.METRIC_MONTH:.2f} a month.",
+        f"ledger's items. A million patients cost {listing:.2f} to list, and their number as a metric "
+        f"{prices.METRIC_MONTH:.2f} a month.",
         style="dim",
     )
 
