@@ -103,3 +103,19 @@ def test_in_open_mode_only_the_feed_and_what_reads_text_know_the_directory(synth
     assert writing == {"PatientFeedRegisterPatients"}
     for function in stage.properties("AWS::Lambda::Function").values():
         assert "PATIENTS" not in function["Environment"]["Variables"]
+
+
+def test_where_patients_are_listed_an_unmerge_is_verified_by_what_was_decided(
+    stage: Synthesised, listing: Synthesised
+) -> None:
+    def of_ledger(one: Synthesised) -> list[str]:
+        table, _ = one.only("AWS::DynamoDB::Table", named="LedgerTable")
+        arn = {"Fn::GetAtt": [table, "Arn"]}
+        return [
+            it["Action"]
+            for name, it in of_functions(one)
+            if name.startswith("MergingVerifyMerge") and it["Resource"] == arn
+        ]
+
+    assert of_ledger(listing) == ["dynamodb:BatchGetItem"]
+    assert of_ledger(stage) == []
