@@ -14,10 +14,12 @@ from carefile.cli.commands.backfill import backfill
 from carefile.cli.commands.browser.inbox import inbox
 from carefile.cli.commands.browser.open_page import open_page
 from carefile.cli.commands.catalog import catalog
+from carefile.cli.commands.checks.doctor import doctor
+from carefile.cli.commands.checks.reconcile import reconcile
+from carefile.cli.commands.checks.verify import verify
 from carefile.cli.commands.deciding.decisions import decisions, verify_decisions
 from carefile.cli.commands.deciding.unfile import unfile
 from carefile.cli.commands.dlq import dlq
-from carefile.cli.commands.doctor import doctor
 from carefile.cli.commands.forget import forget
 from carefile.cli.commands.migrate import migrate
 from carefile.cli.commands.patients import (
@@ -32,7 +34,6 @@ from carefile.cli.commands.patients import (
 from carefile.cli.commands.places import places
 from carefile.cli.commands.put import put
 from carefile.cli.commands.rebuild import rebuild
-from carefile.cli.commands.reconcile import reconcile
 from carefile.cli.commands.redrive import redrive
 from carefile.cli.commands.runs import runs
 from carefile.cli.commands.show import show
@@ -82,6 +83,7 @@ app.command("adopt")(operation(adopt))
 app.command("migrate")(operation(migrate))
 app.command("reconcile")(operation(reconcile))
 app.command("forget")(operation(forget))
+app.command("verify")(operation(verify, unconnected="list_"))
 app.command("doctor")(operation(doctor, unconnected="before_deploy"))
 
 
@@ -97,7 +99,7 @@ def explain(
     ] = None,
 ) -> None:
     """Explain a command or a topic."""
-    assert ctx.parent is not None  # noqa: S101 - narrows the type
+    assert ctx.parent  # noqa: S101 - narrows the type
     group = ctx.parent.command
     assert isinstance(group, Commands)  # noqa: S101 - narrows the type
     name = " ".join(what or ())
