@@ -39,6 +39,7 @@ GROUPS = {
     ),
     "When something failed": ("doctor", "redrive", "dlq", "reconcile", "catalog rebuild", "places"),
     "What was there before": ("backfill", "reread", "adopt", "migrate"),
+    "Before production": ("verify",),
     "Deleting for good": ("forget",),
 }  # fmt: skip
 

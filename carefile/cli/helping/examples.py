@@ -68,6 +68,10 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("patients merge P-17 --into P-4 --by 'Dr. Rey'", "preview; --yes moves the records"),
     ),
     "patients unmerge": (("patients unmerge P-17 --from P-4 --by 'Dr. Rey'", "preview taking a merge back"),),
+    "verify": (
+        ("verify --list", "the claims and their checks"),
+        ("verify --stack Carefile-dev --report verify", "run them; states its cost and asks"),
+    ),
     "patients refile": (("patients refile", "preview what is listed now and was not when it came"),),
     "redrive": (
         ("redrive --since 2h --error StorageThrottled", "preview"),
