@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LAMBDAS = ROOT / "lambdas"
 CORE = sorted((ROOT / "carefile" / "core").rglob("*.py"))
 MODULES = sorted([*LAMBDAS.rglob("*.py"), *CORE])
-PRODUCT = ("carefile", "lambdas", "infrastructure", "local", "benchmarks", "supply_chain", "examples")
+PRODUCT = ("carefile", "lambdas", "infrastructure", "local", "benchmarks", "supply_chain", "examples", "docs")
 HANDLERS = sorted(path for path in LAMBDAS.glob("*.py") if path.name != "__init__.py")
 _ARTIFACTS = ("_manifest.json", "extracted_data.json", "result.html", "_medical_notes", "processed/")
 

@@ -13,8 +13,9 @@ import typer
 from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.listing import place_in
 from carefile.cli.exits import Exit
-from carefile.cli.patients.forgetting import Tally, refuse_placeholder
+from carefile.cli.patients.forgetting import refuse_placeholder
 from carefile.cli.patients.person import Person
+from carefile.cli.patients.tally import Tally
 from carefile.cli.patients.trace import Traces, subject_of
 from carefile.cli.private_files import write
 from carefile.cli.problem import Problem

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from itertools import groupby, islice
 from typing import Any
@@ -28,6 +27,7 @@ from carefile.cli.aws.objects import head
 from carefile.cli.aws.versions import Version, Versions
 from carefile.cli.patients.decided import Decided
 from carefile.cli.patients.remembered import Remembered, conditionally
+from carefile.cli.patients.tally import Tally
 from carefile.cli.patients.trace import FORGOTTEN, Trace, Traces, subject_of
 from carefile.cli.problem import Problem
 from carefile.core.deciding.identity import identity
@@ -41,49 +41,10 @@ from carefile.core.records.catalog import KEY, PATIENT_KEYS, Item, patient_in, p
 from carefile.core.records.decisions import Record
 from carefile.core.records.session_entries import Place, SessionEntry, condition_on, entry_at
 
-_COUNTED = (
-    "landing_versions",
-    "layout_versions",
-    "readings",
-    "catalog_entries",
-    "session_entries",
-    "ledger_items",
-    "decisions",
-    "directory_entries",
-    "suggestions",
-    "bytes",
-)
 _AT_ONCE = 1000  # S3, DeleteObjects
 _NO_LOCK = frozenset(
     {"ObjectLockConfigurationNotFoundError", "NoSuchObjectLockConfiguration", "NoSuchBucket"}
 )
-
-
-@dataclass(slots=True)
-class Tally:
-    """Counts of what was, or would be, deleted."""
-
-    landing_versions: int = 0
-    layout_versions: int = 0
-    readings: int = 0
-    bytes: int = 0
-    catalog_entries: int = 0
-    session_entries: int = 0
-    ledger_items: int = 0
-    decisions: int = 0
-    directory_entries: int = 0
-    suggestions: int = 0
-    claims_left: int = 0
-    held: list[Source] = field(default_factory=list)
-    left: list[Version] = field(default_factory=list)
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """What was deleted, by what it is."""
-        return {name: getattr(self, name) for name in _COUNTED}
-
-    def __add__(self, other: Tally) -> Tally:
-        return Tally(**{one.name: getattr(self, one.name) + getattr(other, one.name) for one in fields(self)})
 
 
 class Forgetter:

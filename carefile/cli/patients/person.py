@@ -11,7 +11,8 @@ from datetime import timedelta
 
 from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.directory import Patients
-from carefile.cli.patients.forgetting import Forgetter, Tally
+from carefile.cli.patients.forgetting import Forgetter
+from carefile.cli.patients.tally import Tally
 from carefile.cli.patients.trace import Traces
 from carefile.cli.patients.traces import SETTLED, Finder
 from carefile.cli.problem import Problem
