@@ -121,6 +121,7 @@ OPERATIONS = frozenset(
         "PutObject",
         "PutObjectTagging",
         "SendMessage",
+        "StartExecution",
         "TransactWriteItems",
         "UpdateItem",
         "UploadPart",

@@ -38,6 +38,8 @@ MESSAGES = frozenset(
         "session not indexed",
         "adopted",
         "normalised",
+        "not promoted",
+        "promoted",
         "not registered",
         "registered",
         "tagged",

@@ -27,8 +27,8 @@ class Promoting:
         for message in messages:
             try:
                 waiting = json.loads(message["body"])
-                started = self.executions.start(self.machine, waiting["name"], waiting["input"])
-                logger.info("promoted", started=started)
+                self.executions.start(self.machine, waiting["name"], waiting["input"])
+                logger.info("promoted")
             except Exception as error:
                 told = error if isinstance(error, CarefileError) else translated(error)
                 logger.error("not promoted", error=type(told).__name__)
