@@ -71,6 +71,7 @@ HISTORIES: dict[str, Acts] = {
             Step("upload", f"documents/{ANA}/knee.txt"),
             Step("unfile", f"documents/{ANA}/knee.txt"),
         ],
+        "merged, and adopted under the name before": [Step("merge", patient=ANA), Step("adopt", STANDING[0])],
         "merged away": [Step("upload", _KNEE), Step("merge", patient=BEN)],
         "suspended": [Step("suspend"), Step("upload", patient=BEN), Step("upload", patient=ANA)],
         "suspended, and lost within a second of another's": [

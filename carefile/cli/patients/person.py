@@ -17,7 +17,7 @@ from carefile.cli.patients.trace import Traces
 from carefile.cli.patients.traces import SETTLED, Finder
 from carefile.cli.problem import Problem
 from carefile.core.deciding.rules import RuleTable
-from carefile.core.model import Source
+from carefile.core.model import Patient, Source
 
 
 class Person:
@@ -52,7 +52,7 @@ class Person:
         included, known = list(include), list(copies)
         self._found = {
             one: Finder(self._connection, one, self._rules, settled=self._settled).find(
-                included if one == self._patient else (), known
+                [source for source in included if self._id_of(source) == one], known
             )
             for one in self.ids
         }
@@ -65,6 +65,15 @@ class Person:
                 folder for other in self.ids if other != one for folder in self._found[other].folders
             }
         return _together(self._found.values())
+
+    def _id_of(self, source: Source) -> str:
+        """Under which of the ids a source is looked for: what stands in the layout goes with its folder."""
+        layout = self._connection.layout
+        if source.bucket == self._connection.processed:
+            for one in self.ids[1:]:
+                if source.key.startswith(layout.stem(Patient(one))):
+                    return one
+        return self._patient
 
     def tally(self) -> Tally:
         """Count what was found, without touching it: what `forget` would count."""
