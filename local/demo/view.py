@@ -127,10 +127,8 @@ def _summary(out: Console, body: dict[str, Any]) -> None:
         "source": f"{source['bucket']}/{source['key']}",
         "location": f"{location['prefix']}, {len(location['objects'])} objects",
     }
-    facts = Table.grid(padding=(0, 2))
     for name, value in rows.items():
-        facts.add_row("", Text(name, "dim"), Text(value, overflow="fold"))
-    out.print(facts)
+        out.print(Text.assemble((f"  {name:<13}", "dim"), value), soft_wrap=True)
     out.print("\n  make demo ARGS=--verbose prints it whole.", highlight=False)
 
 
