@@ -69,10 +69,9 @@ class ListedPatients:
             found = one.output.get("classification", {})
             patient = found.get("patient", {})
             if suggestions := found.get("suggestions"):
-                first = suggestions[0]
-                agrees = ", ".join(it.replace("-", " ") for it in first["supported_by"])
-                waits = Text(f"unknown: {patient.get('reason', '').replace('-', ' ')}", "yellow")
-                table.add_row(one.upload.key, waits, f"suggests {first['patient_id']}: {agrees}")
+                agrees = ", ".join(it.replace("-", " ") for it in suggestions[0]["supported_by"])
+                waits = Text(f"unknown: {suggestions[0]['patient_id']}?", "yellow")
+                table.add_row(one.upload.key, waits, f"agrees: {agrees}")
             elif patient.get("reason") == "unlisted":
                 near = ", ".join(self._carefile("show", named, missing=True)["near"])
                 table.add_row(one.upload.key, Text("unknown: unlisted", "yellow"), f"did you mean {near}?")
