@@ -15,7 +15,9 @@ from carefile.cli.aws.directory import Patients
 from carefile.cli.aws.entries import Entries, Entry, SessionSummary
 from carefile.core.model import Source
 from carefile.core.patients.entries import PersonName, Statement
+from carefile.core.records.ledger import assignment_in, entry_in
 from tests.embedded import EmbeddedAws, eventually
+from tests.end_to_end.conftest import listen
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples" / "files"
 JUAN, MARIA, ANA, PEDRO, LUCIA = (
@@ -140,6 +142,7 @@ class Clinic:
     def __init__(self, aws: EmbeddedAws, connection: Connection, folder: Path) -> None:
         self.aws, self.connection = aws, connection
         self.entries = Entries(connection)
+        self._queue, self._heard = listen(aws), list[dict[str, Any]]()
         patients = Patients(connection)
         for id_, (given, family, born, sex) in PATIENTS.items():
             statement = Statement((PersonName(given=(given,), family=family),), born, sex)
@@ -178,6 +181,34 @@ class Clinic:
             Bucket=entry.bucket, Key=f"{entry.prefix}_manifest.json"
         )["Body"]
         found: dict[str, Any] = json.loads(body.read())
+        return found
+
+    def announced(self) -> list[dict[str, Any]]:
+        """Every event on the catalog bus so far, once each, in the order of the revisions of what it is about."""
+        queue = self.aws.client("sqs")
+        while messages := queue.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                self._heard.append(json.loads(message["Body"]))
+                queue.delete_message(QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"])
+        each = {json.dumps([it["detail-type"], it["detail"]]): it for it in self._heard}
+        return sorted(each.values(), key=lambda it: it["detail"].get("revision", 0))
+
+    def decided(self) -> dict[str, set[tuple[str, str, str | None, str | None]]]:
+        """All that the ledger has of decisions: (type, who, whose, why), by landing key or tree of a session."""
+        table = self.aws.outputs["LedgerTableName"]
+        pages = (
+            self.aws.client("dynamodb").get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+        )
+        found: dict[str, set[tuple[str, str, str | None, str | None]]] = {}
+        for item in (item for page in pages for item in page["Items"]):
+            assigned = assignment_in(item)
+            each = [*entry_in(item).hints.values(), *([assigned] if assigned else [])]
+            for one in each:
+                assert one.decision is not None
+                told = one.decision
+                found.setdefault(item["source_id"]["S"], set()).add(
+                    (told.type.value, told.decided_by, one.patient_id, told.reason)
+                )
         return found
 
     def folders(self) -> set[str]:

@@ -160,6 +160,11 @@ class Clerk:
         self.type(reason)
         self.press("Enter")
 
+    def leave_note(self, text: str) -> None:
+        self.page.keyboard.press("n")
+        self.type(text)
+        self.press("Control+Enter")
+
     def undo(self) -> None:
         self.press("u")
 

@@ -25,6 +25,10 @@ WIDTHS = {1280: 800, 800: 1000}
 def take(clinic: Clinic, out: Path) -> None:
     with sync_playwright() as playwright, inbox(clinic.aws, "Ana Ruiz") as server:
         browser = chromium(playwright)
+        with inbox(clinic.aws, "Luis Rey") as other:
+            luis = Clerk.at(browser, other.address)
+            show(luis, "scan_0412.pdf")
+            luis.leave_note("The ward expects this report; they call back with the patient's number.")
         clerk = Clerk.at(browser, server.address)
         for name in ("fax_2026-11-28.pdf", "vaccination.pdf", "ultrasound_copy.pdf"):
             show(clerk, name)

@@ -43,6 +43,12 @@ def several(clerk: Clerk) -> None:
     clerk.page.keyboard.press("a")
 
 
+def noted(clerk: Clerk) -> None:
+    opened(clerk, "note_2.txt")
+    clerk.leave_note("asked the ward")
+    opened(clerk, "note_2.txt")
+
+
 def held(clerk: Clerk) -> None:
     looked_at(clerk)
     clerk.press("Enter")
@@ -78,6 +84,8 @@ PAGES: tuple[Callable[[Clerk], None], ...] = (
     not_listed,
     found,
     several,
+    noted,
+    lambda clerk: clerk.go("/"),
     held,
     undone,
     lambda clerk: clerk.go("/decisions"),
