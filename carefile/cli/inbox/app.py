@@ -120,7 +120,7 @@ class _Inbox:
 
     def counts(self, _: Request, _sitting: Sitting, _form: Form) -> Response:
         more = self._desk.queue.count_on()
-        return JSONResponse({"counts": dict(self._desk.queue.counts()), "more": more})
+        return JSONResponse({"counts": dict(self._desk.counts()), "more": more})
 
     # One case
 

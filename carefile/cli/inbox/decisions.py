@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -60,8 +61,14 @@ class One:
     wish: Wish
     bucket: str
     landing_key: str
+    counted_as: str | None = None
     status: Status = Status.HELD
     problem: Problem | None = None
+
+    @property
+    def has_left(self) -> bool:
+        """Whether it is on its way out of the queue, or gone."""
+        return self.status in (Status.HELD, Status.SENDING, Status.DONE)
 
     @property
     def patient_id(self) -> str | None:
@@ -111,6 +118,7 @@ class Decisions:
     ) -> None:
         self._deciding, self._clock, self._seconds = deciding, clock, undo_seconds
         self._taken: list[Taken] = []
+        self._left: Counter[str] = Counter()  # of what is shown no more
         self._lock = Lock()
         self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="deciding")
 
@@ -121,6 +129,7 @@ class Decisions:
         with self._lock:
             settled = [one.id for one in self._taken if one.is_settled]
             dropped = set(settled[_KEPT:])
+            self._left.update(_left(one for one in self._taken if one.id in dropped))
             self._taken = [taken, *(one for one in self._taken if one.id not in dropped)]
         return taken
 
@@ -160,6 +169,11 @@ class Decisions:
         """Return the decisions of this sitting, the latest first."""
         with self._lock:
             return list(self._taken)
+
+    def left(self) -> Counter[str]:
+        """Return how many of those that the queue has counted have left it since, by reason."""
+        with self._lock:
+            return self._left + Counter(_left(self._taken))
 
     def not_carried_out(self) -> list[One]:
         """Return what was refused or failed, which nobody sees any more once the inbox has ended."""
@@ -212,3 +226,8 @@ class Decisions:
             one.problem, one.status = problem_for(error), Status.FAILED
         except Exception as error:  # else the page would say for ever that it is being sent
             one.problem, one.status = Problem(f"an unexpected error: {type(error).__name__}"), Status.FAILED
+
+
+def _left(taken: Iterable[Taken]) -> Iterator[str]:
+    for it in taken:
+        yield from (one.counted_as for one in it.each if one.counted_as and one.has_left)

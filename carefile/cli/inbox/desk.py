@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from carefile.cli.inbox.highlights import Sought
 from carefile.cli.inbox.notes import Note, Notes
 from carefile.cli.inbox.opaque import Opaque
 from carefile.cli.inbox.own_page import session_page
-from carefile.cli.inbox.queue import Page, Queue, Row, View
+from carefile.cli.inbox.queue import Page, Queue, Row, Shelf, View
 from carefile.cli.inbox.records import Document, Filed, Records
 from carefile.cli.inbox.sitting import Clerk, Sitting
 from carefile.cli.patients.decided import decision_about
@@ -89,6 +90,12 @@ class Desk:
         )
         return page, following
 
+    def counts(self) -> Counter[str]:
+        """Return how many wait, as far as they were counted, without what was decided here since."""
+        left = self.decisions.left()
+        left[Shelf.ALL.value] = left.total()
+        return self.queue.counts() - left
+
     def case(self, key: str, sitting: Sitting, chosen: str | None) -> Case | None:
         """Return what there is to see of a row, and claim it for whoever looks, instead of what they looked at before;
         None if it waits no more."""
@@ -146,6 +153,7 @@ class Desk:
                 row.found if isinstance(row.found, Entry) else None,
                 Wish(kind, clerk.name, reason or None, prefix=row.found.prefix, patient_id=patient_id),
                 *_source_of(row),
+                counted_as=row.reason if self.queue.has_counted(row) else None,
             )
             for row in rows
         ]

@@ -80,7 +80,7 @@ class Pages:
             notes=self._desk.notes.counts([row.key for row in page.rows]),
             shelves=tuple(Shelf),
             view=sitting.view,
-            counts=self._desk.queue.counts(),
+            counts=self._desk.counts(),
         )
 
     def case(

@@ -182,6 +182,11 @@ class Queue:
         with self._lock:
             return Counter(self._counted)
 
+    def has_counted(self, row: Row) -> bool:
+        """Whether a row that waits is in the numbers already."""
+        to = self._counted_to
+        return self._is_counted or (to is not None and row.since <= to.listed_at)
+
     def count_on(self) -> bool:
         """Count the next entries. False when all are counted, or as many as are counted at all.
 

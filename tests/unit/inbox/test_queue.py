@@ -7,9 +7,9 @@ from collections import Counter
 import pytest
 
 from carefile.cli.aws.connection import Connection
-from carefile.cli.inbox import queue
+from carefile.cli.inbox import decisions, queue
 from carefile.cli.inbox.claims import TableClaims
-from tests.unit.inbox.scene import JUAN, Inbox, names_on, texts_on
+from tests.unit.inbox.scene import JUAN, Inbox, field_of, names_on, texts_on
 from tests.unit.test_decisions import operator, recorded
 from tests.unit.test_index_sessions import Stream, index
 from tests.unit.world import World
@@ -131,6 +131,24 @@ def test_counts_go_on_step_by_step(inbox: Inbox, monkeypatch: pytest.MonkeyPatch
     while '"more":true' in inbox.browser.get("/counts").text:
         pass
     assert inbox.desk.queue.counts() == {"all": 4, "no-evidence": 3, "conflict": 1}
+
+
+def test_what_is_decided_is_counted_no_more_and_what_is_undone_is_again(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decisions, "_KEPT", 1)
+    file(inbox, "1.txt", "2.txt", "3.txt", "4.txt")
+    inbox.browser.get("/counts")
+    for name in ("1.txt", "2.txt", "3.txt"):
+        inbox.decide(name, "nobody", reason="no")
+    assert inbox.desk.counts() == {"all": 1, "no-evidence": 1}
+    last = field_of(inbox.browser.get("/decisions"), "id")
+    inbox.browser.post("/decisions/undo", {"id": last})
+    assert '"all":2' in inbox.browser.get("/counts").text
+    inbox.settle()
+    inbox.decide("4.txt", "nobody", reason="no")  # and what is done is shown no more
+    assert len(inbox.decisions.all()) < 4
+    assert inbox.desk.counts() == {"all": 1, "no-evidence": 1}
 
 
 def test_nothing_waits(inbox: Inbox) -> None:
