@@ -81,3 +81,15 @@ def test_a_record_that_a_forgotten_patient_left_is_not_shown(later: Inbox) -> No
 
 def test_an_older_deployment_has_no_record(inbox: Inbox) -> None:
     assert "Nothing was decided yet." in texts_on(inbox.browser.get("/decisions"))
+
+
+def test_a_merge_is_listed_and_is_not_the_page_s_to_take_back(
+    world: World, recorded: Connection, later: Inbox
+) -> None:
+    told = {"type": "merge", "from": "Juan_Perez_1", "patient_id": JUAN[0], "decided_by": "system:ehr"}
+    payload = payload_text(told | {"decided_at": "2026-11-20T11:00:00.000Z", "reason": "registered twice"})
+    record = Head("2026-11-20", 3).next("merge", "2026-11-20T11:00:00.000Z", payload, "salt")
+    world.dynamodb.put_item(TableName="decisions", Item=record.to_item())
+    page = later.browser.get("/decisions")
+    assert f"Juan_Perez_1 Merged into {JUAN[0]} registered twice system:ehr" in texts_on(page)
+    assert page.text.count("Take back:") == 2
