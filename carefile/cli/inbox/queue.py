@@ -133,6 +133,7 @@ class Queue:
         self._lock = Lock()
         self._counted: Counter[str] = Counter()
         self._counted_to: Position | None = None
+        self._counted_between = ("", "")  # since when the first and the last of them wait
         self._is_counted = False
 
     def page(
@@ -184,8 +185,8 @@ class Queue:
 
     def has_counted(self, row: Row) -> bool:
         """Whether a row that waits is in the numbers already."""
-        to = self._counted_to
-        return self._is_counted or (to is not None and row.since <= to.listed_at)
+        first, last = self._counted_between
+        return self._is_counted or first <= row.since <= last
 
     def count_on(self) -> bool:
         """Count the next entries. False when all are counted, or as many as are counted at all.
@@ -201,6 +202,8 @@ class Queue:
         with self._lock:
             self._counted.update(row.reason for row in rows)
             self._counted[Shelf.ALL.value] += len(rows)
+            moments = [*filter(None, self._counted_between), *(row.since for row in rows)]
+            self._counted_between = (min(moments, default=""), max(moments, default=""))
         self._counted_to = listed[-1][0] if listed else self._counted_to
         self._is_counted = not more or self._counted[Shelf.ALL.value] >= _MOST_COUNTED
         return not self._is_counted
