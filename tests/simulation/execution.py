@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MACHINE_ARN = "arn:aws:states:us-east-1:111122223333:stateMachine:carefile"
 EXPRESS_ARN = "arn:aws:states:us-east-1:111122223333:express:carefile-express"
-_REJECTIONS = ("RejectedObject", "RejectedEvent", "ThreatFound", "Unscannable")
+REJECTIONS = ("RejectedObject", "RejectedEvent", "ThreatFound", "Unscannable")
 _MOST_REDRIVES = 12
 MARK = "pipeline-status"
 
@@ -144,7 +144,7 @@ class Execution:
                 "RecordFailure",
                 {"detail-type": "Step Functions Execution Status Change", "detail": self._status_change()},
             )
-        if error in _REJECTIONS:
+        if error in REJECTIONS:
             self.final = self.redrives > 0 or world.decisions.lost(f"redrive {self.name}", likely=True)
         if self.redrives > _MOST_REDRIVES:
             world.violations.append(f"I4 {self.name} fails however often it is re-driven: {error}")

@@ -218,3 +218,23 @@ def test_what_the_express_lane_announced_stays_marked_so_where_a_threat_is_found
         version = found.world.landing.keys[KEY.key][0]
         marked.add((*promoted, version.tags.get("pipeline-status")))
     assert {("ThreatFound", "cataloged"), ("ThreatFound", "failed")} <= marked
+
+
+def test_a_scan_in_which_a_threat_is_found_before_it_is_read_stays_filed_and_its_reading_fails_visibly() -> (
+    None
+):
+    steps = (Upload("u1", 0, second_verdict=THREAT),)
+
+    def result(call: int) -> Result:
+        refused = ["scan u1 again", "tag u1+", *["u1+"] * ALL]
+        picks = ["world", "tag u1", *["u1"] * ALL, *[READING] * call, *refused, *[READING] * ALL]
+        scenario = Scenario((KEY,), steps, scanned=True, actors=("malware protection", "readings"))
+        return run_script(scenario, Script(picks), tracing=True)
+
+    ended = set()
+    for call in CALLS:
+        found = result(call)
+        assert not found.violations, found.trace
+        (reading,) = found.world.judge(Readings).executions
+        ended.add((reading.status, reading.error))
+    assert ended == {("FAILED", "ThreatFound"), ("SUCCEEDED", "")}

@@ -17,7 +17,7 @@ from infrastructure.machines import definitions
 from lambdas.adapters import settings
 from tests.simulation.actors import Actor, Judge, unfiling
 from tests.simulation.aws.gate import Call
-from tests.simulation.execution import Execution
+from tests.simulation.execution import REJECTIONS, Execution
 from tests.simulation.machine import Machine
 from tests.simulation.mixture import Mixture
 from tests.simulation.scenario import Scenario
@@ -34,7 +34,8 @@ def read_scan() -> Machine:
 
 
 class ReadScan(Execution):
-    """An execution of the machine that reads. If it fails, the document stays filed, and an operator redrives it."""
+    """An execution of the machine that reads. If it fails, the document stays filed, and an operator redrives it; once,
+    where a threat was found in it."""
 
     def __init__(self, name: str, data: dict[str, Any], world: World) -> None:
         super().__init__(name, data, world, machine=read_scan())
@@ -43,7 +44,9 @@ class ReadScan(Execution):
     def _fail(self, status: str, error: str, cause: str) -> None:
         self.status, self.error, self.cause, self.storm = status, error, cause, None
         self._world.note(f"== {status} {error} in {self.progress.state}")
-        self.may_go_on()
+        self.final = error in REJECTIONS and self.redrives > 0
+        if not self.final:
+            self.may_go_on()
 
 
 class Readings(Judge):
@@ -116,13 +119,18 @@ class Readings(Judge):
         found = [
             f"I3 {execution.name} ended {execution.status} {execution.error}"
             for execution in self.executions
-            if execution.status != "SUCCEEDED"
+            if execution.status != "SUCCEEDED" and not execution.final
         ]
         for name, stamp, record in self._records():
-            if record["reading"]["status"] == "pending":
+            if record["reading"]["status"] == "pending" and not self._is_refused(stamp):
                 found.append(f"I2 {name} was never read")
             found += self._announced(name, stamp, record)
         return found
+
+    def _is_refused(self, stamp: dict[str, str]) -> bool:
+        """Whether a threat was found after it was filed, so that nobody reads it any more."""
+        key = self.world.watch.stamped[stamp["carefile-source"]].key.key
+        return (key, stamp["carefile-version"]) in self.world.known.refused
 
     def _announced(self, name: str, stamp: dict[str, str], record: dict[str, Any]) -> list[str]:
         """The last that is announced of a record is how it was read."""
