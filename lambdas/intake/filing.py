@@ -241,7 +241,10 @@ class Filing:
         return Look(None) if folder is None else self.look_at(plan, folder)
 
     def look_at(self, plan: Plan, folder: str) -> Look:
-        keys, seen, fitting = plan.artifact_keys(folder), {}, []
+        """The same of a folder that is the source's own."""
+        keys = plan.artifact_keys(folder)
+        seen: dict[str, str] = {}
+        fitting: list[tuple[StoredObject, Stamp]] = []
         for key in keys:
             etag, found = self.processed.look(key)
             if etag:
@@ -259,7 +262,7 @@ class Filing:
 
     def _present(self, plan: Plan, folder: str, found: Sequence[tuple[StoredObject, Stamp]]) -> Present:
         """What is there; a scan, as its manifest says: a reading that is just being filed will announce itself."""
-        stored, stamps = zip(*found, strict=True)
+        stored, stamps = tuple(it for it, _ in found), [stamp for _, stamp in found]
         last = stamps[-1]
         revision = last.revision if plan.reading else max(stamp.revision for stamp in stamps)
         place = events.Place(self.processed.bucket, folder, stored, revision)

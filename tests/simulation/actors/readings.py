@@ -66,7 +66,8 @@ class Readings(Judge):
     def looked_again(self) -> None:
         """A function that nobody waits for may have filed a scan anew, which nobody announced: `carefile reconcile`
         finds a later revision in S3 than the catalog shows, and an operator has it read."""
-        world, told = self.world, {}
+        world = self.world
+        told: dict[str, int] = {}
         for event in world.published:
             if event.type == "Object Cataloged":
                 of = event.detail["source_id"]
