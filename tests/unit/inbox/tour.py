@@ -42,6 +42,8 @@ CALLS = {
 BESIDE = {
     # How the command finds its stack, before it has a page.
     "cloudformation:DescribeStacks",
+    # An installed command reads the rules from the functions' package.
+    "lambda:GetFunction",
     # Asked by services in the caller's name.
     *{"kms:Decrypt", "kms:GenerateDataKey"},
     # S3 tells an absent object from a forbidden one only to who may list.
