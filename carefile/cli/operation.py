@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import typer
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
+from typer.models import ArgumentInfo, OptionInfo
 
 from carefile.cli.aws.connection import Account, connect
 from carefile.cli.exits import Exit
@@ -44,13 +45,15 @@ def operation(command: Command, *, unconnected: str | None = None) -> Callable[.
     With the option that `unconnected` names, the command gets no connection, as there may be no stack yet.
     """
 
+    spelt = _spelt(command)
+
     @functools.wraps(command)
     def wrapped(
         *, stack: str | None, profile: str | None, region: str | None, as_json: bool, **options: Any
     ) -> None:
         view = View(as_json=as_json)
         try:
-            _refuse_empty(options | {"stack": stack, "profile": profile, "region": region})
+            _refuse_empty(options | {"stack": stack, "profile": profile, "region": region}, spelt)
             if unconnected and options[unconnected]:
                 code = command(Account(profile, region), view, **options)
             else:
@@ -75,11 +78,24 @@ def operation(command: Command, *, unconnected: str | None = None) -> Callable[.
     return wrapped
 
 
-def _refuse_empty(options: Mapping[str, Any]) -> None:
+def _refuse_empty(options: Mapping[str, Any], spelt: Mapping[str, str]) -> None:
     """Refuse an empty value: mostly a shell's variable that is not set, and never an id, a key or a duration."""
     for name, value in options.items():
         if value == "" or (isinstance(value, list) and "" in value):
-            raise Problem(f"{name.strip('_').replace('_', '-')} is empty", "give it a value, or leave it out")
+            raise Problem(f"{spelt.get(name, f'--{name}')} is empty", "give it a value, or leave it out")
+
+
+def _spelt(command: Command) -> dict[str, str]:
+    """Map the parameters of a command to what one types."""
+    found = {}
+    for name, parameter in inspect.signature(command, eval_str=True).parameters.items():
+        for info in getattr(parameter.annotation, "__metadata__", ()):
+            if isinstance(info, ArgumentInfo):
+                found[name] = str(info.metavar or name).upper()
+            elif isinstance(info, OptionInfo):
+                declared = next((text for text in info.param_decls or () if text.startswith("--")), None)
+                found[name] = declared or f"--{name.strip('_').replace('_', '-')}"
+    return found
 
 
 def _announce(wrapped: Any, command: Command) -> None:

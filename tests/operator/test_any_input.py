@@ -74,6 +74,11 @@ def test_a_word_that_is_no_command_is_never_led_to_one_that_deletes(carefile: Ca
 
 
 def test_an_empty_value_is_refused_before_anything_is_asked(carefile: Carefile) -> None:
-    for words in (("show", ""), ("assign", "--patient", "", "--key", "x"), ("redrive", "")):
+    for words, named in (
+        (("show", ""), "WHAT"),
+        (("assign", "--patient", "", "--key", "x"), "--patient"),
+        (("redrive", ""), "NAMES"),
+        (("runs", "--stack", ""), "--stack"),
+    ):
         ran = carefile(*words)
-        assert (ran.code, "is empty" in ran.err, ran.out) == (2, True, "")
+        assert (ran.code, f"{named} is empty" in ran.err, ran.out) == (2, True, "")
