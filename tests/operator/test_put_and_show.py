@@ -205,7 +205,7 @@ def test_only_failed_runs_of_an_error_are_told_when_asked_for(carefile: Carefile
     rows = carefile("runs", "--error", "RejectedObject", "--json").rows
     assert "documents/Runs_1/none.txt" in [item["key"] for item in rows]
     assert {item["error"] for item in rows} == {"RejectedObject"}
-    none = carefile("runs", "--error", "StorageDenied", "--json")
+    none = carefile("runs", "--error", "LedgerFull", "--json")
     assert (none.code, none.rows) == (0, [])
     assert carefile("runs", "--failed").code == 1
     assert carefile("runs").code == 0

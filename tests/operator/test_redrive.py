@@ -108,6 +108,7 @@ def test_what_a_redrive_cannot_help_is_left_alone(
     assert ended == {row["execution"]: "SUCCEEDED" for row in rows if row["redrivable"] == "yes"}
     (named,) = carefile("redrive", empty["execution"], "--yes", "--json").rows
     assert (named["action"], named["status"]) == ("redriven", "FAILED")
+    assert carefile("redrive", *failed, "--yes").code == 0
 
 
 def test_one_that_succeeded_is_left_alone(carefile: Carefile, failed: list[str]) -> None:
