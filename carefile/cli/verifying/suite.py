@@ -59,10 +59,10 @@ class Suite:
     def _look(self, claim: Claim) -> tuple[Outcome, str]:
         if claim.look is None:
             return Outcome.NOT_HERE, f"by hand only: {claim.never}"
-        if claim.group not in self._groups:
-            return Outcome.NOT_HERE, f"it was not asked for: --{claim.group}"
         if claim.embedded and self._connection.endpoint:
             return Outcome.NOT_HERE, f"the embedded AWS {claim.embedded}"
+        if claim.group not in self._groups:
+            return Outcome.NOT_HERE, f"it was not asked for: --{claim.group}"
         try:
             with within(claim.seconds) as deadline:
                 return Outcome.SETTLED, claim.look(Site(self._connection, self._journal, deadline))
