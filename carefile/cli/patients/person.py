@@ -68,12 +68,11 @@ class Person:
 
     def _id_of(self, source: Source) -> str:
         """Under which of the ids a source is looked for: what stands in the layout goes with its folder."""
-        layout = self._connection.layout
-        if source.bucket == self._connection.processed:
-            for one in self.ids[1:]:
-                if source.key.startswith(layout.stem(Patient(one))):
-                    return one
-        return self._patient
+        if source.bucket != self._connection.processed:
+            return self._patient
+        stem = self._connection.layout.stem
+        named = [one for one in self.ids if source.key.startswith(stem(Patient(one)))]
+        return max(named, key=len, default=self._patient)
 
     def tally(self) -> Tally:
         """Count what was found, without touching it: what `forget` would count."""
