@@ -227,6 +227,8 @@ def test_a_person_who_decided_is_not_contradicted(listed: World) -> None:
         (letter() + b"\n\n" + letter(), "4711"),
         (b"Father: Luis Gil\nName: Chidi Okafor\nMRN: 7001\n\n" + letter(), None),
         (letter() + letter("Juan Perez", "4 March 1950", "5001"), None),
+        # A namesake's line of a list just above the heading, which is a name by itself.
+        (b"09:30 Juan Perez MRN 5001 DOB 04.03.50\n\nPatient: Juan Perez\n\nAll is well.", None),
         (b"09:00 Ana Ruiz Soto MRN 4711 DOB 1984-02-11", None),  # its name has no label: a line of a list
     ],
 )

@@ -286,13 +286,16 @@ def _mentions(passage: _Passage, labels: TextLabels, group: int) -> Iterator[Men
         if kind in in_group or not _is_beside(text[end : label.start]):
             group, in_group = group + 1, set()
         in_group |= {kind} if whose is not Whose.OTHER else set()
-        end = start + len(values[0])
+        # A date's reading may be longer than what stands there, which ends with its line.
+        line_end = text.find("\n", start)
+        end = min(start + len(values[0]), line_end if line_end >= 0 else len(text))
         yield Mention(kind, values, passage.page, passage.section, whose, passage.recognised, group)
 
 
 def _is_beside(between: str) -> bool:
-    """Whether what stands between two values belongs to one heading: blanks, or a few words of the same paragraph."""
-    return not between.strip() or (len(between) <= _MOST_BETWEEN and not _PARAGRAPH.search(between))
+    """Whether what stands between two values belongs to one heading: blanks or a few words, in the same paragraph. A
+    line about a namesake may end just above the heading."""
+    return not _PARAGRAPH.search(between) and (not between.strip() or len(between) <= _MOST_BETWEEN)
 
 
 def _is_doubtful(passage: _Passage, label: Labelled, start: int, values: tuple[str, ...]) -> bool:
