@@ -297,7 +297,7 @@ def test_a_server_that_is_left_sends_what_is_held(clinic: Clinic, browser: Brows
         clerk = Clerk.at(browser, server.address)
         clerk.open("leaflet.txt")
         clerk.nobodys("our own leaflet")
-        clerk.page.get_by_role("button", name="Leave").click()
+        clerk.page.get_by_role("button", name="Leave", exact=True).click()
         assert server.process.wait(120) == 0
     assert (
         clinic.manifest("documents/leaflet.txt")["classification"]["decision"]["reason"] == "our own leaflet"
