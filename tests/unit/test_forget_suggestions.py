@@ -13,9 +13,9 @@ from carefile.core.patients.entries import PersonName, Statement
 from lambdas import assign_patient
 from lambdas.intake import wiring
 from lambdas.intake.filing import Filing
-from tests.unit.histories import ANA, BEN, LANDING, History, Step, history
+from tests.unit.histories import ANA, BEN, History, Step, history
 from tests.unit.remains import left_of
-from tests.unit.world import created_event
+from tests.unit.world import LANDING, created_event
 
 KEY = "letters/a.txt"
 NAMED = b"Patient: Benedikt Ocho\n\nAll is well."
