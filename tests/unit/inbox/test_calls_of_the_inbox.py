@@ -103,6 +103,7 @@ def connection(recorded: World, operator: Connection) -> Connection:
         BillingMode="PAY_PER_REQUEST",
     )
     operator._outputs = {**operator._outputs, "ClaimsTableName": "claims"}
+    del operator.patients_are_listed  # asked for like any other setting
     return operator
 
 
