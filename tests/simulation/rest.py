@@ -58,8 +58,9 @@ class _Key:
     def check(self) -> list[str]:
         if not self.uploads:
             return []
-        found = self._shown(self._newest())
-        if found and self.world.known.refused:
+        newest = self._newest()
+        found = self._shown(newest)
+        if found and self.world.known.refused and not (newest and self.world.known.taken_out(newest)):
             # What is filed of a version in which a threat is found later stays; an intake that comes then leaves it,
             # or, where there is one, files the clean version before it.
             found = self._shown(self._newest(still=True))
