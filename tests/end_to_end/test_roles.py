@@ -79,6 +79,7 @@ MAY_WHO_DECIDES = {
 # The lane express-first has these beside them.
 MAY_ON_EXPRESS: dict[str, set[str]] = {
     "ExpressLane": {"call a function", "announce on the catalog bus", "start an execution"},
+    "PromotionsPromoteObjects": {"start an execution"},
     # It starts another machine than those that are tried.
     "IntakeExpress": set(),
 }

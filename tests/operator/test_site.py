@@ -31,6 +31,6 @@ def test_the_comparison_states_the_figures_of_the_bill() -> None:
     assert f"| {COMPARABLE['accelerated-intelligent-document-processing-on-aws']:.0f} |" in costs
     assert f"| {COMPARABLE['cirrus-geo']:.0f} |" in costs
     for figure in re.findall(
-        r"objects cost (\d+) USD.*?documents cost (\d+).*?they cost (\d+) and (\d+)", readme
+        r"objects cost ([\d.]+) USD.*?documents cost ([\d.]+)\..*?they cost ([\d.]+) and (\d+)", readme
     )[0]:
         assert re.search(rf"\b{figure}\b", costs)
