@@ -244,11 +244,24 @@ class Roles:
 
     def given(self, policy: str) -> Client:
         """Clients of a user of the account who was given one managed policy and nothing else."""
+        return self._clients(*self.key_given(policy), None)
+
+    def key_given(self, policy: str) -> tuple[str, str]:
+        """The access key of such a user."""
         iam, name = self._aws.client("iam"), f"{self._name}-{uuid.uuid4().hex[:6]}"
         iam.create_user(UserName=name)
         iam.attach_user_policy(UserName=name, PolicyArn=policy)
         key = iam.create_access_key(UserName=name)["AccessKey"]
-        return self._clients(key["AccessKeyId"], key["SecretAccessKey"], None)
+        return key["AccessKeyId"], key["SecretAccessKey"]
+
+    def allowed_by(self, policy: str) -> set[str]:
+        """The actions that a managed policy allows."""
+        iam = self._aws.client("iam")
+        version = iam.get_policy(PolicyArn=policy)["Policy"]["DefaultVersionId"]
+        found = iam.get_policy_version(PolicyArn=policy, VersionId=version)["PolicyVersion"]["Document"]
+        document = json.loads(found) if isinstance(found, str) else found
+        actions = [it["Action"] for it in document["Statement"]]
+        return {one for it in actions for one in ([it] if isinstance(it, str) else it)}
 
     def acting_as(self, role: str) -> Client:
         """Clients with the credentials of a role. It trusts services only, so for a moment it trusts the tests."""
