@@ -18,6 +18,7 @@ from carefile.cli.commands.forget import forget
 from carefile.cli.commands.patients import import_patients, list_patients, search_patients, show_patient
 from carefile.cli.exits import Exit
 from carefile.cli.patients.forgetting import Forgetter
+from carefile.cli.patients.listed import importing
 from carefile.cli.patients.listed.doubt import refuse_nobody, warn_of
 from carefile.cli.patients.listed.files import Feed
 from carefile.cli.patients.listed.importing import state_all, survey
@@ -341,10 +342,16 @@ ROWS = st.lists(
 )
 
 
+@pytest.fixture
+def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Moto copies an item while another thread writes it, which fails now and then."""
+    monkeypatch.setattr(importing, "_THREADS", 1)
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
 @given(ROWS, ROWS)
 def test_whatever_is_imported_twice_is_imported_once(
-    world: World, connection: Connection, tmp_path: Path, before: Any, rows: Any
+    world: World, one_by_one: None, connection: Connection, tmp_path: Path, before: Any, rows: Any
 ) -> None:
     patients = Patients(connection)
 
