@@ -54,6 +54,8 @@ def test_what_has_no_label_or_no_number_is_none(text: str) -> None:
         ("Re: RUIZ, Ana M. (seen today)", "RUIZ, Ana M."),
         ("Nombre: Ana\nApellidos: Ruiz Soto\n", "Ana Ruiz Soto"),
         ("Last name: O'Neill\nFirst name: Mary-Jane\n", "Mary-Jane O'Neill"),
+        # Cut off at the apostrophe, it contradicted nobody: a letter was filed under the patient its metadata named.
+        ("F. nac.: 10/28/1972\nPaciente: Anaïs Álvarez-O'Neill\n", "Anaïs Álvarez-O'Neill"),
         ("Paciente: María de la Cruz, 40 años", "María de la Cruz"),
         ("Patient name\tLi Wei\tage 30", "Li Wei"),
         ("患者\nPatient: 王 伟", "王 伟"),

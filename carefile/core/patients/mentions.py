@@ -29,7 +29,7 @@ _SEPARATOR = re.compile(r"[ \t\u00a0:=#.\-–—()|»>]*\n?[ \t\u00a0:=#.\-–�
 _SAID_SO = re.compile(r"[:=\t\n|]")
 _NUMBER = re.compile(r"[^\W_](?:[\w./\-]{0,62}[^\W_])?")
 _GROUPS = re.compile(r"\d{1,4}(?: \d{2,4}){1,4}(?![\w])")
-_NAME_PART = re.compile(r"(?:[^\W\d_]|['’])+(?:[-.][^\W\d_]+)*\.?")
+_NAME_PART = re.compile(r"(?:[^\W\d_]|['’])+(?:[-.](?:[^\W\d_]|['’])+)*\.?")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _BETWEEN_PARTS = re.compile(r"(?:,? {0,2}|-)")
 _PARTICLES = frozenset((
