@@ -49,6 +49,10 @@ HISTORIES: dict[str, Acts] = {
         "assigned twice": [Step("upload"), Step("decide", patient=ANA), Step("decide", patient=BEN)],
         "decided and cut off": [Step("upload"), Step("decide", patient=BEN, cut=6)],
         "decided before it was there": [Step("decide", "note.json", BEN), Step("upload", "note.json", ANA)],
+        "a session that was unknown, assigned": [
+            Step("upload", "sessions/session_1/session.json", BEN),
+            Step("assign", "sessions/session_1/session.json", BEN),
+        ],
         "named and lost": [Step("lose", patient=BEN)],
         "named and overwritten before it was filed": [Step("lose", patient=BEN), Step("upload", patient=ANA)],
         "claimed and cut off": [Step("upload", patient=BEN, cut=6), Step("delete newest")],

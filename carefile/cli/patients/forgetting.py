@@ -325,8 +325,8 @@ class Forgetter:
         return (trace for trace in traces.going if trace.source.source_id not in held)
 
     def _trees(self, traces: Traces, tally: Tally) -> list[str]:
-        """The ledger's items of the patient's sessions."""
-        return [] if tally.held else [tree.owner_id for tree in traces.trees.values()]
+        """The ledger's items of the patient's sessions, of which one may have had several folders."""
+        return [] if tally.held else sorted({tree.owner_id for tree in traces.trees.values()})
 
     # Tables
 
