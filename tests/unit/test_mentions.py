@@ -6,7 +6,7 @@ import pytest
 
 from carefile.core.documents.extraction import DocumentFacts, Extraction, Status, Table, TextBlock
 from carefile.core.patients.labels import Label, TextLabels
-from carefile.core.patients.mentions import Mentions, mentions_in
+from carefile.core.patients.mentions import Mentions, Whose, mentions_in
 from carefile.core.patients.names import exact_name, same_name, similar_name, within_one_slip
 from lambdas.adapters import contracts
 
@@ -151,3 +151,19 @@ def test_tables_name_their_columns_their_rows_or_both(
     found = mentions_in(Extraction(facts, Status.READ, content=(Table(rows, header),)), LABELS)
     values = {it.label.value: it.values for it in found.found}
     assert values == {"identifier": ("4711",), "name": ("Ana Ruiz",), "birth_date": ("1984-02-11",)}
+
+
+def test_in_a_table_a_line_about_a_namesake_is_in_no_heading_with_the_rows_below_it() -> None:
+    """The name below it is another patient's, who is called the same."""
+    facts = DocumentFacts("x", 1, 1, "text", "text/plain")
+    rows = (("09:30 Ana Ruiz MRN 4711 DOB 1984-02-11",), ("Patient", "Ana Ruiz"), ("Seen today",))
+    found = mentions_in(Extraction(facts, Status.READ, content=(Table(rows, None),)), LABELS)
+    groups = {it.label.value: it.group for it in found.found}
+    assert groups["identifier"] == groups["birth_date"] != groups["name"]
+
+
+def test_in_a_table_a_title_says_whom_the_rows_below_it_are_about() -> None:
+    facts = DocumentFacts("x", 1, 1, "text", "text/plain")
+    rows = (("Emergency contact",), ("Name", "Eva Ruiz"), ("DOB", "1984-02-11"))
+    found = mentions_in(Extraction(facts, Status.READ, content=(Table(rows, None),)), LABELS)
+    assert Whose.PATIENT not in {it.whose for it in found.found}

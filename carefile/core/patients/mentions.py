@@ -37,7 +37,8 @@ _PARTICLES = frozenset((
 ))  # fmt: skip
 _MOST_PARTS = 8
 _MOST_BETWEEN = 40  # characters
-_PARAGRAPH = re.compile(r"\n[ \t]*\n")
+_ROWS_APART = "\f\n"
+_PARAGRAPH = re.compile(r"\n[ \t\f]*\n")
 _DATE_WITHIN = 40  # characters after its label
 # Where a text stops speaking of the person whom it named before.
 _TURN = re.compile(r"\n[ \t]*\n|(?<=[^\W\d_]{3})[.!?](?=\s)|;")
@@ -220,11 +221,23 @@ def _text(block: Block, labels: TextLabels) -> str:
     ]
     header, *others = rows or [[]]
     if not _are_labels(header, labels):
-        return "\n".join("\t".join(row) for row in rows) + "\n"
+        return _below_one_another(rows)
     return "".join(
         "\n".join(f"{name}: {cell}" for name, cell in zip(header, row, strict=False) if cell) + "\n\n"
         for row in others
     )
+
+
+def _below_one_another(rows: Iterable[Sequence[str]]) -> str:
+    """The rows as lines. A row of one cell is a sentence or a title, and in no heading with rows of labels and values,
+    though a title may say whom the rows below it are about."""
+    text, before = "", 0
+    for row in rows:
+        cells = sum(map(bool, row))
+        text += _ROWS_APART if before and (cells == 1) != (before == 1) else ""
+        text += "\t".join(row) + "\n"
+        before = cells
+    return text
 
 
 def _are_labels(header: Sequence[str], labels: TextLabels) -> bool:
