@@ -233,7 +233,8 @@ def test_saves_at_the_same_time_leave_every_file_whole(bare_aws: EmbeddedAws) ->
 
 
 def test_canary_saves_at_the_same_time_tear_files_without_the_mend(unmended_aws: EmbeddedAws) -> None:
-    assert failures_of_saves_at_once(unmended_aws) != []
+    """Saves may happen to miss one another, so there are several rounds."""
+    assert any(failures_of_saves_at_once(unmended_aws) for _ in range(8))
 
 
 def status_of_a_stack_with_an_alarm_on_an_expression(aws: EmbeddedAws) -> str:
