@@ -153,6 +153,11 @@ class Execution:
         elif not self.final:
             self.may_go_on()
 
+    @property
+    def is_left(self) -> bool:
+        """Whether one of its functions went on alone."""
+        return self._left > 0
+
     def may_go_on(self) -> None:
         self._world.runnable[f"redrive {self.name}"] = self._redrive
 
@@ -207,15 +212,16 @@ def repairs_of(world: World, key: str) -> list[dict[str, Any]]:
     is hidden, or empty, it makes the event again that came and was not heard.
     """
     history = list(reversed(world.landing.keys.get(key, [])))
-    items = world.dynamodb.tables.get("catalog", {}).values()
-    entry = next((item for item in items if item.get("landing_key") == {"S": key}), None)
+    entry = entry_of(world, key)
     found: list[dict[str, Any]] = []
     if not history:
         return found
     by_key = {"bucket": "landing", "key": key}
     if history[0].body:
         shown = entry is not None and _shows(entry, history[0])
-        well = shown and history[0].tags.get(MARK) in ("cataloged", "superseded") and _filed_so(world, entry)
+        well = (
+            shown and history[0].tags.get(MARK) in ("cataloged", "superseded") and is_filed_so(world, entry)
+        )
         return found if well else [by_key]
     if history[0].body == b"" and history[0].tags.get(MARK) != "failed":
         found.append(uploaded(Source("landing", key), history[0].id))
@@ -227,12 +233,18 @@ def repairs_of(world: World, key: str) -> list[dict[str, Any]]:
         shown = entry is not None and _shows(entry, hidden)
         if hidden.tags.get(MARK) is None or (not shown and hidden.tags[MARK] == "cataloged"):
             found.append(uploaded(Source("landing", key), hidden.id))
-    if not found and history[0].body is None and not _filed_so(world, entry):
+    if not found and history[0].body is None and not is_filed_so(world, entry):
         return [uploaded(Source("landing", key), hidden.id)] if hidden else []
-    return found or ([] if _filed_so(world, entry) else [by_key])
+    return found or ([] if is_filed_so(world, entry) else [by_key])
 
 
-def _filed_so(world: World, entry: dict[str, Any] | None) -> bool:
+def entry_of(world: World, key: str) -> dict[str, Any] | None:
+    """What the catalog shows of a landing key."""
+    items = world.dynamodb.tables.get("catalog", {}).values()
+    return next((item for item in items if item.get("landing_key") == {"S": key}), None)
+
+
+def is_filed_so(world: World, entry: dict[str, Any] | None) -> bool:
     """Whether all that is filed of a source is where the catalog shows it, and of that version."""
     if entry is None:
         return True

@@ -119,7 +119,10 @@ class _Key:
         """A person took the newest version out: nothing is there, and both events and catalog say so."""
         found = [f"I2 {name} is there, though {newest.name} was taken out" for name in sorted(self.alive)]
         if not self.unfiled:
-            return [*found, f"I3 {newest.name} was taken out, and nobody was told"]
+            # Where a threat was found before anything was filed, there is nothing to take out: as long as nobody may
+            # file it, whoever takes it out fails with the threat, for all to see, and nothing has to be retired.
+            never_filed = self._is_refused(newest.version) and self.key.key not in self.world.watch.filed
+            return found if never_filed else [*found, f"I3 {newest.name} was taken out, and nobody was told"]
         revision = max(event.detail["revision"] for event in self.unfiled)
         newer = [event for event in self.cataloged if event.detail["revision"] > revision]
         found += [f"I2 {newest.name} was taken out, and announced as filed since" for _ in newer]
@@ -254,8 +257,10 @@ class _Key:
                 found.append(f"I2 {at} was announced and left, and no Object Retired tells so")
         if told.get(destination, 0) > revision:
             found.append(f"I2 {destination} is where it is, and announced as retired")
+        # What was filed of a threat, and left before anybody announced it, is nothing that a consumer could still show.
+        refused = any(self._is_refused(upload.version) for upload in self.uploads)
         for at in self.world.watch.filed.get(self.key.key, set()) - {destination}:
-            if at not in told:
+            if at not in told and not refused:
                 found.append(f"I2 {at} was written and left, and no Object Retired tells so")
         return sorted(found)
 

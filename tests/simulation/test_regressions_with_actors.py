@@ -13,16 +13,32 @@ from lambdas.intake.admission import Admission
 from lambdas.intake.convergence import Intake
 from lambdas.intake.marks import Marks
 from tests.simulation import reading_variants, variants
+from tests.simulation.actors import malware, merging
 from tests.simulation.actors.deciding import Decide
+from tests.simulation.actors.listing import List
+from tests.simulation.actors.merging import Merge
 from tests.simulation.actors.readings import Readings
 from tests.simulation.actors.reversing import Reverse
 from tests.simulation.actors.unfiling import Unfile
 from tests.simulation.aws.gate import Fault
 from tests.simulation.run import Result, run_script
-from tests.simulation.scenario import BO, CY, THREAT, Again, Assign, LandingKey, Scenario, Submit, Upload
+from tests.simulation.scenario import (
+    ANA,
+    BO,
+    CY,
+    THREAT,
+    Again,
+    Assign,
+    LandingKey,
+    Scenario,
+    Step,
+    Submit,
+    Upload,
+)
 from tests.simulation.schedule import Script
 
 KEY = LandingKey("documents/PHIlab.txt", None, None, "", "PHIlab", "txt")
+ANAS = LandingKey(f"documents/{ANA}/PHIlab.txt", ANA, None, "", "PHIlab", "txt")
 SESSION = LandingKey(
     "sessions/session_2/session.json", None, "session_2", "sessions/session_2/", "session", "json"
 )
@@ -238,3 +254,70 @@ def test_a_scan_in_which_a_threat_is_found_before_it_is_read_stays_filed_and_its
         (reading,) = found.world.judge(Readings).executions
         ended.add((reading.status, reading.error))
     assert ended == {("FAILED", "ThreatFound"), ("SUCCEEDED", "")}
+
+
+def test_what_a_function_alone_files_of_the_version_below_a_threat_is_announced_by_a_reconciliation() -> None:
+    """An aborted execution's function began again after a threat was found in what its redrive had filed and announced:
+    it filed the version before that, and nobody was left to say so."""
+    steps = (Upload("u1", 0, metadata=ANA), Upload("u2", 0, second_verdict=THREAT))
+    filed = ["world", "tag u1", *["u1"] * ALL, "world", "tag u2", *["u2"] * ALL, "redrive u2", *["u2"] * ALL]
+    picks = [*filed, "scan u2 again", "tag u2+", *["u2+"] * ALL, *["u2~1"] * ALL]
+    scenario = Scenario((KEY,), steps, scanned=True, actors=("malware protection",))
+
+    def result(call: int) -> Result:
+        return run_script(scenario, Script(picks, {("u2", call): Fault.ABORTED}), tracing=True)
+
+    holds_only_with(malware.what_lies_below_a_threat_not_reconciled, result)
+
+
+def test_what_is_taken_out_after_a_threat_was_found_before_it_was_filed_fails_visibly_and_leaves_nothing() -> (
+    None
+):
+    """Nobody may file it, so there is no place that could be retired, and no event that says so."""
+    steps = (Upload("u1", 0, second_verdict=THREAT), Unfile("o1", 0, "u1", back=False))
+    refused = ["world", "scan u1 again", "tag u1+", *["u1+"] * ALL, "tag u1", *["u1"] * ALL]
+    picks = [*refused, "world", *["o1"] * ALL]
+    found = run_script(Scenario((KEY,), steps, scanned=True), Script(picks), tracing=True)
+
+    assert not found.violations, found.trace
+    assert not found.world.processed.live_keys()
+    (taking_out,) = (it for it in found.world.executions.values() if it.name == "o1")
+    assert (taking_out.status, taking_out.error) == ("FAILED", "ThreatFound")
+
+
+def merged(key: LandingKey, *steps: Step) -> Result:
+    """A schedule in which Ana, who is listed as Cy is, turns out to be Cy when all else is at rest."""
+    listed = (List("f1", ANA), List("f2", CY))
+    steps = (*listed, *steps, Merge("m1", ANA, CY, back=False, at_once=True))
+    scenario = Scenario((key,), steps, actors=("patient directory", "people who merge"))
+    picks = ["world"] * 3 + ["u1"] * ALL
+    for step in steps[3:]:
+        picks += ["world", *[step.name] * ALL, *[f"{step.name}.0"] * ALL, "index x1.1", "index x1.1"]
+    return run_script(scenario, Script(picks), tracing=True)
+
+
+OF_TWO = {
+    "by key and metadata": (ANAS, (Upload("u1", 0, metadata=CY),)),
+    "by two decisions": (
+        SESSION,
+        (
+            Upload("u1", 0),
+            Assign("a1", 0, CY, None),
+            Submit("x1", 0, "u1", (("patient_id", ANA),), typed=True),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize(("key", "steps"), OF_TWO.values(), ids=OF_TWO)
+def test_what_two_patients_were_named_for_is_filed_once_they_are_one_and_an_operator_refiles(
+    key: LandingKey, steps: tuple[Step, ...]
+) -> None:
+    """A merge lists what is filed under the merged patient. Nobody had a look at what was filed under neither; and of a
+    session that two decisions gave to two patients, `patients refile` saw neither decision."""
+    found = merged(key, *steps)
+    assert not found.violations, found.trace
+    assert any(it.name.startswith("refile") for it in found.world.executions.values())
+    assert any(name.startswith(f"processed/{CY}_") for name in found.world.processed.live_keys())
+    with variants.broken(merging.nobodys_left_to_themselves):
+        assert merged(key, *steps).violations

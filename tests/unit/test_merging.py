@@ -11,20 +11,23 @@ from hypothesis import strategies as st
 from carefile.cli.again.refiling import Again
 from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.directory import Patients
+from carefile.cli.aws.entries import Entry
 from carefile.cli.commands.patients import refile
 from carefile.cli.exits import Exit
 from carefile.cli.rule_table import rules_of
 from carefile.cli.shown.view import View
 from carefile.core.errors import CarefileError, MergeConflict, PatientNotListed, RejectedMerge
+from carefile.core.filing.layout import Owner
 from carefile.core.messages.merge_request import MergeRequest, parse
 from carefile.core.model import Decision, DecisionType, Source
 from carefile.core.patients.directory import Listing
 from carefile.core.patients.entries import PatientEntry, Statement
 from carefile.core.patients.merging import judge
+from lambdas.adapters.ledger import Ledger
 from tests.unit.conftest import connection_to
 from tests.unit.forgetting import merged
 from tests.unit.test_index_sessions import Stream, index
-from tests.unit.world import World
+from tests.unit.world import LANDING, World
 
 IDS = "ABCDE"
 SESSION = "sessions/{}/session_1/agents/agent_a/messages/message_1.json"
@@ -199,6 +202,27 @@ def test_what_named_two_patients_is_taken_in_again_once_they_are_one(
     index(stream.records())
     assert not [*again.now_known()]
     assert {"processed/B_a/original.txt", "processed/unknown_c/original.txt"} <= set(world.filed())
+    assert any(key.startswith("processed/B_medical_notes/session_1/") for key in world.filed())
+
+
+def test_a_session_that_was_decided_to_be_two_patients_is_taken_in_again_once_they_are_one(
+    world: World, connection: Connection
+) -> None:
+    """Its key names neither of them: what was decided stands in the ledger alone."""
+    for one in "ABC":
+        Patients(connection).state(one, "ehr", Statement(), None)
+    stream, key, ledger = Stream(world), SESSION.format("C"), Ledger(world.dynamodb, "ledger")
+    tree = Owner(LANDING, "sessions/C/session_1/", tree=True)
+    ledger.assign(tree, "B", frozenset(), "2026-11-30T00:00:01.000000Z")
+    version = world.upload(key, b"{}")
+    world.run({"bucket": LANDING, "key": key, "version_id": version, "hints": {"patient_id": "A"}})
+    index(stream.records())
+    again = Again(connection, rules_of(connection))
+    assert {it.reason for it in again.filed_under(None) if isinstance(it, Entry)} == {"conflict"}
+    assert not [*again.now_known()]
+    merged(world, connection, "A", "B", "2026-11-30T00:00:02Z")
+    assert {it.landing_key for it in again.now_known()} == {key}
+    assert refile(connection, View(as_json=True), yes=True) is Exit.DONE
     assert any(key.startswith("processed/B_medical_notes/session_1/") for key in world.filed())
 
 

@@ -1,5 +1,5 @@
 """Take in again what the directory says something else about now: what was unlisted, and what named two patients who
-are one since.
+are one since, or was decided to be both.
 
 Whose an object is, its intake decides; this module only finds the landing objects and starts their intakes.
 """
@@ -14,10 +14,11 @@ from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.directory import Patients
 from carefile.cli.aws.entries import Entries, Entry
 from carefile.cli.aws.objects import head, landing_object
-from carefile.core.deciding.classification import to_look_up
+from carefile.core.deciding.classification import classify, to_look_up
 from carefile.core.deciding.rules import RuleTable
-from carefile.core.filing.layout import manifest_key
-from carefile.core.model import Kind, Source, UnknownReason
+from carefile.core.filing.layout import manifest_key, owner_of
+from carefile.core.model import Assignment, Hints, Kind, Source, UnknownReason
+from carefile.core.records.ledger import KEY, Item, assignment_in, entry_in
 from carefile.core.records.session_entries import Place, SessionSummary
 
 
@@ -53,7 +54,8 @@ class Again:
         as they were two; among the newest, where so many at most are to be looked at."""
         waiting = (entry for entry in self.filed_under(None) if entry.reason in self._by_reason)
         for entry in islice(waiting, most):
-            if self._by_reason[entry.reason](self._named_by(entry)):
+            is_known = self._document_is_known if entry.kind == Kind.DOCUMENT else self._session_is_known
+            if is_known(entry):
                 yield entry
 
     def take_in(self, entry: Entry) -> bool:
@@ -68,12 +70,32 @@ class Again:
     def _start(self, source: Source) -> None:
         start_intake(self._connection, source)
 
-    def _named_by(self, entry: Entry) -> Iterable[str]:
-        """Whom the object names: by the evidence in its manifest, or, of a session's, by its key and metadata."""
+    def _document_is_known(self, entry: Entry) -> bool:
+        """Judge by the evidence in its manifest, that of its content included."""
         s3 = self._connection.client("s3")
-        if entry.kind == Kind.DOCUMENT:
-            found = s3.get_object(Bucket=entry.bucket, Key=manifest_key(entry.prefix))["Body"].read()
-            evidence = json.loads(found).get("classification", {}).get("evidence", ())
-            return {one["value"] for one in evidence if one["about"] == "patient" and one["value"]}
+        found = s3.get_object(Bucket=entry.bucket, Key=manifest_key(entry.prefix))["Body"].read()
+        evidence = json.loads(found).get("classification", {}).get("evidence", ())
+        named = {one["value"] for one in evidence if one["about"] == "patient" and one["value"]}
+        return self._by_reason[entry.reason](named)
+
+    def _session_is_known(self, entry: Entry) -> bool:
+        """Classify an object of a session as its intake would: by its key, its metadata and what was decided."""
         there = head(self._connection, entry.landing_bucket, entry.landing_key) or {}
-        return to_look_up(entry.landing_key, there.get("Metadata", {}).items(), self._rules).ids
+        hints, assignment = self._decided(entry)
+        about = entry.landing_key, tuple(there.get("Metadata", {}).items()), self._rules, hints
+        listing = self._patients.listing(to_look_up(*about, assignment=assignment).ids)
+        return classify(*about, assignment=assignment, directory=listing).patient.id is not None
+
+    def _decided(self, entry: Entry) -> tuple[Hints | None, Assignment | None]:
+        """What the ledger holds about the object and about its session, which may be all that names a patient."""
+        source = Source(entry.landing_bucket, entry.landing_key)
+        known = entry_in(self._in_ledger(source.source_id))
+        version = entry.landing_version or known.version
+        session = owner_of(classify(source.key, (), self._rules), source)
+        return known.hints_for(version) if version else None, assignment_in(self._in_ledger(session.owner_id))
+
+    def _in_ledger(self, key: str) -> Item:
+        table = self._connection.output("LedgerTableName")
+        dynamodb = self._connection.client("dynamodb")
+        found = dynamodb.get_item(TableName=table, Key={KEY: {"S": key}}, ConsistentRead=True)
+        return found.get("Item", {})

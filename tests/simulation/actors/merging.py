@@ -27,8 +27,9 @@ from lambdas.intake.filing import Filing
 from tests.simulation.actors import Actor, Judge, Patches
 from tests.simulation.actors.listing import PATIENTS, TABLE, List
 from tests.simulation.mixture import Mixture
-from tests.simulation.oracle import PREFIX, Place, Uploaded, place_of, tree_of
+from tests.simulation.oracle import PREFIX, Place, Uploaded, tree_of
 from tests.simulation.outside import Outside
+from tests.simulation.refiling import Refiling
 from tests.simulation.scenario import LandingKey, Scenario, Step, Upload
 from tests.simulation.world import World
 
@@ -172,16 +173,27 @@ def merged_id_believed() -> Patches:
     return [(Listing, "clinic_id", clinic_id)]
 
 
-class WhatWasNobodysStays(Judge):
-    """A merge moves what is filed under a patient. What names two patients who are one since then is nobody's until it
-    is taken in again."""
+def nobodys_left_to_themselves() -> Patches:
+    """What a merge resolves, and only the catalog finds, is taken in again by nobody."""
+    return [(Refiling, "run", lambda self: None)]
+
+
+class Refiled(Judge):
+    """At rest, an operator takes in again what was a conflict before a merge, where its landing object is there."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._refiling: Refiling | None = None
+
+    def looked_again(self) -> None:
+        self._refiling = self._refiling or Refiling(self.world)
+        self._refiling.run()
 
     def now(self, upload: Uploaded, places: Sequence[Place]) -> Sequence[Place]:
-        *earlier, current = self.world.known.merged
-        if list(places) != [place_of(upload, (), None, current)]:
-            return places  # a person decided
-        before = (place_of(upload, (), None, merged) for merged in earlier)
-        return [*places, *(place for place in before if place.patient is None)]
+        """Of what is deleted, nothing can be taken in."""
+        if len(self.world.known.merged) == 1 or self.world.landing.live(upload.key.key):
+            return places
+        return [*places, *(place.of_nobody() for place in places)]
 
 
 ACTOR = Actor(
@@ -189,7 +201,12 @@ ACTOR = Actor(
     6,
     add,
     {Merge: take},
-    WhatWasNobodysStays,
+    Refiled,
     needs=("patient directory",),
-    found_within={merge_left_out_of_the_check: 400, merged_id_believed: 20, listed_before_the_decision: 200},
+    found_within={
+        merge_left_out_of_the_check: 400,
+        merged_id_believed: 20,
+        listed_before_the_decision: 200,
+        nobodys_left_to_themselves: 1000,
+    },
 )
