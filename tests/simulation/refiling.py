@@ -54,13 +54,13 @@ class _NothingIsStale:
 
 
 class Refiling(Again):
-    """Runs it again and again; what stays as it is, is taken in once."""
+    """What stays as it is, is taken in once."""
 
     def __init__(self, world: World) -> None:
         connection: Any = _Connection(world, Layout())
         super().__init__(connection, contracts.rules())
         self._world = world
-        self._taken: set[tuple[str, int]] = set()
+        self._taken: set[tuple[str, str | None]] = set()
 
     def filed_under(self, patient: str | None) -> Iterator[Entry]:
         """By the catalog's own items: a session's objects are not listed by their session here."""
@@ -69,9 +69,18 @@ class Refiling(Again):
 
     def run(self) -> None:
         for entry in [*self.now_known()]:
-            if (entry.source_id, entry.revision) not in self._taken:
-                self._taken.add((entry.source_id, entry.revision))
+            if (about := (entry.source_id, entry.landing_version)) not in self._taken:
+                self._taken.add(about)
                 self.take_in(entry)
+
+    def in_vain(self) -> list[str]:
+        """What it would take in once more, though that changed nothing."""
+        refused = {key for key, _ in self._world.known.refused}
+        return [
+            f"I3 {entry.landing_key} was refiled, and is to be refiled again"
+            for entry in self.now_known()
+            if (entry.source_id, entry.landing_version) in self._taken and entry.landing_key not in refused
+        ]
 
     def _start(self, source: Source) -> None:
         name = f"refile {source.source_id[:8]} {len(self._taken)}"

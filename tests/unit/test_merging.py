@@ -205,6 +205,20 @@ def test_what_named_two_patients_is_taken_in_again_once_they_are_one(
     assert any(key.startswith("processed/B_medical_notes/session_1/") for key in world.filed())
 
 
+def test_what_is_decided_to_be_an_unlisted_patients_is_not_taken_in_for_another_whom_its_key_names(
+    world: World, connection: Connection
+) -> None:
+    Patients(connection).state("A", "ehr", Statement(), None)
+    version = world.upload("documents/A/a.txt", b"a")
+    named = {"bucket": LANDING, "key": "documents/A/a.txt", "version_id": version}
+    world.run({**named, "hints": {"patient_id": "D"}})
+    again = Again(connection, rules_of(connection))
+    assert [entry.reason for entry in again.filed_under(None) if isinstance(entry, Entry)] == ["unlisted"]
+    assert not [*again.now_known()]
+    Patients(connection).state("D", "ehr", Statement(), None)
+    assert {it.landing_key for it in again.now_known()} == {"documents/A/a.txt"}
+
+
 def test_a_session_that_was_decided_to_be_two_patients_is_taken_in_again_once_they_are_one(
     world: World, connection: Connection
 ) -> None:

@@ -17,7 +17,7 @@ from carefile.cli.aws.objects import head, landing_object
 from carefile.core.deciding.classification import classify, to_look_up
 from carefile.core.deciding.rules import RuleTable
 from carefile.core.filing.layout import manifest_key, owner_of
-from carefile.core.model import Assignment, Hints, Kind, Source, UnknownReason
+from carefile.core.model import Assignment, EvidenceSource, Hints, Kind, Source, UnknownReason
 from carefile.core.records.ledger import KEY, Item, assignment_in, entry_in
 from carefile.core.records.session_entries import Place, SessionSummary
 
@@ -71,12 +71,13 @@ class Again:
         start_intake(self._connection, source)
 
     def _document_is_known(self, entry: Entry) -> bool:
-        """Judge by the evidence in its manifest, that of its content included."""
+        """Judge by the evidence in its manifest, its content included; where there is a decision, by that alone."""
         s3 = self._connection.client("s3")
         found = s3.get_object(Bucket=entry.bucket, Key=manifest_key(entry.prefix))["Body"].read()
         evidence = json.loads(found).get("classification", {}).get("evidence", ())
-        named = {one["value"] for one in evidence if one["about"] == "patient" and one["value"]}
-        return self._by_reason[entry.reason](named)
+        named = [one for one in evidence if one["about"] == "patient" and one["value"]]
+        decided = [one for one in named if one["source"] == EvidenceSource.HINT]
+        return self._by_reason[entry.reason]({one["value"] for one in decided or named})
 
     def _session_is_known(self, entry: Entry) -> bool:
         """Classify an object of a session as its intake would: by its key, its metadata and what was decided."""

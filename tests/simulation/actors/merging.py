@@ -189,6 +189,9 @@ class Refiled(Judge):
         self._refiling = self._refiling or Refiling(self.world)
         self._refiling.run()
 
+    def at_rest(self) -> list[str]:
+        return self._refiling.in_vain() if self._refiling else []
+
     def now(self, upload: Uploaded, places: Sequence[Place]) -> Sequence[Place]:
         """Of what is deleted, nothing can be taken in."""
         if len(self.world.known.merged) == 1 or self.world.landing.live(upload.key.key):
