@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.simulation import proof
+from tests.simulation.actors import LANE
 from tests.simulation.run import SCANNED
 
 
@@ -42,29 +43,95 @@ def test_a_seed_counts_once_however_often_it_was_run(ranges: list[tuple[int, int
     assert proof.total(shuffled, "c", "s").lanes == {0: seeds}
 
 
-def test_the_code_is_all_that_schedules_load() -> None:
-    """A schedule of each lane, and one with the real readers, loads nothing of core and functions that the digest
-    leaves out. Readers work in a process of their own, and are their own tests' matter."""
+def test_the_digests_are_of_what_schedules_load_and_of_nothing_else() -> None:
+    """Schedules of each lane, and one with the real readers. Those of other formats are their own tests' matter, and so
+    is what the operator's commands load beside the four modules that choose what is taken in again."""
     asked = subprocess.run([sys.executable, "-c", _LOADING], capture_output=True, text=True, check=True)
-    covered = {path.as_posix() for pattern in proof._CODE for path in proof._found(pattern)}
-    loaded = set(asked.stdout.split())
-    assert len(loaded) > 50
-    assert loaded - covered == set()
+    seen = {Path(line).relative_to(proof.ROOT) for line in asked.stdout.split()}
+    other_formats = {path.relative_to(proof.ROOT) for it in proof._NOT_SIMULATED for path in proof._found(it)}
+    loaded = {
+        path
+        for path in seen - other_formats
+        if path.name != "__init__.py" and path.parts[:2] != ("carefile", "cli")
+    }
+    code = {path.relative_to(proof.ROOT) for path in proof.code() if path.name != "__init__.py"}
+    of_commands = {path for path in code if "cli" in path.parts}
+    simulator = {path.relative_to(proof.ROOT) for path in proof.simulator() if path.name != "__init__.py"}
+    older = {path for path in code if path.match("schemas/*.json")}  # what came of them may be read
+    showing = {Path("tests/simulation") / name for name in proof._SHOWING}
+    assert len(of_commands) == 4
+    assert of_commands <= seen
+    assert loaded - showing - older == (code | simulator) - of_commands - older
+    assert {path.name.split(".")[0] for path in loaded if path.match("schemas/*.json")} == {
+        path.name.split(".")[0] for path in older
+    }
+    never = {path for path in other_formats if "formats" not in path.parts and path.name != "__init__.py"}
+    assert not never & seen
 
 
 _LOADING = """
 import sys
+from tests.simulation import proof
+read = set()
+def noted(event, arguments):
+    if event == "open" and str(arguments[0]).startswith(str(proof.ROOT)):
+        read.add(str(arguments[0]))
+sys.addaudithook(noted)
 import tests.conftest
 from tests.simulation.actors import LANE, actors
 from tests.simulation.run import run_seed
 for actor in actors():
     run_seed(actor.lane * LANE + 1)
+    run_seed(actor.lane * LANE + 3)
 assert any(run_seed(seed).scenario.real_documents for seed in range(1, 200))
+there = ("rules/", "examples/", "schemas/", "statemachines/")
+for path in read:
+    if path.endswith(".json") and path[len(str(proof.ROOT)) + 1 :].startswith(there):
+        print(path)
+ours = ("carefile.core.", "carefile.cli.", "lambdas.", "infrastructure.machines.", "tests.simulation.")
 for name, module in sys.modules.items():
-    if name.startswith(("carefile.core.", "lambdas.")) and (path := module.__file__):
-        if not path.endswith("__init__.py"):
-            print(path)
+    if name.startswith(ours) and module.__file__:
+        print(module.__file__)
 """
+
+
+def test_runs_of_several_processes_add_up(tmp_path: Path) -> None:
+    ledger, first = tmp_path / "proof.jsonl", LANE
+    run = f"""
+import sys
+from pathlib import Path
+from tests.simulation import proof
+first = int(sys.argv[1])
+proof.record(range(first, first + 1000), 0, Path({str(ledger)!r}))
+"""
+    at_once = [
+        subprocess.Popen([sys.executable, "-c", run, str(first + at)], cwd=proof.ROOT)
+        for at in (0, 500, 2000)
+    ]
+    assert [one.wait() for one in at_once] == [0, 0, 0]
+    subprocess.run([sys.executable, "-c", run, str(first + 3000)], cwd=proof.ROOT, check=True)
+    found = proof.total(proof.entries(ledger), proof.code_digest(), proof.simulator_digest())
+    assert found == proof.Total({1: 1500 + 1000 + 1000}, 0)
+
+
+def test_the_ledger_itself_makes_no_commit_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def git(*arguments: str) -> None:
+        subprocess.run(["git", "-C", str(tmp_path), *arguments], check=True, capture_output=True)
+
+    ledger = tmp_path / proof.LEDGER.relative_to(proof.ROOT)
+    ledger.parent.mkdir(parents=True)
+    for path in (ledger, tmp_path / "code.py"):
+        path.write_text("")
+    git("init")
+    git("add", ".")
+    git("-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-m", "all")
+    monkeypatch.setattr(proof, "ROOT", tmp_path)
+    commit = proof._commit()
+    assert commit
+    ledger.write_text("a line")
+    assert proof._commit() == commit
+    (tmp_path / "code.py").write_text("changed")
+    assert proof._commit() == f"{commit}+"
 
 
 def test_a_changed_rule_a_changed_machine_and_a_changed_oracle_each_start_the_sum_anew(
@@ -93,8 +160,14 @@ def test_a_changed_rule_a_changed_machine_and_a_changed_oracle_each_start_the_su
         (tmp_path / name).write_text("changed")
         assert digests() not in seen
         seen.add(digests())
-    for name in ("report.py", "test_proof.py"):
-        (tmp_path / "tests/simulation" / name).write_text("changed")
+    others = (
+        "tests/simulation/report.py",
+        "tests/simulation/test_proof.py",
+        "lambdas/readers/formats/pdf/reader.py",
+    )
+    for name in (*others, "lambdas/adopt_object.py", "carefile/cli/app.py", "README.md"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("changed")
         assert digests() in seen
     (tmp_path / files[1]).unlink()
     with pytest.raises(FileNotFoundError, match="object_pipeline"):
