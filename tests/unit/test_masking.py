@@ -130,6 +130,16 @@ def test_the_name_that_a_program_gave_an_execution_leads_from_the_log_to_it(
     assert json.loads(log.getvalue())["correlation_id"] == name
 
 
+@pytest.mark.parametrize("sampled", [True, False])
+def test_a_line_names_its_trace_where_there_is_one(
+    sampled: bool, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trace = "1-67123456-0123456789abcdef01234567"
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", f"Root={trace};Parent=0123456789abcdef;Sampled={int(sampled)}")
+    logger.info("tagged")
+    assert json.loads(log.getvalue()).get("xray_trace_id") == (trace if sampled else None)
+
+
 def test_what_is_hidden_is_counted_so_that_its_author_sees_it(log: io.StringIO) -> None:
     logger.info("tagged", key=KEY, other=1, status="cataloged", written=True)
     line = json.loads(log.getvalue())
