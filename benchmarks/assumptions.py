@@ -32,5 +32,16 @@ LATENCY_MS = {
 DYNAMODB_LATENCY_MS = 5
 # Recognising a page at 200 dpi on one processor, with what is done to it before and after: `make bench-ocr`.
 SECONDS_A_PAGE = 1.5
+# Of the functions that see objects, as deployed; tests of the template hold both together.
+MEMORY_MB = {
+    "ClassifyObject": 256,
+    "NormaliseDocument": 512,
+    "NormaliseSession": 256,
+    "TagObject": 256,
+    "IndexCatalog": 256,
+    "IndexSessions": 256,
+    "ReadPages": 1769,
+    "FileReading": 1769,
+}
 # Lambda gives a function of 1,769 MB one full processor, and other sizes a proportional share.
 PROCESSOR_MB = 1769

@@ -21,6 +21,7 @@ import pytest
 from moto import mock_aws
 from moto.core.botocore_stubber import BotocoreStubber
 
+from benchmarks.assumptions import MEMORY_MB
 from benchmarks.bill import Lane
 from benchmarks.operations import Operations, Work
 from carefile.core.patients.entries import PersonName, Statement
@@ -33,16 +34,6 @@ from tests.asl.definition import DEFINITION, walk
 from tests.asl.test_walks import HANDLERS
 from tests.unit.world import LANDING, PROCESSED, World, created_event
 
-MEMORY_MB = {
-    "ClassifyObject": 256,
-    "NormaliseDocument": 512,
-    "NormaliseSession": 512,
-    "TagObject": 256,
-    "IndexCatalog": 256,
-    "IndexSessions": 256,
-    "ReadPages": 1769,
-    "FileReading": 1769,
-}
 # Objects per conversation, and how many of them share a batch of the catalog's stream.
 OBJECTS, OBJECTS_A_BATCH = 30, 3
 PATIENT = "Ana_Ruiz"

@@ -99,7 +99,8 @@ class TaskFunctions(Construct):
             ],
         ).function
         # Both have the same permissions: a later round may find that the object changed its kind. Half of the memory is
-        # for the process that reads a document (`lambdas/readers/limits.py`).
+        # for the process that reads a document (`lambdas/readers/limits.py`). Filing a session is mostly waiting,
+        # which costs by the megabyte.
         self.normalise_document, self.normalise_session = (
             CarefileFunction(
                 self,
@@ -107,7 +108,7 @@ class TaskFunctions(Construct):
                 settings=settings,
                 module=module,
                 description=description,
-                memory_mb=512,
+                memory_mb=memory_mb,
                 timeout=Duration.minutes(15),
                 environment=to_normalise,
                 statements=[
@@ -120,9 +121,9 @@ class TaskFunctions(Construct):
                     *versions,
                 ],
             ).function
-            for id, module, description in (
-                ("NormaliseDocument", "normalise_document", "Files a document in the processed layout"),
-                ("NormaliseSession", "normalise_session", "Files a session in the processed layout"),
+            for id, module, memory_mb, description in (
+                ("NormaliseDocument", "normalise_document", 512, "Files a document in the processed layout"),
+                ("NormaliseSession", "normalise_session", 256, "Files a session in the processed layout"),
             )
         )
         self.tag_object = CarefileFunction(

@@ -27,7 +27,14 @@ from lambdas.readers import children, registry
 from lambdas.readers.base import NotThisFormatError, Reader
 from lambdas.readers.confinement import close_this_process_to_its_children, confine_this_process
 from lambdas.readers.draft import Draft
-from lambdas.readers.limits import CHILD_MEMORY, CHILD_SECONDS, MAX_NAME, PICTURE_SECONDS, READING_SECONDS
+from lambdas.readers.limits import (
+    CHILD_MEMORY,
+    CHILD_SECONDS,
+    MAX_NAME,
+    MIB,
+    PICTURE_SECONDS,
+    READING_SECONDS,
+)
 from lambdas.readers.reading import OutOfTimeError, read_with
 from lambdas.readers.source import Content, Source
 
@@ -39,6 +46,7 @@ _OUT_OF_MEMORY = 12  # the child's exit code
 _GAVE_UP = tuple(-getattr(signal, name, 0) for name in ("SIGABRT", "SIGTRAP", "SIGILL", "SIGKILL"))
 _COMMAND = (sys.executable, "-m", __name__)
 _KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
+_FUNCTION_MB = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"
 
 
 def read_isolated(reader: Reader, source: Source) -> Extraction:
@@ -76,7 +84,7 @@ def read_isolated(reader: Reader, source: Source) -> Extraction:
 
 def bare_environment() -> dict[str, str]:
     """What Python needs to start, and not the function's credentials."""
-    environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+    environment = {name: os.environ[name] for name in (*_KEPT_VARIABLES, _FUNCTION_MB) if name in os.environ}
     return environment | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
@@ -103,6 +111,12 @@ def _gave_up(reader: Reader, source: Source, reason: Reason, message: str) -> Ex
     draft = Draft(reader.format, reader.media_type, reason=reason, candidates_complete=False)
     draft.warn(reason.value, message)
     return draft.finish(source)
+
+
+def child_memory() -> int:
+    """Bytes of data that the child may take: half of the function's memory, if Lambda states it, and no more than is
+    enough. The function that files sessions has less than the one for documents, and rarely reads one."""
+    return min(CHILD_MEMORY, int(os.environ.get(_FUNCTION_MB, 2 * CHILD_MEMORY // MIB)) * MIB // 2)
 
 
 def limit_this_process(memory: int, seconds: int) -> None:
@@ -134,7 +148,7 @@ def _alarm_after(seconds: int, then: Callable[..., None] | None = None) -> None:
 
 
 def _main() -> None:
-    limit_this_process(CHILD_MEMORY, CHILD_SECONDS)
+    limit_this_process(child_memory(), CHILD_SECONDS)
     confine_this_process()
     document = json.loads(os.environ[_DOCUMENT])
     content = Content(sys.stdin.buffer.read(), document["size"])

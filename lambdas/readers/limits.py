@@ -47,5 +47,5 @@ MAX_HTML_STEPS = 500_000_000  # up the tree, from each element that begins: some
 MAX_EMAIL_BOUNDARIES = 10_000  # lines that may begin a part
 READING_SECONDS = 30  # after which a reader in a process of its own ends, and what it has read so far is kept
 CHILD_SECONDS = 45  # after which that process ends
-CHILD_MEMORY = 256 * MIB  # of data; beside the function's own, within its 512 MB
+CHILD_MEMORY = 256 * MIB  # of data, of a function with twice that; of a smaller one, half of what it has
 MAX_ANSWER = 64 * MIB  # bytes that it may say: far more than the largest record and its picture

@@ -124,6 +124,19 @@ def test_a_pdf_that_unpacks_to_more_memory_than_there_is_is_not_read() -> None:
     assert (extraction.status, extraction.reason) == (Status.NOT_READ, "too-complex")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds the memory of a process this way")
+def test_in_a_small_function_the_reading_process_has_half_of_its_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = pdf_bomb(megabytes=120)
+    read_of = {}
+    for megabytes in ("512", "256"):
+        monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", megabytes)
+        read_of[megabytes] = read(Content(data, len(data)), name="x.pdf", declared_type=None).reason
+    assert read_of["256"] == "too-complex"
+    assert read_of["512"] != "too-complex"
+
+
 @pytest.mark.parametrize("data", LIGHT[:6], ids=len)
 def test_a_document_that_is_not_small_is_read_in_a_process_of_its_own(
     monkeypatch: pytest.MonkeyPatch, data: bytes

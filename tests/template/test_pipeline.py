@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.assumptions import TRACED
+from benchmarks.assumptions import MEMORY_MB, TRACED
 from tests.template.conftest import Synthesise
 from tests.template.synthesis import Synthesised
 
@@ -23,7 +23,7 @@ SETTINGS = {
         {*ASSIGN, "PSEUDONYM_SECRET_ARN", "LAYOUT_SHARED", "PATIENTS_TABLE"},
     ),
     "NormaliseSession": (
-        512,
+        256,
         900,
         {*ASSIGN, "PSEUDONYM_SECRET_ARN", "LAYOUT_SHARED", "PATIENTS_TABLE"},
     ),
@@ -99,6 +99,7 @@ def test_a_function_has_its_memory_time_and_environment(stage: Synthesised, name
     memory, timeout, environment = SETTINGS[name]
     function = stage.function(name)
     assert (function["MemorySize"], function["Timeout"]) == (memory, timeout)
+    assert MEMORY_MB.get(name, memory) == memory, "the bill computes with another"
     variables = function["Environment"]["Variables"]
     assert set(variables) == environment | COMMON
     assert variables["POWERTOOLS_METRICS_NAMESPACE"] == "Carefile"
