@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -19,9 +20,10 @@ from carefile.cli.aws.rate import Quotas
 from carefile.cli.problem import Problem
 from carefile.cli.verifying import failures, suite
 from carefile.cli.verifying.claim import Claim, Finding, Group
+from carefile.cli.verifying.cleaning import Cleaner
 from carefile.cli.verifying.clock import within
 from carefile.cli.verifying.journal import MARK, Journal, Undo
-from carefile.cli.verifying.outcome import Contradicted, NotHere, Outcome, TimeIsUp
+from carefile.cli.verifying.outcome import Contradicted, Inconclusive, NotHere, Outcome, TimeIsUp
 from carefile.cli.verifying.report import Report
 from carefile.cli.verifying.site import Site
 from carefile.cli.verifying.suite import (
@@ -75,6 +77,7 @@ class Stack(SimpleNamespace):
             processed="the-processed-bucket",
             landing="the-landing-bucket",
             accepted_buckets=("the-landing-bucket",),
+            names={"Carefile-test", "the-reports-bucket", "the-processed-bucket", "catalog"},
             catalog_table="catalog",
             quotas=Quotas.none(),
             layout=Layout(),
@@ -134,13 +137,41 @@ DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "PutO
         (raising(Problem("no function")), Outcome.OPEN, "no function"),
         (raising(TimeIsUp("late")), Outcome.OPEN, "late"),
         (raising(DENIED), Outcome.OPEN, "AWS denied PutObject: these credentials lack the permission"),
+        (raising(Inconclusive("too late")), Outcome.OPEN, "too late"),
+        (
+            raising(KeyError("Juan")),
+            Outcome.OPEN,
+            "the check itself failed: KeyError in test_verifying.py, line LINE",
+        ),
     ],
 )
 def test_a_check_ends_in_one_of_four_ways(
     stack: Any, journal: Journal, look: Callable[[Site], str], outcome: Outcome, says: str
 ) -> None:
     finding = found(stack, journal, claim(look))
-    assert (finding.outcome, finding.says) == (outcome, says)
+    assert (finding.outcome, re.sub(r"line \d+$", "line LINE", finding.says)) == (outcome, says)
+
+
+def test_a_defect_in_one_check_does_not_end_the_run_nor_does_cleaning_up_that_aws_denies(
+    stack: Any, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(_: object) -> None:
+        raise DENIED
+
+    monkeypatch.setattr(Cleaner, "clean_new", denied)
+    checks = [claim(raising(NameError("x"))), claim(lambda _: "it does")]
+    found = list(Suite(stack, journal, [Group.ORDINARY]).run(checks))
+    assert [one.outcome for one in found] == [Outcome.OPEN, Outcome.SETTLED]
+
+
+def test_on_the_embedded_aws_nothing_is_uploaded_to_a_stage_that_waits_for_verdicts(
+    journal: Journal,
+) -> None:
+    here = Stack(embedded=True)
+    here.setting = lambda name: "true" if name == "MALWARE_SCAN" else None  # type: ignore[method-assign]
+    one = claim(raising(AssertionError("it ran")), uploads=1)
+    assert found(here, journal, one).says.endswith("the embedded AWS has no GuardDuty")
+    assert found(here, journal, claim(lambda _: "it does")).outcome is Outcome.SETTLED
 
 
 def test_a_check_that_was_not_asked_for_or_cannot_run_here_says_so_and_does_nothing(
@@ -160,7 +191,9 @@ def test_a_check_that_hangs_ends_at_its_time_limit() -> None:
     assert time.monotonic() - began < 5
 
 
-@pytest.mark.parametrize("end", [KeyboardInterrupt(), RuntimeError("a defect"), Contradicted("so")])
+@pytest.mark.parametrize(
+    "end", [KeyboardInterrupt(), SystemExit(), RuntimeError("a defect"), Contradicted("so")]
+)
 def test_a_denied_role_is_put_back_whatever_ends_the_check(
     stack: Any, journal: Journal, end: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,7 +204,7 @@ def test_a_denied_role_is_put_back_whatever_ends_the_check(
             raise end
 
     checks = Suite(stack, journal, [Group.ORDINARY]).run([claim(look)])
-    if isinstance(end, Contradicted):
+    if isinstance(end, Exception):
         next(checks)
     else:
         with pytest.raises(type(end)):
@@ -246,7 +279,7 @@ def test_an_object_is_in_the_journal_with_its_bucket(stack: Any, journal: Journa
 def test_a_report_names_no_account_bucket_or_object(stack: Any, tmp_path: Path) -> None:
     text = (
         f"arn:aws:s3:::the-landing-bucket/x is not {stack.machine}, {ACCOUNT} may not read "
-        f"the-processed-bucket/{MARK}0a1b2c3d | twice"
+        f"the-processed-bucket/{MARK}0a1b2c3d | twice; the stack Carefile-test has no the-reports-bucket"
     )
     one = claim(lambda _: "")
     findings = [
@@ -256,7 +289,7 @@ def test_a_report_names_no_account_bucket_or_object(stack: Any, tmp_path: Path) 
     report = Report.of(stack, datetime.now(UTC), 60, findings, total=2, left_behind=0)
     markdown, data = (path.read_text() for path in report.write(tmp_path / "sub" / "verify"))
     for written in (markdown, data):
-        assert not [word for word in (ACCOUNT, "bucket/", MARK, "arn:", stack.stack) if word in written]
+        assert not [word for word in (ACCOUNT, "bucket", MARK, "arn:", stack.stack) if word in written]
     assert json.loads(data)["counts"]["contradicted"] == 1
     assert "1 settled, 1 contradicted" in markdown
     assert "\\| twice" in markdown

@@ -98,6 +98,11 @@ class Connection:
             )
         return self._outputs[name]
 
+    @property
+    def names(self) -> set[str]:
+        """The names that the stack and its parts have on AWS; ARNs are none."""
+        return {self.stack, *(value for value in self._outputs.values() if not value.startswith("arn:"))}
+
     def has_output(self, name: str) -> bool:
         """Whether the deployment is new enough to have an output."""
         return name in self._outputs

@@ -11,7 +11,10 @@ import json
 import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from itertools import islice
+
+from botocore.exceptions import ClientError
 
 from carefile.cli.again.dead_letters import DeadLetters, Queue
 from carefile.cli.aws.connection import Connection
@@ -50,6 +53,8 @@ class Cleaner:
         self._names: dict[Source, set[str]] = {}
         self._folders: dict[Source, set[str]] = {}
         self._cleaned: set[Source] = set()
+        # The codes with which S3 refused to delete something.
+        self.refusals: set[str] = set()
 
     def put_back(self) -> None:
         """Take back every change that is not taken back yet."""
@@ -131,9 +136,21 @@ class Cleaner:
         source = (one for one in versions if whole or token in one.key)
         while batch := list(islice(source, _AT_ONCE)):
             objects = [{"Key": one.key, "VersionId": one.version_id} for one in batch]
-            self._s3.delete_objects(Bucket=batch[0].bucket, Delete={"Objects": objects, "Quiet": True})
+            request = {"Bucket": batch[0].bucket, "Delete": {"Objects": objects, "Quiet": True}}
+            done = self._s3.delete_objects(**request, **self._bypass)
+            self.refusals.update(str(one.get("Code")) for one in done.get("Errors", ()))
             count += len(batch)
         return count
+
+    @cached_property
+    def _bypass(self) -> dict[str, bool]:
+        """What deletes versions that the stage retains in governance mode for some days: these are the run's own."""
+        try:
+            found = self._s3.get_object_lock_configuration(Bucket=self._connection.landing)
+        except ClientError:
+            return {}
+        lock = found.get("ObjectLockConfiguration", {})
+        return {"BypassGovernanceRetention": True} if "Rule" in lock else {}
 
     def _delete_item(self, table: str, name: str, key: str) -> int:
         done = self._dynamodb.delete_item(TableName=table, Key={name: {"S": key}}, ReturnValues="ALL_OLD")

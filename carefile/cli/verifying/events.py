@@ -10,7 +10,7 @@ from carefile.cli.again.dead_letters import DeadLetters, Queue
 from carefile.cli.aws.executions import Executions
 from carefile.cli.rule_table import rules_of
 from carefile.cli.verifying.claim import Claim, Group
-from carefile.cli.verifying.outcome import NotHere
+from carefile.cli.verifying.outcome import Inconclusive, NotHere
 from carefile.cli.verifying.site import Site, expect
 
 # Kept out by every rule table that the project ships.
@@ -84,10 +84,16 @@ def _keys_of_buses(site: Site) -> str:
     letters = DeadLetters(site.connection)
     with site.denied(role, "states:StartExecution"):
         undelivered = site.upload(site.key("undelivered.txt"))
-        site.until(
-            lambda: any(one.about == undelivered.source.key for one in letters.look(Queue.INTAKES, 100)),
-            "an event that could not be delivered is not in the dead-letter queue",
-        )
+        source = undelivered.source
+
+        def arrived() -> bool:
+            if any(executions.about(source.bucket, source.key, undelivered.at)):
+                raise Inconclusive(
+                    "the event was delivered: the change of the rule's role came too late, repeat the check"
+                )
+            return any(one.about == source.key for one in letters.look(Queue.INTAKES, 100))
+
+        site.until(arrived, "an event that could not be delivered is not in the dead-letter queue", every=5)
     machine = site.client("stepfunctions").describe_state_machine(stateMachineArn=site.connection.machine)
     (log,) = machine["loggingConfiguration"]["destinations"]
     group = log["cloudWatchLogsLogGroup"]["logGroupArn"].removesuffix(":*").partition(":log-group:")[2]

@@ -24,5 +24,9 @@ class NotHere(Exception):
     """The claim is about something that this stage does not have; the text says what."""
 
 
-class TimeIsUp(Exception):
+class Inconclusive(Exception):
+    """The check could not find out, this time; the text says why."""
+
+
+class TimeIsUp(Inconclusive):
     """A check took longer than it may; the text says what it was waiting for."""

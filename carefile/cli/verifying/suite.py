@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import time
+import traceback
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -25,7 +28,7 @@ from carefile.cli.verifying.claim import Claim, Finding, Group
 from carefile.cli.verifying.cleaning import Cleaner
 from carefile.cli.verifying.clock import within
 from carefile.cli.verifying.journal import MARK, Journal
-from carefile.cli.verifying.outcome import Contradicted, NotHere, Outcome, TimeIsUp
+from carefile.cli.verifying.outcome import Contradicted, Inconclusive, NotHere, Outcome
 from carefile.cli.verifying.site import Site
 
 # In the order of docs/verify-on-aws.md, whose table is made from it.
@@ -48,7 +51,7 @@ class Suite:
                 outcome, says = self._look(claim)
             finally:
                 self._cleaner.put_back()
-            self._cleaner.clean_new()
+            self._clean_new()
             yield Finding(claim, outcome, self._redacted(says), time.monotonic() - began)
 
     def finish(self) -> int:
@@ -56,11 +59,21 @@ class Suite:
         self._cleaner.put_back()
         return self._cleaner.finish()
 
+    def _clean_new(self) -> None:
+        """Delete what a check has made. What AWS refuses now is refused again at the end of the run, which says so."""
+        with suppress(ClientError, BotoCoreError):
+            self._cleaner.clean_new()
+
     def _look(self, claim: Claim) -> tuple[Outcome, str]:
         if claim.look is None:
             return Outcome.NOT_HERE, f"by hand only: {claim.never}"
         if claim.embedded and self._connection.endpoint:
             return Outcome.NOT_HERE, f"the embedded AWS {claim.embedded}"
+        if claim.uploads and self._never_scanned:
+            return (
+                Outcome.NOT_HERE,
+                "the stage waits for malware protection, and the embedded AWS has no GuardDuty",
+            )
         if claim.group not in self._groups:
             return Outcome.NOT_HERE, f"it was not asked for: --{claim.group}"
         try:
@@ -70,22 +83,37 @@ class Suite:
             return Outcome.CONTRADICTED, str(contradicted)
         except NotHere as not_here:
             return Outcome.NOT_HERE, str(not_here)
-        except TimeIsUp as over:
-            return Outcome.OPEN, str(over)
+        except Inconclusive as why:
+            return Outcome.OPEN, str(why)
         except Problem as problem:
             return Outcome.OPEN, problem.what
         except (ClientError, BotoCoreError) as error:
             return Outcome.OPEN, problem_for(error).what
+        except Exception as defect:  # the checks after it run all the same
+            return Outcome.OPEN, _defect(defect)
+
+    @property
+    def _never_scanned(self) -> bool:
+        """Whether uploads wait for a verdict that never comes."""
+        return bool(self._connection.endpoint) and self._connection.setting("MALWARE_SCAN") == "true"
 
     def _redacted(self, text: str) -> str:
         return redacted(self._connection, text)
 
 
+def _defect(error: Exception) -> str:
+    """What to report of a check that is wrong itself. An error's text may hold anything, so it is left out."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"the check itself failed: {type(error).__name__} in {Path(where.filename).name}, line {where.lineno}"
+    )
+
+
 def redacted(connection: Connection, text: str) -> str:
-    """A text of AWS without accounts, ARNs, buckets and the names of what was made."""
+    """A text of AWS without accounts, ARNs, the stack's names and the names of what was made."""
     text = re.sub(r"arn:aws[\w-]*:[^\s\"',)]+", "<arn>", text)
-    for bucket in sorted((*connection.accepted_buckets, connection.processed), key=len, reverse=True):
-        text = text.replace(bucket, "<bucket>")
+    for name in sorted({*connection.accepted_buckets, *connection.names}, key=len, reverse=True):
+        text = text.replace(name, "<name>")
     text = re.sub(rf"{MARK}[0-9a-f]+", "<made>", text)
     return re.sub(r"\b\d{12}\b", "<account>", text)
 

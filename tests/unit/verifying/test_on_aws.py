@@ -1,0 +1,289 @@
+"""Each check of `carefile verify` against AWS as its service models describe it: with an answer that settles its claim,
+and with one that contradicts it. What only AWS has must not meet its first answer at a user's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ParamValidationError
+
+from carefile.cli.again import following
+from carefile.cli.verifying import cleaning, patients, site, suite
+from carefile.cli.verifying.claim import Claim, Finding, Group
+from carefile.cli.verifying.journal import Journal
+from carefile.cli.verifying.outcome import Outcome
+from carefile.cli.verifying.suite import CLAIMS, Suite
+from tests.unit.verifying.answers import (
+    PROMOTED,
+    TWICE,
+    Set,
+    all_of,
+    answers,
+    archived,
+    backfilled,
+    bus_rejects,
+    dashboard,
+    fails_with,
+    guarded,
+    holds,
+    infected,
+    landed_versions,
+    metrics,
+    never_ends,
+    no_bus,
+    promoting,
+    sampled,
+    scanning,
+    slowly,
+    state_tested,
+    undelivered,
+    with_history,
+    write_once,
+)
+from tests.unit.verifying.modelled import TOKEN, Aws, Clock, refused
+
+SCANNED = {"MALWARE_SCAN": "true"}
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Clock:
+    """Nobody waits in earnest."""
+    played = Clock()
+    for module in (site, following, cleaning):
+        monkeypatch.setattr(module, "time", played)
+    monkeypatch.setattr(suite, "within", played.within)
+    monkeypatch.setattr("carefile.cli.verifying.journal.secrets.token_hex", lambda _: TOKEN[-8:])
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    return played
+
+
+def found(aws: Aws, claim: Claim) -> Finding:
+    """Run a check with all that comes after it, and leave nothing in the journal."""
+    journal = Journal.of(aws.connection)
+    try:
+        checks = Suite(aws.connection, journal, list(Group))
+        (finding,) = checks.run([claim])
+        checks.finish()
+        assert not journal.made.undo
+    finally:
+        journal.close(finished=True)
+    return finding
+
+
+# Of each claim that only AWS can settle: the stage, an answer that settles it, answers that contradict it and what the
+# report then says.
+Case = tuple[dict[str, Any], Set, dict[str, Set]]
+CASES: dict[str, Case] = {
+    "may use tables under the customer-managed key": (
+        {},
+        holds,
+        {"StorageDenied": fails_with("StorageDenied"), "has not ended": never_ends},
+    ),
+    "With `write_once_prefixes`": (
+        {},
+        write_once(enforced=True),
+        {"answered with success": write_once(enforced=False)},
+    ),
+    "Copying 1 GiB": ({}, holds, {"it took 400 s": slowly, "ended failed": fails_with("States.Timeout")}),
+    "a failing `$assert`": (
+        {},
+        state_tested({"status": "FAILED", "error": "States.QueryEvaluationError"}),
+        {"answered SUCCEEDED": state_tested({"status": "SUCCEEDED"})},
+    ),
+    "PutEvents to a deleted bus": (
+        {},
+        no_bus(FailedEntryCount=1, Entries=[{"ErrorCode": "NotFound"}]),
+        {"succeeded": no_bus(FailedEntryCount=0, Entries=[{"EventId": "1"}])},
+    ),
+    "does not enter ClassifyObject again": (
+        {},
+        with_history("-ExecutionRedriven", "NormaliseSession"),
+        {"ClassifyObject was entered again": with_history("-ExecutionRedriven", "ClassifyObject")},
+    ),
+    "the history enters the failed state again": (
+        {},
+        with_history("-ExecutionRedriven", "-TaskScheduled"),
+        {"no ExecutionRedriven": with_history("NormaliseSession")},
+    ),
+    "fails with `EventBridge.FailedEntry`": (
+        {},
+        bus_rejects("EventBridge.FailedEntry"),
+        {
+            "failed with States.TaskFailed": bus_rejects("States.TaskFailed"),
+            "took an event": bus_rejects(None),
+        },
+    ),
+    "On the lane express-first": (
+        {"express": True},
+        promoting(PROMOTED, {"status": "FAILED", "error": TWICE}),
+        {
+            "answered [None, None]": promoting(PROMOTED, PROMOTED),
+            "not named promoted": promoting(PROMOTED, name="other"),
+        },
+    ),
+    "A catcher that names": (
+        {"express": True},
+        state_tested({"status": "CAUGHT_ERROR"}),
+        {"answered FAILED": state_tested({"status": "FAILED"})},
+    ),
+    "the log delivery may use their keys": (
+        {},
+        undelivered(arrives=True),
+        {
+            "not in the dead-letter queue": undelivered(arrives=False),
+            "no stream": all_of(undelivered(arrives=True), answers(DescribeLogStreams={"logStreams": []})),
+        },
+    ),
+    "The archives may use": (
+        {},
+        archived("ENABLED"),
+        {
+            "an archive is CREATE_FAILED": archived("CREATE_FAILED"),
+            "is empty": archived("ENABLED", schemas=0),
+        },
+    ),
+    "The children of the backfill": (
+        {},
+        backfilled(succeeded=2, total=2),
+        {"the run ended FAILED": backfilled("FAILED", failed=2, total=2)},
+    ),
+    "GuardDuty's events name keys raw": (
+        SCANNED,
+        scanning,
+        {"the intake failed": all_of(scanning, fails_with("RejectedObject"))},
+    ),
+    "A clean upload is filed": (
+        SCANNED,
+        scanning,
+        {"failed with Other": all_of(scanning, lambda aws: infected(aws, "Other"))},
+    ),
+    "An upload that contains a threat": (
+        SCANNED,
+        scanning,
+        {
+            "HeadObject of an upload with a threat was answered with success": all_of(
+                scanning, answers(HeadObject={})
+            )
+        },
+    ),
+    "Nobody can upload with the verdict's tag": (
+        SCANNED,
+        scanning,
+        {"answered with success": lambda aws: None},
+    ),
+    "The protection plan becomes active": (
+        SCANNED,
+        scanning,
+        {
+            "the plan is ERROR": answers(
+                GetMalwareProtectionPlan={"Status": "ERROR", "StatusReasons": [{"Code": "X"}]}
+            )
+        },
+    ),
+    "The decisions table's own policy": (
+        {},
+        guarded(enforced=True),
+        {"answered with ConditionalCheckFailedException": guarded(enforced=False)},
+    ),
+    "With Lambda's JSON log format": (
+        {},
+        metrics(1, "{}"),
+        {"counts nothing": metrics(0), "1 lines about": metrics(1, '{"type":"platform.start"}')},
+    ),
+    "X-Ray's service name": (
+        {},
+        sampled("carefile-dev"),
+        {"no sampling rule": sampled("Default")},
+    ),
+    "of the dashboard": (
+        {},
+        dashboard(),
+        {
+            "ended InternalError": dashboard("InternalError"),
+            "a saved query ended Failed": dashboard(queried="Failed"),
+        },
+    ),
+}
+
+
+def claim(text: str) -> Claim:
+    (one,) = (it for it in CLAIMS if text in it.text)
+    return one
+
+
+@pytest.fixture(autouse=True)
+def decided(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How a decision is made runs on the embedded AWS."""
+
+    def decide(site: Any, name: str) -> Any:
+        site.journal.will_decide()
+        return site.filed(site.upload(site.key(f"{name}.txt"), name.encode()))
+
+    monkeypatch.setattr(patients, "_decided", decide)
+
+
+@pytest.mark.parametrize("text", CASES)
+def test_a_check_settles_its_claim_where_aws_answers_so(text: str) -> None:
+    stage, set_, _ = CASES[text]
+    aws = Aws(**stage)
+    set_(aws)
+    finding = found(aws, claim(text))
+    assert finding.outcome is Outcome.SETTLED, finding.says
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [(text, says) for text, (_, _, bad) in CASES.items() for says in bad]
+)
+def test_a_check_contradicts_its_claim_where_aws_answers_otherwise(text: str, says: str) -> None:
+    stage, _, contradicting = CASES[text]
+    aws = Aws(**stage)
+    contradicting[says](aws)
+    finding = found(aws, claim(text))
+    assert (finding.outcome, says in finding.says) == (Outcome.CONTRADICTED, True), finding.says
+
+
+LATE = {
+    "does not enter ClassifyObject again": with_history("-ExecutionRedriven"),
+    "the log delivery may use their keys": undelivered(arrives=True),
+}
+
+
+@pytest.mark.parametrize("text", LATE)
+def test_a_denial_that_takes_effect_too_late_contradicts_nothing(text: str) -> None:
+    aws = Aws()
+    LATE[text](aws)
+    aws.intake = lambda *_: None
+    finding = found(aws, claim(text))
+    assert (finding.outcome, "came too late" in finding.says) == (Outcome.OPEN, True), finding.says
+
+
+@pytest.mark.parametrize("is_retained", [True, False])
+def test_a_version_that_the_stage_retains_is_deleted_all_the_same_as_it_is_the_run_s_own(
+    is_retained: bool,
+) -> None:
+    lock = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 30}}}
+    none = refused("ObjectLockConfigurationNotFoundError", 404)
+    aws = Aws()
+    aws.answers |= {
+        "ListObjectVersions": landed_versions(aws),
+        "GetObjectLockConfiguration": {"ObjectLockConfiguration": lock} if is_retained else none,
+    }
+    assert found(aws, claim("may use tables under the customer-managed key")).outcome is Outcome.SETTLED
+    deleted = aws.requests("DeleteObjects")
+    assert deleted
+    assert {one.get("BypassGovernanceRetention", False) for one in deleted} == {is_retained}
+
+
+def test_every_claim_that_only_aws_can_settle_has_its_answers() -> None:
+    tried = {claim(text).text for text in CASES}
+    assert not [it.text for it in CLAIMS if it.look and it.embedded and it.text not in tried]
+
+
+def test_what_aws_cannot_be_asked_and_cannot_answer_is_refused_here_too() -> None:
+    aws = Aws()
+    aws.answers["TestState"] = {"state": "SUCCEEDED"}
+    assert "AssertionError" in found(aws, claim("a failing `$assert`")).says
+    with pytest.raises(ParamValidationError):
+        aws.connection.client("stepfunctions").test_state(contexts="{}")
