@@ -130,7 +130,8 @@ site: setup .venv-site/.ready ## build the documentation as a site in .build/sit
 
 deploy: setup node_modules/.ready ## deploy to AWS with your credentials (STAGE=dev)
 	@.venv/bin/carefile doctor --before-deploy --stage $(STAGE)
-	@node_modules/.bin/cdk deploy --context stage=$(STAGE) $(ARGS)
+	@node_modules/.bin/cdk deploy --context stage=$(STAGE) $(ARGS) || { echo "carefile: the deployment failed" >&2; \
+		echo "  to do: look its message up in docs/deploying.md, \"If make deploy fails\"" >&2; exit 1; }
 
 template: setup ## write a template with its packages for CloudFormation, StackSets or Terraform (STAGE=dev)
 	@$(PY) -m infrastructure.template -c stage=$(STAGE) $(ARGS)

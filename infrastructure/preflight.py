@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import subprocess
 import sys
@@ -18,7 +19,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ProfileNotFound,
+)
 
 from infrastructure.settings.config import PROJECT_ROOT, ConfigError, StageConfig, load_context, stage_config
 
@@ -29,8 +36,13 @@ _NODE = (20, 0)
 _UNRESERVED = 100
 # Of a stage that has them all.
 _FUNCTIONS = 19
+_RAISE_VPCS = "https://console.aws.amazon.com/servicequotas/home/services/vpc/quotas/L-F678F1CE"
 # A new account runs ten functions at once until its quota is raised.
 _RAISE = "https://console.aws.amazon.com/servicequotas/home/services/lambda/quotas/L-B99A9384"
+_SIGN_IN = "sign in: `aws sso login`, or set AWS_PROFILE"
+_SAID = {NoCredentialsError: "none found", EndpointConnectionError: "AWS cannot be reached"}
+# A region's, unless it was raised.
+_VPCS = 5
 _GONE = frozenset(
     {"ParameterNotFound", "ValidationError", "404", "NoSuchBucket", "ResourceNotFoundException"}
 )
@@ -60,7 +72,7 @@ def preflight(config: StageConfig, client: Client, region: str) -> Iterator[Chec
         client("sts").get_caller_identity()
     except (ClientError, BotoCoreError) as error:
         unreachable = isinstance(error, EndpointConnectionError)
-        to_do = "check the network" if unreachable else "sign in: `aws sso login`, or set AWS_PROFILE"
+        to_do = f"check the network, and that {region} is a region" if unreachable else _SIGN_IN
         yield Check("Credentials", "failed", _why(error), to_do)
         return
     yield Check("Credentials", "ok", f"accepted in {region}")
@@ -74,7 +86,7 @@ def preflight(config: StageConfig, client: Client, region: str) -> Iterator[Chec
 def _why(error: ClientError | BotoCoreError) -> str:
     if isinstance(error, ClientError):
         return f"{error.response.get('Error', {}).get('Code') or 'no response'} from {error.operation_name}"
-    return type(error).__name__
+    return _SAID.get(type(error), type(error).__name__)
 
 
 def _missing(error: ClientError) -> bool:
@@ -128,6 +140,7 @@ def _stack(config: StageConfig, client: Client, _: str) -> Iterator[Check]:
             raise
         yield Check("Stack", "ok", f"{config.stack_name} is not deployed yet")
         yield from _names(config, client)
+        yield from _networks(config, client)
         return
     status = stack["StackStatus"]
     yield found(
@@ -154,6 +167,19 @@ def _names(config: StageConfig, client: Client) -> Iterator[Check]:
         f"taken: {', '.join(taken)}",
         f"a deleted {stack} has left them: delete them (docs/deploying.md#remove-a-stage), or choose another stage",
     )
+
+
+def _networks(config: StageConfig, client: Client) -> Iterator[Check]:
+    if config.vpc:
+        count = len(client("ec2").describe_vpcs(MaxResults=100)["Vpcs"])
+        yield found(
+            "Networks",
+            count < _VPCS,
+            f"{count} in this region",
+            f"{count} in this region, where AWS allows {_VPCS} unless the quota was raised",
+            f"delete one, ask for more ({_RAISE_VPCS}), or set vpc to false",
+            "warning",
+        )
 
 
 def _concurrency(config: StageConfig, client: Client, _: str) -> Iterator[Check]:
@@ -301,7 +327,13 @@ def _all(chosen: dict[str, str]) -> Iterator[Check]:
         yield Check("Settings", "failed", str(error), "correct cdk.json")
         return
     yield Check("Settings", "ok", f"stage {config.stage}")
-    session = boto3.session.Session()
+    try:
+        # As the CDK does; boto3 by itself knows AWS_DEFAULT_REGION only.
+        session = boto3.session.Session(region_name=os.environ.get("AWS_REGION") or None)
+    except ProfileNotFound as error:
+        to_do = "list them with `aws configure list-profiles`"
+        yield Check("Credentials", "failed", f"there is no profile {error.kwargs['profile']}", to_do)
+        return
     if not session.region_name:
         yield Check(
             "Region", "failed", "no region is set", "set AWS_REGION, or choose a profile that has one"

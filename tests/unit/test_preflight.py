@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
+from infrastructure import preflight as module
 from infrastructure.preflight import Check, preflight
-from infrastructure.settings.config import StageConfig, load_context, stage_config
+from infrastructure.settings.config import PROJECT_ROOT, StageConfig, load_context, stage_config
 
 REGION = "eu-west-1"
 
@@ -82,6 +84,36 @@ def checks(settings: dict[str, Any], **answers: Any) -> list[Check]:
 def test_a_ready_account_has_nothing_to_do() -> None:
     assert {it.state for it in checks(FULL)} == {"ok"}
     assert {it.state for it in checks({"alarm_email": "a@b.c", "malware_scan": True})} == {"ok"}
+    few = {"Vpcs": [{}] * 4}
+    assert {it.state for it in checks({"alarm_email": "a@b.c", "vpc": True}, describe_vpcs=few)} == {"ok"}
+
+
+def test_the_region_is_the_one_that_the_cdk_deploys_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def preflight(_: StageConfig, __: object, region: str) -> list[Check]:
+        asked.append(region)
+        return []
+
+    monkeypatch.setattr(module, "preflight", preflight)
+    monkeypatch.setattr(module, "tools", list)
+    for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    assert list(module._all({"stage": "dev"}))[-1].check == "Region"
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-2")
+    list(module._all({"stage": "dev"}))
+    monkeypatch.setenv("AWS_REGION", REGION)
+    list(module._all({"stage": "dev"}))
+    assert asked == ["eu-west-2", REGION]
+
+
+def test_a_profile_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "tools", list)
+    monkeypatch.setenv("AWS_PROFILE", "elsewhere")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    last = list(module._all({"stage": "dev"}))[-1]
+    assert (last.check, last.state, last.says) == ("Credentials", "failed", "there is no profile elsewhere")
 
 
 @pytest.mark.parametrize(
@@ -93,8 +125,10 @@ def test_a_ready_account_has_nothing_to_do() -> None:
             {"get_caller_identity": EndpointConnectionError(endpoint_url="https://x")},
             "Credentials",
             "failed",
-            "network",
+            "check the network, and that eu-west-1 is a region",
         ),
+        ({}, {"get_caller_identity": NoCredentialsError()}, "Credentials", "failed", "aws sso login"),
+        ({"vpc": True}, {"describe_vpcs": {"Vpcs": [{}] * 5}}, "Networks", "warning", "ask for more"),
         ({}, {"get_parameter": refused("ParameterNotFound")}, "CDK bootstrap", "failed", "cdk bootstrap"),
         ({}, {"get_parameter": {"Parameter": {"Value": "5"}}}, "CDK bootstrap", "failed", "cdk bootstrap"),
         ({}, {"get_parameter": refused("AccessDenied")}, "CDK bootstrap", "unknown", None),
@@ -179,3 +213,26 @@ def test_what_is_missing_is_found_with_what_to_do(
 def test_the_default_settings_fit_a_new_account() -> None:
     states = {it.check: it.state for it in checks({}, get_account_settings=NEW_ACCOUNT)}
     assert states["Lambda concurrency"] == "ok"
+
+
+ACTIONS = {
+    "get_caller_identity": None,  # everybody may
+    "get_parameter": "ssm:GetParameter",
+    "describe_stacks": "cloudformation:DescribeStacks",
+    "get_paginator": "kms:ListAliases",
+    "list_event_buses": "events:ListEventBuses",
+    "get_account_settings": "lambda:GetAccountSettings",
+    "head_bucket": "s3:ListBucket",
+    "get_bucket_notification_configuration": "s3:GetBucketNotification",
+    "get_bucket_versioning": "s3:GetBucketVersioning",
+    "list_malware_protection_plans": "guardduty:ListMalwareProtectionPlans",
+    "describe_vpcs": "ec2:DescribeVpcs",
+}
+
+
+def test_the_documented_policy_allows_every_check_and_nothing_else() -> None:
+    assert ACTIONS.keys() == {*READY, "describe_vpcs"}
+    page = (PROJECT_ROOT / "docs/deploying.md").read_text(encoding="utf-8")
+    policy = json.loads(page.partition("```json\n")[2].partition("```")[0])
+    (checking,) = (it for it in policy["Statement"] if it["Sid"] == "CheckBeforeDeployment")
+    assert checking["Action"] == sorted(filter(None, ACTIONS.values()))
