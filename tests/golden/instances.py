@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from carefile.core.deciding.classification import classify
@@ -12,7 +13,7 @@ from carefile.core.documents.recognition import PENDING, Line, RecognisedPage, W
 from carefile.core.filing.layout import owner_of
 from carefile.core.messages import events
 from carefile.core.messages.events import EventType
-from carefile.core.model import Observation, Source, StoredObject
+from carefile.core.model import Decision, DecisionType, Observation, Source, StoredObject
 from lambdas.adapters import contracts
 from lambdas.adapters.settings import ROOT
 from tests.golden.pairs import pairs
@@ -120,6 +121,7 @@ def _manifests() -> Iterator[Json]:
         owner = owner_of(found, source)
         if found.session:
             yield events.session_manifest(owner, found)
+            yield events.session_manifest(owner, replace(found, decision=_BY_PHONE))
             continue
         seen = Observation(source, "v1", "v1", "0cc1", 5, "text/plain", "2026-11-20T10:00:00Z")
         kept = [
@@ -140,6 +142,7 @@ def _assignments() -> Iterator[Json]:
     yield {"decision": "take-back", "key": "documents/x.txt", **_DECIDED}
 
 
+_BY_PHONE = Decision(DecisionType.ASSIGN, "Dr. Rey", "2026-11-20T10:00:00Z", "by phone")
 _DECIDED = {"decided_by": "Dr. Rey", "decided_at": "2026-11-20T10:00:00Z", "reason": "by phone"}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from carefile.core.errors import AssignmentConflict, LeftBehind, RejectedAssignment, RejectedEvent
 from carefile.core.filing.layout import Owner
@@ -12,6 +13,7 @@ from carefile.core.messages import events
 from carefile.core.model import Kind, Patient
 from lambdas import assign_patient, list_objects, verify_move
 from lambdas.intake import assigning
+from tests.golden.instances import schema
 from tests.unit.world import LANDING, PROCESSED, Json, World, created_event, prefix_of, submitted_event
 
 ANAS, UNKNOWN = "processed/Ana_7_medical_notes/session_7/", "processed/unknown_medical_notes/session_7/"
@@ -317,3 +319,23 @@ def test_what_was_adopted_where_it_stands_is_refused(world: World) -> None:
         with pytest.raises(RejectedAssignment, match=r"^adopted-in-place: "):
             assign(named | {"patient_id": "Ana_7"})
     assert world.dynamodb.scan(TableName="ledger")["Items"] == []
+
+
+def test_a_sessions_manifest_names_the_persons_decision_by_which_its_folder_was_claimed(
+    session: World,
+) -> None:
+    assert "decision" not in session.json(UNKNOWN + "_manifest.json")
+    reassign(session, SESSION | {"decided_by": "Dr. Rey", "reason": "by phone"})
+    manifest = session.json(ANAS + "_manifest.json")
+    told = {name: manifest["decision"][name] for name in ("type", "decided_by", "reason")}
+    assert told == {"type": "assign", "decided_by": "Dr. Rey", "reason": "by phone"}
+    assert not list(Draft202012Validator(schema("manifest")).iter_errors(manifest))
+    reassign(session, SESSION | {"patient_id": "Ben_8", "from": "Ana_7"}, "s")
+    reassign(session, SESSION | {"from": "Ben_8", "decided_by": "Dr. Wu"}, "t")
+    assert session.json(ANAS + "_manifest.json") == manifest
+
+
+def test_a_hint_about_one_object_is_no_decision_of_the_whole_sessions_manifest(world: World) -> None:
+    world.upload("sessions/session_9/a.json", b"a")
+    world.run(submitted_event("sessions/session_9/a.json", hints={"patient_id": "Ana_7"}))
+    assert "decision" not in world.json("processed/Ana_7_medical_notes/session_9/_manifest.json")

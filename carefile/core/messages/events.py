@@ -17,6 +17,7 @@ from carefile.core.model import (
     LAYOUT_VERSION,
     Classification,
     Decision,
+    DecisionType,
     Disposition,
     Kind,
     Observation,
@@ -29,7 +30,7 @@ from carefile.core.model import (
 )
 
 EVENT_SOURCE = "carefile.catalog"
-_MANIFEST_VERSION = "2.0"
+_MANIFEST_VERSION = "3.0"
 Json = dict[str, object]
 
 
@@ -284,7 +285,10 @@ def bare_claim(owner_id: str) -> Json:
 
 
 def session_manifest(owner: Owner, classification: Classification) -> Json:
-    """The manifest of a session's folder: it stands for the whole session and never changes."""
+    """The manifest of a session's folder: it stands for the whole session and never changes, so it names the decision
+    by which the folder was claimed, whatever is decided later. A hint is about one object alone."""
+    decision = classification.decision
+    by_a_person = decision if decision and decision.type is not DecisionType.HINT else None
     return claim(owner) | {
         "state": "session",
         "owner": {"id": owner.owner_id, "bucket": owner.bucket, "tree": owner.path},
@@ -292,6 +296,7 @@ def session_manifest(owner: Owner, classification: Classification) -> Json:
         "data_type": classification.kind.data_type,
         "patient": classification.patient.to_json(),
         "session_id": classification.session.session_id if classification.session else "",
+        **({"decision": by_a_person.to_json()} if by_a_person else {}),
     }
 
 
