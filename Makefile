@@ -143,7 +143,7 @@ dist: setup ## build wheel and source package into dist/, byte for byte the same
 	@rm -rf dist
 	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || echo 1580601600) $(PY) -m hatchling build --directory dist
 
-clean: down ## stop the embedded AWS, delete its data (that of CAREFILE_HOME too) and everything built
+clean: ## stop the embedded AWS, delete its data (that of CAREFILE_HOME too) and everything built
 	@if [ -e .venv/.ready ]; then $(PY) -m local clean; \
 	elif [ -n "$$CAREFILE_HOME" ]; then echo "Nothing is installed, so $$CAREFILE_HOME is kept." >&2; fi
 	@rm -rf .local dist .build cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -20,7 +20,7 @@ def main() -> int:
     demo.add_argument(
         "--scans", action="store_true", help="also deploy a stage that reads scans, and send it some"
     )
-    commands.add_parser("clean", help="delete what the embedded AWS keeps in its home")
+    commands.add_parser("clean", help="stop the embedded AWS and delete what it keeps in its home")
     commands.add_parser("down", help="stop the embedded AWS; its data is kept")
     arguments = vars(parser.parse_args())
     try:

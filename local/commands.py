@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 
 from local import checks, deployment, processes, report
 from local.moving import moving
@@ -49,12 +50,14 @@ def down(settings: Settings) -> int:
 
 
 def clean(settings: Settings) -> int:
-    """Delete what this embedded AWS keeps in its home, and nothing else that may be there."""
+    """Stop this embedded AWS and delete what it keeps in its home, and nothing else that may be there."""
     if not settings.home.exists():
         return 0
     with processes.exclusive(settings):
-        if processes.find(settings) is not None:
-            raise Problem("the embedded AWS is running", "stop it with `make down`")
+        # Whether its state could be saved does not matter here.
+        with suppress(Problem):
+            if processes.stop(settings):
+                print("Stopped.")
         for path in settings.kept():
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
     left = sorted(path.name for path in settings.home.iterdir())

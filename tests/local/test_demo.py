@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -199,6 +200,25 @@ def test_what_installs_packages_shows_the_time_and_keeps_its_exit_code(code: int
                           capture_output=True, text=True, timeout=20, check=False)  # fmt: skip
     assert (done.returncode, "Installing … 1 s" in done.stdout) == (code, True)
     assert ("done in" in done.stdout) is (code == 0)
+
+
+def test_clean_stops_what_runs_and_never_says_that_its_data_is_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = settings_for(tmp_path / "home")
+    settings.state.mkdir(parents=True)
+    # A stand-in whose command line is that of the embedded AWS of this home.
+    stand_in = ["-c", "import time; time.sleep(60)", "local.embedded.server", str(settings.home)]
+    with subprocess.Popen([sys.executable, *stand_in]) as running:
+        settings.run_file.write_text(json.dumps(asdict(processes.Running(running.pid, 1, None, 2))))
+        assert commands.clean(settings) == 0
+        with pytest.raises(ProcessLookupError):
+            os.kill(running.pid, 0)
+    assert capsys.readouterr().out.splitlines() == ["Stopped.", f"Deleted {settings.home}."]
+    assert not settings.home.exists()
+    target = re.search(r"^clean:(.*?)(##.*)", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
+    assert target is not None
+    assert not target[1].strip(), "what another target prints is not true of this one"
 
 
 def test_clean_deletes_what_the_embedded_aws_keeps_and_nothing_else(
