@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -24,14 +23,3 @@ def test_every_command_is_described(name: str) -> None:
 @pytest.mark.parametrize("fault", list(Fault))
 def test_every_fault_is_described(fault: Fault) -> None:
     assert f"| `{fault}` |" in OPERATING
-
-
-@pytest.mark.parametrize("page", ["operating.md", "runbook.md"])
-def test_every_command_line_that_is_shown_exists(page: str) -> None:
-    text = (DOCS / page).read_text()
-    for line in re.findall(rf"carefile ((?:{'|'.join(COMMANDS)})\b[^`\n]*)", text):
-        words = line.split()
-        command = COMMANDS.get(" ".join(words[:2])) or COMMANDS[words[0]]
-        known = {option for item in command.params for option in (*item.opts, *item.secondary_opts)}
-        used = {word for word in words if word.startswith("--")}
-        assert used <= known | {"--help"}, line

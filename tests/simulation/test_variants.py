@@ -20,6 +20,9 @@ from tests.simulation.variants import (
 )
 
 
+WITH_EACH_ACTOR = 100  # schedules
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("variant", "lane", "schedules"), in_lanes(), ids=lambda value: getattr(value, "__name__", str(value))
@@ -35,7 +38,7 @@ def test_a_broken_rule_is_found_out(variant: Callable[[], Any], lane: int, sched
 @pytest.mark.parametrize("lane", [*(actor.lane for actor in actors()), lane_of(EVERYBODY)])
 def test_with_further_actors_everything_holds(lane: int) -> None:
     first = lane * LANE
-    assert first_violation(range(first, first + 100)) is None
+    assert first_violation(range(first, first + WITH_EACH_ACTOR)) is None
 
 
 def test_a_failing_schedule_is_made_small_and_reads_as_a_story() -> None:
