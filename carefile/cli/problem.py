@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import (
     BotoCoreError,
@@ -27,6 +29,22 @@ class Problem(Exception):
         self.what = what
         self.to_do = to_do
         self.code = code
+
+
+class NotThere(Problem):
+    """What a command was asked about does not exist: it ran, and that is its answer."""
+
+    def __init__(self, what: str, to_do: str) -> None:
+        super().__init__(what, to_do, Exit.FOUND)
+
+
+def refuse_unless_one(chosen: Iterable[bool], to: str, options: str) -> None:
+    """Refuse a command that is given none, or several, of the options that say what it is about."""
+    count = sum(chosen)
+    if count == 0:
+        raise Problem(f"nothing selected to {to}", f"use {options}")
+    if count > 1:
+        raise Problem(f"more than one thing selected to {to}", f"use only one of {options}")
 
 
 def problem_for(error: Exception) -> Problem:

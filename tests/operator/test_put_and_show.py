@@ -188,9 +188,15 @@ def test_a_failed_upload_names_its_execution_and_says_what_to_do(carefile: Caref
 
 
 def test_what_is_not_there_is_one_line(carefile: Carefile) -> None:
-    ran = carefile("show", "documents/nobody/nothing.pdf")
-    assert ran.code == 2
-    assert "there is no object" in ran.err
+    for name, word, said in (
+        ("show", "documents/nobody/nothing.pdf", "there is no object"),
+        ("show", "session_nope", "no session without a patient is called session_nope"),
+        ("show", "arn:aws:states:us-east-1:000000000000:execution:x:y", "there is no execution"),
+        ("open", "documents/nobody/nothing.pdf", "there is no page"),
+        ("places", "documents/nobody/nothing.pdf", "no places for that key"),
+    ):
+        ran = carefile(name, word)
+        assert (ran.code, said in ran.err, "to do:" in ran.err, ran.out) == (1, True, True, ""), word
 
 
 def test_runs_are_told_with_their_objects(carefile: Carefile, row: dict[str, str]) -> None:

@@ -14,7 +14,7 @@ from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.entries import Entries
 from carefile.cli.aws.executions import Described, Executions
 from carefile.cli.aws.objects import FiledObject, LandingObject, filed_object, landing_object
-from carefile.cli.problem import Problem
+from carefile.cli.problem import NotThere, Problem
 from carefile.core.filing.layout import original_key
 from carefile.core.model import Patient, Source
 from carefile.core.records.session_entries import Place
@@ -35,7 +35,10 @@ class Subject:
 
 def subject(connection: Connection, executions: Executions, word: str) -> Subject:
     if word.startswith("arn:"):
-        return Subject(executions.must_describe(word))
+        execution = executions.describe(word)
+        if execution is None:
+            raise NotThere(f"there is no execution {word}", "list executions with `carefile runs`")
+        return Subject(execution)
     if word.startswith("s3://"):
         bucket, _, key = word.removeprefix("s3://").partition("/")
         return _object(connection, bucket, key)
@@ -58,6 +61,15 @@ def subject(connection: Connection, executions: Executions, word: str) -> Subjec
     )
 
 
+def no_object(bucket: str, key: str) -> NotThere:
+    if "/" in key:
+        return NotThere(f"there is no object s3://{bucket}/{key}", "check the key; keys are case-sensitive")
+    return NotThere(
+        f"no execution, no upload and no session without a patient is called {key}",
+        "check the name, also in case; `carefile catalog --patient ID` lists a patient's sessions with their folders",
+    )
+
+
 def _session_of_nobody(connection: Connection, session_id: str) -> Place | None:
     """The place of a session without a patient, if the catalog has one of this id."""
     place = Place(connection.processed, f"{connection.layout.session_stem(Patient(), session_id)}/")
@@ -73,7 +85,7 @@ def _object(connection: Connection, bucket: str, key: str) -> Subject:
             if filed is None and (key == folder or Entries(connection).session(Place(bucket, folder))):
                 return Subject(session=Place(bucket, folder))
         if filed is None:
-            raise Problem(f"there is no object s3://{bucket}/{key}", "check the key; keys are case-sensitive")
+            raise no_object(bucket, key)
         return Subject(filed=filed)
     return Subject(source=Source(bucket, key), landed=landing_object(connection, key, bucket))
 

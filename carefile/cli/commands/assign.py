@@ -16,7 +16,7 @@ from carefile.cli.exits import Exit
 from carefile.cli.patients.deciding import Decider, Wish, name_of
 from carefile.cli.patients.listed.doubt import refuse_nobody, warn_of
 from carefile.cli.patients.moving import Move
-from carefile.cli.problem import Problem
+from carefile.cli.problem import refuse_unless_one
 from carefile.cli.shown.view import View, plain
 from carefile.cli.times import span
 from carefile.core.model import DecisionType
@@ -85,8 +85,9 @@ def assign(
 
 
 def _decision(patient: str | None, *, nobody: bool, take_back: bool) -> DecisionType:
-    if sum([patient is not None, nobody, take_back]) != 1:
-        raise Problem("nothing is decided, or too much", "use one of --patient ID, --nobody and --take-back")
+    refuse_unless_one(
+        [patient is not None, nobody, take_back], "decide", "--patient ID, --nobody or --take-back"
+    )
     if patient is not None:
         return DecisionType.ASSIGN
     return DecisionType.NOBODY if nobody else DecisionType.TAKE_BACK
@@ -94,8 +95,7 @@ def _decision(patient: str | None, *, nobody: bool, take_back: bool) -> Decision
 
 def _names(names: dict[str, str | None]) -> dict[str, str]:
     given = {name: value for name, value in names.items() if value is not None}
-    if len(given) != 1:
-        raise Problem("nothing selected to assign, or too much", "use one of --session, --document and --key")
+    refuse_unless_one([True for _ in given], "assign", "--session, --document or --key")
     return given
 
 

@@ -15,7 +15,7 @@ from carefile.cli.aws.listing import Item, Place, items, must_be_accepted, must_
 from carefile.cli.aws.map_runs import MOST_TOLERATED, MapRuns, Scope, backfill_runs, refuse_half_finished
 from carefile.cli.exits import Exit
 from carefile.cli.moving.forecast import ARCHIVED, Forecaster, Would
-from carefile.cli.problem import Problem
+from carefile.cli.problem import Problem, refuse_unless_one
 from carefile.cli.rule_table import rules_of
 from carefile.cli.shown.map_run_view import follow_to_end
 from carefile.cli.shown.view import Column, View, clock, sized
@@ -59,11 +59,11 @@ def backfill(
 
     Objects pass through the same states as an upload.
     """
-    if sum(given is not None for given in (place or inventory, run, redrive, failed_of)) != 1:
-        raise Problem(
-            "nothing selected to ingest, or too much",
-            "use one of s3://bucket/prefix/ or --inventory, --run, --redrive and --failed-of",
-        )
+    refuse_unless_one(
+        [given is not None for given in (place or inventory, run, redrive, failed_of)],
+        "ingest",
+        "s3://bucket/prefix/, --inventory, --run, --redrive or --failed-of",
+    )
     runs = backfill_runs(connection)
     if run or redrive:
         return follow_to_end(view, runs, runs.redrive(redrive) if redrive else runs.arn(str(run)), COMMAND)

@@ -13,7 +13,7 @@ from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.entries import Entries, Entry, SessionSummary, record_of
 from carefile.cli.aws.failures import still_failed
 from carefile.cli.exits import Exit, listed
-from carefile.cli.problem import Problem
+from carefile.cli.problem import refuse_unless_one
 from carefile.cli.shown.session import describe_activity
 from carefile.cli.shown.view import Column, View, clock, sized
 from carefile.cli.times import since as moment
@@ -46,10 +46,9 @@ def catalog(
 
     A session is listed once, at the time of its latest object.
     """
-    if sum([bool(key), patient is not None, unknown, failed]) != 1:
-        raise Problem(
-            "nothing selected to list, or too much", "use one of KEY, --patient ID, --unknown and --failed"
-        )
+    refuse_unless_one(
+        [bool(key), patient is not None, unknown, failed], "list", "KEY, --patient ID, --unknown or --failed"
+    )
     after = moment(since)
     if failed:
         return _failed(connection, view, after, limit)

@@ -11,7 +11,7 @@ from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.ledger_places import Known, LedgerPlaces
 from carefile.cli.aws.listing import place_in
 from carefile.cli.exits import Exit
-from carefile.cli.problem import Problem
+from carefile.cli.problem import NotThere, Problem
 from carefile.cli.shown.view import Column, View, clock
 from carefile.core.model import Source
 
@@ -34,7 +34,7 @@ def places(
     ledger = LedgerPlaces(connection)
     known = ledger.known(source)
     if not known.places:
-        raise Problem(
+        raise NotThere(
             "the ledger has no places for that key",
             "check the key with `carefile show KEY`; keys are case-sensitive",
         )

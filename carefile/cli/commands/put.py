@@ -205,6 +205,8 @@ def _sent(
             Source(connection.landing, upload.key), version_id if version_id != "null" else None, size, at
         )
 
+    if not uploads:
+        return
     with view.progress("files") as bar, ThreadPoolExecutor(_THREADS) as pool:
         task = bar.add_task("Uploading", total=len(uploads))
         for sent in pool.map(send, uploads):

@@ -17,10 +17,10 @@ from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.entries import Entries, Entry, record_of
 from carefile.cli.aws.executions import Described, Executions
 from carefile.cli.aws.objects import FiledObject, LandingObject, pipeline_status
-from carefile.cli.aws.subject import subject
+from carefile.cli.aws.subject import no_object, subject
 from carefile.cli.exits import Exit
 from carefile.cli.patients.decided import decision_about
-from carefile.cli.problem import Problem
+from carefile.cli.problem import NotThere, Problem
 from carefile.cli.shown.session import describe_decision, show_session
 from carefile.cli.shown.story import print_story, story_of
 from carefile.cli.shown.view import View, ago, plain, sized
@@ -57,7 +57,7 @@ def show(
     if found.filed:
         return _show_filed(connection, view, executions, entries, found.filed)
     if found.source is None:
-        raise Problem(f"no execution, object or session {what}", "list executions with `carefile runs`")
+        raise NotThere(f"no execution, object or session {what}", "list executions with `carefile runs`")
     return _show_landed(
         connection, view, executions, entries, found.source, found.landed, everything=everything
     )
@@ -104,9 +104,7 @@ def _show_landed(
         if landed is None:
             return Exit.FOUND
     if landed is None and entry is None:
-        raise Problem(
-            f"there is no object s3://{source.bucket}/{source.key}", "check the key; keys are case-sensitive"
-        )
+        raise no_object(source.bucket, source.key)
     status = pipeline_status(connection, landed) if landed else None
     view.note(_summary(source, landed, entry, status))
     if entry and entry.decision:

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from carefile.cli.aws.connection import Connection
 from carefile.cli.exits import Exit, listed
-from carefile.cli.problem import Problem
+from carefile.cli.problem import refuse_unless_one
 from carefile.cli.shown.view import View, plain
 from carefile.places import sessions_named
 from carefile.places import where as place_of
@@ -29,8 +29,7 @@ def where(
     session: Annotated[str | None, typer.Option(help="Locate only the session with this id.")] = None,
 ) -> Exit:
     """Print the S3 prefix of a patient's sessions."""
-    if (patient is None) != unknown:
-        raise Problem("no patient selected, or too many", "use either --patient ID or --unknown")
+    refuse_unless_one([patient is not None, unknown], "locate", "--patient ID or --unknown")
     expected = place_of(patient, session, prefix=connection.layout.prefix)
     if session is None:
         view.thing(expected, partial(_print, expected["patient_context"]["session_prefix"]))

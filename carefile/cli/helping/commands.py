@@ -118,7 +118,9 @@ class Commands(TyperGroup):
         if follow:
             return f" It is followed by {', '.join(name.split()[1] for name in follow)}."
         meant = _GUESSED.get(word.casefold())
-        meant = meant or next(iter(get_close_matches(word, self.commands.keys() - _DESTRUCTIVE)), None)
+        meant = meant or next(
+            iter(get_close_matches(word, self.commands.keys() - _DESTRUCTIVE, cutoff=0.7)), None
+        )
         return f" Did you mean {meant!r}?" if meant else ""
 
 

@@ -10,7 +10,7 @@ from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.entries import Entries, SessionSummary
 from carefile.cli.aws.objects import is_gone
 from carefile.cli.patients.decided import decision_about
-from carefile.cli.problem import Problem
+from carefile.cli.problem import NotThere
 from carefile.core.filing.layout import result_key
 from carefile.core.filing.names import decode_sub_path
 from carefile.core.model import Source
@@ -22,7 +22,7 @@ from carefile.page.session import render_session
 
 
 def page_of(connection: Connection, what: str) -> str:
-    """Render the page of a landing key or a folder, or raise a Problem if there is none."""
+    """Render the page of a landing key or a folder, or raise NotThere if there is none."""
     if connection.layout.holds(what):
         folder = what if what.endswith("/") else f"{what.rpartition('/')[0]}/"
         return _document(connection, folder) or _session(connection, Place(connection.processed, folder))
@@ -61,8 +61,8 @@ def session_page(connection: Connection, session: SessionSummary) -> str:
     return render_session(conversation(objects()), header)
 
 
-def _no_page() -> Problem:
-    return Problem(
+def _no_page() -> NotThere:
+    return NotThere(
         "there is no page for that key",
         "`carefile show KEY` says what became of an upload, `carefile catalog` lists what is filed",
     )
