@@ -63,6 +63,7 @@ def main() -> int:
     with console.status("Copying …") as status:
         for verdict in _tried(todo, min(processes, len(todo)), options.seconds, options.minutes, red):
             verdicts.append(verdict)
+            _show(verdict, console)
             noticed = sum(it.noticed_by is not None for it in verdicts)
             status.update(
                 f"{len(verdicts)} of {len(todo)} tried: {noticed} noticed, {len(verdicts) - noticed} not or undecided"
@@ -113,13 +114,16 @@ def _tried(
             worker.result()
 
 
+def _show(verdict: Verdict, console: Console) -> None:
+    """Print at once what nothing noticed: a run takes an hour, and may be interrupted."""
+    if verdict.noticed_by is None:
+        breakage = verdict.breakage
+        what = "not noticed" if verdict.whole else "undecided, the time was up"
+        console.print(f"{breakage.path}:{breakage.line}: {what}: {breakage.kind}")
+        console.print(breakage.diff() + "\n")
+
+
 def _report(verdicts: list[Verdict], drawn: int, console: Console) -> None:
-    for verdict in sorted(verdicts, key=lambda it: (it.breakage.path, it.breakage.line)):
-        if verdict.noticed_by is None:
-            breakage = verdict.breakage
-            what = "not noticed" if verdict.whole else "undecided, the time was up"
-            console.print(f"{breakage.path}:{breakage.line}: {what}: {breakage.kind}")
-            console.print(breakage.diff() + "\n")
     for part, folder in PARTS.items():
         found = [it for it in verdicts if it.breakage.path.startswith(f"{folder}/")]
         decided = [it for it in found if it.whole]
