@@ -1,7 +1,7 @@
 # Every target installs what it needs on first use. `make` alone lists them.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status demo test simulate prove prove-fresh prove-schedules prove-properties prove-scale proof hunt mutants names storm faults cost bench capacity bench-readers bench-matching bench-ocr backfill sbom audit lint site deploy template verify dist clean clean-all
+.PHONY: help setup up down status demo test simulate prove prove-submission prove-fresh prove-schedules prove-properties prove-scale proof hunt mutants names storm faults cost bench capacity bench-readers bench-matching bench-ocr backfill sbom audit lint site deploy template verify dist clean clean-all
 
 # The first of these that is new enough; override with `make setup PYTHON=/path/to/python`.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -14,7 +14,7 @@ WORKERS ?= auto
 PY := .venv/bin/python
 # Tests of the embedded AWS wait as long as they work, so there are more workers than processors. Bytecode is kept, or
 # hundreds of processes would compile the same modules anew.
-AT_ONCE = $(if $(filter auto,$(WORKERS)),$$(( ($$(getconf _NPROCESSORS_ONLN) * 3 + 1) / 2 )),$(WORKERS))
+AT_ONCE = $(if $(filter auto,$(WORKERS)),$$(( $$(getconf _NPROCESSORS_ONLN) * 2 )),$(WORKERS))
 PYTEST = PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n $(AT_ONCE) --dist loadgroup --no-loadscope-reorder
 # Shows that something works that prints nothing.
 ticking = sh local/ticking.sh
@@ -67,9 +67,12 @@ prove-schedules: setup ## run N schedules with fresh seeds, and a tenth of each 
 prove-properties: setup ## run the properties with fresh examples
 	@CAREFILE_EXAMPLES=50 $(PYTEST) -m 'hypothesis and not prove' tests/property tests/readers tests/unit
 
+prove-submission: setup node_modules/.ready .venv-checkov/.ready ## run what .ci/run adds to `make test`: further stages, the demo, crashes, all rule packs
+	@$(PYTEST) -m 'submission and not prove' $(ARGS)
+
 prove-scale: setup node_modules/.ready .venv-checkov/.ready ## run the tests of full scale: storms, faults, names, sizes, both lanes
 	@failed=0; CAREFILE_EXAMPLES=20000 $(PYTEST) tests/property/test_names.py || failed=1; \
-	$(PYTEST) -m prove || failed=1; exit $$failed
+	$(PYTEST) -m 'prove or submission' || failed=1; exit $$failed
 
 proof: setup ## report how many schedules the current code has passed (make prove-schedules ARGS=--record adds to them)
 	@$(PY) -m tests.simulation --proof
@@ -84,10 +87,10 @@ names: setup ## run the property tests with N examples each (N=20000)
 	@CAREFILE_EXAMPLES=$(call n,20000) $(PYTEST) tests/property
 
 storm: setup ## file a thousand simultaneous uploads on the embedded AWS, on both lanes
-	@$(PYTEST) -m prove tests/end_to_end/test_many.py
+	@$(PYTEST) -m 'prove or submission' tests/end_to_end/test_many.py
 
 faults: setup ## file 200 uploads during AWS errors and a crash, on both lanes
-	@$(PYTEST) -m prove tests/faults
+	@$(PYTEST) -m 'prove or submission' tests/faults
 
 cost: setup node_modules/.ready ## compute the bill by kind and lane from counted operations (ARGS='--objects-per-month 1e6 --size 20kB')
 	@$(PY) -m benchmarks.cost $(ARGS)

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
+import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -98,6 +100,20 @@ def start(settings: Settings, **environment: str) -> None:
         processes.start(settings)
 
 
+def _end(settings: Settings) -> None:
+    """Kill what was started: asked politely, it waits for idle connections and saves what nobody reads any more."""
+    found = processes.find(settings)
+    if found is None or found.console_pid is not None:
+        processes.stop(settings)
+        return
+    os.killpg(
+        found.aws_pid, signal.SIGKILL
+    )  # it leads a session of its own, with the workers of its functions
+    with suppress(ChildProcessError):
+        os.waitpid(found.aws_pid, 0)
+    settings.run_file.unlink(missing_ok=True)
+
+
 @contextmanager
 def running(home: Path, **environment: str) -> Iterator[EmbeddedAws]:
     settings = settings_for(home)
@@ -105,7 +121,7 @@ def running(home: Path, **environment: str) -> Iterator[EmbeddedAws]:
     try:
         yield EmbeddedAws(settings)
     finally:
-        processes.stop(settings)
+        _end(settings)
         # Gigabytes, of which nobody looks at anything but the logs any more.
         for held in (home / "tmp", settings.state, *home.glob("cdk.out*")):
             shutil.rmtree(held, ignore_errors=True)

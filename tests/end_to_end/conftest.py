@@ -38,6 +38,7 @@ STANDARD_ONLY: Mapping[str, str] = {
         "the other lane has the same roles and two more, which have a test of their own"
     ),
     "test_whoever_has_no_role_may_do_nothing": "it tries the account, whatever the stack",
+    "test_the_demo_shows_how_each_sample_ended_where_it_was_filed_and_the_way_on": "the demo uses that one",
     "test_canary_the_proxy_as_it_comes_takes_the_length_out_of_the_answer_to_a_head": "it is about the proxy",
     "test_canary_the_proxy_as_it_comes_breaks_the_signature_of_whoever_is_not_the_account_itself": (
         "it is about the proxy"
@@ -67,6 +68,7 @@ ENOUGH_ON: Mapping[str, str] = {
     "test_crash": STANDARD,
     "test_input_that_cannot_be_filed_fails_at_classify_with_a_reason": STANDARD,  # typed, so on this lane's machine
     "test_every_sample_ends_as_its_comment_says": EXPRESS,  # the demo does it on the other one
+    "test_what_people_see_of_a_few_failures_holds_nothing_of_a_patient": STANDARD,
     "test_no_patient_outside": EXPRESS,  # what fails there is promoted, and so goes through both machines
     "test_services": EXPRESS,
 }

@@ -16,6 +16,9 @@ from carefile.cli.app import app
 from carefile.core.model import Source
 from tests.embedded import ENFORCED, EmbeddedAws, bring_up, eventually, running
 
+# `make test` has it in process (tests/unit/test_listed.py, tests/golden/test_listed.py) and in schedules.
+pytestmark = pytest.mark.submission
+
 PATIENTS = "id,name,birth date,identifier:1.2.3\nAna_7,Ana Ruiz,1984-02-11,77\nBen_8,Ben Soto,1971-03-05,\n"
 HL7 = (
     "MSH|^~\\&|LIS|LAB|EMR|X|20241028||ORU^R01|1|P|2.5\r"

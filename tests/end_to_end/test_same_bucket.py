@@ -11,7 +11,8 @@ from tests.assemblies import assembly
 from tests.embedded import eventually, running
 from tests.end_to_end.conftest import ExpressPipeline, Pipeline, listen
 
-pytestmark = pytest.mark.timeout(240)
+# `make test` holds the rules against the layout (tests/template/test_storage.py).
+pytestmark = [pytest.mark.submission, pytest.mark.timeout(240)]
 
 
 @pytest.fixture(scope="module")

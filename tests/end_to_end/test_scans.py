@@ -13,6 +13,7 @@ from tests.embedded import eventually
 from tests.end_to_end.conftest import Pipeline
 from tests.scans.paper import LETTER, page, pdf, png, tiff
 
+# `make test` has it in process (tests/scans, tests/unit/test_scans.py), on the machine's definition and in schedules.
 pytest.importorskip("tesserocr")
 SECONDS = 300
 
@@ -40,7 +41,12 @@ def photo() -> bytes:
             list(range(1, 13)),
             marks=pytest.mark.prove,
         ),
-        ("mixed.pdf", lambda: pdf([LETTER, page(), LETTER, page()], label="Fax 12:03 page 2/4"), [2, 4]),
+        pytest.param(
+            "mixed.pdf",
+            lambda: pdf([LETTER, page(), LETTER, page()], label="Fax 12:03 page 2/4"),
+            [2, 4],
+            marks=pytest.mark.submission,
+        ),
         pytest.param("photo.png", photo, [1], marks=pytest.mark.prove),
     ],
     ids=["fax of 30 pages", "TIFF of 12", "mixed PDF", "photo"],

@@ -17,7 +17,8 @@ from tests.embedded import EmbeddedAws, running
 from tests.end_to_end.attempts import REFUSED, Client, Roles
 from tests.end_to_end.conftest import Pipeline, listen
 
-pytestmark = pytest.mark.timeout(300)
+# What a stranger's prefix may do is tried at every call in tests/simulation/test_hostile.py.
+pytestmark = [pytest.mark.submission, pytest.mark.timeout(300)]
 EXAMPLE, ROLE, OWN = REPOSITORY / "examples" / "untrusted_prefix", "portal-a", "uploads/portal-a/"
 TRUST = json.dumps(
     {

@@ -25,6 +25,7 @@ from tests.faults.redriving import bring_home, mend_marks
 from tests.faults.test_services import A_DAY, EVERY_FAULT, files
 
 
+@pytest.mark.submission
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("uploads", [EVERY_FAULT, A_DAY])
 def test_nothing_is_lost_when_the_embedded_aws_is_killed_in_the_middle(

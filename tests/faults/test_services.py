@@ -110,6 +110,7 @@ def spelt(counts: Counter[str]) -> str:
     return ", ".join(f"{count} {name}" for name, count in counts.most_common())
 
 
+@pytest.mark.submission
 def test_canary_the_proxy_as_it_comes_takes_the_length_out_of_the_answer_to_a_head(
     fragile: Pipeline, tmp_path: Path
 ) -> None:
@@ -120,6 +121,7 @@ def test_canary_the_proxy_as_it_comes_takes_the_length_out_of_the_answer_to_a_he
         assert "ContentLength" not in through.head_object(Bucket=fragile.landing, Key=key)
 
 
+@pytest.mark.submission
 def test_canary_the_proxy_as_it_comes_breaks_the_signature_of_whoever_is_not_the_account_itself(
     fragile: Pipeline, tmp_path: Path
 ) -> None:

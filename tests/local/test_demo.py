@@ -25,6 +25,7 @@ from tests.embedded import EmbeddedAws, settings_for
 SAMPLES = json.loads((REPOSITORY / "samples" / "uploads.json").read_text())
 
 
+@pytest.mark.submission
 @pytest.mark.timeout(300)
 def test_the_demo_shows_every_sample_the_layout_an_event_and_the_way_on(tmp_path: Path) -> None:
     settings = settings_for(tmp_path)

@@ -69,6 +69,7 @@ def test_what_is_not_in_the_layout_is_refused_in_one_line(
     assert "there is nothing under" in nothing.err
 
 
+@pytest.mark.submission
 def test_an_adopted_session_of_nobody_comes_into_the_landing_bucket_and_is_assigned(
     carefile: Carefile, deployed_aws: EmbeddedAws
 ) -> None:

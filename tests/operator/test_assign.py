@@ -93,6 +93,7 @@ def test_a_document_whose_upload_was_deleted_is_assigned(
     eventually(lambda: carefile("catalog", put["key"], "--json").rows[0]["patient"] == "Ana_7")
 
 
+@pytest.mark.submission
 def test_the_same_command_goes_on_with_what_had_failed(
     carefile: Carefile, file: File, deployed_aws: EmbeddedAws
 ) -> None:

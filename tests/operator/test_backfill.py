@@ -102,6 +102,7 @@ def test_it_foresees_takes_in_tells_what_failed_and_goes_on_with_it(
     assert {row["would"] for row in after.rows} == {"stay", "pass over"}
 
 
+@pytest.mark.submission
 def test_what_failed_within_the_tolerance_is_told_and_does_not_look_well(
     carefile: Carefile, landing: str, put: Put
 ) -> None:
@@ -289,6 +290,7 @@ def test_the_output_of_a_run_tells_how_many_there_were(
     assert output["results"]["Key"].startswith("backfill/")
 
 
+@pytest.mark.submission
 def test_half_finished_runs_of_places_that_overlap_are_told_until_another_took_all_in(
     carefile: Carefile, landing: str, put: Put
 ) -> None:

@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.embedded import EmbeddedAws, eventually
 from tests.local.stubs import unique
 from tests.operator.conftest import Carefile
@@ -79,6 +81,7 @@ def test_a_placeholder_is_a_clear_line_and_nothing_happens(carefile: Carefile) -
     assert "'Unknown' is a placeholder and names nobody" in ran.err
 
 
+@pytest.mark.submission
 def test_of_an_adopted_session_only_what_is_the_patients_for_sure_goes(
     carefile: Carefile, deployed_aws: EmbeddedAws
 ) -> None:

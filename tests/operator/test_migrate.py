@@ -169,7 +169,10 @@ def test_rules_that_are_not_the_deployments_copy_nothing(
     assert "the deployment does not classify" in ran.err
 
 
-@pytest.mark.parametrize("objects", [100, pytest.param(300, marks=pytest.mark.prove)])
+@pytest.mark.parametrize(
+    "objects",
+    [pytest.param(100, marks=pytest.mark.submission), pytest.param(300, marks=pytest.mark.prove)],
+)
 def test_a_copy_and_a_comparison_that_are_killed_go_on_where_they_were(
     carefile: Carefile, deployed_aws: EmbeddedAws, tmp_path: Path, objects: int
 ) -> None:

@@ -168,6 +168,7 @@ def test_a_catalog_that_says_what_s3_holds_is_left_alone(
     assert table.items() == before
 
 
+@pytest.mark.submission
 def test_every_difference_is_told_and_put_right(carefile: Carefile, file: MakeFile, table: Table) -> None:
     prefix = file_session(carefile, file, "Reb_3")
     for name in ("old.txt", "wrong.txt"):
@@ -195,6 +196,7 @@ def test_every_difference_is_told_and_put_right(carefile: Carefile, file: MakeFi
     assert_same({key: before[key] for key in mine}, {key: after[key] for key in mine})
 
 
+@pytest.mark.submission
 def test_what_s3_does_not_hold_is_told_and_removed_only_when_asked(
     carefile: Carefile, file: MakeFile, table: Table
 ) -> None:

@@ -118,6 +118,7 @@ def test_every_fault_is_found_and_what_can_be_is_mended(
     assert entry["size"] == len(b"a newer version")
 
 
+@pytest.mark.submission
 def test_an_upload_that_an_empty_one_hides_is_found_and_filed(
     carefile: Carefile, file: MakeFile, faults: Faults
 ) -> None:
@@ -132,6 +133,7 @@ def test_an_upload_that_an_empty_one_hides_is_found_and_filed(
     assert entry["size"] == len(b"nobody heard of it")
 
 
+@pytest.mark.submission
 def test_a_refused_upload_is_told_and_not_taken_in_again(carefile: Carefile, file: MakeFile) -> None:
     carefile("put", file("none.txt", b""), "--patient", "Rec_3", "--wait")
     (row,) = found(carefile, "Rec_3", "--repair", "--yes").values()

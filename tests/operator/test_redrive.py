@@ -86,6 +86,7 @@ def test_what_fails_again_is_told_with_its_error(
     assert carefile("redrive", *failed, "--yes").code == 0
 
 
+@pytest.mark.submission
 def test_what_a_redrive_cannot_help_is_left_alone(
     carefile: Carefile, failed: list[str], file: MakeFile
 ) -> None:
@@ -111,12 +112,14 @@ def test_what_a_redrive_cannot_help_is_left_alone(
     assert carefile("redrive", *failed, "--yes").code == 0
 
 
+@pytest.mark.submission
 def test_one_that_succeeded_is_left_alone(carefile: Carefile, failed: list[str]) -> None:
     assert carefile("redrive", *failed, "--yes").code == 0
     (row,) = carefile("redrive", failed[0], "--yes", "--json").rows
     assert (row["action"], row["reason"]) == ("none", "it has not failed")
 
 
+@pytest.mark.submission
 def test_begun_under_another_definition_it_is_resubmitted_when_asked_to_and_only_once(
     carefile: Carefile, failed: list[str], deployed_aws: EmbeddedAws
 ) -> None:

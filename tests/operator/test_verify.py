@@ -37,11 +37,12 @@ def held(deployed_aws: EmbeddedAws) -> Callable[[], dict[str, list[str]]]:
     return lambda: inventory(deployed_aws, deployed_aws.settings.stack_name)
 
 
-def test_all_that_applies_is_settled_twice_in_a_row_and_nothing_is_left_behind(
-    carefile: Carefile, held: Callable[[], dict[str, list[str]]], tmp_path: Path, journals: Path
+@pytest.mark.parametrize("times", [1, pytest.param(2, marks=pytest.mark.submission)], ids=["once", "twice"])
+def test_all_that_applies_is_settled_and_nothing_is_left_behind(
+    carefile: Carefile, held: Callable[[], dict[str, list[str]]], tmp_path: Path, journals: Path, times: int
 ) -> None:
     before = held()
-    for number in range(2):
+    for number in range(times):
         ran = carefile("verify", "--yes", "--json", "--report", tmp_path / str(number))
         assert not [row for row in ran.rows if row["outcome"] in ("contradicted", "open")]
         assert ran.code == 0, ran.err
@@ -188,7 +189,14 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("text", BROKEN)
+# `make test` breaks two: what must never happen does, and what must happen does not.
+FEW = ("keeps `processed/…`", "status-change event reaches RecordFailure")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [it if it in FEW else pytest.param(it, marks=pytest.mark.submission) for it in BROKEN],
+)
 def test_a_check_contradicts_its_claim_where_the_stack_is_broken(
     carefile: Carefile, deployed_aws: EmbeddedAws, held: Callable[[], dict[str, list[str]]], text: str
 ) -> None:

@@ -40,7 +40,7 @@ def project() -> Path:
 
 @pytest.fixture(scope="session")
 def synthesise(tmp_path_factory: pytest.TempPathFactory) -> Synthesise:
-    """Synthesise a stage with these settings and read its template."""
+    """Synthesise a stage with these settings and read its template; the same settings are synthesised once."""
     from aws_cdk import App
 
     from infrastructure.stack import CarefileStack
@@ -49,7 +49,15 @@ def synthesise(tmp_path_factory: pytest.TempPathFactory) -> Synthesise:
     stub = tmp_path_factory.mktemp("package")
     (stub / "stub.txt").write_text("stands for the function package")
 
+    known: dict[str, Synthesised] = {}
+
     def synthesised(*, watched: bool = False, stage: str = "test", **settings: Any) -> Synthesised:
+        named = json.dumps([watched, stage, settings], sort_keys=True)
+        if named not in known:
+            known[named] = made(watched, stage, settings)
+        return known[named]
+
+    def made(watched: bool, stage: str, settings: dict[str, Any]) -> Synthesised:
         context = load_context() | {"stage": stage, "stages": {stage: settings}}
         config: StageConfig = stage_config(context)
         package = FunctionPackage(

@@ -13,11 +13,10 @@ from tests.template.synthesis import Synthesised
 
 # Between them every setting that makes a resource another one.
 STAGES = ["stage", "protected", "express_first", "locked"]
-# The linters that are programs of their own take seconds for each: between them these two have nearly every resource.
-MOST_OF_IT = ["protected", "express_first"]
-linted = pytest.mark.parametrize(
-    "names", [MOST_OF_IT, pytest.param(STAGES, marks=pytest.mark.prove)], ids=len
-)
+# The linters that are programs of their own take seconds for each: between them the first two have nearly every
+# resource, and `make test` lints the one with most.
+MOST_OF_IT = pytest.param(["protected", "express_first"], marks=pytest.mark.submission)
+ALL_OF_IT = pytest.param(STAGES, marks=pytest.mark.prove)
 
 
 @pytest.fixture(params=STAGES)
@@ -34,12 +33,12 @@ def test_the_cdk_s_packs_find_the_canary_and_nothing_else(either: Synthesised) -
     assert not [finding for finding in found if not finding.where.startswith(audit.CANARY)]
 
 
-@linted
+@pytest.mark.parametrize("names", [["protected"], MOST_OF_IT, ALL_OF_IT], ids=len)
 def test_cloudformation_s_own_linter_finds_nothing(request: pytest.FixtureRequest, names: list[str]) -> None:
     assert not audit.cfn_lint(*(request.getfixturevalue(name).path for name in names))
 
 
-@linted
+@pytest.mark.parametrize("names", [MOST_OF_IT, ALL_OF_IT], ids=len)
 def test_checkov_finds_nothing(request: pytest.FixtureRequest, names: list[str]) -> None:
     stages = [request.getfixturevalue(name) for name in names]
     reports = audit.checkov(*(it.path for it in stages))

@@ -23,27 +23,31 @@ def commands(target: str) -> str:
     return found[1]
 
 
-def test_one_mark_decides_and_one_that_is_not_known_fails_the_run() -> None:
+def test_two_marks_decide_and_one_that_is_not_known_fails_the_run() -> None:
     options = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]
     said = shlex.split(options["ini_options"]["addopts"])
-    assert said[said.index("-m") + 1] == "not prove"
+    assert said[said.index("-m") + 1] == "not prove and not submission"
     assert "--strict-markers" in said
-    assert [mark.partition(":")[0] for mark in options["ini_options"]["markers"]] == ["prove"]
+    assert [mark.partition(":")[0] for mark in options["ini_options"]["markers"]] == ["submission", "prove"]
 
 
-def test_make_test_runs_all_without_the_mark_and_make_prove_all_that_has_it() -> None:
+def test_make_test_runs_all_without_a_mark_and_make_prove_all_that_has_one() -> None:
     assert re.fullmatch(r"\t@\$\(PYTEST\) \$\(ARGS\)\n", commands("test"))
     assert "prove-fresh" in commands("prove")
     assert "prove-scale" in commands("prove")
-    assert re.search(r"\$\(PYTEST\) -m prove \|\| failed=1;", commands("prove-scale"))
+    assert re.search(r"\$\(PYTEST\) -m 'prove or submission' \|\| failed=1;", commands("prove-scale"))
+    assert re.fullmatch(
+        r"\t@\$\(PYTEST\) -m 'submission and not prove' \$\(ARGS\)\n", commands("prove-submission")
+    )
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     (pytest_is,) = re.findall(r"^PYTEST = (.*)$", makefile, re.MULTILINE)
     assert not re.search(r" -[mk] | --(deselect|ignore)", pytest_is.partition("pytest")[2])
 
 
-def test_ci_fails_where_a_test_does_and_reports_what_fresh_schedules_find() -> None:
+def test_ci_fails_where_a_test_of_a_submission_does_and_reports_what_fresh_schedules_find() -> None:
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert re.search(r"^make test 2>&1 .*\nresult=\$\{PIPESTATUS\[0\]\}$", script, re.MULTILINE)
+    assert re.search(r"^make prove-submission \|\| result=1$", script, re.MULTILINE)
     assert re.search(r"^make prove-schedules N=\d+ ARGS=--count-only ", script, re.MULTILINE)
     assert re.search(r"^make prove-properties ", script, re.MULTILINE)
     assert "--fresh" in commands("prove-schedules")
