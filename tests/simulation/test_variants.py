@@ -19,7 +19,6 @@ from tests.simulation.variants import (
     without_check,
 )
 
-
 WITH_EACH_ACTOR = 100  # schedules
 
 
