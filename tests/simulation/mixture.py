@@ -46,6 +46,7 @@ class Mixture:
     verdicts: tuple[int, int, int]
     second_verdicts: float
     copied_verdicts: float
+    alone_last: bool = False  # functions that nobody waits for go on when nobody else can
 
 
 def draw(rng: random.Random) -> Mixture:

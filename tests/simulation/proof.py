@@ -54,7 +54,7 @@ _NOT_SIMULATED = (
 # What draws, runs or judges no schedule, but shows it, counts it, or breaks a rule.
 _SHOWING = frozenset({
     "__main__.py", "campaign.py", "coverage.py", "hunting.py", "mark_model.py", "minimise.py", "model.py", "proof.py",
-    "reading_variants.py", "report.py", "story.py", "variants.py",
+    "reading_model.py", "reading_variants.py", "report.py", "story.py", "variants.py",
 })  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tests.simulation import rest
-from tests.simulation.actors import LANE, with_actors
+from tests.simulation.actors import LANE, mixed, with_actors
 from tests.simulation.coverage import Observer
 from tests.simulation.mixture import draw
 from tests.simulation.scenario import Scenario, generate
@@ -35,11 +35,13 @@ UNFILING = 2 * LANE  # in those from this one on, people take out what was uploa
 
 
 def run_seed(seed: int, *, tracing: bool = False, observer: Observer | None = None) -> Result:
-    """Two of three schedules are of the standard lane."""
+    """Two of three schedules are of the standard lane; in one of five, functions that are left alone go on last."""
     rng = random.Random(seed)
     mixture = draw(rng)
     scenario = dataclasses.replace(generate(rng, mixture), express=seed % 3 == 0)
     scenario = with_actors(rng, scenario, mixture, seed)
+    mixture = mixed(rng, scenario, mixture)
+    mixture = dataclasses.replace(mixture, alone_last=mixture.alone_last or seed % 5 == 0)
     return _run(scenario, Chance(rng, mixture), tracing=tracing, observer=observer)
 
 

@@ -70,6 +70,8 @@ class Chance(Decisions):
         self._changes = {rng.randrange(200) for _ in range(rng.randrange(1, 6))}
 
     def _choose(self, names: Sequence[str]) -> str:
+        if self._mixture.alone_last:
+            names = [name for name in names if "~" not in name] or names
         if self._priorities is not None:
             return self._by_priority(names, self._priorities)
         if self._last in names and self._rng.random() < self._stay:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.simulation import mark_model
+from tests.simulation import mark_model, reading_model
 from tests.simulation.model import Protocol, search
 
 
@@ -181,4 +181,38 @@ def test_each_rule_about_the_mark_is_needed(
     rules: mark_model.Rules, brought: str, kinds: tuple[str, ...]
 ) -> None:
     holds, _ = mark_model.search(brought, kinds, rules)
+    assert not holds
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        {"uploads": 1},
+        {"uploads": 1, "again": True},
+        {"uploads": 1, "decided": True},
+        {"uploads": 1, "left": 1},
+        {"uploads": 2},
+    ],
+    ids=str,
+)
+def test_every_order_ends_with_the_newest_scan_read_and_announced_so(story: dict[str, Any]) -> None:
+    holds, states = reading_model.search(**story)
+    assert holds
+    assert states > 10
+
+
+@pytest.mark.parametrize(
+    ("rules", "story"),
+    [
+        (reading_model.Rules(blindly=True), {"uploads": 1, "decided": True}),
+        (reading_model.Rules(blindly=True), {"uploads": 1, "left": 1}),
+        (reading_model.Rules(newest=True), {"uploads": 1, "again": True}),
+        (reading_model.Rules(content=True), {"uploads": 1}),
+        (reading_model.Rules(anyones=True), {"uploads": 2}),
+        (reading_model.Rules(unlike=True), {"uploads": 1, "decided": True}),
+    ],
+    ids=str,
+)
+def test_each_rule_about_readings_is_needed(rules: reading_model.Rules, story: dict[str, Any]) -> None:
+    holds, _ = reading_model.search(**story, rules=rules)
     assert not holds

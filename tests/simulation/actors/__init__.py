@@ -85,8 +85,9 @@ class Judge:
 @dataclass(frozen=True)
 class Actor:
     """`add` draws what it does into a scenario, `steps` says how each kind of its steps is taken, `needs` names the
-    actors that it does nothing without. `found_within` has broken variants of the rules that it needs, and how many
-    schedules of its lane it takes at most to find each, as a violation that begins with `found_as`."""
+    actors that it does nothing without, `mixed` draws what it changes about what goes wrong. `found_within` has broken
+    variants of the rules that it needs, and how many schedules of its lane it takes at most to find each, as a
+    violation that begins with `found_as`."""
 
     name: str
     lane: int
@@ -94,6 +95,7 @@ class Actor:
     steps: Mapping[type, Callable[[Outside, Any], None]] = field(default_factory=dict)
     judge: type[Judge] = Judge
     needs: tuple[str, ...] = ()
+    mixed: Callable[[random.Random, Mixture], Mixture] = lambda _, mixture: mixture
     found_within: Mapping[Callable[[], Patches], int] = field(default_factory=dict)
     found_as: str = ""
 
@@ -128,6 +130,14 @@ def with_actors(rng: random.Random, scenario: Scenario, mixture: Mixture, seed: 
     taken = {step.name for step in scenario.steps}
     assert len(taken) == len(scenario.steps), "two steps of one name, which is their executions' too"
     return replace(scenario, actors=tuple(sorted(names)))
+
+
+def mixed(rng: random.Random, scenario: Scenario, mixture: Mixture) -> Mixture:
+    """What goes wrong in a schedule with these actors."""
+    for actor in actors():
+        if actor.name in scenario.actors:
+            mixture = actor.mixed(rng, mixture)
+    return mixture
 
 
 def judges(world: World) -> tuple[Judge, ...]:

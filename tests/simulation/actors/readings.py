@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from infrastructure.machines import definitions
 from lambdas.adapters import settings
-from tests.simulation.actors import Actor, Judge, unfiling
-from tests.simulation.aws.gate import Call
+from tests.simulation.actors import Actor, Judge, deciding, reversing, takers, unfiling
+from tests.simulation.aws.gate import Call, Fault
 from tests.simulation.execution import REJECTIONS, Execution
 from tests.simulation.machine import Machine
 from tests.simulation.mixture import Mixture
-from tests.simulation.scenario import Scenario
+from tests.simulation.reading_variants import FOUND_WITHIN
+from tests.simulation.scenario import Again, Scenario, Upload, generate
 
 if TYPE_CHECKING:
     from tests.simulation.world import Published, World
@@ -55,6 +56,7 @@ class Readings(Judge):
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self.executions: list[ReadScan] = []
+        self._had_read: set[str] = set()  # by an operator, once
 
     def installed(self) -> Iterable[tuple[Any, str, Any]]:
         return ((settings, "reads_scans", lambda: True),)
@@ -77,7 +79,10 @@ class Readings(Judge):
             if record["reading"]["status"] == "pending" and revision > told.get(source, 0):
                 key = world.watch.stamped[source].key.key
                 named = {"bucket": "landing", "key": key, "version_id": stamp["carefile-version"]}
-                self._arriving(f"reading {source[:8]} r{revision}", named)
+                name = f"reading {source[:8]} r{revision}"
+                if name not in self._had_read:
+                    self._had_read.add(name)
+                    self._arriving(name, named)
 
     def _records(self) -> Iterator[tuple[str, dict[str, str], dict[str, Any]]]:
         """Every record that is there, with its stamp."""
@@ -152,10 +157,45 @@ def _pages(record: dict[str, Any]) -> list[list[str]]:
 
 
 def add(rng: random.Random, scenario: Scenario, mixture: Mixture) -> Scenario:
-    """Every schedule's documents are scans; in some of them people take documents out, too."""
-    if rng.random() < 0.3 and not any(isinstance(step, unfiling.Unfile) for step in scenario.steps):
-        scenario = unfiling.add(rng, scenario, mixture)
-    return dataclasses.replace(scenario, real_documents=False)
+    """Every schedule's documents are scans. In some of them people take documents out, or decide about them, and in
+    some the events of uploads come again while these are being read."""
+    untouched = not {type(step) for step in scenario.steps} & takers().keys()
+    if untouched and all(key.session for key in scenario.keys):
+        scenario = _with_documents(rng, scenario, mixture)
+    others = [unfiling.add, reversing.add, deciding.add]
+    taken = {type(step) for step in scenario.steps}
+    if rng.random() < 0.6 and not taken & {unfiling.Unfile, reversing.Reverse, deciding.Decide}:
+        scenario = rng.choice(others)(rng, scenario, mixture)
+    steps = list(scenario.steps)
+    for number in range(1, rng.choice((0, 0, 1, 2)) + 1):
+        at = rng.randint(1, len(steps))
+        uploads = [step for step in steps[:at] if isinstance(step, Upload) and not step.empty]
+        if uploads:
+            steps.insert(at, Again(f"e{number}", rng.choice(uploads).name))
+    return dataclasses.replace(scenario, steps=tuple(steps), real_documents=False)
 
 
-ACTOR = Actor("readings", 7, add, judge=Readings)
+def _with_documents(rng: random.Random, scenario: Scenario, mixture: Mixture) -> Scenario:
+    """Another scenario of this mixture: nobody reads sessions."""
+    found = scenario
+    while all(key.session for key in found.keys):
+        found = generate(rng, mixture)
+    return dataclasses.replace(found, express=scenario.express)
+
+
+def mixed(rng: random.Random, mixture: Mixture) -> Mixture:
+    """In some schedules, nearly all that goes wrong is that functions are left alone: they meet a reading late."""
+    if rng.random() < 0.6:
+        return mixture
+    left = (Fault.ABANDONED, Fault.ABORTED)
+    return dataclasses.replace(
+        mixture,
+        faults=left,
+        fault_weights=(1, 1),
+        fault_count=rng.choice((1, 2, 3)),
+        fault_rate=rng.choice((0.03, 0.1)),
+        alone_last=rng.random() < 0.7,
+    )
+
+
+ACTOR = Actor("readings", 7, add, judge=Readings, mixed=mixed, found_within=FOUND_WITHIN)
