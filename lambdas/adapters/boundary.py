@@ -7,6 +7,7 @@ exceptions may, so they are never passed on: what remains of them is their type 
 from __future__ import annotations
 
 import functools
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ def entry_point(handler: Handler) -> Handler:
 
     The correlation id is the name of the execution, taken from the ARN that the event names.
     """
+    _has_started()
 
     @functools.wraps(handler)
     def wrapped(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -55,6 +57,13 @@ def entry_point(handler: Handler) -> Handler:
             raise typed from None
 
     return wrapped
+
+
+def _has_started() -> None:
+    """Collect garbage from now on (see `lambdas/__init__.py`), but never among what the start has loaded."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
 
 
 def _execution_in(event: Any) -> str:

@@ -22,7 +22,6 @@ from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from carefile.core.errors import CarefileError
 from carefile.core.filing.tagging import PipelineStatus
 from carefile.core.model import Disposition, Kind, PatientStatus, UnknownReason
-from carefile.core.patients.entries import Change
 from lambdas.adapters.aws_errors import DENIED, OF_EXECUTIONS, OPERATIONS, REFUSED, TRANSIENT
 
 MASKED = "(masked)"
@@ -136,6 +135,13 @@ def _count(value: Any) -> bool:
     return type(value) is int and 0 <= value <= MOST_COUNTED
 
 
+def _entry_change(value: Any) -> bool:
+    """What became of a patient's entry. One function logs it; all others start without the patient directory."""
+    from carefile.core.patients.entries import Change
+
+    return _words(Change)(value)
+
+
 def _is_exception(value: Any) -> bool:
     """Whether it names an existing class of exceptions. Asked rarely, so nothing is cached."""
     waiting: list[type[BaseException]] = [BaseException]
@@ -175,7 +181,7 @@ FIELDS: Mapping[str, Allowed] = {
     "disposition": _words(Disposition, others=("left",)),
     "status": _words(PipelineStatus),
     "patient": _words(PatientStatus, UnknownReason),
-    "entry": _words(Change),
+    "entry": _entry_change,
     "written": lambda value: type(value) is bool,
     "records": _count,
     "sessions": _count,

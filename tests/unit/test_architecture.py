@@ -207,6 +207,20 @@ def test_no_function_loads_what_only_a_document_needs() -> None:
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
 
 
+def test_a_function_collects_no_garbage_while_it_starts_and_never_looks_at_what_it_loaded() -> None:
+    check = (
+        "import gc, os, sys, tests.conftest; os.environ['AWS_LAMBDA_FUNCTION_NAME'] = 'f';"
+        "gc.collect(); before = gc.get_stats()[0]['collections'];"
+        "import lambdas.tag_object;"
+        "apart = ('carefile.core.patients.entries', 'carefile.core.documents');"
+        "print(gc.get_stats()[0]['collections'] - before, gc.isenabled(), gc.get_freeze_count() > 10_000,"
+        "[name for name in sys.modules if name.startswith(apart)])"
+    )
+    command = [sys.executable, "-c", check]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout.strip(), done.stderr) == ("0 True True []", "")
+
+
 @pytest.mark.skipif("PYTEST_XDIST_WORKER" not in os.environ, reason="there is but one worker")
 def test_tests_that_share_an_embedded_aws_are_given_to_one_worker(request: pytest.FixtureRequest) -> None:
     """xdist 3.8 says a group in a test's id, which pytest 9.2 does not let it: each worker would deploy everything."""

@@ -10,10 +10,12 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from carefile.core.deciding.damaged_numbers import damaged_number
-from carefile.core.documents.extraction import PatientCandidate
+
+if TYPE_CHECKING:
+    from carefile.core.documents.extraction import PatientCandidate
 
 ANY_SYSTEM = "*"
 # HL7 table 0203: accounts (AN, ANC, AND, ANT) and visits (VN). A patient has one for each stay or bill.
