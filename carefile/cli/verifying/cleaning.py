@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import islice
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from carefile.cli.again.dead_letters import DeadLetters, Queue
 from carefile.cli.aws.connection import Connection
@@ -57,10 +57,17 @@ class Cleaner:
         self.refusals: set[str] = set()
 
     def put_back(self) -> None:
-        """Take back every change that is not taken back yet."""
+        """Take back every change that is not taken back yet. One that AWS refuses keeps none of the others."""
+        refused: ClientError | BotoCoreError | None = None
         for number, undo in reversed(list(self._journal.made.undo.items())):
-            take_back(self._connection, undo)
-            self._journal.took_back(number)
+            try:
+                take_back(self._connection, undo)
+            except (ClientError, BotoCoreError) as error:
+                refused = refused or error
+            else:
+                self._journal.took_back(number)
+        if refused:
+            raise refused
 
     def clean_new(self) -> None:
         """Delete what the latest check has made, as far as it is there now."""

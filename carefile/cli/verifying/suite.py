@@ -59,6 +59,11 @@ class Suite:
         self._cleaner.put_back()
         return self._cleaner.finish()
 
+    @property
+    def refusals(self) -> str:
+        """The codes with which S3 refused to delete what is left."""
+        return ", ".join(sorted(self._cleaner.refusals))
+
     def _clean_new(self) -> None:
         """Delete what a check has made. What AWS refuses now is refused again at the end of the run, which says so."""
         with suppress(ClientError, BotoCoreError):
@@ -90,7 +95,7 @@ class Suite:
         except (ClientError, BotoCoreError) as error:
             return Outcome.OPEN, problem_for(error).what
         except Exception as defect:  # the checks after it run all the same
-            return Outcome.OPEN, _defect(defect)
+            return Outcome.OPEN, f"the check itself failed: {defect_in(defect)}"
 
     @property
     def _never_scanned(self) -> bool:
@@ -101,19 +106,17 @@ class Suite:
         return redacted(self._connection, text)
 
 
-def _defect(error: Exception) -> str:
-    """What to report of a check that is wrong itself. An error's text may hold anything, so it is left out."""
+def defect_in(error: Exception) -> str:
+    """What to report of an error of this command itself. Its text may hold anything, so it is left out."""
     where = traceback.extract_tb(error.__traceback__)[-1]
-    return (
-        f"the check itself failed: {type(error).__name__} in {Path(where.filename).name}, line {where.lineno}"
-    )
+    return f"{type(error).__name__} in {Path(where.filename).name}, line {where.lineno}"
 
 
 def redacted(connection: Connection, text: str) -> str:
     """A text of AWS without accounts, ARNs, the stack's names and the names of what was made."""
     text = re.sub(r"arn:aws[\w-]*:[^\s\"',)]+", "<arn>", text)
     for name in sorted({*connection.accepted_buckets, *connection.names}, key=len, reverse=True):
-        text = text.replace(name, "<name>")
+        text = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", "<name>", text)
     text = re.sub(rf"{MARK}[0-9a-f]+", "<made>", text)
     return re.sub(r"\b\d{12}\b", "<account>", text)
 

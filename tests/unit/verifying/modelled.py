@@ -29,6 +29,7 @@ from tests.unit.world import created_event, scan_event
 
 REGION, ACCOUNT = "eu-west-1", "111122223333"
 TOKEN = "carefile-verify-0a1b2c3d"  # of the run that tests play
+CATALOG = "Carefile-dev-Catalog-1A2B"
 STACK, LANDING, PROCESSED, REPORTS = (
     "Carefile-dev",
     "the-landing-bucket",
@@ -64,10 +65,10 @@ OUTPUTS = {
     "BackfillStateMachineArn": machine("Backfill"),
     "MergePatientsStateMachineArn": machine("MergePatients"),
     "ReassignPatientStateMachineArn": machine("ReassignPatient"),
-    "CatalogTableName": "catalog",
-    "LedgerTableName": "ledger",
-    "PatientsTableName": "patients",
-    "DecisionsTableName": "decisions",
+    "CatalogTableName": CATALOG,
+    "LedgerTableName": "Carefile-dev-Ledger-1A2B",
+    "PatientsTableName": "Carefile-dev-Patients-1A2B",
+    "DecisionsTableName": "Carefile-dev-Decisions-1A2B",
     "CatalogBusName": "carefile-dev-catalog",
     "IntakeBusName": "carefile-dev-intake",
     "InboxPolicyArn": f"arn:aws:iam::{ACCOUNT}:policy/inbox",
@@ -249,8 +250,8 @@ class Aws:
         return {"TagSet": self.tags.get((asked["Key"], asked.get("VersionId")), [])}
 
     def _batch_get_item(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
-        keys = [key[KEY]["S"] for key in asked["RequestItems"]["catalog"]["Keys"]]
-        return {"Responses": {"catalog": [self.entries[key] for key in keys if key in self.entries]}}
+        keys = [key[KEY]["S"] for key in asked["RequestItems"][CATALOG]["Keys"]]
+        return {"Responses": {CATALOG: [self.entries[key] for key in keys if key in self.entries]}}
 
     def _list_executions(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
         wanted = asked.get("statusFilter")

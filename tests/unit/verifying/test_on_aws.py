@@ -3,6 +3,7 @@ and with one that contradicts it. What only AWS has must not meet its first answ
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,12 @@ import pytest
 from botocore.exceptions import ParamValidationError
 
 from carefile.cli.again import following
+from carefile.cli.commands.checks.verify import verify
+from carefile.cli.exits import Exit
+from carefile.cli.shown.view import View
 from carefile.cli.verifying import cleaning, patients, site, suite
 from carefile.cli.verifying.claim import Claim, Finding, Group
-from carefile.cli.verifying.journal import Journal
+from carefile.cli.verifying.journal import Journal, path_of
 from carefile.cli.verifying.outcome import Outcome
 from carefile.cli.verifying.suite import CLAIMS, Suite
 from tests.unit.verifying.answers import (
@@ -25,6 +29,7 @@ from tests.unit.verifying.answers import (
     backfilled,
     bus_rejects,
     dashboard,
+    denied,
     fails_with,
     guarded,
     holds,
@@ -287,3 +292,59 @@ def test_what_aws_cannot_be_asked_and_cannot_answer_is_refused_here_too() -> Non
     assert "AssertionError" in found(aws, claim("a failing `$assert`")).says
     with pytest.raises(ParamValidationError):
         aws.connection.client("stepfunctions").test_state(contexts="{}")
+
+
+def ran(aws: Aws, report: Path, *only: str) -> Exit:
+    """Run the command without asking."""
+    return verify(
+        aws.connection, View(as_json=False), yes=True, only=list(only), report=report, intrusive=True
+    )
+
+
+def test_what_aws_refuses_to_clean_up_is_reported_with_its_reason_and_left_to_the_next_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    aws = Aws()
+    aws.answers["ListObjectVersions"] = refused("AccessDenied", 403)
+    assert ran(aws, tmp_path / "report", "PutEvents to a deleted bus", "may use tables") is Exit.FOUND
+    said = json.loads((tmp_path / "report.json").read_text())
+    assert (said["left_behind"], said["not_checked"]) == (1, 0)
+    assert "AWS denied ListObjectVersions" in " ".join(capsys.readouterr().err.split())
+    assert path_of(aws.connection).exists()
+
+    del aws.answers["ListObjectVersions"]
+    assert verify(aws.connection, View(as_json=False), clean_up=True) is Exit.DONE
+    assert not path_of(aws.connection).exists()
+
+
+def test_ctrl_c_in_the_middle_of_an_intrusive_check_puts_the_role_back_cleans_up_and_writes_the_report(
+    tmp_path: Path,
+) -> None:
+    aws = Aws()
+    with_history("-ExecutionRedriven", "NormaliseSession")(aws)
+    aws.answers |= {"ListObjectVersions": landed_versions(aws), "RedriveExecution": interrupted}
+    with pytest.raises(KeyboardInterrupt):
+        ran(aws, tmp_path / "report", "may use tables", "does not enter ClassifyObject again")
+    assert_put_back(aws, tmp_path / "report.json", checked=1)
+
+    aws = Aws()
+    aws.intake = lambda *_: interrupted(_) if denied(aws) else None
+    aws.answers["ListObjectVersions"] = landed_versions(aws)
+    with pytest.raises(KeyboardInterrupt):
+        ran(aws, tmp_path / "report", "does not enter ClassifyObject again")
+    assert_put_back(aws, tmp_path / "report.json", checked=0)
+
+
+def interrupted(_: object) -> Any:
+    raise KeyboardInterrupt
+
+
+def assert_put_back(aws: Aws, report: Path, *, checked: int) -> None:
+    changes = [name for name, _ in aws.asked if name.endswith("RolePolicy")]
+    assert changes == ["PutRolePolicy", "DeleteRolePolicy"]
+    assert aws.requests("PutRolePolicy")[0]["RoleName"] == aws.requests("DeleteRolePolicy")[0]["RoleName"]
+    said = json.loads(report.read_text())
+    assert (said["left_behind"], len(said["findings"])) == (0, checked)
+    deleted = {one["Key"] for asked in aws.requests("DeleteObjects") for one in asked["Delete"]["Objects"]}
+    assert deleted == {key for key, _ in aws.tags}
+    assert not path_of(aws.connection).exists()

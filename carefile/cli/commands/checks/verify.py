@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -10,15 +11,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 
 from carefile.cli.aws.connection import Account, Connection
 from carefile.cli.exits import Exit
-from carefile.cli.problem import Problem
+from carefile.cli.problem import Problem, problem_for
 from carefile.cli.shown.view import Column, View, lasting, plain
 from carefile.cli.verifying.claim import Claim, Finding, Group
 from carefile.cli.verifying.journal import Journal, path_of
 from carefile.cli.verifying.report import Report
-from carefile.cli.verifying.suite import CLAIMS, Suite, forecast_seconds, forecast_usd
+from carefile.cli.verifying.suite import CLAIMS, Suite, defect_in, forecast_seconds, forecast_usd
 
 
 def verify(
@@ -89,7 +91,6 @@ def _run(
 ) -> Exit:
     started, began, findings = datetime.now(UTC), time.monotonic(), list[Finding]()
     journal = Journal.of(connection)
-    left = 1
     with journal.alone():
         suite = Suite(connection, journal, groups)
         try:
@@ -103,12 +104,12 @@ def _run(
                         yield finding.to_json()
 
                 view.stream(
-                    _FOUND, found(), below=lambda r: str(r["says"]), nothing="No claim contains this text."
+                    _FOUND, found(), below=lambda r: f"→ {r['says']}", nothing="No claim contains this text."
                 )
         finally:
             # Also after Ctrl-C: a second one leaves the rest to --clean-up.
             with view.busy("Cleaning up …"):
-                left = suite.finish()
+                left, why = _finished(suite)
             journal.close(finished=not left)
             told = Report.of(
                 connection,
@@ -122,8 +123,26 @@ def _run(
                 view.note(f"Written: {plain(written)}")
     view.note(f"{told.summary()}, in {lasting(told.seconds)}.")
     if left:
-        view.warn(f"{left} objects or items are left behind: run `carefile verify --clean-up` in a while.")
+        view.warn(_left_behind(left, why))
     return Exit.DONE if told.is_good else Exit.FOUND
+
+
+def _finished(suite: Suite) -> tuple[int, str]:
+    """Clean up; how much is left, and why. Whatever goes wrong is left to --clean-up, and the report is written."""
+    try:
+        return suite.finish(), suite.refusals
+    except (ClientError, BotoCoreError) as error:
+        return 1, problem_for(error).what
+    except Problem as problem:
+        return 1, problem.what
+    except Exception as defect:  # the report is worth more than where this ends
+        return 1, defect_in(defect)
+
+
+def _left_behind(left: int, why: str) -> str:
+    reason = f" ({why})" if why else ""
+    things = "object or item is" if left == 1 else "objects or items are"
+    return f"At least {left} {things} left behind{reason}: run `carefile verify --clean-up` in a while."
 
 
 def _plan(connection: Connection, view: View, claims: Sequence[Claim], *, unfinished: bool) -> None:
@@ -135,8 +154,8 @@ def _plan(connection: Connection, view: View, claims: Sequence[Claim], *, unfini
         view.note("An earlier run did not finish; what it left is put back and deleted first.")
     view.note(
         f"{len(claims)} checks. They upload up to {uploads} objects, file them under a patient of their own, start "
-        f"{runs} other executions, and delete everything again. That takes about {lasting(usually)} on AWS, "
-        f"{lasting(most)} at most, and costs about {max(forecast_usd(here), 0.01):.2f} USD."
+        f"{runs} other executions, and delete everything again. That takes about {_minutes(usually)} on AWS, "
+        f"{_minutes(most)} at most, and costs about {max(forecast_usd(here), 0.01):.2f} USD."
     )
     view.note(
         "Some intakes fail on purpose, so an alarm may go off. Logs, metrics and histories of executions stay until "
@@ -151,6 +170,10 @@ def _plan(connection: Connection, view: View, claims: Sequence[Claim], *, unfini
         view.note(
             "[yellow]Decisions are recorded for good: the records stay in their chain, without contents.[/yellow]"
         )
+
+
+def _minutes(seconds: float) -> str:
+    return f"{math.ceil(seconds / 60)} minutes"
 
 
 def _agreed(view: View) -> bool:
@@ -172,10 +195,10 @@ def _left_over(connection: Connection) -> bool:
 def _clean_up(connection: Connection, view: View) -> Exit:
     journal = Journal.of(connection)
     with journal.alone(), view.busy("Cleaning up …"):
-        left = Suite(connection, journal, ()).finish()
+        left, why = _finished(Suite(connection, journal, ()))
         journal.close(finished=not left)
     if left:
-        view.warn(f"{left} objects or items are still there: try again in a while.")
+        view.warn(_left_behind(left, why))
         return Exit.FOUND
     view.note("What an earlier run left is put back and deleted.")
     return Exit.DONE
