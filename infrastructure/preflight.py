@@ -266,6 +266,20 @@ def _replicas(config: StageConfig, s3: Any, region: str) -> Iterator[Check]:
         yield found(
             f"Replica {bucket}", versioned, f"versioned, in {where}", "not versioned", "enable its versioning"
         )
+        if config.object_lock and name != "access-logs":
+            yield _lock_of(s3, bucket)
+
+
+def _lock_of(s3: Any, bucket: str) -> Check:
+    """S3 copies versions that may be held or retained only to where they may be so too."""
+    try:
+        s3.get_object_lock_configuration(Bucket=bucket)
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") != "ObjectLockConfigurationNotFoundError":
+            raise
+        to_do = "enable its Object Lock, as the stage has object_lock"
+        return Check(f"Lock of {bucket}", "failed", "none: S3 refuses to replicate to it", to_do)
+    return Check(f"Lock of {bucket}", "ok", "enabled")
 
 
 def _malware(config: StageConfig, client: Client, region: str) -> Iterator[Check]:

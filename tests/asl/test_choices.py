@@ -9,6 +9,7 @@ import pytest
 
 from carefile.cli.shown.advice import OTHER, advice_for
 from tests.asl.definition import evaluated, next_of
+from tests.asl.engines import QueryEvaluationError
 from tests.asl.machines import MACHINES, states
 
 CHOICES = [
@@ -119,3 +120,20 @@ def test_every_failure_of_a_machine_has_a_name_that_the_runbook_explains(machine
         return
     assert advice_for(error) is not OTHER
     assert cause.startswith("{%") or re.match(r"[a-z-]+: \w", cause)
+
+
+ANNOUNCING = [
+    pytest.param(state["Arguments"]["Entries"], id=f"{machine}-{name}")
+    for machine, definition in MACHINES.items()
+    for name, state, _ in states(definition)
+    if state.get("Resource", "").endswith("events:putEvents")
+    and isinstance(state["Arguments"]["Entries"], str)
+]
+
+
+@pytest.mark.parametrize("entries", ANNOUNCING)
+@pytest.mark.parametrize("given", [{"events": []}, {}, {"events": [{}]}], ids=str)
+def test_an_announcement_of_nothing_fails_before_it_is_sent(entries: str, given: dict[str, Any]) -> None:
+    """EventBridge refuses a request without entries, and the embedded AWS takes it."""
+    with pytest.raises(QueryEvaluationError):
+        evaluated(entries, input=given, context={})

@@ -60,6 +60,7 @@ READY: dict[str, Any] = {
     "head_bucket": head,
     "get_bucket_notification_configuration": {"EventBridgeConfiguration": {}},
     "get_bucket_versioning": {"Status": "Enabled"},
+    "get_object_lock_configuration": {},
     "list_malware_protection_plans": {},
 }
 FULL = {
@@ -84,6 +85,7 @@ def checks(settings: dict[str, Any], **answers: Any) -> list[Check]:
 def test_a_ready_account_has_nothing_to_do() -> None:
     assert {it.state for it in checks(FULL)} == {"ok"}
     assert {it.state for it in checks({"alarm_email": "a@b.c", "malware_scan": True})} == {"ok"}
+    assert {it.state for it in checks({**FULL, "landing_bucket": None, "object_lock": True})} == {"ok"}
     few = {"Vpcs": [{}] * 4}
     assert {it.state for it in checks({"alarm_email": "a@b.c", "vpc": True}, describe_vpcs=few)} == {"ok"}
 
@@ -128,6 +130,13 @@ def test_a_profile_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -
             "check the network, and that eu-west-1 is a region",
         ),
         ({}, {"get_caller_identity": NoCredentialsError()}, "Credentials", "failed", "aws sso login"),
+        (
+            {**FULL, "landing_bucket": None, "object_lock": True},
+            {"get_object_lock_configuration": refused("ObjectLockConfigurationNotFoundError")},
+            "Lock of clinic-replica-processed",
+            "failed",
+            "enable its Object Lock",
+        ),
         ({"vpc": True}, {"describe_vpcs": {"Vpcs": [{}] * 5}}, "Networks", "warning", "ask for more"),
         ({}, {"get_parameter": refused("ParameterNotFound")}, "CDK bootstrap", "failed", "cdk bootstrap"),
         ({}, {"get_parameter": {"Parameter": {"Value": "5"}}}, "CDK bootstrap", "failed", "cdk bootstrap"),
@@ -225,6 +234,7 @@ ACTIONS = {
     "head_bucket": "s3:ListBucket",
     "get_bucket_notification_configuration": "s3:GetBucketNotification",
     "get_bucket_versioning": "s3:GetBucketVersioning",
+    "get_object_lock_configuration": "s3:GetBucketObjectLockConfiguration",
     "list_malware_protection_plans": "guardduty:ListMalwareProtectionPlans",
     "describe_vpcs": "ec2:DescribeVpcs",
 }
