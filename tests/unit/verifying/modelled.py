@@ -125,6 +125,7 @@ class Aws:
     def __init__(self, *, express: bool = False, **settings: str) -> None:
         self.answers: dict[str, Answer] = {}
         self.asked: list[tuple[str, Mapping[str, Any]]] = []
+        self.actions: set[str] = set()  # in the form of IAM, but for a few that it names otherwise
         self.settings = {"STAGE": "dev", "LANDING_BUCKETS": LANDING, **settings}
         self.intake: Callable[[str, bytes], str | None] = lambda _, body: None if body else "RejectedObject"
         self.takes_seconds = 1.0
@@ -313,6 +314,7 @@ class _Wire:
     def _answered(self, model: Any, context: Mapping[str, Any], **_: Any) -> tuple[Any, dict[str, Any]]:
         assert self.aws is not None
         try:
+            self.aws.actions.add(f"{model.service_model.signing_name}:{model.name}")
             answer = dict(self.aws.answer(model.name, context["asked"]))
         except ClientError as error:
             status = error.response["ResponseMetadata"]["HTTPStatusCode"]

@@ -4,6 +4,7 @@ and with one that contradicts it. What only AWS has must not meet its first answ
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from carefile.cli.verifying.claim import Claim, Finding, Group
 from carefile.cli.verifying.journal import Journal, path_of
 from carefile.cli.verifying.outcome import Outcome
 from carefile.cli.verifying.suite import CLAIMS, Suite
+from infrastructure.settings.config import PROJECT_ROOT
 from tests.unit.verifying.answers import (
     PROMOTED,
     TWICE,
@@ -50,6 +52,10 @@ from tests.unit.verifying.answers import (
 from tests.unit.verifying.modelled import TOKEN, Aws, Clock, refused
 
 SCANNED = {"MALWARE_SCAN": "true"}
+_PAGE = (PROJECT_ROOT / "docs/operating.md").read_text(encoding="utf-8")
+DOCUMENTED = {
+    name.rpartition(":")[2] for name in re.findall(r"`([\w:]+)`", _PAGE.partition("## Permissions")[2])
+}
 
 
 @pytest.fixture(autouse=True)
@@ -236,6 +242,9 @@ def test_a_check_settles_its_claim_where_aws_answers_so(text: str) -> None:
     set_(aws)
     finding = found(aws, claim(text))
     assert finding.outcome is Outcome.SETTLED, finding.says
+    # IAM names requests to S3 otherwise.
+    needed = {name.rpartition(":")[2] for name in aws.actions if not name.startswith("s3:")}
+    assert needed <= DOCUMENTED
 
 
 @pytest.mark.parametrize(
