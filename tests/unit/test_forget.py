@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.entries import Entries
 from carefile.cli.patients.forgetting import Forgetter, refuse_placeholder
+from carefile.cli.patients.remembered import Remembered
 from carefile.cli.patients.traces import Finder
 from carefile.cli.problem import Problem
 from carefile.cli.rule_table import rules_of
@@ -354,4 +357,33 @@ def test_no_item_of_a_version_is_left_where_the_landing_bucket_s_versioning_is_s
         Ledger(world.dynamodb, "ledger").note_status(seen.source, seen.version, PipelineStatus.CATALOGED)
     assert len(world.dynamodb.scan(TableName="ledger")["Items"]) == 3
     forget("Ana_7")
+    assert standing(world, "ledger") == []
+
+
+def test_what_a_round_adds_to_the_ledger_just_then_is_in_no_tombstone(
+    world: World, forget: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.file("documents/Ana_7/knee.txt")
+    look, source = Remembered._item, Source(LANDING, "documents/Ana_7/knee.txt").source_id
+    late = [source]
+
+    def and_then_a_round_takes_a_revision(self: Remembered, key: str) -> dict[str, Any]:
+        found = look(self, key)
+        if key in late and "destinations" in found:
+            late.remove(key)
+            world.dynamodb.update_item(
+                TableName="ledger",
+                Key={"source_id": {"S": key}},
+                UpdateExpression="SET version_name = :version ADD destinations :place, revision :one",
+                ExpressionAttributeValues={
+                    ":version": {"S": "v2"},
+                    ":place": {"SS": ["processed/Ana_7_leg/"]},
+                    ":one": {"N": "1"},
+                },
+            )
+        return found
+
+    monkeypatch.setattr(Remembered, "_item", and_then_a_round_takes_a_revision)
+    forget("Ana_7")
+    assert late == []
     assert standing(world, "ledger") == []

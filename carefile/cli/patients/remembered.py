@@ -33,6 +33,8 @@ from carefile.core.records.ledger import (
     without_hint_of,
 )
 
+_OF_TOMBSTONE = {KEY, "revision", FORGOTTEN_AT}
+
 
 class Remembered:
     def __init__(self, connection: Connection, patient: str) -> None:
@@ -69,13 +71,17 @@ class Remembered:
         )
 
     def entomb(self, key: str, at: str) -> tuple[bool, int]:
-        """Leave a tombstone of an item, at a revision that no round knows. Whether more was there, and the revision."""
-        item = self._item(key)
+        """Leave a tombstone of an item, at a revision that no round knows. Whether more was there, and the revision.
+
+        What a round adds between the look at the item and its change is taken out by another turn: there is nothing to
+        add after it, since the revision that rounds know is gone."""
+        item = left = self._item(key)
         entry = self._entries.get(key)
-        behind = entry.revision - number_in(item, "revision") if entry else 0
-        rest = item.keys() - {KEY, "revision", FORGOTTEN_AT}
-        left = self._change(key, rest, set(), at, 1 + max(0, behind))
-        return bool(item) and not is_tombstone(item), number_in(left, "revision")
+        behind = max(0, entry.revision - number_in(item, "revision")) if entry else 0
+        while True:
+            left = self._change(key, left.keys() - _OF_TOMBSTONE, set(), at, 1 + behind)
+            if is_tombstone(left):
+                return bool(item) and not is_tombstone(item), number_in(left, "revision")
 
     def take_out(self, trace: Trace, at: str, *, ordered: bool) -> int:
         """Of a source that is not the patient's alone: what names the patient, and what was decided about the versions
