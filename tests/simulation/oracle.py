@@ -184,6 +184,9 @@ class Known:
     def taken_out(self, upload: Uploaded) -> bool:
         return any(judge.takes_out(upload) for judge in self.judges)
 
+    def forgotten(self, key: str) -> bool:
+        return any(judge.forgets(key) for judge in self.judges)
+
     def of_version(self, key: str, version: str) -> Uploaded | None:
         return next((u for u in self.uploads if u.key.key == key and u.version == version), None)
 

@@ -29,7 +29,8 @@ def violations(world: World) -> list[str]:
         return world.violations
     found: list[str] = []
     for key in world.scenario.keys:
-        found += _Key(world, key).check()
+        if not world.known.forgotten(key.key):
+            found += _Key(world, key).check()
     for execution in world.executions.values():
         found += _ended(world, execution)
     for judge in world.judges:
@@ -387,7 +388,7 @@ def _contradictions(world: World) -> list[str]:
     told: dict[str, set[tuple[str, str]]] = {"Object Cataloged": set(), "Object Withdrawn": set()}
     for event in world.published:
         source = event.detail.get("source", {})
-        if event.type in told and "version_id" in source:
+        if event.type in told and "version_id" in source and not world.known.forgotten(source["key"]):
             told[event.type].add((source["key"], source["version_id"]))
     both = told["Object Cataloged"] & told["Object Withdrawn"]
     return [

@@ -201,6 +201,10 @@ class World:
         call = clients.events.put_events if emits else sends or clients.step_functions.start_execution
         return self._began(invocation, lambda: call(**task.arguments))
 
+    def act(self, actor: str, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
+        """Begin what somebody outside does in many calls."""
+        self._began(Invocation(actor, None, then), work)
+
     def invoke(
         self, function: str, event: dict[str, Any], actor: str, then: Callable[[Any], None]
     ) -> Invocation:

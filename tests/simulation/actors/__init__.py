@@ -14,7 +14,8 @@ that the others' mean the same as before. The seeds from EVERYBODY on draw for e
 | 6 | people who merge patients |
 | 7 | slow readings |
 | 8 | people who say that something is nobody's, or take a decision back |
-| 9 | whoever of these is drawn |
+| 9 | an operator who has a patient forgotten, while pages are read |
+| 10 | whoever of these is drawn |
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 Patches = list[tuple[Any, str, Any]]  # what a broken variant puts in place: owner, name, value
 LANE = 1_000_000_000
-EVERYBODY = 9 * LANE
+EVERYBODY = 10 * LANE
 
 
 class Judge:
@@ -72,6 +73,10 @@ class Judge:
 
     def takes_out(self, upload: Uploaded) -> bool:
         """Whether nothing of it is to be anywhere at rest."""
+        return False
+
+    def forgets(self, key: str) -> bool:
+        """Whether all that was ever uploaded to a landing key is forgotten, so that nothing else is expected of it."""
         return False
 
     def looked_again(self) -> None:

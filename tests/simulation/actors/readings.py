@@ -63,7 +63,7 @@ class Readings(Judge):
 
     def published(self, event: Published) -> None:
         if event.detail.get("reading", {}).get("status") == "pending":
-            self._arriving(f"reading {event.name.removeprefix('index ')}", {"detail": event.detail})
+            self.arrive(f"reading {event.name.removeprefix('index ')}", {"detail": event.detail})
 
     def looked_again(self) -> None:
         """A function that nobody waits for may have filed a scan anew, which nobody announced: `carefile reconcile`
@@ -82,28 +82,30 @@ class Readings(Judge):
                 name = f"reading {source[:8]} r{revision}"
                 if name not in self._had_read:
                     self._had_read.add(name)
-                    self._arriving(name, named)
+                    self.arrive(name, named)
 
     def _records(self) -> Iterator[tuple[str, dict[str, str], dict[str, Any]]]:
-        """Every record that is there, with its stamp."""
-        processed = self.world.processed
+        """Every record that is there, with its stamp, but for those of what is forgotten."""
+        processed, stamped = self.world.processed, self.world.watch.stamped
         for name in processed.live_keys() if not self.world.scenario.real_documents else ():
             version = processed.live(name) if name.endswith("/extracted_data.json") else None
-            if version is not None:
+            forgotten = self.world.known.forgotten
+            if version and not forgotten(stamped[version.metadata["carefile-source"]].key.key):
                 yield name, version.metadata, json.loads(version.body or b"")
 
-    def _arriving(self, name: str, asked: dict[str, Any]) -> None:
+    def arrive(self, name: str, asked: dict[str, Any]) -> None:
+        """Start a reading at some time, perhaps twice."""
         world = self.world
 
-        def arrive() -> None:
+        def begin() -> None:
             del world.runnable[name]
             execution = ReadScan(name, asked, world)
             self.executions.append(execution)
             execution.advance(execution.progress.begin())
 
-        world.runnable[name] = arrive
+        world.runnable[name] = begin
         if world.twice(name):
-            self._arriving(f"{name}'", asked)
+            self.arrive(f"{name}'", asked)
 
     def after(self, call: Call, result: Any) -> None:
         """No record may show what was recognised in another version."""

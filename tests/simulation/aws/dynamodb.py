@@ -17,6 +17,7 @@ Item = dict[str, dict[str, Any]]
 _CLAUSE = re.compile(r"(SET|ADD|DELETE|REMOVE) (.*?)(?= SET | ADD | DELETE | REMOVE |$)", re.DOTALL)
 _TERM = re.compile(
     r"(?P<absent>attribute_not_exists)\((?P<missing>[#\w]+)\)|(?P<name>[#\w]+) (?P<op><=|<|=) (?P<value>:\w+)"
+    r"|NOT begins_with\((?P<text>[#\w]+), (?P<start>:\w+)\)"
 )
 
 
@@ -207,8 +208,10 @@ def _require(
 def _holds(item: Item, term: re.Match[str] | None, names: dict[str, str], values: Item) -> bool:
     if term is None:
         raise NotImplementedError("a condition of another form")
-    path = term["missing"] or term["name"]
+    path = term["missing"] or term["name"] or term["text"]
     found = item.get(names.get(path, path))
+    if term["start"]:
+        return found is None or not str(found["S"]).startswith(values[term["start"]]["S"])
     if term["absent"]:
         return found is None
     given = values[term["value"]]
