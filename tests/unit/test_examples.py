@@ -233,11 +233,26 @@ def test_a_question_reads_no_file(filed: World, monkeypatch: pytest.MonkeyPatch)
         query.answer(iter(()), "SELECT * FROM read_text('/etc/hostname')")
 
 
-def test_athena_is_asked_for_members_that_a_manifest_has(filed: World) -> None:
+def test_the_query_for_athena_finds_the_same(
+    filed: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Parsed in its dialect, translated, and run on DuckDB over every line of every object, as the table reads them."""
+    import duckdb
+    import sqlglot
+
     text = (EXAMPLES / "manifests" / "athena.sql").read_text()
-    manifest = filed.json("processed/Ana_7_lab/_manifest.json")
-    for path in re.findall(r"'\$\.([\w.]+)'", text):
-        found: Any = manifest
-        for name in path.removesuffix(".reason").split("."):
-            found = found[name]
-    assert b"\n" not in filed.body("processed/Ana_7_lab/_manifest.json").strip()
+    table, query = (sqlglot.parse_one(part, read="athena") for part in text.split(";\n") if part.strip())
+    assert (type(table), type(query)) == (sqlglot.exp.Create, sqlglot.exp.Select)
+    (column,) = table.find_all(sqlglot.exp.ColumnDef)
+    assert column.sql("hive") == "body STRING"
+    with duckdb.connect() as database:
+        database.execute('CREATE TABLE manifests (body VARCHAR, "$path" VARCHAR)')
+        for page in filed.s3.get_paginator("list_objects_v2").paginate(Bucket=PROCESSED, Prefix="processed/"):
+            for item in page["Contents"]:
+                lines = filed.body(item["Key"]).decode().splitlines()
+                path = f"s3://{PROCESSED}/{item['Key']}"
+                database.executemany("INSERT INTO manifests VALUES (?, ?)", [(line, path) for line in lines])
+        found = database.execute(query.sql("duckdb"))
+        names = [named[0] for named in found.description or ()]
+        rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    assert rows == asked(monkeypatch=monkeypatch, capsys=capsys)
