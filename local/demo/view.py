@@ -10,7 +10,6 @@ from typing import Any
 from rich.console import Console, Group, RenderableType
 from rich.json import JSON
 from rich.live import Live
-from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -21,6 +20,7 @@ from local.demo.intakes import AT_ONCE, Ended, Running
 LOG_WIDTH = 100  # without a terminal
 LOG_EVERY = 10
 WIDEST = 120
+ROOMY = 90
 KIND, PATIENT, DISPOSITION, DURATION = 8, 17, 16, 8
 SHOWN_FILES = 4
 
@@ -81,18 +81,29 @@ class Progress:
         return Group(bar, where, *(Text() for _ in range(AT_ONCE - len(running))))
 
 
-def results(out: Console, ended: Iterable[Ended]) -> Table:
-    """One row per object; objects in the same session folder share a row."""
+def results(out: Console, ended: Iterable[Ended]) -> RenderableType:
+    """One row per object; objects in the same session folder share a row. The reasons of failures are below the table.
+
+    A narrow terminal gets no column for the kind, which the key shows, and so more room for the key."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    fixed = (("kind", KIND), ("patient", PATIENT), ("disposition", DISPOSITION))
-    name_width = min(out.width, WIDEST) - 2 - (KIND + PATIENT + DISPOSITION + DURATION) - 4 * 2
+    columns = {"patient": PATIENT, "disposition": DISPOSITION, "duration": DURATION}
+    if out.width >= ROOMY:
+        columns = {"kind": KIND, **columns}
+    name_width = min(out.width, WIDEST) - 2 - sum(columns.values()) - len(columns) * 2
     table.add_column("object", width=name_width)
-    for header, width in fixed:
-        table.add_column(header, width=width, no_wrap=True)
-    table.add_column("duration", width=DURATION, no_wrap=True, justify="right")
-    for group in _grouped(ended):
-        table.add_row(*_row(group, name_width))
-    return table
+    for header, width in columns.items():
+        right = header == "duration"
+        table.add_column(header, width=width, no_wrap=True, justify="right" if right else "left")
+    groups = _grouped(ended)
+    for group in groups:
+        name, *others = _row(group, name_width)
+        table.add_row(name, *others[-len(columns) :])
+    reasons = [
+        Text(f"{first.upload.key}: {first.reason}", style="dim")
+        for first, *_ in groups
+        if first.execution["status"] != "SUCCEEDED" and first.reason
+    ]
+    return Group(table, *([Text(), *reasons] if reasons else []))
 
 
 def tree(folders: dict[str, list[str]], root: str, others: int) -> Tree:
@@ -142,17 +153,14 @@ def _grouped(ended: Iterable[Ended]) -> list[list[Ended]]:
     return list(groups.values())
 
 
-def _row(group: list[Ended], width: int) -> list[RenderableType]:
+def _row(group: list[Ended], width: int) -> list[Text]:
     first = group[0]
     name = first.upload.key
     if len(group) > 1:
         name = commonpath([one.upload.key for one in group]) + "/"
-    cell: RenderableType = Text(shortened(name, width))
-    if first.execution["status"] != "SUCCEEDED" and first.reason:
-        cell = Group(cell, Padding(Text(first.reason, style="dim"), (0, 0, 0, 2)))
     classification = first.output.get("classification", {})
     return [
-        cell,
+        Text(shortened(name, width)),
         Text(classification.get("kind", "–")),
         _patient(classification.get("patient")),
         _disposition(group),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import io
 import json
 import os
 import re
@@ -10,11 +12,11 @@ import shutil
 import subprocess
 import sys
 import time
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import rich.console
 
 from local import commands, moving, processes
 from local.demo import view as demo_view
@@ -146,6 +148,22 @@ def test_a_long_key_is_shortened_in_the_middle() -> None:
     assert demo_view.shortened("documents/Juan_Perez_123/lab_report.pdf", 20) == "docum…lab_report.pdf"
 
 
+@pytest.mark.parametrize(("width", "kinds"), [(80, 0), (100, 1)])
+def test_a_key_and_the_reason_of_a_failure_are_readable_at_any_width(width: int, kinds: int) -> None:
+    cause = json.dumps({"errorMessage": "empty-object: the object holds no bytes; upload the file again"})
+    key, out = "documents/Juan_Perez_123/empty.pdf", rich.console.Console(width=width, file=io.StringIO())
+    failed = ended("RejectedObject", status="FAILED", error="RejectedObject", cause=cause)
+    out.print(
+        demo_view.results(
+            out, [dataclasses.replace(failed, upload=Upload(Path("x"), key, {}, "RejectedObject"))]
+        )
+    )
+    head, row, _, *reason = out.file.getvalue().rstrip().splitlines()  # type: ignore[attr-defined]
+    assert head.split().count("kind") == kinds
+    assert row.split()[0].endswith("Perez_123/empty.pdf")
+    assert " ".join(reason).startswith(f"{key}: the object holds no bytes; upload the file")
+
+
 EVENT = {
     "detail-type": "Object Cataloged",
     "detail": {
@@ -209,9 +227,18 @@ def test_clean_stops_what_runs_and_never_says_that_its_data_is_kept(
     settings = settings_for(tmp_path / "home")
     settings.state.mkdir(parents=True)
     # A stand-in whose command line is that of the embedded AWS of this home.
-    stand_in = ["-c", "import time; time.sleep(60)", "local.embedded.server", str(settings.home)]
-    with subprocess.Popen([sys.executable, *stand_in]) as running:
-        settings.run_file.write_text(json.dumps(asdict(processes.Running(running.pid, 1, None, 2))))
+    stand_in = [
+        "-c",
+        "import time; print(flush=True); time.sleep(60)",
+        "local.embedded.server",
+        str(settings.home),
+    ]
+    with subprocess.Popen([sys.executable, *stand_in], stdout=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        running.stdout.readline()
+        settings.run_file.write_text(
+            json.dumps(dataclasses.asdict(processes.Running(running.pid, 1, None, 2)))
+        )
         assert commands.clean(settings) == 0
         with pytest.raises(ProcessLookupError):
             os.kill(running.pid, 0)
