@@ -133,7 +133,7 @@ def _other_constants(value: object) -> Iterator[object]:
     elif isinstance(value, int):
         yield value + 1
     elif isinstance(value, str) and " " not in value:
-        yield f"{value}~" if value else "~"
+        yield f"{value}~x"  # a codec's name with a sign at its end is still that codec's
 
 
 def _unparsed(node: Any, **changes: Any) -> str:

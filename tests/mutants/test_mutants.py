@@ -58,7 +58,7 @@ def test_a_constant_is_changed_where_the_program_goes_by_it_and_not_what_is_said
     assert lines("constant changed") == [
         'def ü(a: "text", b: int = 8) -> "text":',
         "a.go(b, c=ä - 2)",
-        "return ä if a else 'word~'",
+        "return ä if a else 'word~x'",
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from carefile.core.deciding.classification import _MOST_ID_BYTES as MOST_ID_BYTES
 from carefile.core.deciding.classification import classify
 from carefile.core.documents.extraction import DocumentFacts, Extraction, PatientCandidate, Status
 from carefile.core.model import Classification, EvidenceSource, Hints, Kind, Patient, UnknownReason
@@ -174,3 +175,11 @@ def test_the_record_says_where_the_content_may_name_others() -> None:
     made = classify("documents/A/x.json", (), RULES, None, partly)
     assert made.patient == Patient("A")
     assert [value for value, _ in content_evidence(made)] == ["A", ""]
+
+
+@pytest.mark.parametrize("part", ["P7", "é71"])
+def test_an_id_longer_than_anybodys_is_no_evidence(part: str) -> None:
+    """It is measured in bytes, as DynamoDB measures keys."""
+    longest = part * (MOST_ID_BYTES // len(part.encode()))
+    assert patient("x.txt", {"patient-id": longest}) == Patient(longest)
+    assert patient("x.txt", {"patient-id": longest + part}) == NO_EVIDENCE

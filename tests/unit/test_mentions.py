@@ -119,6 +119,7 @@ def test_names_agree_exactly_strictly_or_roughly() -> None:
     assert same_name("Ana Ruiz Soto", "A. Ruiz Soto")
     assert similar_name("Ana Ruiz", "Ana Riuz")
     assert not similar_name("Ana Ruiz", "Eva Gil")
+    assert not similar_name("Ana Ruiz", "Anna Ruiz"), "a slip in three letters makes too many another name"
     assert within_one_slip("4711", "4171")
     assert within_one_slip("4711", "471")
     assert not within_one_slip("4711", "1174")
