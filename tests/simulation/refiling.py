@@ -69,9 +69,9 @@ class Refiling(Again):
 
     def run(self) -> None:
         for entry in [*self.now_known()]:
-            if (about := (entry.source_id, entry.landing_version)) not in self._taken:
+            about = (entry.source_id, entry.landing_version)
+            if about not in self._taken and self.take_in(entry):
                 self._taken.add(about)
-                self.take_in(entry)
 
     def in_vain(self) -> list[str]:
         """What it would take in once more, though that changed nothing."""
@@ -83,5 +83,5 @@ class Refiling(Again):
         ]
 
     def _start(self, source: Source) -> None:
-        name = f"refile {source.source_id[:8]} {len(self._taken)}"
+        name = f"refile {source.source_id[:8]} {len(self._taken) + 1}"
         self._world.start(name, {"bucket": source.bucket, "key": source.key})

@@ -81,9 +81,12 @@ class Again:
 
     def _session_is_known(self, entry: Entry) -> bool:
         """Classify an object of a session as its intake would: by its key, its metadata and what was decided."""
-        there = head(self._connection, entry.landing_bucket, entry.landing_key) or {}
+        there = head(self._connection, entry.landing_bucket, entry.landing_key, entry.landing_version)
         hints, assignment = self._decided(entry)
-        about = entry.landing_key, tuple(there.get("Metadata", {}).items()), self._rules, hints
+        if there is None and entry.reason == UnknownReason.CONFLICT and not (hints or assignment):
+            return False  # whom its metadata named is not known any more
+        metadata = tuple((there or {}).get("Metadata", {}).items())
+        about = entry.landing_key, metadata, self._rules, hints
         listing = self._patients.listing(to_look_up(*about, assignment=assignment).ids)
         return classify(*about, assignment=assignment, directory=listing).patient.id is not None
 

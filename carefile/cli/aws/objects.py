@@ -103,10 +103,13 @@ def pipeline_status(connection: Connection, landed: LandingObject) -> str | None
     return (found or {}).get(STATUS_TAG)
 
 
-def head(connection: Connection, bucket: str, key: str) -> dict[str, Any] | None:
-    """HEAD an object; None if there is none."""
+def head(
+    connection: Connection, bucket: str, key: str, version_id: str | None = None
+) -> dict[str, Any] | None:
+    """HEAD an object, or one version of it; None if there is none."""
+    version = {"VersionId": version_id} if version_id else {}
     try:
-        found: dict[str, Any] = connection.client("s3").head_object(Bucket=bucket, Key=key)
+        found: dict[str, Any] = connection.client("s3").head_object(Bucket=bucket, Key=key, **version)
     except ClientError as error:
         if is_gone(error):
             return None
