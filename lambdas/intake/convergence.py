@@ -5,13 +5,15 @@ The event that started an intake is only a hint that a key changed. An intake go
     read        what the ledger knows, with it what the patient directory lists, where that is in use, and the current
                 version of the key (where malware is looked for, the newest that is clean). Where there is nothing to be
                 filed, no round that is under way may begin to file either: take a revision for nothing, and end
-    peek        everything is there already, and there never was another destination: announce that and end
+    peek        everything is there already, there never was another destination, and no other version was begun since:
+                announce that and end
     claim       a folder that is, and stays, the source's own
     write ahead the destination into the ledger, taking the next revision, unless another round took it since the read
     write       the artifacts, each stamped with version and revision
     retire      every other destination the ledger knows
     check       is this still the current version, and what was decided about it, about its session, and about the
-                patients whom it names, in the directory, the same? If not, another round
+                patients whom it names, in the directory, the same, and no other version begun since? If not, another
+                round
 
 A round that finds that a person took these bytes out of the layout takes a revision for nothing, retires every
 destination, and checks.
@@ -169,7 +171,8 @@ class Intake:
             present = look.present
             done_before = present is not None and upload.execution_name not in present.written_by
             filed: Filed | None
-            if present and entry.destinations == {plan.destination(present.place.folder)}:
+            begun_last = _is_begun_last(entry, plan)
+            if present and begun_last and entry.destinations == {plan.destination(present.place.folder)}:
                 filed = Filed(present.place, (), entry, present.reading)
             else:
                 has_begun = True
@@ -350,7 +353,7 @@ class Intake:
         if not self.filing.is_listed_as_before(plan, listing):
             return False
         # What a round began before its version was deleted, or a threat was found in it, is filed.
-        return (found or latest).version == version
+        return (found or latest).version == version and _is_begun_last(latest, plan)
 
     def _outcome(self, upload: Upload, plan: Plan, filed: Filed, done_before: bool) -> Outcome | None:
         """What is to be said of the upload. None when another round is needed."""
@@ -399,3 +402,9 @@ class Intake:
     def _withdrawn(self, upload: Upload) -> Outcome:
         event = events.object_withdrawn(upload.source, upload.version_id, upload.execution, self.now())
         return Outcome(Disposition.WITHDRAWN, None, (event,))
+
+
+def _is_begun_last(entry: LedgerEntry, plan: Plan) -> bool:
+    """Whether no round of another version has begun since. One is current once more while a newer one may be there and
+    announced only where a threat was found in that: then it has to be filed again, under a higher revision."""
+    return entry.version in (None, plan.observed.version)

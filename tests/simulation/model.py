@@ -5,10 +5,12 @@ A few uploads to one key, each to a destination that its metadata names, some of
 decision at some time that all of it belongs elsewhere, or that one upload is taken out, and a deletion at the end. One
 execution an upload, and one of the decision; crashes, before or after a call took effect, after which the execution
 starts again with nothing remembered. Of a `lost` one nobody hears any more, as of an Express execution whose promotion
-failed; a reconciliation looks for it at rest. Every read and every write is a step of its own.
+failed; a reconciliation looks for it at rest. A later scan may find a `threat` in an upload, at any time after it.
+Every read and every write is a step of its own.
 
 At rest the destination shows the newest version with anything in it, complete, where it was decided to be, and nothing
-is anywhere else; the catalog says so. After a deletion that is the newest version that was ever begun. Where it is
+is anywhere else; the catalog says so. After a deletion that is the newest version that was ever begun. What is filed of
+a threat may stay, whole and announced; only where an execution failed because of it, it may be broken off. Where it is
 looked at (`told`), every upload is marked with how it ended, as it was announced, and announced in one way only.
 """
 
@@ -55,6 +57,7 @@ class State(NamedTuple):
     lost: int
     marks: tuple[str, ...]
     announced: frozenset[tuple[str, int]]
+    refused: int = -1  # the upload in which a threat was found
 
 
 class Protocol(NamedTuple):
@@ -72,6 +75,7 @@ class Protocol(NamedTuple):
         False  # after a deletion, who took an upload out does not look whether another one was begun
     )
     unnoted: bool = False  # who takes an upload out does not record it as the last that was begun
+    unasked: bool = False  # the check does not ask whether another version was begun that is refused by now
 
 
 class Story(NamedTuple):
@@ -80,6 +84,7 @@ class Story(NamedTuple):
     decision: str
     told: bool
     protocol: Protocol
+    threat: int = -1
 
 
 AS_IT_IS = Protocol()
@@ -94,9 +99,10 @@ def search(
     lost: int = 0,
     told: bool = False,
     protocol: Protocol = AS_IT_IS,
+    threat: int = -1,
 ) -> tuple[bool, int]:
     """Whether every order ends well, and how many states were seen until that was known."""
-    story = Story(destinations, deletion, decision, told, protocol)
+    story = Story(destinations, deletion, decision, told, protocol, threat)
     executions = tuple(_begun(story, number) for number in range(len(destinations) + bool(decision)))
     marks = ("",) * len(destinations)
     start = State(0, False, executions, (), Known(), crashes, None, lost, marks, frozenset())
@@ -126,6 +132,8 @@ def _following(state: State, story: Story) -> Iterator[State]:
         yield state._replace(deleted=True)
     if story.decision and state.uploads > _taken_out(story.decision) and not state.ledger.decided:
         yield state._replace(ledger=state.ledger._replace(decided=story.decision))
+    if 0 <= story.threat < state.uploads and state.refused < 0:
+        yield state._replace(refused=story.threat)
     for number, execution in enumerate(state.executions):
         begun = number < state.uploads if number < len(story.destinations) else bool(state.ledger.decided)
         if not begun or execution.at in ("done", "lost"):
@@ -161,6 +169,7 @@ def _step(state: State, this: Execution, number: int, story: Story) -> Iterator[
             yield _told(this, "withdrawn", number, story), stopped
         case "peek":
             done = _at(state, place) == (this.version,) * ARTIFACTS and this.known.destinations == {place}
+            done = done and (this.known.version == this.version or protocol.unasked)
             after = _ending(story) if done else "ahead"
             yield this._replace(at=after, revision=this.known.revision), state
         case "out":
@@ -221,17 +230,20 @@ def _step(state: State, this: Execution, number: int, story: Story) -> Iterator[
                 index = next(i for i, shown in enumerate(_at(state, alive)) if shown is not None)
                 yield this, _put(state, alive, index, None)
         case "check":
-            if state.deleted or (protocol.hiding and _is_emptied(state, story)):
+            none = _newest(state, story) < 0
+            if state.deleted or none or (protocol.hiding and _is_emptied(state, story)):
                 yield this._replace(at="check ledger", gone=True), state
             elif this.version != _newest(state, story):
                 yield Execution(), state
             else:
-                looks = story.decision and not protocol.undecided
+                looks = (story.decision and not protocol.undecided) or story.threat >= 0
                 yield this._replace(at="check ledger" if looks else _ending(story)), state
         case "check ledger":
             about = (_place(it.decided, this.version, story) for it in (state.ledger, this.known))
             same = len(set(about)) == 1 or protocol.undecided
-            ours = same and (state.ledger.version == this.version or not this.gone)
+            # Without a threat, nobody begins with another version while this one is current.
+            looks = this.gone or (state.refused >= 0 and not protocol.unasked)
+            ours = same and (state.ledger.version == this.version or not looks)
             yield (this._replace(at=_ending(story)) if ours else Execution()), state
         case "end":
             yield _ended(state, this, number, story), state
@@ -266,7 +278,9 @@ def _read_key(state: State, this: Execution, story: Story, then: str) -> Executi
     gone = state.deleted or (story.protocol.hiding and _is_emptied(state, story))
     version = _newest(state, story) if not gone else -1 if story.protocol.unrecorded else known.version
     if version < 0 and not state.deleted:
-        return Execution("done")  # all that was uploaded is empty
+        return Execution("done", ended="failed")  # all that was uploaded is empty, or a threat
+    if version >= 0 and version == state.refused:
+        return Execution("done", ended="failed")
     if version >= 0 and version == _taken_out(known.decided):
         then = "out"
     return this._replace(at=then if version >= 0 else "stop", version=version, known=known)
@@ -344,8 +358,9 @@ def _with(state: State, number: int, execution: Execution) -> State:
 
 
 def _newest(state: State, story: Story) -> int:
-    """The newest upload with anything in it; -1 without one."""
-    return max((v for v in range(state.uploads) if story.destinations[v] != EMPTY), default=-1)
+    """The newest upload with anything in it that is no threat; -1 without one."""
+    full = (v for v in range(state.uploads) if story.destinations[v] != EMPTY and v != state.refused)
+    return max(full, default=-1)
 
 
 def _is_emptied(state: State, story: Story) -> bool:
@@ -368,7 +383,14 @@ def any_of(artifacts: Artifacts) -> bool:
 
 
 def _well(state: State, story: Story) -> bool:
-    newest = state.ledger.version if state.deleted else _newest(state, story)
+    if state.refused < 0:
+        return _shows(state, story, state.ledger.version if state.deleted else _newest(state, story))
+    if any(_shows(state, story, one) for one in (_newest(state, story), state.refused, state.ledger.version)):
+        return True
+    return any(execution.ended == "failed" for execution in state.executions)
+
+
+def _shows(state: State, story: Story, newest: int) -> bool:
     if newest < 0:
         return not state.store and state.catalog is None and _all_told(state, story)
     if newest == _taken_out(state.ledger.decided):

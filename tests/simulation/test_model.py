@@ -184,6 +184,32 @@ def test_each_rule_about_the_mark_is_needed(
     assert not holds
 
 
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    ("destinations", "deletion", "crashes", "threat"),
+    [
+        ("A", True, 1, 0),
+        ("AA", False, 1, 1),
+        ("AB", False, 1, 1),
+        ("AB", False, 1, 0),
+        ("AA", True, 0, 1),
+        ("AB", True, 0, 1),
+    ],
+)
+def test_every_order_ends_with_a_version_whole_and_announced_also_where_a_threat_is_found_late(
+    destinations: str, deletion: bool, crashes: int, threat: int
+) -> None:
+    holds, states = search(destinations, deletion=deletion, crashes=crashes, threat=threat)
+    assert holds
+    assert states > 100
+
+
+@pytest.mark.parametrize("destinations", ["AA", "AB"])
+def test_a_round_asks_whether_what_was_begun_since_is_a_threat_by_now(destinations: str) -> None:
+    unasked = Protocol(unasked=True)
+    assert not search(destinations, deletion=False, crashes=0, threat=1, protocol=unasked)[0]
+
+
 @pytest.mark.parametrize(
     "story",
     [

@@ -270,6 +270,20 @@ def test_what_a_function_alone_files_of_the_version_below_a_threat_is_announced_
     holds_only_with(malware.what_lies_below_a_threat_not_reconciled, result)
 
 
+def test_a_version_that_a_threat_makes_current_again_is_filed_over_what_was_announced_since() -> None:
+    """An intake was slow while a newer version was filed and announced. Then a threat was found in that, and the slow
+    one found its own version current: it stopped, under a lower revision, and the catalog showed the threat."""
+    steps = (Upload("u1", 0), Upload("u2", 0, second_verdict=THREAT))
+    newer = ["world", "tag u2", *["u2"] * ALL, "scan u2 again", "tag u2+", *["u2+"] * ALL]
+    scenario = Scenario((KEY,), steps, scanned=True, actors=("malware protection",))
+
+    def result(call: int) -> Result:
+        picks = ["world", "tag u1", *["u1"] * call, *newer, *["u1"] * ALL]
+        return run_script(scenario, Script(picks), tracing=True)
+
+    holds_only_with(malware.what_was_begun_since_not_looked_at, result)
+
+
 def test_what_is_taken_out_after_a_threat_was_found_before_it_was_filed_fails_visibly_and_leaves_nothing() -> (
     None
 ):
