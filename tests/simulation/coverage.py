@@ -13,7 +13,18 @@ from tests.simulation.aws.gate import Call, Fault
 _CHANGES = frozenset(
     {"PutObject", "CopyObject", "DeleteObject", "PutObjectTagging", "PutItem", "UpdateItem", "PutEvents"}
 )
-_HOLDERS = ("source", "upload", "object", "s3ObjectDetails", "detail", "input", "Detail", "Entries", "Input")
+_HOLDERS = (
+    "source",
+    "upload",
+    "object",
+    "s3ObjectDetails",
+    "detail",
+    "input",
+    "Detail",
+    "Entries",
+    "Input",
+    "MessageBody",
+)
 _OF_EXECUTIONS = frozenset({Fault.STORM, Fault.ABANDONED, Fault.ABORTED})
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from tests.simulation import rest
 from tests.simulation.actors import LANE, mixed, with_actors
 from tests.simulation.coverage import Observer
-from tests.simulation.mixture import draw
+from tests.simulation.mixture import by_number, draw
 from tests.simulation.scenario import Scenario, generate
 from tests.simulation.schedule import Chance, Decisions, Replay, Script
 from tests.simulation.world import World
@@ -35,13 +35,12 @@ UNFILING = 2 * LANE  # in those from this one on, people take out what was uploa
 
 
 def run_seed(seed: int, *, tracing: bool = False, observer: Observer | None = None) -> Result:
-    """Two of three schedules are of the standard lane; in one of five, functions that are left alone go on last."""
+    """Two of three schedules are of the standard lane."""
     rng = random.Random(seed)
     mixture = draw(rng)
     scenario = dataclasses.replace(generate(rng, mixture), express=seed % 3 == 0)
     scenario = with_actors(rng, scenario, mixture, seed)
-    mixture = mixed(rng, scenario, mixture)
-    mixture = dataclasses.replace(mixture, alone_last=mixture.alone_last or seed % 5 == 0)
+    mixture = by_number(mixed(rng, scenario, mixture), seed)
     return _run(scenario, Chance(rng, mixture), tracing=tracing, observer=observer)
 
 

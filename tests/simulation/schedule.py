@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from tests.simulation.aws.gate import Fault
 from tests.simulation.mixture import Mixture
 
+_AIMED_RATE = 0.5
 _IDLE = ("redrive ", "world", "index ", "failure ")
 
 
@@ -45,7 +46,7 @@ class Decisions:
     def _choose(self, names: Sequence[str]) -> str:
         return self._last if self._last in names else names[0]
 
-    def fault(self, actor: str, call: int) -> Fault | None:
+    def fault(self, actor: str, call: int, operation: str) -> Fault | None:
         return None
 
     def twice(self, name: str) -> bool:
@@ -93,8 +94,11 @@ class Chance(Decisions):
             best = max(names, key=priorities.__getitem__)
         return best
 
-    def fault(self, actor: str, call: int) -> Fault | None:
-        if not self._faults_left or self._rng.random() >= self._mixture.fault_rate:
+    def fault(self, actor: str, call: int, operation: str) -> Fault | None:
+        aimed, rate = self._mixture.aimed, self._mixture.fault_rate
+        if not self._faults_left or (aimed and operation not in aimed):
+            return None
+        if self._rng.random() >= (_AIMED_RATE if aimed else rate):
             return None
         self._faults_left -= 1
         found = self._rng.choices(self._mixture.faults, self._mixture.fault_weights)[0]
@@ -133,7 +137,7 @@ class Replay(Decisions):
                 return name
         return super().pick(names)
 
-    def fault(self, actor: str, call: int) -> Fault | None:
+    def fault(self, actor: str, call: int, operation: str) -> Fault | None:
         """Each of them once: an event that is delivered again makes its calls under the same numbers."""
         found = self._given.faults.get((actor, call))
         if found is None or (actor, call) in self.script.faults:

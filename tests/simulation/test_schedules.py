@@ -13,7 +13,7 @@ from tests.simulation import story
 from tests.simulation.aws.gate import Fault
 from tests.simulation.campaign import Campaign
 from tests.simulation.coverage import Coverage, Observer
-from tests.simulation.mixture import OTHERS, draw
+from tests.simulation.mixture import OTHERS, RARE, draw
 from tests.simulation.run import SCANNED, run_script, run_seed
 from tests.simulation.scenario import Assign, Upload
 
@@ -78,6 +78,17 @@ def test_schedules_are_what_their_mixture_says() -> None:
         assert set(result.script.faults.values()) <= set(mixture.faults)
         assert len(result.script.faults) <= mixture.fault_count
         assert sum(not isinstance(step, (Upload, Assign)) for step in steps) == mixture.other_count
+
+
+def test_in_one_schedule_of_seven_what_goes_wrong_hits_rare_operations_alone() -> None:
+    hit = Coverage()
+    for seed in range(7, 7 * 120, 7):
+        observer = Observer()
+        run_seed(seed, observer=observer)
+        hit.add(observer.coverage)
+    operations = {call.split()[-2] if len(call.split()) > 2 else call.split()[-1] for call, _ in hit.faults}
+    assert {"ListObjectVersions", "DeleteObject", "GetItem"} <= operations
+    assert operations <= frozenset().union(*RARE)
 
 
 def test_what_was_covered_names_what_never_was() -> None:

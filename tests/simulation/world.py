@@ -238,7 +238,9 @@ class World:
         fault = invocation.storm
         if fault is None and not invocation.alone:
             self._calls[invocation.actor] += 1
-            fault = self.decisions.fault(invocation.actor, self._calls[invocation.actor])
+            assert invocation.call is not None
+            number, operation = self._calls[invocation.actor], invocation.call.operation
+            fault = self.decisions.fault(invocation.actor, number, operation)
         if self.observer:
             self._observed(self.observer, invocation, fault)
         if fault in (Fault.ABANDONED, Fault.ABORTED) and invocation.execution:

@@ -129,12 +129,13 @@ def with_actors(rng: random.Random, scenario: Scenario, mixture: Mixture, seed: 
         return scenario
     drawn = [it for it in actors() if it.lane == lane or (lane == EVERYBODY // LANE and rng.random() < 0.5)]
     names = {name for it in drawn for name in (it.name, *it.needs)}
+    scenario = replace(scenario, actors=tuple(sorted(names)))
     for actor in actors():
         if actor.name in names:
             scenario = actor.add(rng, scenario, mixture)
     taken = {step.name for step in scenario.steps}
     assert len(taken) == len(scenario.steps), "two steps of one name, which is their executions' too"
-    return replace(scenario, actors=tuple(sorted(names)))
+    return scenario
 
 
 def mixed(rng: random.Random, scenario: Scenario, mixture: Mixture) -> Mixture:

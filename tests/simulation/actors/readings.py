@@ -158,16 +158,17 @@ def _pages(record: dict[str, Any]) -> list[list[str]]:
     return [[word["text"] for line in page["lines"] for word in line["words"]] for page in pages]
 
 
+_WHO_DECIDE = (unfiling, reversing, deciding)
+
+
 def add(rng: random.Random, scenario: Scenario, mixture: Mixture) -> Scenario:
     """Every schedule's documents are scans. In some of them people take documents out, or decide about them, and in
     some the events of uploads come again while these are being read."""
     untouched = not {type(step) for step in scenario.steps} & takers().keys()
     if untouched and all(key.session for key in scenario.keys):
         scenario = _with_documents(rng, scenario, mixture)
-    others = [unfiling.add, reversing.add, deciding.add]
-    taken = {type(step) for step in scenario.steps}
-    if rng.random() < 0.6 and not taken & {unfiling.Unfile, reversing.Reverse, deciding.Decide}:
-        scenario = rng.choice(others)(rng, scenario, mixture)
+    if rng.random() < 0.6 and not set(scenario.actors) & {it.ACTOR.name for it in _WHO_DECIDE}:
+        scenario = rng.choice(_WHO_DECIDE).add(rng, scenario, mixture)
     steps = list(scenario.steps)
     for number in range(1, rng.choice((0, 0, 1, 2)) + 1):
         at = rng.randint(1, len(steps))
@@ -182,7 +183,7 @@ def _with_documents(rng: random.Random, scenario: Scenario, mixture: Mixture) ->
     found = scenario
     while all(key.session for key in found.keys):
         found = generate(rng, mixture)
-    return dataclasses.replace(found, express=scenario.express)
+    return dataclasses.replace(found, express=scenario.express, actors=scenario.actors)
 
 
 def mixed(rng: random.Random, mixture: Mixture) -> Mixture:
