@@ -60,10 +60,32 @@ def add(rng: random.Random, scenario: Scenario, _: Mixture) -> Scenario:
         # Often just after an upload that names the patient, whose intake the merge then meets.
         at = rng.choice(about) if about and rng.random() < 0.8 else rng.randint(len(first), len(steps))
         steps.insert(at, Merge(f"m{number}", one, into, back, rng.random() < 0.7))
+    if rng.random() < 0.3:
+        steps = _with_a_conflict(rng, scenario, steps, first)
     for step in late:
         if step.patient not in first:
             steps.insert(rng.randint(len(first), len(steps)), step)
     return dataclasses.replace(scenario, steps=tuple(steps), versioned=True)
+
+
+def _with_a_conflict(
+    rng: random.Random, scenario: Scenario, steps: list[Step], listed: Sequence[str]
+) -> list[Step]:
+    """An upload names two listed patients, who turn out to be one: the merge moves nothing of it, as it is nobody's."""
+    uploads = [
+        (at, step)
+        for at, step in enumerate(steps)
+        if isinstance(step, Upload) and not step.empty and scenario.keys[step.key].patient in listed
+    ]
+    if not uploads:
+        return steps
+    at, step = rng.choice(uploads)
+    whose = scenario.keys[step.key].patient
+    one, into = rng.sample([whose, rng.choice([it for it in listed if it != whose])], 2)
+    named = dataclasses.replace(step, metadata=into if one == whose else one, content=None)
+    merge_at = rng.randint(at + 1, len(steps))
+    merge = Merge("m0", str(one), str(into), back=False, at_once=True)
+    return [*steps[:at], named, *steps[at + 1 : merge_at], merge, *steps[merge_at:]]
 
 
 def named_by(scenario: Scenario, step: Step) -> set[str | None]:
@@ -210,6 +232,6 @@ ACTOR = Actor(
         merge_left_out_of_the_check: 400,
         merged_id_believed: 20,
         listed_before_the_decision: 200,
-        nobodys_left_to_themselves: 1000,
+        nobodys_left_to_themselves: 300,
     },
 )
