@@ -28,18 +28,19 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     # Without a version the upload was gone before it was ever seen: what is there now is another's.
     if asked.version:
         tagged = marks.ended(asked.source, asked.version, asked.version_id, status)
-    _count(disposition, event.get("kind") or "none", event.get("patient") or {})
+    counted = _counted(event.get("patient") or {})
     if uploaded_at := event.get("uploaded_at"):
-        measure({Metric.UPLOAD_TO_CATALOG: _milliseconds_since(uploaded_at)})
+        counted[Metric.UPLOAD_TO_CATALOG] = _milliseconds_since(uploaded_at)
+    measure(counted, disposition=disposition.value, kind=event.get("kind") or "none")
     logger.debug("tagged", status=status.value, written=tagged)
     return {"status": status.value, "tagged": tagged}
 
 
-def _count(disposition: Disposition, kind: str, patient: dict[str, str]) -> None:
-    counted = {Metric.INTAKES: 1}
+def _counted(patient: dict[str, str]) -> dict[Metric, float]:
+    counted: dict[Metric, float] = {Metric.INTAKES: 1}
     if patient.get("status") == "unknown":
         counted[_BY_REASON.get(patient.get("reason", ""), Metric.UNKNOWN_PATIENTS)] = 1
-    measure(counted, disposition=disposition.value, kind=kind)
+    return counted
 
 
 def _milliseconds_since(moment: str) -> int:

@@ -68,7 +68,7 @@ def _recording() -> tuple[tuple[Any, str], ...]:
     _modules()
     ours = [module for name, module in sys.modules.items() if name.startswith("lambdas.")]
     found = [(module, "logger") for module in ours if getattr(module, "logger", None) is boundary.logger]
-    return *found, (measures, "_metrics")
+    return *found, (measures, "_print")
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Clients:
 
 
 class Recorder:
-    """Stands for Logger and for Metrics: keeps what would have left the function, formats nothing."""
+    """Stands for Logger, and for what prints metrics: keeps what would have left the function, formats nothing."""
 
     def __init__(self) -> None:
         self.lines: list[Any] = []
@@ -92,18 +92,14 @@ class Recorder:
 
     warning = error = exception = debug = info
 
-    def add_metric(self, *values: Any, **members: Any) -> None:
-        self.lines.append((values, members))
-
-    add_dimension = add_metadata = add_metric
+    def __call__(self, line: str) -> None:
+        self.lines.append(line)
 
     def set_correlation_id(self, value: str) -> None:
         self.lines.append((value, {}))
 
     def clear_state(self) -> None:
         pass
-
-    flush_metrics = clear_state
 
 
 @dataclass(frozen=True)

@@ -188,7 +188,7 @@ def test_an_entry_that_can_t_be_written_is_counted_and_keeps_no_other_waiting(
     found = summary(world, ANA)
     assert found is not None
     assert (found.incomplete, found.objects) == (True, 5)
-    assert '"SessionsRefused":[1.0]' in capsys.readouterr().out.replace(" ", "")
+    assert '"SessionsRefused":1' in capsys.readouterr().out.replace(" ", "")
     monkeypatch.setattr(session_entries, "MAX_SEEN_BYTES", 380_000)
     world.file(f"{TREE}session.json", b"again", name="last")
     index(stream.records())

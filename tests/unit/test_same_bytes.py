@@ -241,7 +241,7 @@ def test_of_all_that_was_decided_the_latest_about_version_or_bytes_holds(
 
 
 def counted(capsys: pytest.CaptureFixture[str]) -> bool:
-    return '"BytesOfTwoPatients":[1.0]' in capsys.readouterr().out.replace(" ", "")
+    return '"BytesOfTwoPatients":1' in capsys.readouterr().out.replace(" ", "")
 
 
 def test_the_same_bytes_under_two_patients_are_both_filed_and_counted(

@@ -8,6 +8,7 @@ import pytest
 
 from carefile.core.filing.tagging import PipelineStatus, layout_tags, pseudonym, status_of, with_status
 from carefile.core.model import Disposition, Kind, Patient
+from lambdas import tag_object
 from tests.unit.world import LANDING, World
 
 KEY = "documents/P/x.txt"
@@ -94,6 +95,21 @@ def test_each_intake_is_counted_with_its_unknown_and_conflicting_patients(
     (group,) = metrics["_aws"]["CloudWatchMetrics"]
     assert {metric["Name"] for metric in group["Metrics"]} == counted
     assert (metrics["disposition"], metrics["kind"]) == ("cataloged", "document")
+
+
+def test_the_time_from_upload_to_catalog_stands_in_the_same_line_and_has_no_other_dimension(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    event = {"upload": {"bucket": LANDING, "key": KEY, "version_id": world.upload(KEY)}, "kind": "document"}
+    tag_object.handler(event | {"disposition": "cataloged", "uploaded_at": "2026-11-30T10:00:00Z"}, None)
+    (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    directives = [(it["Dimensions"], it["Metrics"]) for it in line["_aws"]["CloudWatchMetrics"]]
+    assert directives == [
+        ([["stage", "disposition", "kind"]], [{"Name": "Intakes", "Unit": "Count"}]),
+        ([["stage"]], [{"Name": "UploadToCatalog", "Unit": "Milliseconds"}]),
+    ]
+    assert line["Intakes"] == 1
+    assert line["UploadToCatalog"] > 0
 
 
 def test_every_disposition_has_a_status_and_every_status_a_rank() -> None:
