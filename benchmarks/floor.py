@@ -1,24 +1,24 @@
 """The floor of an intake, measured in the same run: a bare machine of two states, beside which Carefile is timed.
 
 One function with HEAD and COPY, one PutEvents, started by the bucket's event: the least that files an object and
-announces it. For both, what counts is the time from the end of the upload until the announcement is in a queue.
+announces it. Each lane stands beside a floor whose executions are of the same type. For all, what counts is the time
+from the end of the upload until the announcement is in a queue.
 """
 
 from __future__ import annotations
 
 import json
-import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from rich.progress import Progress
 
-from benchmarks.traffic import BODY, KEYS, PATIENCE, quantile
+from benchmarks.traffic import BODY, KEYS, quantile
+from benchmarks.watching import PATIENCE, Watching
 from tests.embedded import EmbeddedAws
 from tests.local import stubs
 
@@ -47,38 +47,24 @@ class Timed:
     rate: float
 
 
-class Announced:
+class Announced(Watching):
     """Waits for announcements in a queue; `keys` are the members of the event that lead to an object's key."""
 
     def __init__(self, aws: EmbeddedAws, queue_url: str, keys: tuple[str, ...]) -> None:
+        super().__init__()
         self._sqs, self._url, self._keys = aws.client("sqs"), queue_url, keys
-        self._waiting: dict[str, Future[float]] = {}
 
-    def of(self, key: str) -> Future[float]:
-        return self._waiting.setdefault(key, Future())
-
-    @contextmanager
-    def watched(self) -> Iterator[None]:
-        stopped = threading.Event()
-        thread = threading.Thread(target=self._watch, args=(stopped,), daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            stopped.set()
-            thread.join()
-
-    def _watch(self, stopped: threading.Event) -> None:
-        while not stopped.is_set():
-            found = self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
-            now = time.monotonic()
-            for message in found.get("Messages", ()):
-                self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
-                key: Any = json.loads(message["Body"])
-                for name in self._keys:
-                    key = key[name]
-                if not (seen := self.of(key)).done():
-                    seen.set_result(now)
+    def _look(self, wanted: list[str]) -> Iterable[str]:
+        found = self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+        messages = found.get("Messages", ())
+        for message in messages:
+            key: Any = json.loads(message["Body"])
+            for name in self._keys:
+                key = key[name]
+            yield key
+        read = [{"Id": str(n), "ReceiptHandle": it["ReceiptHandle"]} for n, it in enumerate(messages)]
+        if read:
+            self._sqs.delete_message_batch(QueueUrl=self._url, Entries=read)
 
 
 class Way:
@@ -107,8 +93,8 @@ class Way:
         return Timed(self.what, at_once, quantile(taken, 0.5), quantile(taken, 0.95), rate)
 
 
-def floor(aws: EmbeddedAws) -> Way:
-    """Deploy the bare machine."""
+def floor(aws: EmbeddedAws, type: str) -> Way:
+    """Deploy the bare machine, STANDARD or EXPRESS."""
     bucket, events = stubs.bucket(aws), aws.client("events")
     entry = {"Source": "floor", "DetailType": "Object Filed", "Detail": {"key": "{% $states.input.key %}"}}
     states = {
@@ -120,7 +106,7 @@ def floor(aws: EmbeddedAws) -> Way:
             "End": True,
         },
     }
-    machine, rule = stubs.machine(aws, states), stubs.unique("floor")
+    machine, rule = stubs.machine(aws, states, type), stubs.unique("floor")
     uploaded = {
         "source": ["aws.s3"],
         "detail-type": ["Object Created"],
@@ -139,12 +125,18 @@ def carefile(aws: EmbeddedAws) -> Way:
     return Way(aws, "Carefile", aws.outputs["LandingBucketName"], announced)
 
 
-def beside(aws: EmbeddedAws, uploads: int, warm_up: int, progress: Progress) -> list[dict[str, Any]]:
-    """Measure both, one after the other at each degree of parallelism, and their ratios."""
-    ways = (floor(aws), carefile(aws))
-    for way in ways:
-        way.measure(warm_up, 4, progress)
-    return [_ratios(*(way.measure(uploads, at_once, progress) for way in ways)) for at_once in PARALLEL]
+def beside(
+    lanes: Mapping[str, EmbeddedAws], uploads: int, warm_up: int, progress: Progress
+) -> list[dict[str, Any]]:
+    """Measure each lane and its floor, one after the other at each degree of parallelism, and their ratios."""
+    rows = []
+    for lane, aws in lanes.items():
+        ways = (floor(aws, "EXPRESS" if lane == "express-first" else "STANDARD"), carefile(aws))
+        for way in ways:
+            way.measure(warm_up, 4, progress)
+        for at_once in PARALLEL:
+            rows.append({"lane": lane} | _ratios(*(way.measure(uploads, at_once, progress) for way in ways)))
+    return rows
 
 
 def _ratios(least: Timed, ours: Timed) -> dict[str, Any]:

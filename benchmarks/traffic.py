@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
-import threading
+import sys
 import time
 import uuid
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from rich.progress import Progress
 
-from carefile.core.model import Source
+from benchmarks.watching import PATIENCE, Watching
+from carefile.core.filing.layout import Layout
+from carefile.core.model import Patient, Source
+from carefile.core.records.session_entries import Place
 from local import deployment, processes
-from tests.embedded import EmbeddedAws
+from tests.embedded import EmbeddedAws, eventually
 
 KEYS = {
     "session": "sessions/Ana_Ruiz/session_{run}/agents/agent_intake/messages/message_{number}.json",
     "document": "documents/Ana_Ruiz/{run}_{number}.txt",
 }
 BODY = b'{"text": "' + b"x" * 2000 + b'"}'
-PATIENCE = 600
 LOOK_EVERY = 0.02
 MOST_KEYS = 100  # DynamoDB, BatchGetItem
 GROWING_AT_ONCE = 8
+# Of the growth series: each so many-th object is one conversation's, the others are of sessions of this size.
+ITS_SHARE, CONVERSATION = 4, 200
 
 
 @dataclass(frozen=True)
@@ -42,47 +46,26 @@ class Latency:
     rate: float
 
 
-class Catalog:
-    """Polls the catalog table for all awaited entries, fifty times a second in one request."""
+class Catalog(Watching):
+    """Polls the catalog table for all awaited entries, by their source ids, fifty times a second in one request."""
 
     def __init__(self, aws: EmbeddedAws) -> None:
+        super().__init__()
         self._dynamodb = deployment.client(aws.settings, "dynamodb")
         self._table = aws.outputs["CatalogTableName"]
-        self._waiting: dict[str, Future[float]] = {}
-        self._changed = threading.Lock()
 
-    @contextmanager
-    def watched(self) -> Iterator[None]:
-        stopped = threading.Event()
-        thread = threading.Thread(target=self._watch, args=(stopped,), daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            stopped.set()
-            thread.join()
+    def _look(self, wanted: list[str]) -> Iterable[str]:
+        time.sleep(LOOK_EVERY)
+        for start in range(0, len(wanted), MOST_KEYS):
+            keys = [{"source_id": {"S": it}} for it in wanted[start : start + MOST_KEYS]]
+            asked = {"Keys": keys, "ProjectionExpression": "source_id"}
+            found = self._dynamodb.batch_get_item(RequestItems={self._table: asked})["Responses"][self._table]
+            yield from (item["source_id"]["S"] for item in found)
 
-    def shows(self, source_id: str) -> float:
-        """Wait for the source's entry; return the moment at which it was first seen."""
-        with self._changed:
-            seen = self._waiting[source_id] = Future()
-        return seen.result(PATIENCE)
-
-    def _watch(self, stopped: threading.Event) -> None:
-        while not stopped.wait(LOOK_EVERY):
-            with self._changed:
-                wanted = list(self._waiting)
-            for start in range(0, len(wanted), MOST_KEYS):
-                self._look(wanted[start : start + MOST_KEYS])
-
-    def _look(self, wanted: list[str]) -> None:
-        asked = {"Keys": [{"source_id": {"S": it}} for it in wanted], "ProjectionExpression": "source_id"}
-        found = self._dynamodb.batch_get_item(RequestItems={self._table: asked})["Responses"][self._table]
-        now = time.monotonic()
-        for item in found:
-            with self._changed:
-                seen = self._waiting.pop(item["source_id"]["S"])
-            seen.set_result(now)
+    def messages(self, place: Place) -> int:
+        """How many messages the entry of a session counts."""
+        found = self._dynamodb.get_item(TableName=self._table, Key={"source_id": {"S": place.key}})
+        return int(found.get("Item", {}).get("messages", {"N": "0"})["N"])
 
 
 class Traffic:
@@ -94,26 +77,53 @@ class Traffic:
         self._progress = progress
         self._landing = aws.outputs["LandingBucketName"]
         self._catalog = Catalog(aws)
+        self._run = uuid.uuid4().hex[:8]
         self._s3 = deployment.client(aws.settings, "s3")  # shared by threads, as creating one is slow
 
     def warm_up(self, uploads: int) -> None:
         """Start the functions and fill their caches; not counted."""
         for kind in KEYS:
-            self._through(kind, uploads, at_once=4, doing=f"{self._lane}: warming up")
+            self._through(_keys(kind, uploads), at_once=4, doing=f"{self._lane}: warming up")
 
     def measure(self, kind: str, uploads: int, at_once: int) -> Latency:
         began = time.monotonic()
-        taken = self._through(kind, uploads, at_once, f"{self._lane}: {kind}s, {at_once} at once")
+        doing = f"{self._lane}: {kind}s, {at_once} at once"
+        taken = self._through(_keys(kind, uploads), at_once, doing)
         rate = uploads / (time.monotonic() - began)
         p50, p95, p99 = (quantile(taken, share) for share in (0.5, 0.95, 0.99))
         return Latency(self._lane, kind, at_once, uploads, p50, p95, p99, rate)
 
     def grow(self, objects: int, so_far: int) -> dict[str, float]:
-        """Upload so many more session objects."""
-        began = time.monotonic()
-        self._through("session", objects, GROWING_AT_ONCE, f"growing to {so_far + objects:,} objects")
-        seconds = time.monotonic() - began
-        return {"objects": so_far + objects, "rate": objects / seconds, "memory_mb": self.memory()}
+        """Upload so many more session objects, each fourth to one conversation that grows with the series; and wait
+        until the follower of the catalog's stream has counted all its messages."""
+        began, numbers = time.monotonic(), range(so_far, so_far + objects)
+        keys = [KEYS["session"].format(run=self._session_of(number), number=number) for number in numbers]
+        self._through(keys, GROWING_AT_ONCE, f"growing to {so_far + objects:,} objects")
+        filed = time.monotonic()
+        folder = f"{Layout('processed/').session_stem(Patient('Ana_Ruiz'), self._session_of(0))}/"
+        place = Place(self._aws.outputs["ProcessedBucketName"], folder)
+        messages = len(range(0, so_far + objects, ITS_SHARE))
+        eventually(lambda: self._catalog.messages(place) == messages, PATIENCE)
+        return {
+            "objects": so_far + objects,
+            "rate": objects / (filed - began),
+            "memory_mb": self.memory(),
+            "messages": messages,
+            "behind_seconds": time.monotonic() - filed,
+        }
+
+    def _session_of(self, number: int) -> str:
+        return f"{self._run}_{number // CONVERSATION}" if number % ITS_SHARE else self._run
+
+    def catalog_differs(self) -> str:
+        """What `carefile catalog rebuild` finds between the catalog and S3; empty if they are equal."""
+        command = [sys.executable, "-P", "-m", "carefile", "catalog", "rebuild", "--grace", "0s"]
+        settings = self._aws.settings
+        environment = os.environ | settings.credentials | {"CAREFILE_STACK": settings.stack_name}
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE
+        )
+        return done.stdout + done.stderr if done.returncode else ""
 
     def memory(self) -> int:
         """Memory of the embedded AWS's own process, in MB."""
@@ -124,19 +134,24 @@ class Traffic:
         )
         return int(shown.stdout) // 1024
 
-    def _through(self, kind: str, uploads: int, at_once: int, doing: str) -> list[float]:
-        run, task = uuid.uuid4().hex[:8], self._progress.add_task(doing, total=uploads)
+    def _through(self, keys: Sequence[str], at_once: int, doing: str) -> list[float]:
+        task = self._progress.add_task(doing, total=len(keys))
 
-        def one(number: int) -> float:
-            key = KEYS[kind].format(run=run, number=number)
+        def one(key: str) -> float:
+            seen = self._catalog.of(Source(self._landing, key).source_id)
             self._s3.put_object(Bucket=self._landing, Key=key, Body=BODY)
             uploaded = time.monotonic()
-            seen = self._catalog.shows(Source(self._landing, key).source_id)
+            taken = seen.result(PATIENCE) - uploaded
             self._progress.advance(task)
-            return seen - uploaded
+            return taken
 
         with self._catalog.watched(), ThreadPoolExecutor(at_once) as pool:
-            return sorted(pool.map(one, range(uploads)))
+            return sorted(pool.map(one, keys))
+
+
+def _keys(kind: str, uploads: int) -> list[str]:
+    run = uuid.uuid4().hex[:8]
+    return [KEYS[kind].format(run=run, number=number) for number in range(uploads)]
 
 
 def growth_steps(most: int) -> list[int]:

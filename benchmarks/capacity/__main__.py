@@ -20,6 +20,7 @@ from rich.table import Table
 import tests.conftest  # noqa: F401 - the environment that the functions are imported in
 from benchmarks.bill import Lane, total
 from benchmarks.capacity.drawing import hottest
+from benchmarks.capacity.promotions import Outage, promote
 from benchmarks.capacity.simulation import Outcome, raised, simulate
 from benchmarks.counting import count
 from carefile.cli.capacity.load import PUBLISHED, Mix
@@ -51,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
             results += _of(mix, lane, dollars)
     console.print(_table(results))
+    console.print(_outages())
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     console.print(f"Written to {RESULTS.relative_to(Path.cwd())}.")
@@ -82,6 +84,37 @@ def _record(outcome: Outcome, quotas: str, lane: Lane, million: float) -> dict[s
         "hottest_key_units": round(outcome.hot_units, 1),
         "usd_an_hour": round(outcome.throughput * 3600 / 1e6 * million, 2),
     }
+
+
+# Failed uploads a second, for so many seconds: a tenth of 1,000, of 5,000 and of 20,000, and all of 1,000.
+OUTAGES = tuple(Outage(failing, hours * 3600) for failing in (100, 500, 1_000, 2_000) for hours in (1, 6))
+
+
+def _outages() -> Table:
+    """What an outage promotes on express-first, by the published bucket of StartExecution."""
+    table = Table(title="Promotions of an outage on the lane express-first", title_justify="left")
+    names = (
+        "failing/s",
+        "hours",
+        "promoted",
+        "at once",
+        "later",
+        "dropped",
+        "waiting at most",
+        "longest, days",
+    )
+    for name in names:
+        table.add_column(name, justify="right")
+    for outage in OUTAGES:
+        found = promote(outage)
+        numbers = (found.failed, found.at_once, found.later, found.dropped, found.most_waiting)
+        table.add_row(
+            f"{outage.failing:,.0f}",
+            f"{outage.seconds // 3600}",
+            *(f"{number:,.0f}" for number in numbers),
+            f"{found.longest_wait / 3600:.1f}",
+        )
+    return table
 
 
 _TEXTS = ("lane", "quotas", "held back by")

@@ -69,11 +69,11 @@ def invoke_state(function_arn: str, **members: Any) -> dict[str, Any]:
     }
 
 
-def machine(aws: EmbeddedAws, states: dict[str, Any]) -> str:
+def machine(aws: EmbeddedAws, states: dict[str, Any], type: str = "STANDARD") -> str:
     """Create a JSONata machine that starts at the first of the states and give its ARN."""
     definition = {"QueryLanguage": "JSONata", "StartAt": next(iter(states)), "States": states}
     created = aws.client("stepfunctions").create_state_machine(
-        name=unique("stub"), definition=json.dumps(definition), roleArn=role(aws)
+        name=unique("stub"), definition=json.dumps(definition), roleArn=role(aws), type=type
     )
     return created["stateMachineArn"]
 

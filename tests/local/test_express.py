@@ -15,16 +15,6 @@ from tests.local import stubs
 pytestmark = pytest.mark.timeout(120)
 
 
-def express_machine(aws: EmbeddedAws, states: dict[str, Any]) -> str:
-    definition = {"QueryLanguage": "JSONata", "StartAt": next(iter(states)), "States": states}
-    return aws.client("stepfunctions").create_state_machine(
-        name=stubs.unique("express"),
-        definition=json.dumps(definition),
-        roleArn=stubs.role(aws),
-        type="EXPRESS",
-    )["stateMachineArn"]
-
-
 def handing_on(to: str) -> dict[str, Any]:
     """Hands its own id and input to an execution of another machine, under one name always."""
     return {
@@ -54,7 +44,7 @@ def test_an_express_execution_has_an_arn_of_its_own_kind_and_can_hand_on_what_it
 ) -> None:
     client = bare_aws.client("stepfunctions")
     standard = stubs.machine(bare_aws, {"End": {"Type": "Succeed"}})
-    machine = express_machine(bare_aws, handing_on(standard))
+    machine = stubs.machine(bare_aws, handing_on(standard), "EXPRESS")
 
     arn = client.start_execution(stateMachineArn=machine, name="e", input="{}")["executionArn"]
 
@@ -69,7 +59,7 @@ def test_an_express_execution_has_an_arn_of_its_own_kind_and_can_hand_on_what_it
 @pytest.mark.parametrize("ask", ["describe_execution", "get_execution_history", "stop_execution"])
 def test_nothing_is_told_of_an_express_execution(bare_aws: EmbeddedAws, ask: str) -> None:
     client = bare_aws.client("stepfunctions")
-    machine = express_machine(bare_aws, {"Linger": {"Type": "Wait", "Seconds": 20, "End": True}})
+    machine = stubs.machine(bare_aws, {"Linger": {"Type": "Wait", "Seconds": 20, "End": True}}, "EXPRESS")
     arn = client.start_execution(stateMachineArn=machine)["executionArn"]
     with pytest.raises(ClientError, match="InvalidArn"):
         getattr(client, ask)(executionArn=arn)
@@ -81,7 +71,7 @@ def test_a_name_that_was_taken_is_an_error_by_its_service(bare_aws: EmbeddedAws)
     """Two promotions of one name: the second one ends in the state that catches it, and starts nothing."""
     client = bare_aws.client("stepfunctions")
     target = stubs.machine(bare_aws, {"End": {"Type": "Succeed"}})
-    machine = stubs.machine(bare_aws, handing_on(target))
+    machine = stubs.machine(bare_aws, handing_on(target), "EXPRESS")
     ends = [
         bare_aws.finished(client.start_execution(stateMachineArn=machine)["executionArn"]) for _ in range(2)
     ]
@@ -93,7 +83,7 @@ def test_canary_without_the_mend_an_express_execution_is_listed_like_any_other(
     unmended_aws: EmbeddedAws,
 ) -> None:
     client = unmended_aws.client("stepfunctions")
-    machine = express_machine(unmended_aws, {"End": {"Type": "Succeed"}})
+    machine = stubs.machine(unmended_aws, {"End": {"Type": "Succeed"}}, "EXPRESS")
     arn = client.start_execution(stateMachineArn=machine)["executionArn"]
     time.sleep(0.5)
     assert ":execution:" in arn

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from carefile.cli.capacity.load import DEMAND
 from tests.template.conftest import Synthesise
 from tests.template.synthesis import Synthesised
 
@@ -93,12 +94,17 @@ def test_promotions_that_are_refused_wait_in_a_queue_that_one_function_empties_s
     queue_id, queue = express.only("AWS::SQS::Queue", named="Promotions")
     function_id, function = express.only("AWS::Lambda::Function", named="PromoteObjects")
     mapping = express.only("AWS::Lambda::EventSourceMapping", named="Promotions")[1]
-    assert queue["MessageRetentionPeriod"] == 14 * 86_400
+    simulated = DEMAND["promotions"]
+    assert queue["MessageRetentionPeriod"] == simulated["kept_seconds"] == 14 * 86_400
     assert "RedrivePolicy" not in queue  # nothing is given up
     assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
     assert machine(express)[1]["DefinitionSubstitutions"]["PromotionsUrl"] == {"Ref": queue_id}
     assert mapping["FunctionName"] == {"Ref": function_id}
-    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 5}
+    assert (
+        mapping["ScalingConfig"]
+        == {"MaximumConcurrency": simulated["functions"]}
+        == {"MaximumConcurrency": 5}
+    )
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     alarm = express.only("AWS::CloudWatch::Alarm", named="PromotionsWait")[1]
     assert (alarm["MetricName"], alarm["Threshold"]) == ("ApproximateAgeOfOldestMessage", 3600)

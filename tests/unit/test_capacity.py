@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.capacity.drawing import hottest
+from benchmarks.capacity.promotions import DAY, Outage, promote
 from benchmarks.capacity.recording import recorded
 from benchmarks.capacity.simulation import raised, simulate
 from carefile.cli.capacity.load import DEMAND, Mix, asked_by, meetings, published
@@ -97,6 +98,31 @@ def test_no_object_is_lost_or_made_up(
     assert 60 * outcome.throughput + outcome.backlog == pytest.approx(
         rate * 60, rel=0.01, abs=len(outcome.waiting) + 5
     )
+
+
+@given(st.floats(1, 5_000), st.integers(1, 3_000))
+def test_no_promotion_is_lost_or_made_up(failing: float, seconds: int) -> None:
+    found = promote(Outage(failing, seconds))
+    assert found.at_once + found.later == pytest.approx(found.failed)
+    assert found.dropped == 0
+    assert found.at_once <= 1_300 + 300 * seconds
+
+
+def test_an_outage_promotes_what_fits_and_the_rest_waits_until_it_is_started() -> None:
+    """A tenth of 5,000 uploads a second fails for an hour, and Step Functions starts 300 a second."""
+    found = promote(Outage(500, 3600))
+    assert found.at_once == pytest.approx(300 * 3600, rel=0.01)
+    assert found.most_waiting == pytest.approx(200 * 3600, rel=0.01)
+    assert found.longest_wait == pytest.approx(
+        found.most_waiting / 100, rel=0.01
+    )  # emptied at a hundred a second
+
+
+def test_without_a_queue_what_is_refused_is_lost_and_after_two_weeks_in_it_too() -> None:
+    assert promote(Outage(500, 3600, queued=False)).dropped == pytest.approx(200 * 3600, rel=0.01)
+    endless = promote(Outage(20_000, 7200))
+    assert endless.longest_wait <= 14 * DAY
+    assert endless.dropped > 0
 
 
 def account(values: dict[str, dict[str, float]] | None, followers: int = 4, lane: str = "ExpressLane") -> Any:
