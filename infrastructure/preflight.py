@@ -40,7 +40,10 @@ _RAISE_VPCS = "https://console.aws.amazon.com/servicequotas/home/services/vpc/qu
 # A new account runs ten functions at once until its quota is raised.
 _RAISE = "https://console.aws.amazon.com/servicequotas/home/services/lambda/quotas/L-B99A9384"
 _SIGN_IN = "sign in: `aws sso login`, or set AWS_PROFILE"
-_SAID = {NoCredentialsError: "none found", EndpointConnectionError: "AWS cannot be reached"}
+_SAID: dict[type[Exception], str] = {
+    NoCredentialsError: "none found",
+    EndpointConnectionError: "AWS cannot be reached",
+}
 # A region's, unless it was raised.
 _VPCS = 5
 _GONE = frozenset(
