@@ -75,6 +75,7 @@ def slowly(aws: Aws) -> None:
 
 
 def state_tested(*results: dict[str, Any]) -> Set:
+    """TestState, whose results are these, one by one."""
     left = list(results)
     return answers(TestState=lambda _: left.pop(0) if len(left) > 1 else left[0])
 

@@ -145,6 +145,10 @@ class Aws:
 
     def answer(self, operation: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         self.asked.append((operation, arguments))
+        if operation == "TestState" and "mock" not in arguments:
+            state = json.loads(arguments["definition"])
+            if "context" in arguments or state["Type"] in ("Map", "Parallel"):
+                return refused("ValidationException")(arguments)
         given = (
             self.answers.get(operation)
             or getattr(self, f"_{xform_name(operation)}", None)
