@@ -38,7 +38,8 @@ def _embedded_metrics(site: Site) -> str:
     configuration = site.client("lambda").get_function_configuration(FunctionName=function)
     group = configuration.get("LoggingConfig", {}).get("LogGroup", f"/aws/lambda/{function}")
     start = int(began.timestamp() * 1000)
-    lines = site.client("logs").filter_log_events(logGroupName=group, startTime=start)["events"]
+    pages = site.client("logs").get_paginator("filter_log_events")
+    lines = [line for page in pages.paginate(logGroupName=group, startTime=start) for line in page["events"]]
     noise = [
         one for one in lines if '"platform.' in one["message"] or one["message"].startswith(("START", "END"))
     ]

@@ -295,7 +295,12 @@ def guarded(*, enforced: bool) -> Set:
 def metrics(count: float, *lines: str) -> Set:
     return answers(
         GetMetricData={"MetricDataResults": [{"Id": "intakes", "Values": [count], "StatusCode": "Complete"}]},
-        FilterLogEvents={"events": [{"message": line} for line in lines]},
+        # The first page may be empty.
+        FilterLogEvents=lambda asked: (
+            {"events": [{"message": line} for line in lines]}
+            if "nextToken" in asked
+            else {"events": [], "nextToken": "2"}
+        ),
     )
 
 
