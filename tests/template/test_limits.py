@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -78,6 +79,7 @@ POLICIES = {
     "AWS::Events::Rule": ("EventPattern", 4 * 1024),
 }
 POLICIES_OF_A_ROLE = 10
+PARTS = 9  # of the combinations
 PSEUDO = {
     "AWS::Partition": "aws-us-gov",
     "AWS::Region": "ap-southeast-1",
@@ -172,17 +174,46 @@ def filled_in(value: Any) -> str:
 
 
 @pytest.mark.prove
-def test_every_pair_of_settings_makes_a_template_within_the_limits_that_no_pack_objects_to(
-    synthesise: Synthesise,
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("part", range(PARTS))
+def test_every_pair_of_settings_makes_a_template_within_the_limits_that_nobody_objects_to(
+    synthesise: Synthesise, novelties: audit.Novelties, tmp_path: Path, part: int
 ) -> None:
-    for settings in combinations():
+    templates = []
+    for settings in combinations()[part::PARTS]:
         stage = synthesise(watched=True, **settings)
         assert not list(excesses(stage)), settings
         found = [it for it in audit.found(stage.assembly) if not it.where.startswith(audit.CANARY)]
         assert not found, (found, settings)
-        # One by one: all together take longer than a process may.
-        linted = audit.cfn_lint(stage.path)
-        assert not linted, (linted, settings)
+        templates.append(stage.template)
+    assert templates
+    assert not audit.lint_novelties(novelties, tmp_path, templates)
+
+
+@pytest.fixture(scope="module")
+def novelties() -> audit.Novelties:
+    """What the linter has seen of the settings before."""
+    return audit.Novelties()
+
+
+@pytest.mark.prove
+def test_what_is_wrong_in_a_new_part_of_a_template_is_seen_and_a_stub_is_not_held_against_it(
+    stage: Synthesised, tmp_path: Path
+) -> None:
+    known = audit.Novelties()
+    whole, stubs = known.of(stage.template)
+    assert (whole["Resources"], stubs) == (stage.template["Resources"], set())
+    function, properties = stage.only("AWS::Lambda::Function", named="ClassifyObject")
+    wrong = {
+        **stage.resources("AWS::Lambda::Function")[function],
+        "Properties": {**properties, "MemorySize": 64},
+    }
+    changed = {**stage.template, "Resources": {**stage.template["Resources"], function: wrong}}
+    (said,) = audit.lint_novelties(known, tmp_path, [changed])
+    assert f"Resources/{function}/Properties/MemorySize" in said
+    part = json.loads((tmp_path / "0.template.json").read_text())["Resources"]
+    assert [name for name, it in part.items() if "Properties" in it] == [function]
+    assert len(part) > 1, "what the function refers to is there as a stub"
 
 
 @pytest.fixture(scope="module")
