@@ -47,6 +47,11 @@ def refuse_unless_one(chosen: Iterable[bool], to: str, options: str) -> None:
         raise Problem(f"more than one thing selected to {to}", f"use only one of {options}")
 
 
+def is_denied(error: ClientError) -> bool:
+    """Whether AWS denied a request for lack of a permission."""
+    return str(error.response.get("Error", {}).get("Code", "unknown")) in _DENIED
+
+
 def problem_for(error: Exception) -> Problem:
     """Translate an error from AWS, or in reaching it, into a Problem."""
     if isinstance(error, NoCredentialsError):
@@ -59,7 +64,7 @@ def problem_for(error: Exception) -> Problem:
     if isinstance(error, ClientError):
         code = str(error.response.get("Error", {}).get("Code", "unknown"))
         operation = error.operation_name
-        if code in _DENIED:
+        if is_denied(error):
             return Problem(
                 f"AWS denied {operation}: these credentials lack the permission",
                 "docs/operating.md lists the permissions that each command needs",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
 import boto3
+from botocore.exceptions import ClientError
 
 from carefile.cli.again.dead_letters import DeadLetters, Letter, Queue
 from carefile.cli.aws.connection import Connection
@@ -18,9 +20,10 @@ from carefile.cli.inbox.queue import View
 from carefile.cli.inbox.records import Records
 from carefile.cli.patients.decided import Decided
 from carefile.cli.patients.deciding import Decider, Wish
+from carefile.cli.problem import is_denied
 from carefile.cli.verifying.claim import Claim, Group
 from carefile.cli.verifying.journal import Undo
-from carefile.cli.verifying.outcome import NotHere
+from carefile.cli.verifying.outcome import Contradicted, NotHere
 from carefile.cli.verifying.site import Site, answered, expect
 from carefile.core.messages.events import iso_8601
 from carefile.core.model import DecisionType
@@ -136,8 +139,8 @@ def _guarded(site: Site) -> str:
 
 def _inbox(site: Site) -> str:
     """Assume a role that has the inbox's policy and nothing else, and open the inbox with it."""
-    iam, sts = site.client("iam"), site.client("sts")
-    caller = sts.get_caller_identity()["Arn"].split(":")
+    iam = site.client("iam")
+    caller = site.client("sts").get_caller_identity()["Arn"].split(":")
     trust = {
         "Version": "2012-10-17",
         "Statement": [
@@ -153,19 +156,49 @@ def _inbox(site: Site) -> str:
         role = iam.create_role(RoleName=site.token, AssumeRolePolicyDocument=json.dumps(trust))["Role"]
         with site.changed(Undo("iam", "detach_role_policy", policy)):
             iam.attach_role_policy(**policy)
-            site.pause(20)
-            given = sts.assume_role(RoleArn=role["Arn"], RoleSessionName="verify")["Credentials"]
+            given = _assumed(site, role["Arn"])
             session = boto3.session.Session(
                 aws_access_key_id=given["AccessKeyId"],
                 aws_secret_access_key=given["SecretAccessKey"],
                 aws_session_token=given["SessionToken"],
                 region_name=site.connection.session.region_name,
             )
-            clerk = site.connection.acting_as(session)
-            return f"a role with this policy alone opened the inbox: {_opened(clerk)} rows"
+            clerk, denied = site.connection.acting_as(session), list[str]()
+
+            def opened() -> str | None:
+                try:
+                    return f"{_rows(clerk)} rows"
+                except ClientError as error:
+                    if not is_denied(error):
+                        raise
+                    # A policy that was attached takes some seconds to hold.
+                    denied.append(error.operation_name)
+                    return None
+
+            try:
+                rows = site.until(opened, "", every=10)
+            except Contradicted:
+                raise Contradicted(f"a role with this policy alone was denied {denied[-1]}") from None
+            return f"a role with this policy alone opened the inbox: {rows}"
 
 
-def _opened(connection: Connection) -> int:
+def _assumed(site: Site, role: str) -> dict[str, str]:
+    """The credentials of a role that was made just now, which takes some seconds to be known everywhere."""
+    for wait in (20, 20, 20):
+        site.pause(wait)
+        with suppress(ClientError):
+            return _credentials(site, role)
+    return _credentials(site, role)
+
+
+def _credentials(site: Site, role: str) -> dict[str, str]:
+    given: dict[str, str] = site.client("sts").assume_role(RoleArn=role, RoleSessionName="verify")[
+        "Credentials"
+    ]
+    return given
+
+
+def _rows(connection: Connection) -> int:
     inbox = Inbox(connection, Records(connection))
     return len(inbox.page(View()).rows)
 

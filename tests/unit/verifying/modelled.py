@@ -131,6 +131,7 @@ class Aws:
         self.takes_seconds = 1.0
         self.tags: dict[tuple[str, str | None], list[dict[str, str]]] = {}
         self.entries: dict[str, Item] = {}
+        self.patients: dict[str, Item] = {}
         self.executions: dict[str, dict[str, Any]] = {}
         self.bodies: dict[str, bytes] = {}
         self.failed_as = "e"
@@ -255,8 +256,12 @@ class Aws:
         return {"TagSet": self.tags.get((asked["Key"], asked.get("VersionId")), [])}
 
     def _batch_get_item(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
-        keys = [key[KEY]["S"] for key in asked["RequestItems"][CATALOG]["Keys"]]
-        return {"Responses": {CATALOG: [self.entries[key] for key in keys if key in self.entries]}}
+        ((table, wanted),) = asked["RequestItems"].items()
+        if table == OUTPUTS["PatientsTableName"]:
+            asked_for = (key["entry"]["S"] for key in wanted["Keys"])
+            return {"Responses": {table: [self.patients[one] for one in asked_for if one in self.patients]}}
+        keys = [key[KEY]["S"] for key in wanted["Keys"]]
+        return {"Responses": {table: [self.entries[key] for key in keys if key in self.entries]}}
 
     def _list_executions(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
         wanted = asked.get("statusFilter")
