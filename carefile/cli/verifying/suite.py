@@ -22,6 +22,7 @@ from carefile.cli.verifying import (
     malware,
     patients,
     retention,
+    scans,
     watching,
 )
 from carefile.cli.verifying.claim import Claim, Finding, Group
@@ -32,7 +33,7 @@ from carefile.cli.verifying.outcome import Contradicted, Inconclusive, NotHere, 
 from carefile.cli.verifying.site import Site
 
 # In the order of docs/verify-on-aws.md, whose table is made from it.
-_THEMES = (intakes, copies, failures, events, backfills, patients, retention, malware, watching)
+_THEMES = (intakes, copies, failures, events, backfills, patients, scans, retention, malware, watching)
 CLAIMS: tuple[Claim, ...] = tuple(claim for theme in _THEMES for claim in theme.CLAIMS)
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+
+from botocore.response import StreamingBody
 
 from tests.unit.verifying.modelled import (
     ACCOUNT,
@@ -252,6 +255,14 @@ def backfilled(status: str = "SUCCEEDED", **counts: int) -> Set:
         }
 
     return set_
+
+
+def stored(record: dict[str, Any]) -> Set:
+    def read(_: Any) -> dict[str, Any]:
+        text = json.dumps(record).encode()
+        return {"Body": StreamingBody(io.BytesIO(text), len(text))}
+
+    return answers(GetObject=read)
 
 
 # Malware protection

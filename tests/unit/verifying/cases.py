@@ -26,6 +26,7 @@ from tests.unit.verifying.answers import (
     scanning,
     slowly,
     state_tested,
+    stored,
     undelivered,
     with_history,
     write_once,
@@ -110,6 +111,16 @@ CASES: dict[str, Case] = {
         {},
         backfilled(succeeded=2, total=2),
         {"the run ended FAILED": backfilled("FAILED", failed=2, total=2)},
+    ),
+    "The libraries that recognise text": (
+        {"OCR": "on"},
+        stored({"reading": {"status": "done", "engine": "tesseract", "pages": [{"page": 1}]}}),
+        {
+            "is not read": stored({"reading": {"status": "pending"}}),
+            "is failed: out-of-memory": stored(
+                {"reading": {"status": "failed", "pages": [{"page": 1, "failed": "out-of-memory"}]}}
+            ),
+        },
     ),
     "GuardDuty's events name keys raw": (
         SCANNED,

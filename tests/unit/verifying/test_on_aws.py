@@ -3,6 +3,7 @@ and with one that contradicts it. What only AWS has must not meet its first answ
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from pathlib import Path
@@ -10,12 +11,14 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ParamValidationError
+from PIL import Image
 
 from carefile.cli.commands.checks.verify import verify
 from carefile.cli.exits import Exit
 from carefile.cli.shown.view import View
 from carefile.cli.verifying.journal import path_of
 from carefile.cli.verifying.outcome import Outcome
+from carefile.cli.verifying.scans import page
 from carefile.cli.verifying.suite import CLAIMS
 from infrastructure.settings.config import PROJECT_ROOT
 from tests.unit.verifying.answers import denied, landed_versions, undelivered, with_history
@@ -151,3 +154,10 @@ def assert_put_back(aws: Aws, report: Path, *, checked: int) -> None:
     deleted = {one["Key"] for asked in aws.requests("DeleteObjects") for one in asked["Delete"]["Objects"]}
     assert deleted == {key for key, _ in aws.tags}
     assert not path_of(aws.connection).exists()
+
+
+def test_the_page_of_the_scan_is_one_that_anybody_can_read() -> None:
+    with Image.open(io.BytesIO(page())) as picture:
+        assert (picture.format, picture.mode) == ("PNG", "1")
+        black, white = (picture.histogram()[shade] for shade in (0, 255))
+    assert 0.05 < black / white < 0.3

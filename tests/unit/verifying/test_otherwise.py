@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -11,14 +10,21 @@ from urllib.parse import quote
 
 import pytest
 from botocore.exceptions import ClientError
-from botocore.response import StreamingBody
 
 from carefile.cli.verifying import patients
 from carefile.cli.verifying.outcome import Outcome
 from carefile.cli.verifying.suite import CLAIMS
 from carefile.core.patients.entries import PatientEntry
 from carefile.core.records.patients import to_item
-from tests.unit.verifying.answers import Set, all_of, answers, backfilled, fails_with, never_ends
+from tests.unit.verifying.answers import (
+    Set,
+    all_of,
+    answers,
+    backfilled,
+    fails_with,
+    never_ends,
+    stored,
+)
 from tests.unit.verifying.cases import CASES
 from tests.unit.verifying.checking import claim, found
 from tests.unit.verifying.modelled import ACCOUNT, Aws, machine, refused
@@ -36,14 +42,6 @@ def long_history(aws: Aws) -> None:
     event = {"timestamp": datetime.now(UTC), "type": "TaskStateEntered", "id": 1}
     event |= {"stateEnteredEventDetails": {"name": "ClassifyObject", "input": "x" * 300_000}}
     aws.answers["GetExecutionHistory"] = {"events": [event]}
-
-
-def stored(record: dict[str, Any]) -> Set:
-    def read(_: Any) -> dict[str, Any]:
-        text = json.dumps(record).encode()
-        return {"Body": StreamingBody(io.BytesIO(text), len(text))}
-
-    return answers(GetObject=read)
 
 
 def merging(*errors: str | None) -> Set:
