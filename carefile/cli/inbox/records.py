@@ -199,16 +199,17 @@ def _evidence(data: Mapping[str, Any]) -> Evidence:
 
 
 def _pictures(html: str, pages: Mapping[int, RecognisedPage]) -> Iterator[Picture]:
-    scans = list(_SCAN.finditer(html))
-    for scan in scans:
-        page = pages.get(int(scan[1]))
-        if page is not None:
-            words = tuple((word.text, word.box) for word in page.words)
-            yield Picture(page.page, scan[2], base64.b64decode(scan[3]), page.width, page.height, words)
-    if not scans and (figure := _FIGURE.search(html)):
+    """Every page that is drawn: those that were recognised, and the first, where that has text of its own."""
+    scans = {int(scan[1]): scan for scan in _SCAN.finditer(html)}
+    if 1 not in scans and (figure := _FIGURE.search(html)):
         width, height = int(figure[3]), int(figure[4])
         words = tuple(_placed(unescape(figure[5] or "")))
         yield Picture(1, figure[1], base64.b64decode(figure[2]), width, height, words)
+    for number, scan in scans.items():
+        page = pages.get(number)
+        if page is not None:
+            words = tuple((word.text, word.box) for word in page.words)
+            yield Picture(number, scan[2], base64.b64decode(scan[3]), page.width, page.height, words)
 
 
 def _placed(words: str) -> Iterator[PlacedWord]:
