@@ -1,4 +1,4 @@
-"""Starts and stops the two background processes: the embedded AWS and its console.
+"""Starts and stops the background processes: the embedded AWS, its console, and the inbox that the demo opens.
 
 Invariants: one command at a time (a lock); only processes started from this home are ever signalled. Their command
 lines are checked, because after a reboot a recorded pid may belong to another program.
@@ -18,7 +18,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from local.problem import Problem
@@ -33,12 +33,13 @@ START_SECONDS = 60
 
 @dataclass(frozen=True)
 class Running:
-    """The processes that `up` started; kept in the run file until `down`."""
+    """The processes that `up` and `demo` started; kept in the run file until `down`."""
 
     aws_pid: int
     port: int
     console_pid: int | None
     console_port: int
+    inbox_pid: int | None = None
 
 
 @contextmanager
@@ -71,9 +72,9 @@ def find(settings: Settings) -> Running | None:
         return None
     if not _is_ours(running.aws_pid, settings.home):
         return None
-    if running.console_pid is not None and not _is_ours(running.console_pid, settings.home):
-        return Running(running.aws_pid, running.port, None, running.console_port)
-    return running
+    others = {"console_pid": running.console_pid, "inbox_pid": running.inbox_pid}
+    gone = {name: None for name, pid in others.items() if pid is None or not _is_ours(pid, settings.home)}
+    return replace(running, **gone)
 
 
 def start(settings: Settings) -> Running:
@@ -81,7 +82,7 @@ def start(settings: Settings) -> Running:
     running = find(settings)
     if running is None:
         _must_be_free(settings.port, "CAREFILE_PORT")
-        _stop_leftover_console(settings)
+        _stop_leftovers(settings)
         shutil.rmtree(settings.scratch, ignore_errors=True)
         # After a crash, orphaned workers may still be writing there, which is why errors are ignored.
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -99,7 +100,7 @@ def start(settings: Settings) -> Running:
     if settings.console_port and running.console_pid is None:
         _must_be_free(settings.console_port, "CAREFILE_CONSOLE_PORT")
         console = _spawn(settings, "console")
-        running = Running(running.aws_pid, running.port, console.pid, settings.console_port)
+        running = replace(running, console_pid=console.pid, console_port=settings.console_port)
         _write(settings, running)
         _wait(f"{settings.console_url}/", console, settings.logs / "console.log")
     return running
@@ -114,9 +115,10 @@ def stop(settings: Settings) -> bool:
     """Stop the processes of this home; False if none were running."""
     running = find(settings)
     if running is None:
-        _stop_leftover_console(settings)
+        _stop_leftovers(settings)
         settings.run_file.unlink(missing_ok=True)
         return False
+    stop_inbox(settings, running)  # first, as it sends what is held
     if running.console_pid is not None:
         _end(running.console_pid, settings.home, seconds=5)
     graceful = _end(running.aws_pid, settings.home, seconds=STOP_SECONDS)
@@ -127,6 +129,18 @@ def stop(settings: Settings) -> bool:
             f"see {settings.logs / 'aws.log'}; `make clean` resets everything",
         )
     return True
+
+
+def note_inbox(settings: Settings, pid: int) -> None:
+    """Keep the process of an inbox, so that `down` ends it."""
+    running = find(settings)
+    if running is not None:
+        _write(settings, replace(running, inbox_pid=pid))
+
+
+def stop_inbox(settings: Settings, running: Running) -> None:
+    if running.inbox_pid is not None and _is_ours(running.inbox_pid, settings.home):
+        _end(running.inbox_pid, settings.home, seconds=10)
 
 
 def _private(folder: Path) -> None:
@@ -235,14 +249,15 @@ def _reap(pid: int) -> None:
         os.waitpid(pid, os.WNOHANG)
 
 
-def _stop_leftover_console(settings: Settings) -> None:
-    """Stop a console whose embedded AWS was killed: it still holds its port."""
+def _stop_leftovers(settings: Settings) -> None:
+    """Stop what belonged to an embedded AWS that was killed: its console still holds its port."""
     try:
-        pid = json.loads(settings.run_file.read_text()).get("console_pid")
+        told = json.loads(settings.run_file.read_text())
     except (OSError, ValueError):
         return
-    if pid and _is_ours(pid, settings.home):
-        _end(pid, settings.home, seconds=5)
+    for name in ("inbox_pid", "console_pid"):
+        if (pid := told.get(name)) and _is_ours(pid, settings.home):
+            _end(pid, settings.home, seconds=5)
 
 
 def _must_be_free(port: int, variable: str) -> None:

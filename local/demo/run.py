@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.padding import Padding
 
 from local import deployment, report
-from local.demo import view
+from local.demo import inbox, view
 from local.demo.intakes import Ended, Pipeline, Upload
 from local.demo.listed import ListedPatients
 from local.demo.scans import Scans
@@ -128,10 +128,6 @@ def _print_next_steps(
     if page is not None:
         line("A page", page.as_uri())
         line("", "What was read in the first document; each one has such a page.")
-    waiting = [one.upload.key for one in ended if one.is_unknown_document]
-    line("Inbox", f"{carefile} inbox    decide in the browser whose these are:")
-    for key in waiting[:_WAITING]:
-        line("", f"  {key}")
     view.heading(out, "Three commands to try")
     failed = next((one.upload.key for one in ended if one.upload.expect), ended[0].upload.key)
     out.print(f"  {carefile} put YOUR-FILE.pdf --patient Juan_Perez_123 --wait", soft_wrap=True)
@@ -139,4 +135,23 @@ def _print_next_steps(
     out.print(f"  {carefile} show {shlex.quote(failed)}", soft_wrap=True)
     out.print()
     out.print("  make demo again files new versions; make down stops it and keeps its data.")
+    _print_inbox(out, settings, running, ended)
+
+
+def _print_inbox(out: Console, settings: Settings, running: Running, ended: list[Ended]) -> None:
+    """Open the inbox and end with its address, and with two of the documents that wait in it."""
+    view.heading(out, "Two documents wait in the inbox for somebody to decide whose they are")
+    waiting = [one.upload.key for one in ended if one.is_unknown_document]
+    for key in waiting[:_WAITING]:
+        out.print(f"  {key}", soft_wrap=True, highlight=False, markup=False)
+    address, again = inbox.start(settings, running), f"{report.command(settings)} inbox"
+    out.print()
+    if address:
+        minutes = round(inbox.IDLE.total_seconds() / 60)
+        out.print(f"  {address}", soft_wrap=True, highlight=False, markup=False)
+        out.print(
+            f"  It works once, within {minutes} minutes. Later: {again}", soft_wrap=True, highlight=False
+        )
+    else:
+        out.print(f"  {again}", soft_wrap=True, highlight=False)
     out.print()

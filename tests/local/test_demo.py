@@ -14,6 +14,7 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.request import HTTPCookieProcessor, build_opener
 
 import pytest
 import rich.console
@@ -66,12 +67,16 @@ def test_the_demo_shows_every_sample_the_layout_an_event_and_the_way_on(tmp_path
         command = f"CAREFILE_HOME={settings.home} .venv/bin/carefile"
         tried = shown[shown.index("Three commands to try") :]
         assert re.findall(rf"^  {command} (\w+)", tried, re.MULTILINE) == ["put", "open", "show"]
-        inbox = shown[shown.index(f"{command} inbox") :]
-        assert [line.strip() for line in inbox.splitlines()[1:3]] == [
-            "scan.png",
-            "documents/Juan_Perez_123/referral.txt",
-        ]
+        *_, first, second, nothing, address, again = (line.strip() for line in shown.rstrip().splitlines())
+        assert [first, second, nothing] == ["scan.png", "documents/Juan_Perez_123/referral.txt", ""]
+        assert again.endswith(f"{command} inbox")
+        page = opened(address)
+        assert "scan.png" in page
+        assert "referral.txt" in page
         assert_nothing_is_left_of_the_listening(EmbeddedAws(settings))
+        processes.stop(settings)
+        with pytest.raises(OSError, match="refused"):
+            opened(address)
     finally:
         processes.stop(settings)
 
@@ -99,6 +104,13 @@ def test_asked_to_it_shows_how_scans_are_read(tmp_path: Path) -> None:
         assert re.search(r"mixed\.pdf +Maria_Lopez_456 +1 +\d{2} +[789]\d", shown)
     finally:
         processes.stop(settings)
+
+
+def opened(address: str) -> str:
+    """The page that a browser shows which opens an address, with the cookie that it is given there."""
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/\S+", address)
+    with build_opener(HTTPCookieProcessor()).open(address, timeout=30) as answer:
+        return answer.read().decode()
 
 
 def rows_saying(disposition: str, shown: str) -> int:
