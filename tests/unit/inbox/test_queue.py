@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 import pytest
@@ -119,6 +120,16 @@ def test_sessions_wait_as_well(inbox: Inbox) -> None:
     assert set(inbox.names()) == {"session_7", "x.txt"}
     assert inbox.names("?kind=session") == ["session_7"]
     assert inbox.names("?kind=document") == ["x.txt"]
+
+
+def test_the_page_says_why_some_shelves_have_no_number(inbox: Inbox) -> None:
+    inbox.world.file("a.txt", b"a")
+    inbox.browser.get("/counts")
+    page = inbox.queue().text
+    numbers = dict(re.findall(r'data-count="([a-z-]+)">(\d*)<', page))
+    assert {shelf for shelf, number in numbers.items() if number == "1"} == {"all", "no-evidence"}
+    assert [*numbers][-3:] == ["suggested", "same-bytes", "failed"]
+    assert "The last three have no number" in page
 
 
 def test_counts_go_on_step_by_step(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
