@@ -1,6 +1,6 @@
 """`make bench-ocr`: pages of every kind of paper, read by Carefile and by the distribution's `tesseract`.
 
-    python -m benchmarks.ocr [--pages 6] [--kind photo] [--save FOLDER]
+    python -m benchmarks.ocr [--pages 6] [--first 0] [--kind photo] [--save FOLDER]
 
 Both read the same files, with one processor each, and the same languages. A word is found where it stands in the text
 as often as on the page, apart from case and punctuation at its ends; an identifier, where it stands as it is printed.
@@ -32,22 +32,30 @@ GOAL = 95.0  # percent of the words on scans
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make bench-ocr", description="Measure the recognition of pages.")
     parser.add_argument("--pages", type=int, default=6, help="pages of each kind of paper (6)")
+    parser.add_argument(
+        "--first", type=int, default=0, help="number of the first page (0); another one gives other pages"
+    )
     parser.add_argument("--kind", choices=PAPER, action="append", help="only this kind of paper")
     parser.add_argument("--save", type=Path, help="write the pages there, to look at them")
     options = parser.parse_args(arguments)
     console = Console(width=150)
     kinds = options.kind or list(PAPER)
     if options.save:
-        _save(options.save, kinds, options.pages)
+        _save(options.save, kinds, options.pages, options.first)
         return 0
-    table = Table(title=f"{options.pages} pages of each kind: Carefile | tesseract", title_justify="left")
+    table = Table(
+        title=f"{options.pages} pages of each kind, from {options.first}: Carefile | tesseract",
+        title_justify="left",
+    )
     for name in ("", "words %", "identifiers", "wrong", "of these sure", "processor seconds a page", "MB"):
         table.add_column(name, justify="left" if not name else "right")
     results, well = {}, True
     with tempfile.TemporaryDirectory() as folder:
         data = str(trained_data(Path(folder)))
         for kind in kinds:
-            ours, theirs = (_apart(read, kind, options.pages, data) for read in (read_here, read_plain))
+            ours, theirs = (
+                _apart(read, kind, options.pages, options.first, data) for read in (read_here, read_plain)
+            )
             well = well and ours.found >= theirs.found and (ours.percent >= GOAL or "scan" not in kind)
             results[kind] = {"carefile": asdict(ours), "tesseract": asdict(theirs)}
             table.add_row(kind, *_cells(ours, theirs))
@@ -59,10 +67,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if well else 1
 
 
-def _apart(read: Callable[[str, int, str], Score], kind: str, count: int, data: str) -> Score:
+def _apart(
+    read: Callable[[str, int, int, str], Score], kind: str, count: int, first: int, data: str
+) -> Score:
     """In a process of its own, so that its memory is its own."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(read, kind, count, data).result(timeout=60 * count)
+        return pool.submit(read, kind, count, first, data).result(timeout=60 * count)
 
 
 def _cells(ours: Score, theirs: Score) -> list[str]:
@@ -77,10 +87,10 @@ def _cells(ours: Score, theirs: Score) -> list[str]:
     ]
 
 
-def _save(folder: Path, kinds: Sequence[str], count: int) -> None:
+def _save(folder: Path, kinds: Sequence[str], count: int, first: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for kind in kinds:
-        for number, (_, file) in enumerate(pages(kind, count)):
+        for number, (_, file) in enumerate(pages(kind, count, first)):
             suffix = "tif" if file[:2] == b"II" else "jpg"
             (folder / f"{kind.replace(' ', '_')}-{number}.{suffix}").write_bytes(file)
 

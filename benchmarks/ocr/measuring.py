@@ -65,23 +65,24 @@ def _plain(words: Iterable[str]) -> list[str]:
     return [word for word in stripped if word]
 
 
-def pages(kind: str, count: int) -> list[tuple[Sheet, bytes]]:
-    """Pages of one kind of paper: forms, letters and tables in turn, in both languages."""
+def pages(kind: str, count: int, first: int = 0) -> list[tuple[Sheet, bytes]]:
+    """Pages of one kind of paper, numbered from `first`: forms, letters and tables in turn, in both languages. The same
+    number gives the same page."""
     wanted = islice(cycle(product(KINDS, LANGUAGES)), count)
     made = []
-    for number, (what, language) in enumerate(wanted):
+    for number, (what, language) in enumerate(wanted, first):
         page = sheet(what, language, number)
         made.append((page, PAPER[kind](page.image, random.Random(f"{kind} {number}"))))  # noqa: S311
     return made
 
 
-def read_here(kind: str, count: int, data: str) -> Score:
+def read_here(kind: str, count: int, first: int, data: str) -> Score:
     """Carefile's way: in the confined process that reads a batch of pages in the function."""
     from lambdas.readers.source import Content, Source
     from lambdas.scans.reading import Recogniser
 
     score = Score()
-    for page, file in pages(kind, count):
+    for page, file in pages(kind, count, first):
         before = _seconds()
         source = Source(Content(file, len(file)), "page", None)
         format_ = "tiff" if file[:2] == b"II" else "jpeg"
@@ -91,11 +92,11 @@ def read_here(kind: str, count: int, data: str) -> Score:
     return score
 
 
-def read_plain(kind: str, count: int, data: str) -> Score:
+def read_plain(kind: str, count: int, first: int, data: str) -> Score:
     """What somebody gets who calls `tesseract` with a file and its language."""
     score = Score()
     with tempfile.TemporaryDirectory() as folder:
-        for page, file in pages(kind, count):
+        for page, file in pages(kind, count, first):
             path = Path(folder) / ("page.tif" if file[:2] == b"II" else "page.jpg")
             path.write_bytes(file)
             command = ["tesseract", str(path), "stdout", "-l", page.language, "tsv"]
