@@ -1,42 +1,45 @@
-"""The inbox that the demo leaves open: a process of its own, with one address that works once. It ends by itself when
-nobody does anything, and with the embedded AWS.
+"""The inbox that the demo leaves open: the operator's command in a process of its own, whose address works once. It ends
+by itself when nobody does anything, and with the embedded AWS.
 
-    python -m local.demo.inbox HOME         prints the address, and serves
+    python -m local.demo.inbox HOME         serves it, and prints the address first
 """
 
 from __future__ import annotations
 
 import os
+import re
+import runpy
 import subprocess
 import sys
-from datetime import timedelta
-from select import select
+import time
+from tempfile import TemporaryFile
 
 from local import processes
-from local.settings import REPOSITORY, STACK_NAME, Settings
+from local.settings import REPOSITORY, Settings
 
-IDLE = timedelta(minutes=15)
+IDLE_MINUTES = 15
 SERVES = ("-m", __name__)
-_SECONDS = 30
+_SECONDS, _MOST = 30, 4096
+_ADDRESS = re.compile(rb"http://127\.0\.0\.1:\d+/\S+(?=\s)")
 
 
 def start(settings: Settings, running: processes.Running) -> str | None:
     """Start the inbox anew and return its address; None if it did not start."""
     processes.stop_inbox(settings, running)
-    process = subprocess.Popen(
-        [sys.executable, *SERVES, str(settings.home)],
-        cwd=REPOSITORY,
-        env={**os.environ, **settings.credentials},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        text=True,
-    )
-    assert process.stdout is not None  # noqa: S101 - it is a pipe
-    said, _, _ = select([process.stdout], [], [], _SECONDS)
-    address = process.stdout.readline().strip() if said else ""
-    if not address:
+    named = {"CAREFILE_STACK": settings.stack_name, "COLUMNS": "200"}
+    # A file without a name: what the command says later needs no reader, and is on no disk when it has ended.
+    with TemporaryFile() as said:
+        process = subprocess.Popen(
+            [sys.executable, *SERVES, str(settings.home)],
+            cwd=REPOSITORY,
+            env={**os.environ, **settings.credentials, **named},
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        address = _address(process, said.fileno())
+    if address is None:
         process.kill()
         process.wait()
         return None
@@ -44,17 +47,21 @@ def start(settings: Settings, running: processes.Running) -> str | None:
     return address
 
 
+def _address(process: subprocess.Popen[bytes], said: int) -> str | None:
+    deadline = time.monotonic() + _SECONDS
+    while time.monotonic() < deadline:
+        has_ended = process.poll() is not None
+        if found := _ADDRESS.search(os.pread(said, _MOST, 0)):
+            return found[0].decode()
+        if has_ended:
+            break
+        time.sleep(0.05)
+    return None
+
+
 def main() -> None:
-    from carefile.cli.aws.connection import connect
-    from carefile.cli.inbox.opening import open_inbox
-    from carefile.cli.patients.deciding import name_of
-
-    def ready(address: str) -> None:
-        print(address, flush=True)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody listens any more
-
-    connection = connect(stack=STACK_NAME)
-    open_inbox(connection, name_of(connection), port=0, idle=IDLE, ready=ready)
+    sys.argv = ["carefile", "inbox", "--no-browser", "--idle", f"{IDLE_MINUTES}m"]
+    runpy.run_module("carefile", run_name="__main__")
 
 
 if __name__ == "__main__":

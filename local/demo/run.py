@@ -147,10 +147,11 @@ def _print_inbox(out: Console, settings: Settings, running: Running, ended: list
     address, again = inbox.start(settings, running), f"{report.command(settings)} inbox"
     out.print()
     if address:
-        minutes = round(inbox.IDLE.total_seconds() / 60)
         out.print(f"  {address}", soft_wrap=True, highlight=False, markup=False)
         out.print(
-            f"  It works once, within {minutes} minutes. Later: {again}", soft_wrap=True, highlight=False
+            f"  It works once, within {inbox.IDLE_MINUTES} minutes. Later: {again}",
+            soft_wrap=True,
+            highlight=False,
         )
     else:
         out.print(f"  {again}", soft_wrap=True, highlight=False)
