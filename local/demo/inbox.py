@@ -1,5 +1,5 @@
-"""The inbox that the demo leaves open: the operator's command in a process of its own, whose address works once. It ends
-by itself when nobody does anything, and with the embedded AWS.
+"""The inbox that the demo leaves open: the operator's command in a process of its own, whose address works once. It
+ends by itself when nobody does anything, and with the embedded AWS.
 
     python -m local.demo.inbox HOME         serves it, and prints the address first
 """
