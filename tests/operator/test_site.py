@@ -11,6 +11,7 @@ import pytest
 from benchmarks.assumptions import COMPARABLE
 
 ROOT = Path(__file__).parents[2]
+_PICTURE = re.compile(r'<img [^>]*src="([^"]+)"')
 WHY = (ROOT / "docs/why.md").read_text()
 
 
@@ -21,6 +22,9 @@ def test_the_site_builds_without_a_broken_link_and_holds_every_page() -> None:
     pages = [it.relative_to(ROOT) for it in (ROOT / "docs").rglob("*.md")]
     missing = [it for it in pages if it.parts[1] != "site" and not (built / it).with_suffix(".html").exists()]
     assert not missing
+    pictures = [(page, src) for page in built.rglob("*.html") for src in _PICTURE.findall(page.read_text())]
+    assert len({src.rpartition("/")[2] for _, src in pictures}) == len([*(ROOT / "docs/images").iterdir()])
+    assert not [(page, src) for page, src in pictures if not (page.parent / src).is_file()]
     elsewhere = re.compile(r'(?:src|href)="https?:[^"]+\.(?:js|css)"')
     assert not [it for page in built.rglob("*.html") for it in elsewhere.findall(page.read_text())]
 
