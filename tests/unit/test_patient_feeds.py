@@ -39,6 +39,8 @@ def test_columns_can_be_named_by_hand() -> None:
         (["who", "born"], {}, "--columns id=COLUMN"),
         (["id"], {"name": "who"}, "no column 'who'"),
         (["id"], {"shoe": "id"}, "'shoe' is no field"),
+        (["id"], {"identifier:": "id"}, "'identifier:' is no field"),
+        (["id"], {"identification number": "id"}, "'identification number' is no field"),
     ],
 )
 def test_a_table_without_an_id_is_refused_as_a_whole(
