@@ -63,16 +63,19 @@ def take(outside: Outside, step: Decide) -> None:
         world.note("   is refused")
         return
     asked = AssignmentRequest(step.patient, frozenset(), decided_by="person")
-    decided = Standing.of_hints(known).after(asked, at := outside.decided_at())
+    standing = Standing.of_hints(known)
+    decided = standing.after(asked, outside.decided_at())
+    assert decided.decision is not None
     wanted = decided.hints(known)
-    ledger.decide(source, uploaded.version, wanted, at, digest)
+    ledger.decide(source, uploaded.version, wanted, decided.decision.decided_at, digest)
     if ledger.read(source).hints_for(uploaded.version, digest) != wanted:
         world.note("   is refused: there is a later decision")
         return
     told = replace(wanted, decision=None, hinted=None).to_json()
     hints = tuple(told.items())
     decision = Decision(step.name, uploaded.key, uploaded.version, hints, world.now(), uploaded.body)
-    world.known.decisions.append(decision)
+    if decided != standing:  # or nothing new is decided
+        world.known.decisions.append(decision)
     outside.take_in_again(step.name, uploaded.key)
 
 

@@ -78,7 +78,8 @@ def _of_document(outside: Outside, step: Reverse, uploaded: Uploaded, kind: Deci
     if known.kind is Kind.SESSION:
         world.note("   is refused")
         return
-    decided = Standing.of_hints(known).after(_request(kind), outside.decided_at())
+    standing = Standing.of_hints(known)
+    decided = standing.after(_request(kind), outside.decided_at())
     if decided.decision is None:
         return
     wanted = decided.hints(known)
@@ -86,7 +87,8 @@ def _of_document(outside: Outside, step: Reverse, uploaded: Uploaded, kind: Deci
     if ledger.read(source).hints_for(uploaded.version, digest) != wanted:
         world.note("   is refused: there is a later decision")
         return
-    for hints in _what_holds(outside, uploaded, known, back=step.back):
+    # Who says once more what holds decides nothing: a later hint about another version of these bytes stays later.
+    for hints in _what_holds(outside, uploaded, known, back=step.back) if decided != standing else ():
         decision = Decision(step.name, uploaded.key, uploaded.version, hints, world.now(), uploaded.body)
         world.known.decisions.append(decision)
     outside.take_in_again(step.name, uploaded.key)
