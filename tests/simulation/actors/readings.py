@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from infrastructure.machines import definitions
 from lambdas.adapters import settings
-from tests.simulation.actors import Actor, Judge, deciding, reversing, takers, unfiling
+from tests.simulation.actors import Actor, Judge, deciding, hostile, reversing, takers, unfiling
 from tests.simulation.aws.gate import Call, Fault
 from tests.simulation.execution import REJECTIONS, Execution
 from tests.simulation.machine import Machine
@@ -167,7 +167,9 @@ def add(rng: random.Random, scenario: Scenario, mixture: Mixture) -> Scenario:
     untouched = not {type(step) for step in scenario.steps} & takers().keys()
     if untouched and all(key.session for key in scenario.keys):
         scenario = _with_documents(rng, scenario, mixture)
-    if rng.random() < 0.6 and not set(scenario.actors) & {it.ACTOR.name for it in _WHO_DECIDE}:
+    # What a hostile uploader wrote nobody gives to a patient: there, that shows a fault.
+    alone = not set(scenario.actors) & {it.ACTOR.name for it in (*_WHO_DECIDE, hostile)}
+    if rng.random() < 0.6 and alone:
         scenario = rng.choice(_WHO_DECIDE).add(rng, scenario, mixture)
     steps = list(scenario.steps)
     for number in range(1, rng.choice((0, 0, 1, 2)) + 1):
