@@ -69,6 +69,10 @@ class _Key:
             shown = {version.metadata["carefile-version"] for version in self.alive.values()}
             if shown and all(self._is_refused(version) for version in shown):
                 found = []
+        before = self._newest(still=True)
+        if found and newest and before and before is not newest and self._is_refused(newest.version):
+            # A threat that is taken out leaves its place to the clean version before it.
+            found = self._shown(before) if self.world.known.taken_out(newest) else found
         return found + [text for upload in self.uploads for text in self._disposition(upload)]
 
     def _is_refused(self, version: str) -> bool:
