@@ -25,8 +25,10 @@ _FAULT_WEIGHTS = {
 }  # fmt: skip
 _VERDICTS = ((60, 30, 10), (90, 10, 0), (0, 80, 20), (34, 33, 33))  # clean, a threat, skipped
 
-# Operations that are rare, so that what goes wrong nearly always goes wrong elsewhere.
+# Operations and functions that are rare, so that what goes wrong nearly always goes wrong elsewhere.
 RARE = (
+    frozenset({"FileReading"}),
+    frozenset({"ReadPages", "FileReading"}),
     frozenset({"ListObjectVersions"}),
     frozenset({"DeleteObject"}),
     frozenset({"GetItem", "Query"}),
@@ -56,7 +58,7 @@ class Mixture:
     second_verdicts: float
     copied_verdicts: float
     alone_last: bool = False  # functions that nobody waits for go on when nobody else can
-    aimed: frozenset[str] = frozenset()  # the operations that faults hit, where it is not all of them
+    aimed: frozenset[str] = frozenset()  # operations or functions that faults hit, where it is not all
 
 
 def draw(rng: random.Random) -> Mixture:

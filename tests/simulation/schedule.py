@@ -46,7 +46,7 @@ class Decisions:
     def _choose(self, names: Sequence[str]) -> str:
         return self._last if self._last in names else names[0]
 
-    def fault(self, actor: str, call: int, operation: str) -> Fault | None:
+    def fault(self, actor: str, call: int, what: frozenset[str]) -> Fault | None:
         return None
 
     def twice(self, name: str) -> bool:
@@ -94,9 +94,9 @@ class Chance(Decisions):
             best = max(names, key=priorities.__getitem__)
         return best
 
-    def fault(self, actor: str, call: int, operation: str) -> Fault | None:
+    def fault(self, actor: str, call: int, what: frozenset[str]) -> Fault | None:
         aimed, rate = self._mixture.aimed, self._mixture.fault_rate
-        if not self._faults_left or (aimed and operation not in aimed):
+        if not self._faults_left or (aimed and not aimed & what):
             return None
         if self._rng.random() >= (_AIMED_RATE if aimed else rate):
             return None
@@ -137,7 +137,7 @@ class Replay(Decisions):
                 return name
         return super().pick(names)
 
-    def fault(self, actor: str, call: int, operation: str) -> Fault | None:
+    def fault(self, actor: str, call: int, what: frozenset[str]) -> Fault | None:
         """Each of them once: an event that is delivered again makes its calls under the same numbers."""
         found = self._given.faults.get((actor, call))
         if found is None or (actor, call) in self.script.faults:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.simulation import story
-from tests.simulation.aws.gate import Fault
+from tests.simulation.aws.gate import Call, Fault
 from tests.simulation.campaign import Campaign
 from tests.simulation.coverage import Coverage, Observer
 from tests.simulation.mixture import OTHERS, RARE, draw
@@ -86,9 +86,17 @@ def test_in_one_schedule_of_seven_what_goes_wrong_hits_rare_operations_alone() -
         observer = Observer()
         run_seed(seed, observer=observer)
         hit.add(observer.coverage)
-    operations = {call.split()[-2] if len(call.split()) > 2 else call.split()[-1] for call, _ in hit.faults}
-    assert {"ListObjectVersions", "DeleteObject", "GetItem"} <= operations
-    assert operations <= frozenset().union(*RARE)
+    rare = frozenset[str]().union(*RARE)
+    assert {"ListObjectVersions", "DeleteObject", "GetItem"} <= {
+        word for call, _ in hit.faults for word in call.split()
+    }
+    assert all(rare & set(call.split()) for call, _ in hit.faults)
+
+
+def test_what_cannot_happen_is_no_pair_that_was_never_seen() -> None:
+    observer = Observer()
+    observer.called("", "Step Functions", Call("sqs", "SendMessage", {}), None, since=0, waited=True)
+    assert observer.coverage.faults_unseen() == [("Step Functions SendMessage", Fault.STORM.name)]
 
 
 def test_what_was_covered_names_what_never_was() -> None:

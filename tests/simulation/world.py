@@ -239,8 +239,9 @@ class World:
         if fault is None and not invocation.alone:
             self._calls[invocation.actor] += 1
             assert invocation.call is not None
-            number, operation = self._calls[invocation.actor], invocation.call.operation
-            fault = self.decisions.fault(invocation.actor, number, operation)
+            function = invocation.sandbox.function if invocation.sandbox else ""
+            what = frozenset({function, invocation.call.operation})
+            fault = self.decisions.fault(invocation.actor, self._calls[invocation.actor], what)
         if self.observer:
             self._observed(self.observer, invocation, fault)
         if fault in (Fault.ABANDONED, Fault.ABORTED) and invocation.execution:
