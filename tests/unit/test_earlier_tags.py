@@ -9,6 +9,7 @@ import pytest
 from carefile.cli.aws.connection import Connection
 from carefile.cli.checks.rebuilding import Comparison
 from carefile.cli.checks.reconciling import Reconciler
+from carefile.cli.checks.repairing import Repairer
 from carefile.core.filing.tagging import LAYOUT_TAGS, PipelineStatus, without_layout_tags
 from lambdas.adapters.contracts import rules
 from tests.unit.forgetting import NOW, Run, everything, file_all_of
@@ -25,12 +26,12 @@ def as_before(world: World) -> None:
         kind, noted = "manifest", "medical_notes" if "_medical_notes/" in item["Key"] else "document"
         tags = {"kind": kind, "patient-status": "known", "patient-ref": "f0890b3dd375379b"}
         tags |= world.tags(item["Key"], **where) | {"data-type": noted, "layout-version": "1"}
-        world.s3.put_object_tagging(
-            Bucket=PROCESSED,
-            Key=item["Key"],
-            Tagging={"TagSet": [{"Key": name, "Value": value} for name, value in tags.items()]},
-            **where,
-        )
+        tag(world, item["Key"], tags, **where)
+
+
+def tag(world: World, key: str, tags: dict[str, str], **where: str) -> None:
+    tag_set = [{"Key": name, "Value": value} for name, value in tags.items()]
+    world.s3.put_object_tagging(Bucket=PROCESSED, Key=key, Tagging={"TagSet": tag_set}, **where)
 
 
 def faults(connection: Connection) -> list[tuple[str, str]]:
@@ -46,12 +47,8 @@ def test_reconcile_has_nothing_to_say_of_them_and_still_finds_a_wrong_one(
     assert faults(connection) == []
     as_before(world)
     assert faults(connection) == []
-    tags = world.tags("processed/Ana_7_lab/result.html") | {"patient-status": "unknown"}
-    world.s3.put_object_tagging(
-        Bucket=PROCESSED,
-        Key="processed/Ana_7_lab/result.html",
-        Tagging={"TagSet": [{"Key": name, "Value": value} for name, value in tags.items()]},
-    )
+    page = "processed/Ana_7_lab/result.html"
+    tag(world, page, world.tags(page) | {"patient-status": "unknown"})
     assert faults(connection) == [("mistagged", "wrong tags: patient-status")]
 
 
@@ -96,6 +93,24 @@ def test_an_adopted_object_keeps_them_and_is_a_duplicate(world: World) -> None:
     cataloged(adopt(world, MESSAGE))
     as_before(world)
     assert adopt(world, MESSAGE, "a2")["disposition"] == "duplicate"
+
+
+def test_a_claim_that_adoption_gave_the_kind_of_its_folder_is_reported_and_mended(
+    world: World, connection: Connection
+) -> None:
+    """A lifecycle rule about sessions would take it away, and free the folder for another source."""
+    write(world, MESSAGE)
+    cataloged(adopt(world, MESSAGE))
+    (claim,) = [key for key in world.filed() if key.endswith("_manifest.json")]
+    as_before(world)
+    assert faults(connection) == []
+    before = world.tags(claim)
+    tag(world, claim, before | {"kind": "session"})
+    (found,) = Reconciler(connection, SOON, look_at_tags=True, passed=lambda _: None).findings()
+    assert (found.fault.value, found.why, found.key) == ("mistagged", "wrong tags: kind", claim)
+    assert Repairer(connection).repair(found)
+    assert world.tags(claim) == before
+    assert faults(connection) == []
 
 
 @pytest.mark.parametrize("earlier", [True, False], ids=["five", "three"])

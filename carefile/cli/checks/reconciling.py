@@ -23,7 +23,7 @@ from carefile.cli.aws.entries import Entries, Entry
 from carefile.cli.aws.objects import FiledObject, filed_object, tags
 from carefile.cli.rule_table import rules_of
 from carefile.core.filing.layout import MANIFEST
-from carefile.core.filing.tagging import STATUS_TAG, PipelineStatus, layout_tags, manifest_tags
+from carefile.core.filing.tagging import MANIFEST_KIND, STATUS_TAG, PipelineStatus, layout_tags, manifest_tags
 from carefile.core.model import Kind, Patient, Source
 
 _ONE_MOVE = timedelta(days=1)
@@ -237,7 +237,9 @@ class Reconciler:
             # A folder's claim carries no stamp: it represents a session, or an abandoned folder.
             claim = filed.key.rpartition("/")[2] == MANIFEST
             adopted = entries.get(self._itself(filed))
-            if claim or (adopted and adopted.landing_version in (None, filed.version_id)):
+            if claim:
+                return self._of_claim(filed) if self._look_at_tags else None
+            if adopted and adopted.landing_version in (None, filed.version_id):
                 return None
             return Finding(Fault.FOREIGN, *where, "no intake wrote it; `carefile adopt` catalogs it in place")
         entry = entries.get(filed.source_id)
@@ -250,6 +252,15 @@ class Reconciler:
         if entry.landing_version and filed.version != entry.landing_version:
             return Finding(Fault.STALE, *where, f"of version {filed.version}, not the cataloged one", source)
         return self._tags_of(filed, entry) if self._look_at_tags else None
+
+    def _of_claim(self, filed: FiledObject) -> Finding | None:
+        """Check that no lifecycle rule about documents or sessions takes a folder's claim away: adoption once gave it
+        the kind of what it claims."""
+        where = (self._connection.processed, filed.key)
+        present = tags(self._connection, *where)
+        if present is None or present.get("kind") == MANIFEST_KIND:
+            return None
+        return Finding(Fault.MISTAGGED, *where, "wrong tags: kind", tags=present | {"kind": MANIFEST_KIND})
 
     def _tags_of(self, filed: FiledObject, entry: Entry) -> Finding | None:
         where = (self._connection.processed, filed.key)
