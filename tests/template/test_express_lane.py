@@ -17,7 +17,7 @@ MACHINE, RULE = "AWS::StepFunctions::StateMachine", "AWS::Events::Rule"
 
 @pytest.fixture(scope="session")
 def express(synthesise: Synthesise) -> Synthesised:
-    return synthesise(lane="express-first")
+    return synthesise(lane="express-first", session_followers=4)  # as one of a high rate is set
 
 
 def machine(stage: Synthesised) -> tuple[str, dict[str, Any]]:
@@ -86,6 +86,14 @@ def test_the_machine_is_an_output(express: Synthesised, stage: Synthesised) -> N
 
 def test_the_other_lane_has_no_such_machine(stage: Synthesised) -> None:
     assert not [name for name in stage.resources(MACHINE) if "Express" in name]
+
+
+def test_the_sessions_of_a_high_rate_are_followed_by_several_at_once_in_each_shard(
+    express: Synthesised,
+) -> None:
+    mapping = express.only("AWS::Lambda::EventSourceMapping", named="Sessions")[1]
+    assert mapping["ParallelizationFactor"] == 4
+    assert express.function("IndexSessions")["MemorySize"] == 1024
 
 
 def test_promotions_that_are_refused_wait_in_a_queue_that_one_function_empties_slowly(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -145,6 +146,24 @@ def test_a_session_that_others_keep_changing_is_tried_again_later(
         index(Stream(world).records())
     assert len(paused) == 11
     assert 0 < max(paused) <= 1
+    with pytest.raises(StillChanging):
+        index(Stream(world).records())
+    assert len(set(paused)) == 22, "those that met one another would meet again"
+
+
+def test_the_sessions_of_a_batch_are_changed_side_by_side(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_session(world)
+    world.file("sessions/Ben_8/session_1/session.json", b"{}")
+    together = Barrier(2)  # breaks, and with it the test, unless both are in it at once
+
+    def changed(_place: Place, _changes: Any) -> bool:
+        together.wait(5)
+        return True
+
+    monkeypatch.setattr(index_sessions.catalog, "change_session", changed)
+    assert index_sessions.handler({"Records": Stream(world).records()}, None)["sessions"] == 2
 
 
 def test_documents_are_nobody_s_session(world: World) -> None:
