@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from carefile.core.deciding.patient_fields import PatientFields
-from carefile.core.documents.extraction import Extraction
-from carefile.core.documents.scans import awaiting, shows_text
 from carefile.core.filing.layout import original_key
 from carefile.core.model import Classification, DecisionType, Observation
 from lambdas.adapters.landing import Landing
+
+if TYPE_CHECKING:
+    from carefile.core.documents.extraction import Extraction
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,7 @@ class Documents:
 
     def read(self, observed: Observation) -> Extraction | None:
         """What the readers find in the first bytes of this version; None when it is gone."""
+        from carefile.core.documents.scans import awaiting, shows_text
         from lambdas.readers import MAX_READ, Content, read
 
         data = self.landing.read(observed, MAX_READ)

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from carefile.core.deciding.classification import classify, session_tree, to_look_up
 from carefile.core.deciding.corroboration import TextEvidence, look_further, numbers_to_look_up
 from carefile.core.deciding.metadata import require_text
 from carefile.core.deciding.rules import RuleTable
-from carefile.core.documents.extraction import Extraction
 from carefile.core.documents.readers import RECOGNITION, Readers
 from carefile.core.filing import layout, tagging
 from carefile.core.filing.layout import Layout, Owner
@@ -39,10 +38,13 @@ from lambdas.adapters.landing import Landing
 from lambdas.adapters.processed import Processed, Seen, VersionGone
 
 if TYPE_CHECKING:
+    from carefile.core.documents.extraction import Extraction
     from lambdas.adapters.people.directory import Directory
 
 # What `classify` is told of every object, in its order.
-_Told = tuple[str, tuple[tuple[str, str], ...], RuleTable, Hints | None, Extraction | None, Assignment | None]
+_Told: TypeAlias = (
+    "tuple[str, tuple[tuple[str, str], ...], RuleTable, Hints | None, Extraction | None, Assignment | None]"
+)
 
 
 @dataclass(frozen=True, slots=True)

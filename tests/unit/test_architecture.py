@@ -199,7 +199,7 @@ def test_no_function_loads_what_only_a_document_needs() -> None:
     check = (
         "import sys, tests.conftest, lambdas.normalise_session, lambdas.classify_object;"
         "print([name for name in sys.modules if name.startswith("
-        "('lambdas.readers', 'carefile.page', 'pypdfium2', 'jinja2'))"
+        "('lambdas.readers', 'carefile.page', 'carefile.core.documents.extraction', 'pypdfium2', 'jinja2'))"
         " or name in ('jsonschema', 'aws_xray_sdk')])"
     )
     command = [sys.executable, "-c", check]

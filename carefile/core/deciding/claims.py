@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from carefile.core.deciding.damaged_numbers import damaged_number
 from carefile.core.deciding.identity import Identities, identity
 from carefile.core.deciding.metadata import PATIENT_METADATA, metadata_text
 from carefile.core.deciding.rules import Match, RuleTable
-from carefile.core.documents.extraction import Extraction
 from carefile.core.model import Evidence, EvidenceSource, Hints, Patient, Trust
 from carefile.core.patients.directory import Listing
+
+if TYPE_CHECKING:
+    from carefile.core.documents.extraction import Extraction
 
 _MOST_CANDIDATES = 20  # of one source in the record, which counts the others; all are weighed
 _MOST_CHARACTERS = 200  # of one value in the record

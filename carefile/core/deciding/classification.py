@@ -14,6 +14,7 @@ person decided.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from carefile.core.deciding.agent_sessions import snapshot_tree
 from carefile.core.deciding.claims import Claim, content_claims, patient_claims, patient_evidence
@@ -21,7 +22,6 @@ from carefile.core.deciding.corroboration import Held, TextEvidence, hold
 from carefile.core.deciding.identity import Identities, identities, identity
 from carefile.core.deciding.metadata import PATIENT_METADATA, metadata_text
 from carefile.core.deciding.rules import Match, Rule, RuleTable
-from carefile.core.documents.extraction import Extraction, PatientCandidate
 from carefile.core.filing.names import SESSION_PREFIX, split_extension, with_session_prefix
 from carefile.core.model import (
     Assignment,
@@ -39,6 +39,9 @@ from carefile.core.model import (
 )
 from carefile.core.patients.directory import Listing, Person, Wanted
 from carefile.core.patients.entries import Identifier
+
+if TYPE_CHECKING:
+    from carefile.core.documents.extraction import Extraction, PatientCandidate
 
 _MOST_ID_BYTES = 1024  # nobody's id is longer, and DynamoDB takes a key of 2,048
 # What no uploader of another prefix can say.

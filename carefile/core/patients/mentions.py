@@ -14,13 +14,15 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from carefile.core.documents.extraction import Block, Extraction, Status, Table
-from carefile.core.documents.recognition import RecognisedPage
-from carefile.core.documents.scans import block_of
 from carefile.core.patients.dates import all_dates, birth_date, first_date
 from carefile.core.patients.labels import Label, Labelled, TextLabels
 from carefile.core.patients.names import flattened, name_words
+
+if TYPE_CHECKING:
+    from carefile.core.documents.extraction import Block, Extraction
+    from carefile.core.documents.recognition import RecognisedPage
 
 FIELDS = "fields"  # of a clinical format
 _MOST_TEXT = 400_000  # characters
@@ -154,6 +156,8 @@ def mentions_in(content: Extraction | None, labels: TextLabels) -> Mentions:
     """What the text of a document mentions, recognised text included."""
     if content is None:
         return Mentions()
+    from carefile.core.documents.extraction import Status  # loaded by documents only, here and below
+
     left = _MOST_TEXT
     passages: list[_Passage] = []
     whole = content.status is Status.READ and not content.cuts and content.recognition is None
@@ -185,6 +189,8 @@ def _fields(content: Extraction) -> Iterator[Mention]:
 
 
 def _passages(content: Extraction, labels: TextLabels) -> Iterator[_Passage]:
+    from carefile.core.documents.scans import block_of
+
     recognition = content.recognition
     pages = recognition.pages if recognition else ()
     recognised = {block_of(page) for page in pages}
@@ -214,6 +220,8 @@ def _joined(passages: Iterable[_Passage]) -> Iterator[_Passage]:
 
 
 def _text(block: Block, labels: TextLabels) -> str:
+    from carefile.core.documents.extraction import Table
+
     if not isinstance(block, Table):
         return block.text
     rows = [
