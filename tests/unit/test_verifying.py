@@ -14,8 +14,6 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from benchmarks.bill import Lane, total
-from benchmarks.counting import count
 from carefile.cli.aws.rate import Quotas
 from carefile.cli.problem import Problem
 from carefile.cli.verifying import failures, suite
@@ -28,7 +26,6 @@ from carefile.cli.verifying.report import Report
 from carefile.cli.verifying.site import Site
 from carefile.cli.verifying.suite import (
     CLAIMS,
-    USD_AN_UPLOAD,
     Suite,
     forecast_seconds,
     forecast_usd,
@@ -316,11 +313,6 @@ def test_a_run_is_good_if_nothing_is_wrong_open_missing_or_left(
 def test_all_checks_together_cost_less_than_a_dollar_and_take_three_quarters_of_an_hour() -> None:
     assert 0 < forecast_usd(CLAIMS) < 1
     assert 10 * 60 < forecast_seconds(CLAIMS) < 45 * 60
-
-
-def test_the_price_of_an_upload_is_that_of_a_document_on_the_standard_lane() -> None:
-    counted = total(count("document", 2_000, Lane.STANDARD), Lane.STANDARD) / 1e6
-    assert 0.6 < counted / USD_AN_UPLOAD <= 1
 
 
 def test_the_page_has_the_claims_of_the_checks() -> None:

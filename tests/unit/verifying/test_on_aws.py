@@ -13,14 +13,17 @@ import pytest
 from botocore.exceptions import ParamValidationError
 from PIL import Image
 
+from benchmarks.bill import Lane, total
+from benchmarks.counting import count
 from carefile.cli.commands.checks.verify import verify
 from carefile.cli.exits import Exit
 from carefile.cli.shown.view import View
 from carefile.cli.verifying.journal import path_of
 from carefile.cli.verifying.outcome import Outcome
 from carefile.cli.verifying.scans import page
-from carefile.cli.verifying.suite import CLAIMS
+from carefile.cli.verifying.suite import CLAIMS, USD_AN_UPLOAD
 from infrastructure.settings.config import PROJECT_ROOT
+from infrastructure.watching import prices
 from tests.unit.verifying.answers import denied, landed_versions, undelivered, with_history
 from tests.unit.verifying.cases import CASES
 from tests.unit.verifying.checking import claim, found
@@ -161,3 +164,15 @@ def test_the_page_of_the_scan_is_one_that_anybody_can_read() -> None:
         assert (picture.format, picture.mode) == ("PNG", "1")
         black, white = (picture.histogram()[shade] for shade in (0, 255))
     assert 0.05 < black / white < 0.3
+
+
+def test_the_price_of_an_upload_is_that_of_a_document_with_what_the_run_itself_asks_for() -> None:
+    aws = Aws()
+    aws.answers["ListObjectVersions"] = landed_versions(aws)
+    found(aws, claim("may use tables"))
+    asked = [name for name, _ in aws.asked]
+    listed = sum((name.startswith("List") and "Object" in name) or "Multipart" in name for name in asked)
+    deleted = asked.count("DeleteItem")
+    own = (listed + asked.count("PutObject")) * prices.S3_WRITE + deleted * prices.DYNAMODB_WRITE_UNIT
+    counted = total(count("document", 2_000, Lane.STANDARD), Lane.STANDARD)
+    assert 0.7 < (counted + own) / 1e6 / USD_AN_UPLOAD <= 1
