@@ -13,7 +13,7 @@ from carefile.cli.again.following import Sent
 from carefile.cli.aws.objects import tags
 from carefile.cli.verifying.claim import Claim
 from carefile.cli.verifying.outcome import NotHere
-from carefile.cli.verifying.site import Site, answered, expect
+from carefile.cli.verifying.site import Site, answered, create, expect
 from carefile.core.filing.stamps import stamp_in
 from carefile.core.model import PROOF
 
@@ -59,7 +59,7 @@ def in_parts(site: Site, key: str, parts: list[bytes], **last: Any) -> Sent:
         {"PartNumber": number, "ETag": s3.upload_part(**upload, PartNumber=number, Body=body)["ETag"]}
         for number, body in enumerate(parts, start=1)
     ]
-    put = s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": done}, **last)
+    put = create(s3.complete_multipart_upload, **upload, MultipartUpload={"Parts": done}, **last)
     return site.sent(key, put.get("VersionId"), sum(map(len, parts)))
 
 
@@ -67,7 +67,7 @@ def _gibibyte(site: Site) -> str:
     """Build the object from one part that S3 copies, so that a slow line does not matter."""
     s3 = site.client("s3")
     source = site.will_upload(site.key("part.partial"))  # no intake: leftovers of transfer tools are ignored
-    s3.put_object(**source, Body=b"\0" * _LARGE_PART)
+    create(s3.put_object, **source, Body=b"\0" * _LARGE_PART)
     key = site.key("gibibyte.bin")
     named = site.will_upload(key)
     upload = {**named, "UploadId": s3.create_multipart_upload(**named)["UploadId"]}
@@ -75,7 +75,7 @@ def _gibibyte(site: Site) -> str:
     for number in range(1, _LARGE_PARTS + 1):
         copied = s3.upload_part_copy(**upload, PartNumber=number, CopySource=source)
         done.append({"PartNumber": number, "ETag": copied["CopyPartResult"]["ETag"]})
-    put = s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": done})
+    put = create(s3.complete_multipart_upload, **upload, MultipartUpload={"Parts": done})
     sent = site.sent(key, put.get("VersionId"), _LARGE_PART * _LARGE_PARTS)
     followed = site.ended(sent)
     seconds = followed.to_json()["seconds"]

@@ -18,6 +18,7 @@ from carefile.cli.again.following import Followed, Sent, follow
 from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.entries import Entry
 from carefile.cli.aws.executions import Described, Executions
+from carefile.cli.problem import is_denied
 from carefile.cli.verifying.clock import Deadline
 from carefile.cli.verifying.journal import Journal, Undo
 from carefile.cli.verifying.outcome import Contradicted, NotHere
@@ -61,7 +62,7 @@ class Site:
 
     def upload(self, key: str, body: bytes = b"hello", **members: Any) -> Sent:
         """Upload an object to the landing bucket."""
-        put = self.client("s3").put_object(**self.will_upload(key), Body=body, **members)
+        put = create(self.client("s3").put_object, **self.will_upload(key), Body=body, **members)
         return self.sent(key, put.get("VersionId"), len(body))
 
     def will_upload(self, key: str) -> dict[str, str]:
@@ -173,6 +174,17 @@ class Site:
     @property
     def _left_said(self) -> str:
         return "the time limit of the check"
+
+
+def create(request: Callable[..., Any], **arguments: Any) -> dict[str, Any]:
+    """Send a request that makes an object. Where the stage accepts only what overwrites nothing, it has to say so."""
+    try:
+        done: dict[str, Any] = request(**arguments)
+    except ClientError as error:
+        if "IfNoneMatch" in arguments or not is_denied(error):
+            raise
+        done = request(**arguments, IfNoneMatch="*")
+    return done
 
 
 def take_back(connection: Connection, undo: Undo) -> None:

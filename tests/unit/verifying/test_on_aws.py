@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -176,3 +177,18 @@ def test_the_price_of_an_upload_is_that_of_a_document_with_what_the_run_itself_a
     own = (listed + asked.count("PutObject")) * prices.S3_WRITE + deleted * prices.DYNAMODB_WRITE_UNIT
     counted = total(count("document", 2_000, Lane.STANDARD), Lane.STANDARD)
     assert 0.7 < (counted + own) / 1e6 / USD_AN_UPLOAD <= 1
+
+
+@pytest.mark.parametrize("text", ["may use tables", "Copying 1 GiB"])
+def test_where_the_stage_accepts_only_what_overwrites_nothing_an_upload_says_so(text: str) -> None:
+    aws = Aws()
+
+    def guarded(operation: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        return lambda asked: (operation if "IfNoneMatch" in asked else refused("AccessDenied", 403))(asked)
+
+    aws.answers["PutObject"] = guarded(aws._put_object)
+    aws.answers["CompleteMultipartUpload"] = guarded(aws._complete_multipart_upload)
+    finding = found(aws, claim(text))
+    assert finding.outcome is Outcome.SETTLED, finding.says
+    aws.answers["PutObject"] = refused("AccessDenied", 403)
+    assert "lack the permission" in found(aws, claim(text)).says
