@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -246,3 +247,11 @@ def test_the_documented_policy_allows_every_check_and_nothing_else() -> None:
     policy = json.loads(page.partition("```json\n")[2].partition("```")[0])
     (checking,) = (it for it in policy["Statement"] if it["Sid"] == "CheckBeforeDeployment")
     assert checking["Action"] == sorted(filter(None, ACTIONS.values()))
+
+
+def test_a_deployment_that_fails_leads_to_the_table_of_what_the_cdk_says() -> None:
+    recipe = (PROJECT_ROOT / "Makefile").read_text(encoding="utf-8").partition("\ndeploy:")[2]
+    named = re.search(r'look its message up in (\S+), \\"(.+?)\\"', recipe.partition("\n\n")[0])
+    assert named
+    page = (PROJECT_ROOT / named[1]).read_text(encoding="utf-8")
+    assert f"## {named[2]}" in page.replace("`", "")

@@ -83,7 +83,7 @@ class Suite:
         if claim.group not in self._groups:
             return Outcome.NOT_HERE, f"it was not asked for: --{claim.group}"
         try:
-            with within(claim.seconds) as deadline:
+            with within(limit_of(claim, self._connection)) as deadline:
                 return Outcome.SETTLED, claim.look(Site(self._connection, self._journal, deadline))
         except Contradicted as contradicted:
             return Outcome.CONTRADICTED, str(contradicted)
@@ -101,10 +101,20 @@ class Suite:
     @property
     def _never_scanned(self) -> bool:
         """Whether uploads wait for a verdict that never comes."""
-        return bool(self._connection.endpoint) and self._connection.setting("MALWARE_SCAN") == "true"
+        return bool(self._connection.endpoint) and _is_scanned(self._connection)
 
     def _redacted(self, text: str) -> str:
         return redacted(self._connection, text)
+
+
+def _is_scanned(connection: Connection) -> bool:
+    """Whether uploads wait for malware protection."""
+    return connection.setting("MALWARE_SCAN") == "true"
+
+
+def limit_of(claim: Claim, connection: Connection) -> int:
+    """The seconds that a check may take on this stage: an upload may wait for its verdict for minutes."""
+    return claim.seconds + (_SECONDS_UNTIL_A_VERDICT if claim.uploads and _is_scanned(connection) else 0)
 
 
 def defect_in(error: Exception) -> str:
@@ -141,6 +151,7 @@ def forecast_seconds(claims: Sequence[Claim]) -> float:
     )
 
 
+_SECONDS_UNTIL_A_VERDICT = 240
 _SECONDS_A_CHECK, _SECONDS_AN_UPLOAD, _SECONDS_A_RUN, _SECONDS_A_POLICY = 5, 15, 45, 45
 # At the list prices of us-east-1; a test holds them against those that `make cost` computes with.
 USD_AN_UPLOAD = 250e-6  # on the Standard lane, with what its cleaning up asks of S3 and DynamoDB

@@ -28,7 +28,7 @@ from infrastructure.watching import prices
 from tests.unit.verifying.answers import denied, landed_versions, undelivered, with_history
 from tests.unit.verifying.cases import CASES
 from tests.unit.verifying.checking import claim, found
-from tests.unit.verifying.modelled import Aws, refused
+from tests.unit.verifying.modelled import Aws, Clock, refused
 
 _PAGE = (PROJECT_ROOT / "docs/operating.md").read_text(encoding="utf-8")
 DOCUMENTED = {
@@ -192,3 +192,18 @@ def test_where_the_stage_accepts_only_what_overwrites_nothing_an_upload_says_so(
     assert finding.outcome is Outcome.SETTLED, finding.says
     aws.answers["PutObject"] = refused("AccessDenied", 403)
     assert "lack the permission" in found(aws, claim(text)).says
+
+
+@pytest.mark.parametrize(
+    ("stage", "outcome"), [({}, Outcome.CONTRADICTED), ({"MALWARE_SCAN": "true"}, Outcome.SETTLED)]
+)
+def test_a_verdict_that_takes_minutes_contradicts_nothing(
+    clock: Clock, stage: dict[str, str], outcome: Outcome
+) -> None:
+    aws, began = Aws(**stage), clock.now
+
+    def tags(asked: Any) -> Any:
+        return aws._get_object_tagging(asked) if clock.now > began + 200 else {"TagSet": []}
+
+    aws.answers["GetObjectTagging"] = tags
+    assert found(aws, claim("gives 404, not 403")).outcome is outcome

@@ -20,7 +20,7 @@ from carefile.cli.shown.view import Column, View, lasting, plain
 from carefile.cli.verifying.claim import Claim, Finding, Group
 from carefile.cli.verifying.journal import Journal, path_of
 from carefile.cli.verifying.report import Report
-from carefile.cli.verifying.suite import CLAIMS, Suite, defect_in, forecast_seconds, forecast_usd
+from carefile.cli.verifying.suite import CLAIMS, Suite, defect_in, forecast_seconds, forecast_usd, limit_of
 
 
 def verify(
@@ -149,7 +149,7 @@ def _plan(connection: Connection, view: View, claims: Sequence[Claim], *, unfini
     """State what the checks will do, how long that takes and what it costs."""
     here = [claim for claim in claims if not (claim.embedded and connection.endpoint)]
     uploads, runs = sum(claim.uploads for claim in here), sum(claim.runs for claim in here)
-    usually, most = forecast_seconds(here), sum(claim.seconds for claim in here)
+    usually, most = forecast_seconds(here), sum(limit_of(claim, connection) for claim in here)
     if unfinished:
         view.note("An earlier run did not finish; what it left is put back and deleted first.")
     view.note(
