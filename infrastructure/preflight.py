@@ -117,7 +117,9 @@ def _settings(config: StageConfig) -> Iterator[Check]:
 def _bootstrap(config: StageConfig, client: Client, region: str) -> Iterator[Check]:
     name = f"/cdk-bootstrap/{config.bootstrap_qualifier}/version"
     qualifier = config.bootstrap_qualifier
-    own = "" if qualifier == StageConfig.bootstrap_qualifier else f" --qualifier {qualifier}"
+    is_default = qualifier == StageConfig.bootstrap_qualifier
+    # Under the stack's usual name it would take the place of the account's default bootstrap.
+    own = "" if is_default else f" --qualifier {qualifier} --toolkit-stack-name CDKToolkit-{qualifier}"
     to_do = f"npx cdk bootstrap aws://ACCOUNT/{region}{own}"
     try:
         version = int(client("ssm").get_parameter(Name=name)["Parameter"]["Value"])

@@ -147,7 +147,7 @@ def test_a_profile_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -
             {"get_parameter": refused("ParameterNotFound")},
             "CDK bootstrap",
             "failed",
-            "--qualifier clinic",
+            "--qualifier clinic --toolkit-stack-name CDKToolkit-clinic",
         ),
         (
             {},
