@@ -72,9 +72,11 @@ def find(settings: Settings) -> Running | None:
         return None
     if not _is_ours(running.aws_pid, settings.home):
         return None
-    others = {"console_pid": running.console_pid, "inbox_pid": running.inbox_pid}
-    gone = {name: None for name, pid in others.items() if pid is None or not _is_ours(pid, settings.home)}
-    return replace(running, **gone)
+    console, inbox = (
+        pid if pid is not None and _is_ours(pid, settings.home) else None
+        for pid in (running.console_pid, running.inbox_pid)
+    )
+    return replace(running, console_pid=console, inbox_pid=inbox)
 
 
 def start(settings: Settings) -> Running:
