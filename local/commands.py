@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from contextlib import suppress
+from dataclasses import replace
 
 from local import checks, deployment, processes, report
 from local.moving import moving
@@ -26,6 +27,8 @@ def status(settings: Settings) -> int:
     running = processes.find(settings)
     if running is None:
         raise Problem("the embedded AWS is not running", "start it with `make up`")
+    # It may have been started with other ports than this command's.
+    settings = replace(settings, port=running.port, console_port=running.console_port)
     outputs = deployment.stack_outputs(settings)
     if outputs is None:
         raise Problem("the embedded AWS is running, but the pipeline is not deployed", "run `make up`")

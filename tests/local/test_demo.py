@@ -233,6 +233,19 @@ def test_what_installs_packages_shows_the_time_and_keeps_its_exit_code(code: int
     assert ("done in" in done.stdout) is (code == 0)
 
 
+def test_the_status_is_of_the_port_that_it_runs_on_whatever_the_environment_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(processes, "find", lambda _: processes.Running(1, 47_001, None, 47_002))
+    asked = []
+    names = ("LandingBucketName", "ProcessedBucketName", "PipelineStateMachineArn")
+    outputs = dict.fromkeys(names, "x")
+    monkeypatch.setattr(commands.deployment, "stack_outputs", lambda it: asked.append(it.port) or outputs)
+    assert commands.status(settings_for(tmp_path)) == 0
+    assert asked == [47_001]
+    assert "AWS_ENDPOINT_URL=http://127.0.0.1:47001 " in capsys.readouterr().out
+
+
 def test_clean_stops_what_runs_and_never_says_that_its_data_is_kept(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

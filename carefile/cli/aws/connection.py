@@ -238,7 +238,7 @@ def _no_credentials() -> Problem:
         return Problem(
             "no AWS credentials found",
             "sign in (aws sso login, or set AWS_PROFILE); for the embedded AWS, which is running, leave out --stack, "
-            "--profile and --region, and unset CAREFILE_STACK",
+            "--profile and --region, and unset CAREFILE_STACK; for another stack on it, export what `make status` says",
         )
     return Problem(
         f"no AWS credentials found, and {local_aws.absent()}",

@@ -185,11 +185,11 @@ def _retire(connection: Connection, view: View, folder: Path, *, really: bool) -
 
 
 _SESSIONS = (
-    Column("Session", lambda r: r["folder"]),
     Column("Patient", lambda r: r["patient"]),
     Column("Objects", lambda r: r["objects"], right=True),
     Column("To copy", lambda r: r["to_copy"], right=True),
     Column("Size", lambda r: sized(r["bytes"]), right=True),
     Column("Suffix", lambda r: "yes" if r["collides"] else None),
+    Column("Session", lambda r: r["folder"]),
 )
 _FAULTS = (Column("Not verified", lambda r: r["key"]),)
