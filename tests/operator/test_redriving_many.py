@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
@@ -131,7 +132,20 @@ def test_whoever_interrupts_it_is_told_of_all_that_were_begun(states: StepFuncti
     states.redrive_execution = third_is_interrupted  # type: ignore[method-assign]
     with pytest.raises(KeyboardInterrupt):
         list(interrupted.run(failed(5), timedelta(minutes=1)))
-    assert interrupted.started == sum(states.redriven.values()) == 4
+    assert interrupted.stop() == sum(states.redriven.values()) == 4
+
+
+@pytest.mark.parametrize("where", ["in the command", "in what shows the results"])
+def test_after_an_interruption_nothing_more_is_started(states: StepFunctions, where: str) -> None:
+    interrupted, began = redriver(states, rate=1, follow=False), time.monotonic()
+    results = interrupted.run(failed(30), timedelta(minutes=1))
+    next(results)
+    if where == "in the command":
+        with pytest.raises(KeyboardInterrupt):
+            results.throw(KeyboardInterrupt)  # type: ignore[attr-defined]
+    started = interrupted.stop()
+    assert started == sum(states.redriven.values()) <= 3
+    assert time.monotonic() - began < 5
 
 
 def test_without_following_it_ends_when_all_are_begun(states: StepFunctions) -> None:

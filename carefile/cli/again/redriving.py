@@ -2,7 +2,7 @@
 
 Invariants: a command redrives an execution at most once. One that cannot be redriven is reported, or with --resubmit
 started again under a name derived from the execution, so that running the command twice starts nothing twice. Started
-executions keep running if the command is interrupted.
+executions keep running if the command is interrupted; what still waits for its turn then is not started.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import islice
-from threading import Lock
+from threading import Event, Lock
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -66,38 +66,55 @@ class Redriver:
         self._connection = connection
         self._client = connection.client("stepfunctions")
         self._executions = executions
-        self._bucket = TokenBucket(rate, max(rate, 1))
+        self._stopping = Event()
+        self._bucket = TokenBucket(rate, max(rate, 1), sleep=self._stopping.wait)
         self._resubmit, self._follow = resubmit, follow
         self._definitions = Definitions(connection)
         self._pause = 3.0 if connection.endpoint is None else 0.5
-        self.started, self._counting = 0, Lock()
+        self._started, self._counting = 0, Lock()
+        self._pool: ThreadPoolExecutor | None = None
 
     def run(self, chosen: Iterable[Listed], patience: timedelta) -> Iterator[Result]:
         """Redrive each execution, and yield each result as soon as it is known."""
+        with ThreadPoolExecutor(_THREADS) as self._pool:
+            try:
+                yield from self._run(self._pool, chosen, patience)
+            except BaseException:
+                self._stopping.set()
+                raise
+
+    def stop(self) -> int:
+        """Start no more, wait for requests under way, and return how many executions were started."""
+        self._stopping.set()
+        if self._pool:
+            self._pool.shutdown(cancel_futures=True)
+        return self._started
+
+    def _run(
+        self, pool: ThreadPoolExecutor, chosen: Iterable[Listed], patience: timedelta
+    ) -> Iterator[Result]:
         source, flights = iter(chosen), dict[str, _Flight]()
-        deadline, began = time.monotonic() + patience.total_seconds(), None
-        with ThreadPoolExecutor(_THREADS) as pool:
-            more = True
-            while more or flights:
-                if more and len(flights) < _WINDOW:
-                    batch = list(islice(source, _THREADS * 4))
-                    more = bool(batch)
-                    for result in pool.map(self._begin, batch):
-                        if result.status or result.action is Action.NONE or not self._follow:
-                            yield result
-                        else:
-                            began = began or datetime.now().astimezone()
-                            stopped = result.execution.stopped if result.action is Action.REDRIVEN else None
-                            flights[result.followed] = _Flight(result, stopped)
-                    if more and len(flights) < _WINDOW // 2:
-                        continue
-                if flights and began:
-                    yield from self._ended(flights, began - _CLOCK_SKEW)
-                if flights and time.monotonic() > deadline:
-                    yield from (flight.result for flight in flights.values())
-                    return
-                if flights:
-                    time.sleep(self._pause)
+        deadline, began, more = time.monotonic() + patience.total_seconds(), None, True
+        while more or flights:
+            if more and len(flights) < _WINDOW:
+                batch = list(islice(source, _THREADS * 4))
+                more = bool(batch)
+                for result in pool.map(self._begin, batch):
+                    if result.status or result.action is Action.NONE or not self._follow:
+                        yield result
+                    else:
+                        began = began or datetime.now().astimezone()
+                        stopped = result.execution.stopped if result.action is Action.REDRIVEN else None
+                        flights[result.followed] = _Flight(result, stopped)
+                if more and len(flights) < _WINDOW // 2:
+                    continue
+            if flights and began:
+                yield from self._ended(flights, began - _CLOCK_SKEW)
+            if flights and time.monotonic() > deadline:
+                yield from (flight.result for flight in flights.values())
+                return
+            if flights:
+                time.sleep(self._pause)
 
     def _begin(self, execution: Listed) -> Result:
         if execution.status not in ENDED_BADLY:
@@ -106,7 +123,8 @@ class Redriver:
             self._definitions.changed_since(execution) or self._would_fail_again(execution)
         ):
             return self._start_new(execution)
-        self._bucket.take()
+        if not self._has_its_turn():
+            return _interrupted(execution)
         try:
             self._client.redrive_execution(executionArn=execution.arn)
         except ClientError as error:
@@ -119,6 +137,11 @@ class Redriver:
         self._count()
         return Result(execution, Action.REDRIVEN, execution.arn)
 
+    def _has_its_turn(self) -> bool:
+        """Wait until the rate allows another; False if the command was interrupted meanwhile."""
+        self._bucket.take()
+        return not self._stopping.is_set()
+
     def _would_fail_again(self, execution: Listed) -> bool:
         error = self._executions.must_describe(execution.arn).error
         return advice_for(error).then is Then.RESUBMIT
@@ -126,7 +149,8 @@ class Redriver:
     def _start_new(self, execution: Listed) -> Result:
         described = self._executions.must_describe(execution.arn)
         name = f"resubmit-{digest('resubmit', execution.arn, str(execution.stopped))}"
-        self._bucket.take()
+        if not self._has_its_turn():
+            return _interrupted(execution)
         try:
             started = self._client.start_execution(
                 stateMachineArn=self._connection.machine, name=name, input=described.input
@@ -148,7 +172,7 @@ class Redriver:
     def _count(self) -> None:
         """At once, in the thread that has started it: whoever interrupts the command is told of every one."""
         with self._counting:
-            self.started += 1
+            self._started += 1
 
     def _ended(self, flights: dict[str, _Flight], since: datetime) -> Iterator[Result]:
         """Remove executions that have ended from those in flight, and yield their results."""
@@ -170,6 +194,10 @@ class Redriver:
         if described is None:
             return None
         return ": ".join(text for text in (described.error, described.reason) if text) or None
+
+
+def _interrupted(execution: Listed) -> Result:
+    return Result(execution, Action.NONE, execution.arn, execution.status, "interrupted")
 
 
 def to_json(result: Result, key: str | None) -> dict[str, Any]:

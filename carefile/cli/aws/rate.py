@@ -20,7 +20,7 @@ class TokenBucket:
         burst: float,
         *,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self._rate, self._burst = rate, burst
         self._clock, self._sleep = clock, sleep

@@ -152,7 +152,7 @@ def _act(view: View, choice: Choice, redriver: Redriver, patience: timedelta, *,
         try:
             view.stream(_RESULTS, results(), below=lambda r: r["reason"], nothing="")
         except KeyboardInterrupt:
-            view.warn(f"\n{redriver.started} were started and keep running; the others were not touched.")
+            view.warn(f"\n{redriver.stop()} were started and keep running; the others were not touched.")
             raise
     took = datetime.now(UTC) - started
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common())
