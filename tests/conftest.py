@@ -4,6 +4,7 @@ in which several workers take them, and a way to say what was measured."""
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -116,6 +117,13 @@ def by_turns(groups: dict[str, list[pytest.Item]], folder: Callable[[pytest.Item
     busy = [name for name in groups if name not in waiting]
     rows = [busy[at : at + 3] for at in range(0, len(busy), 3)]
     return [name for one, row in zip_longest(waiting, rows) for name in ([one] if one else []) + (row or [])]
+
+
+def pytest_collection_finish() -> None:
+    """What all tests share stays: looking through it for garbage again and again took a tenth of a test's time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
 
 
 @pytest.fixture
