@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 from typer.testing import CliRunner
 
 from carefile.cli.app import app
+from carefile.cli.commands import runs
+from carefile.cli.moving import into_landing
 from tests.embedded import EmbeddedAws, deployed_aws
 
 __all__ = ["deployed_aws"]
@@ -39,7 +42,20 @@ Carefile = Callable[..., Ran]
 
 
 @pytest.fixture
-def carefile(deployed_aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> Carefile:
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command looks again after a tenth of a second where it waits for seconds: nothing here takes that long."""
+    sleep = time.sleep
+
+    def shortly(seconds: float) -> None:
+        sleep(min(seconds, 0.1))
+
+    monkeypatch.setattr(time, "sleep", shortly)
+    for module in (into_landing, runs):
+        monkeypatch.setattr(module, "sleep", shortly)
+
+
+@pytest.fixture
+def carefile(deployed_aws: EmbeddedAws, impatient: None, monkeypatch: pytest.MonkeyPatch) -> Carefile:
     """Runs the command on the embedded AWS of these tests, which it finds by its run file."""
     monkeypatch.setenv("CAREFILE_HOME", str(deployed_aws.settings.home))
     monkeypatch.setenv("COLUMNS", "100")
