@@ -20,7 +20,7 @@ from benchmarks.matching.trial import Mode, as_decided
 from carefile.cli.aws.listing import Item
 from carefile.cli.moving.forecast import Forecaster
 from carefile.cli.shown.story import print_story
-from carefile.core.deciding.corroboration import described
+from carefile.core.deciding.corroboration import described, says_much
 from carefile.core.documents.extraction import DocumentFacts, Extraction, Status
 from carefile.core.documents.recognition import Line, RecognisedPage, Word, recognition_of
 from carefile.core.documents.scans import with_recognition
@@ -398,3 +398,23 @@ def test_show_says_whose_it_may_be() -> None:
     }
     print_story(out, story)
     assert re.search(r"May be +4711: number, name *\n", out.file.getvalue())  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("supported_by", "much"),
+    [
+        (["identifier"], True),
+        (["name", "birth-date"], True),
+        (["similar-name", "birth-date-in-text"], True),
+        (["name-in-text", "birth-date"], True),
+        (["name"], False),
+        (["birth-date"], False),
+        (["near-identifier", "birth-date"], False),
+        (["near-identifier", "name"], False),
+        ([], False),
+    ],
+)
+def test_an_id_or_a_name_with_a_birth_date_says_much_of_whom_a_document_is_about(
+    supported_by: list[str], much: bool
+) -> None:
+    assert says_much(supported_by) is much
