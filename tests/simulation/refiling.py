@@ -74,12 +74,15 @@ class Refiling(Again):
                 self._taken.add(about)
 
     def in_vain(self) -> list[str]:
-        """What it would take in once more, though that changed nothing."""
+        """What it would take in once more, though that changed nothing. Of a document it may, if that names a patient
+        too whom nobody lists: what of its evidence counts, its manifest does not say, and better too many than too few."""
         refused = {key for key, _ in self._world.known.refused}
         return [
             f"I3 {entry.landing_key} was refiled, and is to be refiled again"
             for entry in self.now_known()
-            if (entry.source_id, entry.landing_version) in self._taken and entry.landing_key not in refused
+            if entry.is_session
+            and (entry.source_id, entry.landing_version) in self._taken
+            and entry.landing_key not in refused
         ]
 
     def _start(self, source: Source) -> None:
