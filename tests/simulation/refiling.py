@@ -74,7 +74,7 @@ class Refiling(Again):
                 self._taken.add(about)
 
     def in_vain(self) -> list[str]:
-        """What it would take in once more, though that changed nothing. Of a document it may, if that names a patient
+        """What it would take in once more, though that changed nothing. A document may be, if it names a patient
         too whom nobody lists: what of its evidence counts, its manifest does not say, and better too many than too few."""
         refused = {key for key, _ in self._world.known.refused}
         return [
