@@ -74,8 +74,8 @@ class Refiling(Again):
                 self._taken.add(about)
 
     def in_vain(self) -> list[str]:
-        """What it would take in once more, though that changed nothing. A document may be, if it names a patient
-        too whom nobody lists: what of its evidence counts, its manifest does not say, and better too many than too few."""
+        """What it would take in once more, though that changed nothing. A document that names a patient too whom nobody
+        lists may be: its manifest does not say which evidence counts, and too many are better than too few."""
         refused = {key for key, _ in self._world.known.refused}
         return [
             f"I3 {entry.landing_key} was refiled, and is to be refiled again"
