@@ -229,9 +229,9 @@ ACTOR = Actor(
     Refiled,
     needs=("patient directory",),
     found_within={
-        merge_left_out_of_the_check: 400,
+        merge_left_out_of_the_check: 700,
         merged_id_believed: 20,
-        listed_before_the_decision: 200,
+        listed_before_the_decision: 400,
         nobodys_left_to_themselves: 300,
     },
 )
