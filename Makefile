@@ -95,7 +95,7 @@ faults: setup ## file 200 uploads during AWS errors and a crash, on both lanes
 cost: setup node_modules/.ready ## compute the bill by kind and lane from counted operations (ARGS='--objects-per-month 1e6 --size 20kB')
 	@$(PY) -m benchmarks.cost $(ARGS)
 
-bench: setup node_modules/.ready ## measure speed on the embedded AWS; takes some minutes (ARGS='--most 5000')
+bench: setup node_modules/.ready ## measure speed on the embedded AWS; takes some minutes (ARGS='--most 20000')
 	@$(PY) -m benchmarks.bench $(ARGS)
 
 capacity: setup ## simulate an hour of uploads at several rates against AWS's quotas (ARGS='--rate 2000 --documents 0.5')

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -61,13 +61,14 @@ def answering(status: int, code: str, message: str) -> Iterator[str]:
 
 def function_of(pipeline: Pipeline, module: str) -> dict[str, Any]:
     """The configuration of the function that a module is."""
+    known = {pipeline.landing, pipeline.machine}
     pages = pipeline.aws.client("lambda").get_paginator("list_functions").paginate()
     (function,) = [
         found
         for page in pages
         for found in page["Functions"]
         if found["Handler"] == f"lambdas.{module}.handler"
-        and found["Environment"]["Variables"]["LANDING_BUCKETS"] == pipeline.landing
+        and known & {*found["Environment"]["Variables"].values()}
     ]
     return function
 
@@ -86,6 +87,55 @@ def _changed(pipeline: Pipeline, module: str, **configuration: Any) -> Iterator[
         if "Environment" in before:
             before["Environment"] = {"Variables": function["Environment"]["Variables"]}
         update(FunctionName=function["FunctionName"], **before)
+
+
+@contextmanager
+def promoting_nowhere(pipeline: Pipeline) -> Iterator[None]:
+    """An Express machine whose promotions Step Functions refuses, each of them and for as long as this is entered."""
+    steps = pipeline.aws.client("stepfunctions")
+    machine = pipeline.machine.replace("ObjectPipeline", "ExpressLane")
+    definition = steps.describe_state_machine(stateMachineArn=machine)["definition"]
+    assert pipeline.machine in definition
+    refusing = definition.replace(pipeline.machine, f"{pipeline.machine}-full")
+    steps.update_state_machine(stateMachineArn=machine, definition=refusing)
+    try:
+        yield
+    finally:
+        steps.update_state_machine(stateMachineArn=machine, definition=definition)
+
+
+@contextmanager
+def promotions(pipeline: Pipeline) -> Iterator[Callable[[], int]]:
+    """How many promotions wait, hidden ones included; what is refused is tried again after two seconds, not minutes."""
+    sqs = pipeline.aws.client("sqs")
+    (url,) = [
+        it for it in sqs.list_queues()["QueueUrls"] if f"{pipeline.aws.settings.stack_name}-Promotions" in it
+    ]
+    counted = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    before = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "2"})
+    try:
+        yield lambda: sum(
+            int(number)
+            for number in sqs.get_queue_attributes(QueueUrl=url, AttributeNames=counted)[
+                "Attributes"
+            ].values()
+        )
+    finally:
+        sqs.set_queue_attributes(QueueUrl=url, Attributes=before)
+
+
+def logged(pipeline: Pipeline, words: str) -> bool:
+    """Whether a function has logged these words."""
+    logs = pipeline.aws.client("logs")
+    groups = [
+        group["logGroupName"]
+        for page in logs.get_paginator("describe_log_groups").paginate()
+        for group in page["logGroups"]
+    ]
+    return any(
+        logs.filter_log_events(logGroupName=group, filterPattern=f'"{words}"')["events"] for group in groups
+    )
 
 
 @contextmanager

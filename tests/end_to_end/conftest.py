@@ -49,6 +49,9 @@ EXPRESS_ONLY: Mapping[str, str] = {
         "the lane's own promise"
     ),
     "test_what_fails_after_filing_is_promoted_redriven_and_announced_as_the_same": "the lane's own promise",
+    "test_a_promotion_that_step_functions_refuses_waits_in_its_queue_and_is_started_later": (
+        "the lane's own promise"
+    ),
     "test_the_operators_command_follows_an_upload_and_shows_what_is_known_of_it": (
         "tests/operator does it on the other lane"
     ),

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from carefile.cli.app import app
 from tests.embedded import eventually
-from tests.end_to_end.breaking import wrong_setting
+from tests.end_to_end.breaking import answering, logged, promoting_nowhere, promotions, wrong_setting
 from tests.end_to_end.conftest import Pipeline
 
 KEY = "documents/Nora_Gil_4/{}.txt"
@@ -54,6 +54,36 @@ def test_what_fails_after_filing_is_promoted_redriven_and_announced_as_the_same(
     again = [event for event in pipeline.heard() if event["source"]["key"] == key]
     assert {(event["event_id"], event["revision"]) for event in again} == {(first["event_id"], 1)}
     assert pipeline.tags(pipeline.landing, key) == {"pipeline-status": "cataloged"}
+
+
+def test_a_promotion_that_step_functions_refuses_waits_in_its_queue_and_is_started_later(
+    pipeline: Pipeline,
+) -> None:
+    key = KEY.format("refused")
+    nowhere = f"{pipeline.aws.settings.endpoint}/not-there"
+    with (
+        promotions(pipeline) as waiting,
+        answering(503, "ThrottlingException", "Rate exceeded") as busy,
+        # The machine is refused its promotion, and so is the function that empties the queue.
+        wrong_setting(pipeline, "promote_objects", "AWS_ENDPOINT_URL_SFN", busy),
+        promoting_nowhere(pipeline),
+        wrong_setting(pipeline, "tag_object", "AWS_ENDPOINT_URL_S3", nowhere),
+    ):
+        version = pipeline.upload(key, b"it waits")
+        assert eventually(waiting)
+        eventually(lambda: logged(pipeline, "not promoted"))
+        assert pipeline.executions_of(key) == []
+        assert waiting(), "what is refused again is given up"
+
+    ended = pipeline.execution_of(key, version)
+
+    assert ended["status"] == "SUCCEEDED"
+    assert ended["name"].startswith("promoted-")
+    assert json.loads(ended["output"])["disposition"] == "cataloged"
+    assert len(pipeline.executions_of(key)) == 1
+    assert pipeline.tags(pipeline.landing, key) == {"pipeline-status": "cataloged"}
+    with promotions(pipeline) as waiting:
+        eventually(lambda: not waiting())
 
 
 def test_the_operators_command_follows_an_upload_and_shows_what_is_known_of_it(
