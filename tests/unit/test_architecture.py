@@ -207,6 +207,12 @@ def test_no_function_loads_what_only_a_document_needs() -> None:
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
 
 
+def test_every_function_ends_its_start_and_masks_its_log_by_the_same_entry_point() -> None:
+    for module in (ROOT / "lambdas").glob("*.py"):
+        text = module.read_text()
+        assert text.count("\ndef handler(") == text.count("\n@entry_point\ndef handler("), module.name
+
+
 def test_a_function_collects_no_garbage_while_it_starts_and_never_looks_at_what_it_loaded() -> None:
     check = (
         "import gc, os, sys, tests.conftest; os.environ['AWS_LAMBDA_FUNCTION_NAME'] = 'f';"
