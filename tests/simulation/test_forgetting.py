@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 
 import pytest
 
 from tests.simulation import rest
-from tests.simulation.actors import LANE
+from tests.simulation.actors import LANE, Patches
 from tests.simulation.actors.forgetting import (
     ACTOR,
     KNOWN,
     Forget,
     Forgotten,
     not_looked_at_after_the_last_page_was_kept,
+    readings_deleted_before_the_uploads,
 )
 from tests.simulation.actors.readings import Readings
 from tests.simulation.run import first_violation, run_seed
@@ -23,40 +25,58 @@ from tests.simulation.variants import broken
 from tests.simulation.world import World
 
 FORGETTING = ACTOR.lane * LANE
-CALLS = 40  # more than a reading makes
+READING, COMMAND = (
+    30,
+    16,
+)  # more calls than a reading makes, and than the command makes until the readings are gone
 
 
-class After(Decisions):
-    """Each goes on to its end, but a reading stops after so many of its calls until the patient is forgotten."""
+class Between(Decisions):
+    """Each goes on to its end, but a reading stops after so many of its calls until the patient is forgotten, and the
+    command after so many of its own until the reading has ended."""
 
-    def __init__(self, calls: int) -> None:
+    def __init__(self, of_reading: int, of_command: int) -> None:
         super().__init__()
-        self.left = calls
+        self._of_reading, self._of_command = of_reading, of_command
 
     def pick(self, names: Sequence[str]) -> str:
         reading = next((name for name in names if name.startswith("reading ")), None)
-        others = [name for name in names if name not in (reading, "world")]
-        if reading and self.left and not others:
-            self.left -= 1
+        for name in names:
+            if name not in (reading, "world", "forget"):
+                return name
+        if reading and self._of_reading:
+            self._of_reading -= 1
             return reading
-        return next(iter(others), "world" if "world" in names else names[0])
+        if "world" in names:
+            return "world"
+        if "forget" in names and self._of_command:
+            self._of_command -= 1
+            return "forget"
+        return reading or names[0]
 
 
-def forgotten_after(calls: int) -> list[str]:
-    scenario = Scenario((KNOWN,), (Upload("g1", 0), Forget("f1", 0)), actors=("forgetting", "readings"))
-    world = World(scenario, After(calls))
+def forgotten(of_reading: int, of_command: int) -> list[str]:
+    scenario = Scenario((KNOWN,), (Upload("g1", 0), Forget("forget", 0)), actors=("forgetting", "readings"))
+    world = World(scenario, Between(of_reading, of_command))
     world.run()
     return rest.violations(world)
 
 
-def test_nothing_is_left_whichever_call_of_a_reading_it_is_forgotten_after() -> None:
-    assert [found for calls in range(CALLS) if (found := forgotten_after(calls))] == []
+def at_every_call() -> Iterator[str]:
+    for of_reading, of_command in product(range(READING), range(COMMAND)):
+        yield from forgotten(of_reading, of_command)
 
 
-def test_a_reading_that_does_not_look_again_is_found_out_at_some_call() -> None:
-    with broken(not_looked_at_after_the_last_page_was_kept):
-        found = [text for calls in range(CALLS) for text in forgotten_after(calls)]
-    assert any("what was read of" in text for text in found)
+def test_nothing_is_left_at_whichever_calls_command_and_reading_meet() -> None:
+    assert list(at_every_call()) == []
+
+
+@pytest.mark.parametrize(
+    "variant", [not_looked_at_after_the_last_page_was_kept, readings_deleted_before_the_uploads]
+)
+def test_a_broken_order_is_found_out_at_some_call(variant: Callable[[], Patches]) -> None:
+    with broken(variant):
+        assert any("what was read of" in text for text in at_every_call())
 
 
 @pytest.mark.prove
