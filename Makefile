@@ -1,7 +1,7 @@
 # Every target installs what it needs on first use. `make` alone lists them.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status demo test simulate prove prove-submission prove-fresh prove-schedules prove-properties prove-scale proof hunt mutants names storm faults cost bench capacity bench-readers bench-matching bench-ocr backfill sbom audit lint site deploy template verify dist clean clean-all
+.PHONY: help setup up down status demo test simulate prove prove-submission prove-fresh prove-schedules prove-properties prove-scale proof hunt mutants names storm faults cost bench capacity bench-readers bench-matching bench-ocr backfill sbom audit lint site pictures deploy template verify dist clean clean-all
 
 # The first of these that is new enough; override with `make setup PYTHON=/path/to/python`.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -130,6 +130,9 @@ site: setup .venv-site/.ready ## build the documentation as a site in .build/sit
 	@$(PY) -P docs/site/gather.py
 	@.venv-site/bin/python -m sphinx -W --keep-going -q -c docs/site .build/site/source .build/site/html
 	@echo "The site is in .build/site/html; open index.html."
+
+pictures: setup node_modules/.ready ## take the pictures of the documentation anew, in docs/images; takes some minutes, needs chromium
+	@$(PY) -m tests.browser.pictures docs/images
 
 deploy: setup node_modules/.ready ## deploy to AWS with your credentials (STAGE=dev)
 	@.venv/bin/carefile doctor --before-deploy --stage $(STAGE)

@@ -1,23 +1,15 @@
-"""Takes the pictures of the inbox in the documentation: `python -m tests.browser.screenshots docs/images`.
-
-It starts an embedded AWS with the clinic of these tests, and shows the three main pages in two widths.
-"""
+"""The pictures of the inbox, for `pictures.py`: its three main pages, in two widths."""
 
 from __future__ import annotations
 
-import os
-import sys
-import tempfile
-from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from carefile.cli.aws.connection import connect
 from tests.browser.clinic import Clinic
-from tests.browser.desk import Clerk, chromium, environment, inbox
-from tests.embedded import EmbeddedAws, bring_up, running
+from tests.browser.desk import Clerk, chromium, inbox
 
 WIDTHS = {1280: 800, 800: 1000}
 
@@ -61,20 +53,12 @@ def show(clerk: Clerk, name: str) -> None:
 
 def shoot(clerk: Clerk, path: Path) -> None:
     clerk.page.wait_for_timeout(800)  # until the numbers have been counted
-    clerk.page.screenshot(path=path)
-    # Few colours are enough for a page, and a third of the bytes; a dot's is one of them.
-    whole, kept = Image.open(path).convert("RGB"), Image.Quantize.MAXCOVERAGE
-    whole.quantize(96, method=kept, dither=Image.Dither.NONE).save(path, optimize=True)
+    save(clerk.page.screenshot(), path)
 
 
-def main() -> None:
-    out = Path(sys.argv[1]).resolve()
-    with tempfile.TemporaryDirectory() as home, running(Path(home)) as aws:
-        listed = EmbeddedAws(replace(aws.settings, stage="local-listed"))
-        bring_up(listed)
-        os.environ.update(environment(listed))
-        take(Clinic(listed, connect(), Path(home)), out)
-
-
-if __name__ == "__main__":
-    main()
+def save(picture: Image.Image | bytes, path: Path) -> None:
+    """Few colours are enough for a page, and a third of the bytes; rare ones, such as a state's, are kept."""
+    image = Image.open(BytesIO(picture)) if isinstance(picture, bytes) else picture
+    image.convert("RGB").quantize(192, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+        path, optimize=True
+    )
