@@ -47,7 +47,7 @@ def test_no_input_gives_a_traceback_and_every_refusal_says_what_to_do(
 ) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     # What serves a page waits for somebody to open it.
-    monkeypatch.setattr(opening, "open_inbox", lambda *_, **__: None)
+    monkeypatch.setattr(opening, "open_inbox", lambda *_, **__: ())
     monkeypatch.setattr(viewing, "show", lambda *_, **__: True)
 
     @settings(
