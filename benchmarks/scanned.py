@@ -67,18 +67,18 @@ def of_scan(pages: int) -> Operations:
             patch.setattr(module, "scans", scans)
         source = filed["source"]
         asked = {"bucket": source["bucket"], "key": source["key"], "version_id": source["version_id"]}
-        told = {"upload": asked, "execution": f"{filed['execution']}-reading"}
+        about = {"upload": asked, "execution": f"{filed['execution']}-reading"}
         works: list[Work] = []
         found: list[object] = []
         states = [*read_scan()["States"]]
         with meter.reading():
             first, batches = 1, 0
             while first:
-                answer, work = meter.run("ReadPages", read_pages.handler, told | {"first": first})
+                answer, work = meter.run("ReadPages", read_pages.handler, about | {"first": first})
                 read = len(answer["pages"])
                 works.append(replace(work, cpu_ms=work.cpu_ms + 1000 * assumptions.SECONDS_A_PAGE * read))
                 found, first, batches = found + answer["pages"], answer["next"], batches + 1
-            answer, work = meter.run("FileReading", file_reading.handler, told | {"pages": found})
+            answer, work = meter.run("FileReading", file_reading.handler, about | {"pages": found})
             works.append(work)
             detail = cataloged(answer)
             works.append(meter.run("IndexCatalog", index_catalog.handler, {"detail": detail})[1])

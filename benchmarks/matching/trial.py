@@ -197,8 +197,8 @@ def judged(made: Made, extraction: Extraction, found: Classification, mode: Mode
         return End.FILED
     if patient is not None:
         # A number in a field or a table's cell is believed, unlike one in free text.
-        told = (made.wrong_at_source, made.mistyped if extraction.patient_candidates else None)
-        named = [it for it in told if it and patient == (it.id if isinstance(it, Person) else it)]
+        others = (made.wrong_at_source, made.mistyped if extraction.patient_candidates else None)
+        named = [it for it in others if it and patient == (it.id if isinstance(it, Person) else it)]
         excused = named and (mode is Mode.OPEN or not made.contradicts(named[0]))
         return End.WRONG_AT_SOURCE if excused else End.MISFILED
     if suggested[:1] == [made.of.id]:

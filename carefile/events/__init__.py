@@ -1,4 +1,4 @@
-"""Carefile's events for Python consumers: their details as types, and how to tell which one has come.
+"""Carefile's events for Python consumers: their details as types, and which type an event has.
 
 It needs nothing beyond the standard library, so a consumer can take this folder as it is.
 """

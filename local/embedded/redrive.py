@@ -223,7 +223,7 @@ def _record_what_a_redrive_needs() -> None:
 
 
 def _fail_what_a_stop_interrupted() -> None:
-    """ministack fails them with States.ServiceRestart when it starts again, but tells nobody."""
+    """ministack fails them with States.ServiceRestart when it starts again, but announces nothing."""
     load = sfn.load_persisted_state
 
     def load_and_note(data: Record) -> None:

@@ -58,9 +58,9 @@ class Quota:
     is_accounts: bool = False
 
     def is_named(self, name: str) -> bool:
-        told = name.lower()
-        return all(word.lower() in told for word in self.words) and not any(
-            word.lower() in told for word in self.without
+        lowered = name.lower()
+        return all(word.lower() in lowered for word in self.words) and not any(
+            word.lower() in lowered for word in self.without
         )
 
     def of_account(self, value: float) -> Quota:

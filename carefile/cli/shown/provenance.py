@@ -14,14 +14,14 @@ _PARTICIPANT = "http://terminology.hl7.org/CodeSystem/provenance-participant-typ
 _FORGOTTEN = "deleted with the patient's data"
 
 
-def provenance_of(id_: str, kind: str, recorded_at: str, told: Mapping[str, Any]) -> dict[str, Any]:
-    """Convert what is told of a decision; of one whose content was deleted, what is left: that there was one."""
-    patient = told.get("patient_id")
-    patients = [one for one in (told.get("from"), patient) if one]
-    targets = [] if told.get("from") else [_target(told)]
+def provenance_of(id_: str, kind: str, recorded_at: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert the content of a decision; where that was deleted, say only that there was a decision."""
+    patient = content.get("patient_id")
+    patients = [one for one in (content.get("from"), patient) if one]
+    targets = [] if content.get("from") else [_target(content)]
     targets += [{"type": "Patient", "identifier": {"system": _PATIENT, "value": one}} for one in patients]
-    agents = [_agent("author", {"display": told.get("decided_by", _FORGOTTEN)})]
-    if principal := told.get("principal"):
+    agents = [_agent("author", {"display": content.get("decided_by", _FORGOTTEN)})]
+    if principal := content.get("principal"):
         identified = {"identifier": {"system": _PRINCIPAL, "value": principal}}
         agents.append(_agent("transmitter", identified))
     found: dict[str, Any] = {
@@ -32,18 +32,18 @@ def provenance_of(id_: str, kind: str, recorded_at: str, told: Mapping[str, Any]
         "activity": {"coding": [{"system": _SYSTEM, "code": kind}]},
         "agent": agents,
     }
-    if at := told.get("decided_at"):
+    if at := content.get("decided_at"):
         found["occurredDateTime"] = at
-    if why := told.get("reason"):
+    if why := content.get("reason"):
         found["reason"] = [{"text": why}]
     return found
 
 
-def _target(told: Mapping[str, Any]) -> dict[str, Any]:
-    path = told.get("key") or told.get("tree")
+def _target(content: Mapping[str, Any]) -> dict[str, Any]:
+    path = content.get("key") or content.get("tree")
     if path is None:
         return {"type": "DocumentReference", "display": _FORGOTTEN}
-    source = Source(told["bucket"], path)
+    source = Source(content["bucket"], path)
     return {
         "type": "DocumentReference",
         "identifier": {"system": _SOURCE, "value": source.source_id},

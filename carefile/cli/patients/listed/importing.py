@@ -47,7 +47,7 @@ class Survey:
     more_odd: int = 0
     refused: frozenset[str] = frozenset()
 
-    def tell(self, odd: Odd) -> None:
+    def report(self, odd: Odd) -> None:
         if sum(one.what == odd.what for one in self.odd) < _SHOWN:
             self.odd.append(odd)
         else:
@@ -153,7 +153,7 @@ def _look_through(feed: Feed, seen: sqlite3.Connection, found: Survey, read: Cal
                 found.merges.append(one)
             elif isinstance(one, Unusable):
                 found.broken += 1
-                found.tell(Odd(one.reason, place, left_out=True))
+                found.report(Odd(one.reason, place, left_out=True))
             elif isinstance(one, Unconcerned):
                 found.unconcerned += 1
 
@@ -170,7 +170,7 @@ def _tell_odd(seen: sqlite3.Connection, found: Survey) -> None:
     refused: set[str] = set()
     for patient_id, places in twice:
         refused.add(patient_id)
-        found.tell(Odd("one id with different birth dates", places, left_out=True))
+        found.report(Odd("one id with different birth dates", places, left_out=True))
     found.refused = frozenset(refused)
     for what, query in (
         ("one id twice", "SELECT group_concat(place, ', ') FROM patient WHERE NOT history GROUP BY id "
@@ -181,4 +181,4 @@ def _tell_odd(seen: sqlite3.Connection, found: Survey) -> None:
          "WHERE name != '' AND born != '' GROUP BY name, born HAVING count(DISTINCT id) > 1"),
     ):  # fmt: skip
         for (places,) in seen.execute(query):
-            found.tell(Odd(what, places, left_out=False))
+            found.report(Odd(what, places, left_out=False))
