@@ -6,6 +6,7 @@ python -m tests.simulation --seed 4711 [--save FILE]        replay this one, mad
 python -m tests.simulation --story FILE                     replay what a file says
 python -m tests.simulation --proof                          how many were run of the code as it is
 python -m tests.simulation --hunt 9                         how soon each broken variant is found
+python -m tests.simulation --note                           note which seed finds each, for the tests to try first
 """
 
 from __future__ import annotations
@@ -39,6 +40,11 @@ def main() -> int:
         return 0
     if options.hunt:
         return _hunt(options.hunt, options.processes, console)
+    if options.note:
+        from tests.simulation.hunting import note
+
+        console.print(f"noted {len(note(options.processes))} seeds")
+        return 0
     if options.story:
         return report.show_story(options.story, console)
     if options.schedules is None:
@@ -62,6 +68,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--record", action="store_true", help="append the result to the ledger of proof")
     parser.add_argument("--proof", action="store_true", help="print the ledger's sum for the code as it is")
     parser.add_argument("--hunt", type=int, metavar="TIMES", help="hunt each broken variant so many times")
+    parser.add_argument("--note", action="store_true", help="note the seed that finds each broken variant")
     parser.add_argument("--processes", type=int, default=min(os.cpu_count() or 1, 8))
     parser.add_argument("--whole", action="store_true", help="replay as it was, without making it small")
     parser.add_argument("--save", type=Path, help="write the replayed schedule to this file")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.simulation.actors import EVERYBODY, LANE, actors, lane_of
+from lambdas.intake.convergence import Intake
+from tests.simulation import hunting
+from tests.simulation.actors import EVERYBODY, LANE, Patches, actors, lane_of
+from tests.simulation.hunting import found_by
 from tests.simulation.minimise import minimise
 from tests.simulation.report import lines
 from tests.simulation.run import first_violation, run_seed
@@ -16,6 +21,7 @@ from tests.simulation.variants import (
     broken,
     event_id_from_the_key_alone,
     in_lanes,
+    latest_decision_to_arrive_holds,
     without_check,
 )
 
@@ -27,11 +33,27 @@ WITH_EACH_ACTOR = 100  # schedules
     ("variant", "lane", "schedules"), in_lanes(), ids=lambda value: getattr(value, "__name__", str(value))
 )
 def test_a_broken_rule_is_found_out(variant: Callable[[], Any], lane: int, schedules: int) -> None:
-    first = lane * LANE + (lane == 0)
-    found_as = next((actor.found_as for actor in actors() if actor.lane == lane), "")
-    with broken(variant):
-        found = (run_seed(seed).violations for seed in range(first, first + schedules))
-        assert any(text.startswith(found_as) for violations in found for text in violations[:1])
+    assert found_by(variant, lane, schedules) is not None
+
+
+def test_a_note_that_finds_nothing_any_more_is_as_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for noted in (2_000_000_000, 39, 3):
+        monkeypatch.setattr(hunting, "NOTES", tmp_path / "found_at.json")
+        hunting.NOTES.write_text(json.dumps({"without_check": noted}))
+        assert found_by(without_check, 0, FOUND_WITHIN[without_check]) is not None
+    assert found_by(latest_decision_to_arrive_holds, 0, 1) is None
+
+
+def crashing() -> Patches:
+    def a_round(self: Intake) -> None: ...
+
+    return [(Intake, "_round", a_round)]
+
+
+def test_a_variant_that_only_crashes_is_not_found() -> None:
+    assert found_by(crashing, 0, 20) is None
 
 
 @pytest.mark.parametrize("lane", [*(actor.lane for actor in actors()), lane_of(EVERYBODY)])

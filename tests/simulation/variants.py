@@ -33,11 +33,11 @@ from lambdas.adapters import aws
 from lambdas.adapters.catalog import Catalog
 from lambdas.adapters.landing import Landing
 from lambdas.adapters.ledger import Ledger
-from lambdas.adapters.processed import Processed, VersionGone
+from lambdas.adapters.processed import Processed
 from lambdas.intake import convergence, marks
 from lambdas.intake.admission import Admission
 from lambdas.intake.convergence import Filed, Intake, Upload
-from lambdas.intake.filing import Filing, Plan
+from lambdas.intake.filing import Filing, Look, Plan
 from lambdas.intake.marks import Marks
 from lambdas.intake.uploads import Uploads
 from tests.simulation import execution, remembered, world
@@ -75,13 +75,15 @@ def tags_without_merge() -> Patches:
 def event_before_the_write() -> Patches:
     real = Filing.write
 
-    def write(self: Filing, plan: Plan, folder: str, stamp: Stamp, execution: str) -> events.Place:
+    def write(
+        self: Filing, plan: Plan, folder: str, stamp: Stamp, execution: str, *seen: Any
+    ) -> events.Place:
         objects = tuple(StoredObject(key, "original", None, "0", 0, "") for key in plan.artifact_keys(folder))
         place = events.Place(self.processed.bucket, folder, objects, stamp.revision)
         about = (self.layout, plan.observed, plan.classification, place, Disposition.CATALOGED, execution)
         event = events.object_cataloged(*about, "2026-01-01T00:00:00.000Z")
         aws.events().put_events(Entries=[{"DetailType": event.type.value, "Detail": event.detail}])  # type: ignore[typeddict-item]
-        return real(self, plan, folder, stamp, execution)
+        return real(self, plan, folder, stamp, execution, *seen)
 
     return [(Filing, "write", write)]
 
@@ -125,28 +127,31 @@ def ledger_entry_removed() -> Patches:
 
 
 def ledger_after_the_object() -> Patches:
-    def a_round(self: Intake, upload: Upload, plan: Plan, entry: LedgerEntry) -> Any:
+    def a_round(self: Intake, upload: Upload, plan: Plan, entry: LedgerEntry, look: Look) -> Any:
         folder = self.filing.claim(plan, entry)
         destination = plan.destination(folder)
-        place = _written(self, upload, plan, folder, entry.revision + 1)
+        place, reading = self._write(upload, plan, folder, entry.revision + 1, look)
         written = place and self.ledger.write_ahead(plan.observed, destination, entry)
         if not place or not written:
             return None
-        retired = _retire(self, plan, written.destinations - {destination})
-        return Filed(place, retired, written) if self._still_holds(plan, entry) else None
+        retired = self._retire(plan.source, written.destinations - {destination})
+        holds = self._still_holds(plan, entry, place.content_digest)
+        return Filed(place, retired, written, reading) if holds else None
 
     return [(Intake, "_round", a_round)]
 
 
 def check_before_retiring() -> Patches:
-    def a_round(self: Intake, upload: Upload, plan: Plan, entry: LedgerEntry) -> Any:
+    def a_round(self: Intake, upload: Upload, plan: Plan, entry: LedgerEntry, look: Look) -> Any:
         folder = self.filing.claim(plan, entry)
         destination = plan.destination(folder)
         written = self.ledger.write_ahead(plan.observed, destination, entry)
-        place = written and _written(self, upload, plan, folder, written.revision)
-        if not place or not written or not self._still_holds(plan, entry):
+        if written is None:
             return None
-        return Filed(place, _retire(self, plan, written.destinations - {destination}), written)
+        place, reading = self._write(upload, plan, folder, written.revision, look)
+        if not place or not self._still_holds(plan, entry, place.content_digest):
+            return None
+        return Filed(place, self._retire(plan.source, written.destinations - {destination}), written, reading)
 
     return [(Intake, "_round", a_round)]
 
@@ -186,7 +191,10 @@ def latest_decision_to_arrive_holds() -> Patches:
 
 
 def assignment_left_out_of_the_check() -> Patches:
-    return [(LedgerEntry, "decision_about", lambda self, version: (self.hints_for(version), None))]
+    def about(self: LedgerEntry, version: str, content_digest: str | None = None) -> Any:
+        return self.hints_for(version, content_digest), None, self.unfiled_for(content_digest)
+
+    return [(LedgerEntry, "decision_about", about)]
 
 
 def failure_marked_blindly() -> Patches:
@@ -275,20 +283,6 @@ def failure_not_promoted() -> Patches:
     del definition["States"]["TryObject"]["Catch"]
     machine = world.composed(definition)
     return [(world, "real_express_machine", lambda: machine)]
-
-
-def _written(intake: Intake, upload: Upload, plan: Plan, folder: str, revision: int) -> events.Place | None:
-    stamp = Stamp(plan.source.source_id, plan.observed.version, revision, upload.execution_name)
-    try:
-        return intake.filing.write(plan, folder, stamp, upload.execution)
-    except VersionGone:
-        return None
-
-
-def _retire(intake: Intake, plan: Plan, others: frozenset[str]) -> tuple[str, ...]:
-    for other in sorted(others):
-        intake.filing.retire(plan.source, other)
-    return tuple(sorted(others))
 
 
 FOUND_WITHIN: dict[Callable[[], Patches], int] = {
