@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Callable
@@ -10,25 +11,31 @@ from pathlib import Path
 import pytest
 
 from tests.simulation import story
+from tests.simulation.actors import LANE, actors
 from tests.simulation.aws.gate import Call, Fault
 from tests.simulation.campaign import Campaign
 from tests.simulation.coverage import Coverage, Observer
+from tests.simulation.hunting import NOTES
 from tests.simulation.mixture import OTHERS, RARE, draw
 from tests.simulation.run import SCANNED, run_script, run_seed
 from tests.simulation.scenario import Assign, Upload
+from tests.simulation.variants import FOUND_WITHIN
 
-# Fixed seeds, as few as still find every broken variant (test_variants.py): `make prove` draws fresh ones.
+# Fixed seeds, three times as many as find every broken variant (found_at.json), and for each submission as many as were
+# ever needed: `make prove` draws fresh ones.
 SCHEDULES = 3_000
-SCANNED_SCHEDULES = 1_000
+FEW, FEW_SCANNED = 1_500, 500
+SUBMISSION = pytest.mark.submission
 SECONDS = 180
 PROCESSES = 2
 
 
 @pytest.mark.timeout(2 * SECONDS)
+@pytest.mark.parametrize("schedules", [FEW, pytest.param(SCHEDULES, marks=SUBMISSION)])
 def test_schedules_leave_nothing_lost_mixed_or_rolled_back(
-    say: Callable[[str], None],
+    schedules: int, say: Callable[[str], None]
 ) -> None:
-    campaign = Campaign(range(1, SCHEDULES + 1), PROCESSES)
+    campaign = Campaign(range(1, schedules + 1), PROCESSES)
     begun = time.monotonic()
     campaign.run()
     took = time.monotonic() - begun
@@ -39,22 +46,32 @@ def test_schedules_leave_nothing_lost_mixed_or_rolled_back(
     shown = "\n".join(
         f"{violation}\n  python -m tests.simulation --seed {seed}" for seed, violation in campaign.broken[:5]
     )
-    assert campaign.done == SCHEDULES
+    assert campaign.done == schedules
     assert not campaign.broken, f"{len(campaign.broken)} schedules break something:\n{shown}"
 
 
 @pytest.mark.timeout(2 * SECONDS)
+@pytest.mark.parametrize("schedules", [FEW_SCANNED, pytest.param(1_000, marks=SUBMISSION)])
 def test_where_malware_is_looked_for_nothing_that_was_not_found_clean_is_ever_in_the_layout(
-    say: Callable[[str], None],
+    schedules: int, say: Callable[[str], None]
 ) -> None:
-    campaign = Campaign(range(SCANNED, SCANNED + SCANNED_SCHEDULES), PROCESSES)
+    campaign = Campaign(range(SCANNED, SCANNED + schedules), PROCESSES)
     campaign.run()
     say(f"simulation with malware protection: {campaign.done:,} schedules, {len(campaign.broken)} broken")
     shown = "\n".join(
         f"{violation}\n  python -m tests.simulation --seed {seed}" for seed, violation in campaign.broken[:5]
     )
-    assert campaign.done == SCANNED_SCHEDULES
+    assert campaign.done == schedules
     assert not campaign.broken, f"{len(campaign.broken)} schedules break something:\n{shown}"
+
+
+def test_few_schedules_are_three_times_as_many_as_find_every_broken_variant() -> None:
+    noted = json.loads(NOTES.read_text(encoding="utf-8"))
+    assert max(noted.get(variant.__name__, 0) for variant in FOUND_WITHIN) * 3 <= FEW
+    malware = next(actor for actor in actors() if actor.lane == SCANNED // LANE)
+    assert (
+        max(noted.get(variant.__name__, 0) - SCANNED for variant in malware.found_within) * 3 <= FEW_SCANNED
+    )
 
 
 def test_schedules_hold_uploads_keys_and_faults_as_promised() -> None:
