@@ -102,4 +102,5 @@ class Again:
         table = self._connection.output("LedgerTableName")
         dynamodb = self._connection.client("dynamodb")
         found = dynamodb.get_item(TableName=table, Key={KEY: {"S": key}}, ConsistentRead=True)
-        return found.get("Item", {})
+        item: Item = found.get("Item", {})
+        return item
