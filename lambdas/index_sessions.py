@@ -1,6 +1,6 @@
 """IndexSessions: keep each session's entry in line with the entries of its objects, from the catalog's own stream.
 
-The stream tells of a change at least once, and of one object's changes in their order; to take one again changes
+The stream reports a change at least once, and of one object's changes in their order; to take one again changes
 nothing. What could not be taken at the moment is answered by its place in the stream, which is tried again from there.
 An entry that can't be written at all would stop its shard for all sessions, so it is counted, which raises an alarm,
 and passed over: it says of itself that it is not complete.

@@ -1,4 +1,4 @@
-"""RecordFailure: when an execution failed, mark the landing version and tell the world."""
+"""RecordFailure: when an execution failed, mark the landing version and announce it."""
 
 from __future__ import annotations
 

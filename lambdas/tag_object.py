@@ -1,4 +1,4 @@
-"""TagObject: write on the landing version how its intake ended, count it, and tell how long it took."""
+"""TagObject: write on the landing version how its intake ended, count it, and report how long it took."""
 
 from __future__ import annotations
 

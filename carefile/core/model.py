@@ -135,7 +135,7 @@ class Decision:
 class Hints:
     """What a person or an upstream system decided about a document. It outranks all other evidence.
 
-    `decision` tells who decided about the patient, if that is known; `hinted` whose a hint said it was before a person
+    `decision` says who decided about the patient, if that is known; `hinted` whose a hint said it was before a person
     decided otherwise.
     """
 
@@ -263,7 +263,7 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """The landing key holds no object now. `marker` tells that a delete marker says so, thus that one was there."""
+    """The landing key holds no object now. `marker` means that a delete marker says so, thus that one was there."""
 
     source: Source
     marker: bool
@@ -405,7 +405,7 @@ class Stamp:
 
     What is made of a document says how far its pictures are read, and which readers read it. A session's object also
     carries when its landing object was written, why its patient is unknown, and its landing key where its own does not
-    tell it. `decision` is what decided the patient, as `noted` shortens it. `keeps_place`: it was filed to be read
+    say it. `decision` is what decided the patient, as `noted` shortens it. `keeps_place`: it was filed to be read
     again, and nothing that is recognised then moves it.
     """
 

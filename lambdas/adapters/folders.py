@@ -46,8 +46,8 @@ class Folders:
     def content_digest(self, key: str) -> str | None:
         """A digest that proves equal bytes of an object; None if the object is gone."""
         try:
-            told = content_digest(self._s3.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED"))
-            return told if proves(told) else digests.computed(self._s3, Bucket=self.bucket, Key=key)
+            digest = content_digest(self._s3.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED"))
+            return digest if proves(digest) else digests.computed(self._s3, Bucket=self.bucket, Key=key)
         except ClientError as error:
             if is_gone(error):
                 return None

@@ -18,7 +18,7 @@ from lambdas.adapters import digests
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_REFUSED = frozenset({"400", "BadRequest"})  # HEAD tells no reason
+_REFUSED = frozenset({"400", "BadRequest"})  # HEAD gives no reason
 _MOST_VERSIONS = 1000  # of a page, S3's own limit
 _GONE = frozenset({"404", "405", "NoSuchKey", "NoSuchVersion", "MethodNotAllowed", "NotFound"})
 
@@ -93,9 +93,9 @@ class Landing:
         named = {"Bucket": observed.source.bucket, "Key": observed.source.key}
         which: dict[str, Any] = named | version_argument(observed.version_id)
         try:
-            told = content_digest(self._s3.head_object(**which, ChecksumMode="ENABLED"))
-            if proves(told):
-                return told
+            digest = content_digest(self._s3.head_object(**which, ChecksumMode="ENABLED"))
+            if proves(digest):
+                return digest
             return digests.computed(self._s3, **which, IfMatch=etag_condition(observed))
         except ClientError as error:
             if is_gone(error) or error.response.get("Error", {}).get("Code") in ("PreconditionFailed", "412"):
@@ -134,7 +134,7 @@ class Landing:
             )
             deletions = [it for it in page.get("DeleteMarkers", ()) if it["Key"] == source.key]
             if deletions and most > 1:
-                most = 1  # boto3 lists versions and deletions apart: only one at a time tells their order
+                most = 1  # boto3 lists versions and deletions apart: only one at a time shows their order
                 continue
             for entry in page.get("Versions", ()):
                 if entry["Key"] != source.key:
@@ -149,7 +149,7 @@ class Landing:
 
     def newest_of(self, source: Source, versions: Container[str | None]) -> str | None:
         """Which of these versions was written last, deleted since or not. S3 lists the newest first; the times that it
-        tells are seconds, and of a multipart upload the one at which it began."""
+        gives are seconds, and of a multipart upload the one at which it began."""
         for page in self._version_pages(source.bucket, source.key, ""):
             for entry in page.get("Versions", ()):
                 if entry["Key"] != source.key:

@@ -127,7 +127,7 @@ def _words(*kinds: type[StrEnum], others: Iterable[str] = ()) -> Allowed:
 
 
 def _setting(variable: str) -> Allowed:
-    """What the stack itself has told the function, and nothing else."""
+    """What the stack itself has given the function, and nothing else."""
     return lambda value: isinstance(value, str) and value == os.environ.get(variable)
 
 
@@ -234,7 +234,7 @@ class LibraryFormatter(logging.Formatter):
 def mask_libraries() -> None:
     """Mask what reaches the root logger: libraries' log lines and Python's warnings."""
     root = logging.getLogger()
-    # Lambda sets the functions' own level for everybody, and libraries tell of every request at that.
+    # Lambda sets the functions' own level for everybody, and libraries log every request at that.
     root.setLevel(logging.WARNING)
     if not root.handlers:
         root.addHandler(logging.StreamHandler())

@@ -236,16 +236,16 @@ class Processed:
                 # S3 computes the digest as it copies: nobody reads the bytes again.
                 arguments["ChecksumAlgorithm"] = "SHA256"
                 done = self._s3.copy_object(Bucket=self.bucket, Key=key, CopySource=source, **arguments)  # type: ignore[arg-type]
-                version_id, told = done.get("VersionId"), cast("dict[str, Any]", done["CopyObjectResult"])
+                version_id, answer = done.get("VersionId"), cast("dict[str, Any]", done["CopyObjectResult"])
             else:
                 self._s3.copy(source, self.bucket, key, ExtraArgs=arguments)  # type: ignore[arg-type]
                 found = self._s3.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
-                version_id, told = found.get("VersionId"), cast("dict[str, Any]", found)
+                version_id, answer = found.get("VersionId"), cast("dict[str, Any]", found)
         except ClientError as error:
             if is_gone(error) or error.response.get("Error", {}).get("Code") in ("PreconditionFailed", "412"):
                 raise VersionGone from None
             raise
-        etag, digest = str(told["ETag"]).strip('"'), content_digest(told)
+        etag, digest = str(answer["ETag"]).strip('"'), content_digest(answer)
         return StoredObject(key, role, version_id, etag, observed.size, observed.content_type, digest)
 
     def retire(self, destination: str, source_id: str, tombstone: dict[str, Any], tags: Tags) -> bool:

@@ -97,9 +97,9 @@ class Admission:
     def _classify(
         self, key: str, metadata: tuple[tuple[str, str], ...], hints: Hints | None
     ) -> Classification:
-        told = (key, metadata, self.rules, hints)
-        listing = self.directory.look_up(to_look_up(*told)) if self.directory else None
-        return classify(*told, directory=listing)
+        given = (key, metadata, self.rules, hints)
+        listing = self.directory.look_up(to_look_up(*given)) if self.directory else None
+        return classify(*given, directory=listing)
 
     def _mark_ignored(self, request: IntakeRequest) -> Observation | None:
         """Mark the requested version as ignored, so that it is not mistaken for a missed one."""

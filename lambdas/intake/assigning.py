@@ -393,7 +393,7 @@ class Assigning:
         """The digest of a filed document's bytes, by its manifest, or, of what an earlier release filed, by them. None
         where only a checksum is known that proves nothing, as of more than S3 copies at once."""
         manifest = (self.folders.manifest(subject.folder) if subject.folder else None) or {}
-        told = manifest.get("source", {}).get("content_digest")
-        if told is None and manifest.get("state") == "filed":
-            told = self.folders.content_digest(manifest["artifacts"][0]["key"])
-        return told if proves(told) else None
+        digest = manifest.get("source", {}).get("content_digest")
+        if digest is None and manifest.get("state") == "filed":
+            digest = self.folders.content_digest(manifest["artifacts"][0]["key"])
+        return digest if proves(digest) else None

@@ -22,7 +22,7 @@ It returns what is to be announced. It is right under duplicated, late and reord
 any number of executions at once, because whoever changes something last has checked after it, and because a revision
 is taken only by a round that read the version after the revision before it was taken: the higher one is never of an
 older version, and the version recorded with the highest is the newest that was ever begun.
-`docs/convergence.md` tells the whole argument.
+`docs/convergence.md` has the whole argument.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ class TakenOut:
     decision: Decision
     content_digest: str
     version: str
-    told: Mapping[str, object]
+    known: Mapping[str, object]
     observed: Observation | None
 
 
@@ -278,17 +278,17 @@ class Intake:
         if not entry.has_unfiled:
             return None
         observed: Observation | None = None
-        told: Mapping[str, object]
+        known: Mapping[str, object]
         if isinstance(found, Observation) and found.size:
-            observed, told = found, found.to_json()
+            observed, known = found, found.to_json()
             digest, version = found.content_digest, found.version
         elif held := self.filing.held(source, entry):
             digest, version = held[0].content_digest, held[1].version
-            told = {"content_digest": digest, **({} if "@" in version else {"version_id": version})}
+            known = {"content_digest": digest, **({} if "@" in version else {"version_id": version})}
         else:
             return None
         decision = entry.unfiled_for(digest)
-        return TakenOut(decision, digest, version, told, observed) if decision and digest else None
+        return TakenOut(decision, digest, version, known, observed) if decision and digest else None
 
     def _unfile(self, upload: Upload, taken: TakenOut, entry: LedgerEntry) -> Outcome | None:
         """Retire every destination, unless other bytes or another decision came meanwhile: then None, another round."""
@@ -311,7 +311,7 @@ class Intake:
             events.object_unfiled(
                 source,
                 taken.version,
-                taken.told,
+                taken.known,
                 bucket,
                 place,
                 revision,

@@ -40,7 +40,7 @@ class Failures:
 
     def record_item(self, reported: Mapping[str, Any]) -> bool:
         """Record the failure of an item of a Distributed Map. Its execution is an Express one: nobody could ask about
-        it, so it tells itself {input, error, cause, execution}."""
+        it, so it describes itself {input, error, cause, execution}."""
         execution = Execution("FAILED", reported["input"], {}, reported["error"], reported.get("cause"), None)
         return self._record(execution, reported["execution"])
 

@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from carefile.core.documents.extraction import Extraction
     from lambdas.adapters.people.directory import Directory
 
-# What `classify` is told of every object, in its order.
-_Told: TypeAlias = (
+# What `classify` is given of every object, in its order.
+_Given: TypeAlias = (
     "tuple[str, tuple[tuple[str, str], ...], RuleTable, Hints | None, Extraction | None, Assignment | None]"
 )
 
@@ -127,7 +127,7 @@ class Plan:
 
     def stamp(self, folder: str, stamp: Stamp) -> Stamp:
         """The stamp with the decision, and with what else the catalog needs of a session's object. Of a document its
-        manifest tells it."""
+        manifest says it."""
         session = self.classification.session
         stamp = replace(stamp, decision=noted(self.classification.decision))
         if session is None:
@@ -203,24 +203,24 @@ class Filing:
             extraction = self.documents.read(observed)
             if extraction is None:
                 return None
-        told = (key, metadata, self.rules, hints, extraction, entry.assignment)
+        given = (key, metadata, self.rules, hints, extraction, entry.assignment)
         mentions = Mentions()
         if (self.directory or self.suggests_from) and not ((hints and hints.patient_id) or entry.assignment):
             mentions = mentions_in(extraction, self.rules.text_labels)
         if self.directory is None:
-            return self._suggesting(Plan(observed, classify(*told), extraction), told, mentions)
-        asked = to_look_up(*told) | numbers_to_look_up(mentions, self.rules)
+            return self._suggesting(Plan(observed, classify(*given), extraction), given, mentions)
+        asked = to_look_up(*given) | numbers_to_look_up(mentions, self.rules)
         known = known or (Wanted(), Listing())
         more, listing = asked.beside(known), known[1]
         listing |= self.directory.look_up(more) if more else Listing()
-        found = classify(*told, listing)
+        found = classify(*given, listing)
         if mentions.may_name(found.patient.id):
             more, listing = look_further(found.patient.id, mentions, listing, self.directory.look_up)
             asked |= more
-            found = classify(*told, listing, TextEvidence(mentions, listing, self.corroborated_decides))
+            found = classify(*given, listing, TextEvidence(mentions, listing, self.corroborated_decides))
         return Plan(observed, found, extraction, asked, listing)
 
-    def _suggesting(self, plan: Plan, told: _Told, mentions: Mentions) -> Plan:
+    def _suggesting(self, plan: Plan, given: _Given, mentions: Mentions) -> Plan:
         """The plan, with suggestions from a directory that decides nothing: if it is filled, and it is nobody's."""
         unknown = plan.classification.patient.id is None
         if not (
@@ -231,7 +231,7 @@ class Filing:
         listing = look_up(numbers_to_look_up(mentions, self.rules))
         _, listing = look_further(None, mentions, listing, look_up)
         text = TextEvidence(mentions, listing, only_suggests=True)
-        return replace(plan, classification=classify(*told, None, text))
+        return replace(plan, classification=classify(*given, None, text))
 
     def is_listed_as_before(self, plan: Plan, listing: Listing | None) -> bool:
         """Whether the patient directory, where it is in use, still answers what the plan was made of."""
@@ -258,7 +258,9 @@ class Filing:
         made = {(stamp.reading, stamp.readers) for stored, stamp in fitting if stored.role != "original"}
         # The manifest is written last: where that waits and others do not, a reading is just being filed.
         alike = len(made) == 1 or (plan.waits and bool(fitting) and fitting[-1][1].reading == plan.reading)
-        whole = alike and len(fitting) == len(keys) and self._tells(plan, folder, fitting[-1][1].reading)
+        whole = (
+            alike and len(fitting) == len(keys) and self._is_up_to_date(plan, folder, fitting[-1][1].reading)
+        )
         present = self._present(plan, folder, fitting) if whole else None
         return Look(folder, present, seen if plan.reading else None)
 
@@ -271,7 +273,7 @@ class Filing:
         writers = frozenset(stamp.execution for stamp in stamps)
         return Present(place, writers, last.reading, Readers.parse(last.readers))
 
-    def _tells(self, plan: Plan, folder: str, reading: Reading | None) -> bool:
+    def _is_up_to_date(self, plan: Plan, folder: str, reading: Reading | None) -> bool:
         """Whether the record of an unknown document says what the patient directory, where there is one, says of it
         now. One whose pictures are still to be read is not compared with one whose pictures are read."""
         unknown = plan.extraction is not None and plan.classification.patient.id is None
@@ -357,8 +359,8 @@ class Filing:
         content = events.document_manifest(
             plan.owner, observed, plan.classification, stamp.revision, artifacts, execution, plan.reading
         )
-        told = processed.put_json(manifest, "manifest", content, made, tagging.manifest_tags(tags), seen)
-        return [*artifacts, told]
+        stored = processed.put_json(manifest, "manifest", content, made, tagging.manifest_tags(tags), seen)
+        return [*artifacts, stored]
 
     def retire(self, source: Source, destination: str) -> bool:
         """Take this source out of a destination it had before; False when nothing of it was there. Its folder stays

@@ -93,8 +93,8 @@ class Merging:
             )
         if not only_plan:
             self.assigning.recording.merged(request, merge.decision, Sender.of(data), execution)
-        told = _told(request, merge)
-        return told | ({"objects": self._counted(merge.moves_from)} if only_plan else {})
+        described = _described(request, merge)
+        return described | ({"objects": self._counted(merge.moves_from)} if only_plan else {})
 
     def page(self, patient_id: str, after: str = "") -> Json:
         """What is filed under a patient, as the pipeline's input, in pages; `next` is where the next one begins."""
@@ -192,14 +192,18 @@ class Merging:
         manifest = self.assigning.folders.manifest(folder) or {}
         with ThreadPoolExecutor(_THREADS) as pool:
             keys = self.assigning.folders.keys(folder)
-            told = [*filter(None, pool.map(lambda key: self._told_of(subject, folder, key, manifest), keys))]
+            found = [
+                *filter(None, pool.map(lambda key: self._named_by(subject, folder, key, manifest), keys))
+            ]
         wanted = Wanted()
-        for one in told:
+        for one in found:
             wanted |= to_look_up(one.key, one.metadata, self.assigning.rules, one.hints, None, one.assignment)
         listing = self._in_use().look_up(wanted)
-        return sum(one.patient(self.assigning.rules, listing) == patient_id for one in told)
+        return sum(one.patient(self.assigning.rules, listing) == patient_id for one in found)
 
-    def _told_of(self, subject: Subject, folder: str, key: str, manifest: Mapping[str, Any]) -> _Named | None:
+    def _named_by(
+        self, subject: Subject, folder: str, key: str, manifest: Mapping[str, Any]
+    ) -> _Named | None:
         """What names the patient of a session's object, by what is filed of it; None where it is gone."""
         found = self.assigning.folders.stamped(key)
         standing = Standing("", key, 0, "", found[0]) if found else None
@@ -213,7 +217,7 @@ class Merging:
         return _Named(source.key, tuple(metadata.items()), hints, entry.assignment)
 
 
-def _told(request: merge_request.MergeRequest, merge: Merge) -> Json:
+def _described(request: merge_request.MergeRequest, merge: Merge) -> Json:
     """What the machine goes on with; `event` is what it announces in the end."""
     who = {"from": request.from_id, "into": request.into_id}
     decision = merge.decision.to_json()

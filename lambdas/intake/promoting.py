@@ -30,7 +30,7 @@ class Promoting:
                 self.executions.start(self.machine, waiting["name"], waiting["input"])
                 logger.info("promoted")
             except Exception as error:
-                told = error if isinstance(error, CarefileError) else translated(error)
-                logger.error("not promoted", error=type(told).__name__)
+                typed = error if isinstance(error, CarefileError) else translated(error)
+                logger.error("not promoted", error=type(typed).__name__)
                 again.append(message["messageId"])
         return again

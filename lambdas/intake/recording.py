@@ -48,10 +48,10 @@ class Recording:
         if decision is None:
             return
         patients = {decided.patient_id, before.patient_id, before.hinted, *decided.leaving, *before.leaving}
-        told = _of(subject) | {"patients": sorted(filter(None, patients))}
+        content = _of(subject) | {"patients": sorted(filter(None, patients))}
         if request.patient_id is not None:
-            told["patient_id"] = request.patient_id
-        self._add(decision, told, request.sender, execution, about=subject.owner.owner_id)
+            content["patient_id"] = request.patient_id
+        self._add(decision, content, request.sender, execution, about=subject.owner.owner_id)
 
     def taken_out(self, data: Mapping[str, Any]) -> Json:
         """Add that something was taken out of the layout, or is to be filed again: what the ledger has, and nothing
@@ -62,8 +62,8 @@ class Recording:
                 "nothing-decided: the ledger has no such decision about that landing key"
             )
         patient = data.get("patient")
-        told = {"bucket": source.bucket, "key": source.key, "patients": [patient] if patient else []}
-        return {"recorded": self._add(decision, told, Sender(data.get("principal")))}
+        content = {"bucket": source.bucket, "key": source.key, "patients": [patient] if patient else []}
+        return {"recorded": self._add(decision, content, Sender(data.get("principal")))}
 
     def merged(self, request: MergeRequest, decision: Decision, sender: Sender, execution: str) -> None:
         """Add that two patients are one, or two again, by the decision that stands in the directory."""
@@ -87,19 +87,19 @@ class Recording:
         return {"recorded": self.decisions.record(request.id, NOTE, payload, about=about)}
 
     def _add(
-        self, decision: Decision, told: Json, sender: Sender, execution: str = "", about: str | None = None
+        self, decision: Decision, content: Json, sender: Sender, execution: str = "", about: str | None = None
     ) -> bool:
         if self.decisions is None:
             return False
-        subject = [str(told.get(name, "")) for name in ("bucket", "key", "tree", "version", "patient_id")]
-        subject += [told["from"]] if "from" in told else []
+        subject = [str(content.get(name, "")) for name in ("bucket", "key", "tree", "version", "patient_id")]
+        subject += [content["from"]] if "from" in content else []
         id_ = digest("decision", *subject, json.dumps(decision.to_json(), sort_keys=True))
         run = {"execution": execution} if execution else {}
-        payload = told | decision.to_json() | sender.to_json() | run
+        payload = content | decision.to_json() | sender.to_json() | run
         return self.decisions.record(id_, decision.type.value, payload, about=about)
 
 
 def _of(subject: Subject) -> Json:
     """What a record is about, in the words that it keeps."""
-    told: Json = subject.to_json()
-    return told | {("tree" if subject.session_id is not None else "key"): told.pop("path")}
+    content: Json = subject.to_json()
+    return content | {("tree" if subject.session_id is not None else "key"): content.pop("path")}

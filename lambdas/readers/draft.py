@@ -175,7 +175,7 @@ class Draft:
         self.doubt(code or reason.value, message)
 
     def warn(self, code: str, message: str, where: str | None = None) -> None:
-        """Tell a person something, without a word of the document in it. The same warning is given once."""
+        """Warn a person of something, without a word of the document in it. The same warning is given once."""
         warning = ReadingWarning(code, message, where)
         if warning not in self._warnings and len(self._warnings) < limits.MAX_WARNINGS:
             self._warnings.append(warning)

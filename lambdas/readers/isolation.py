@@ -102,9 +102,9 @@ def _understood(answer: bytes, reader: Reader) -> Extraction | None:
     if not end:
         warning = ReadingWarning("no-picture", "A picture of the document could not be made.")
         return replace(extraction, warnings=(*extraction.warnings, warning))
-    told = json.loads(facts)
-    told["words"] = tuple((text, tuple(box)) for text, box in told["words"])
-    return replace(extraction, picture=Picture(data, **told))
+    fields = json.loads(facts)
+    fields["words"] = tuple((text, tuple(box)) for text, box in fields["words"])
+    return replace(extraction, picture=Picture(data, **fields))
 
 
 def _gave_up(reader: Reader, source: Source, reason: Reason, message: str) -> Extraction:

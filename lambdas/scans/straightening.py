@@ -1,4 +1,4 @@
-"""By how much a page lies askew, told from how sharply its lines and the gaps between them stand out.
+"""By how much a page lies askew, measured by how sharply its lines and the gaps between them stand out.
 
 Rows of a page that lies straight are either full of ink or empty, so their sums differ most from one to the next. A
 page that lies on its side shows that in its columns.

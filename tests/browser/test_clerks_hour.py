@@ -180,7 +180,7 @@ def test_the_ledger_holds_exactly_what_was_decided(clinic: Clinic) -> None:
 
 def test_the_record_has_each_decision_and_the_note_once_and_is_whole(clinic: Clinic) -> None:
     decided = Decided(clinic.connection)
-    found = [record.told for record in decided.all()]
+    found = [record.content for record in decided.all()]
     told = [
         (it.get("tree") or it["key"], it["type"], it["decided_by"], it.get("patient_id"), it.get("reason"))
         for it in found

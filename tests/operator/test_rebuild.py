@@ -11,7 +11,7 @@ import pytest
 
 from carefile.core.model import Source
 from carefile.core.records.catalog import Entry, is_tombstone
-from carefile.core.records.recovery import same_but_for_the_telling
+from carefile.core.records.recovery import equal_but_for_the_execution
 from carefile.core.records.session_entries import (
     Facts,
     Place,
@@ -115,7 +115,7 @@ def assert_same(before: Items, after: Items) -> None:
     assert [before.get(key) or after[key] for key in wanted.keys() ^ found.keys()] == []
     for key, one in wanted.items():
         if isinstance(one, Entry):
-            assert same_but_for_the_telling(one, found[key])
+            assert equal_but_for_the_execution(one, found[key])
             adopted = one.landing_bucket == one.bucket
             # What another test had announced again names that execution; S3 alone knows the one that wrote.
             own = "Reb_" in one.landing_key

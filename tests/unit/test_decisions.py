@@ -85,7 +85,7 @@ def test_a_decision_is_recorded_with_who_when_why_and_whose_credentials(recorded
     assign_patient.handler(event, None)
     assign_patient.handler(event, None)  # retried
     (record,) = records(recorded)
-    told = record.told
+    told = record.content
     assert (told["type"], told["decided_at"], told["patient_id"]) == ("assign", T1, "Ben_8")
     assert {name: told[name] for name in REY} == REY
     assert (told["principal"], told["execution"]) == ("arn:aws:iam::1:role/clerk", "arn:execution:1")
@@ -134,7 +134,7 @@ def test_what_was_taken_out_is_recorded_only_if_the_ledger_says_so(recorded: Wor
         **unfiling(unfiled_name("sha256:1"), decision),
     )
     assert [assign_patient.handler({"unfiled": told}, None)["recorded"] for _ in range(2)] == [True, False]
-    assert [record.told["patients"] for record in records(recorded)] == [["Ana_7"]]
+    assert [record.content["patients"] for record in records(recorded)] == [["Ana_7"]]
 
 
 def test_writers_at_once_do_not_fork_a_days_chain(recorded: World) -> None:

@@ -6,11 +6,18 @@ import pytest
 
 from carefile.core.patients.entries import Identifier, PersonName
 from carefile.core.patients.feeds import adt, fhir
+from carefile.core.patients.feeds.records import (
+    FeedRecord,
+    Merged,
+    Registered,
+    Unconcerned,
+    Unusable,
+    UnusableFeed,
+)
 from carefile.core.patients.feeds.table import Columns
-from carefile.core.patients.feeds.told import Merged, Registered, Told, Unconcerned, Unusable, UnusableFeed
 
 
-def only(found: Told) -> Registered:
+def only(found: FeedRecord) -> Registered:
     assert isinstance(found, Registered), found
     return found
 
@@ -95,7 +102,7 @@ def test_a_fhir_patient_is_known_by_the_medical_record_number_or_the_system_name
         assert isinstance(fhir.patient(bad, None, 1), Unusable)
 
 
-def adt_of(event: str, *segments: str) -> list[Told]:
+def adt_of(event: str, *segments: str) -> list[FeedRecord]:
     header = f"MSH|^~\\&|EHR|CLINIC|||20260102030405||ADT^{event}|1|P|2.5"
     return list(adt.message([header, *segments], None, 1))
 

@@ -16,7 +16,7 @@ from carefile.cli.rule_table import rules_of
 from carefile.cli.shown.view import View
 from carefile.core.records import session_entries
 from carefile.core.records.catalog import Entry
-from carefile.core.records.recovery import same_but_for_the_telling
+from carefile.core.records.recovery import equal_but_for_the_execution
 from carefile.core.records.session_entries import Place, SessionSummary, is_session_key
 from tests.unit.test_adoption import adopt, write
 from tests.unit.test_index_sessions import Stream, index
@@ -91,7 +91,7 @@ def test_a_catalog_that_was_lost_is_made_again_as_it_was(
     assert wanted.keys() == found.keys()
     for key, one in wanted.items():
         if isinstance(one, Entry):
-            assert same_but_for_the_telling(one, found[key])
+            assert equal_but_for_the_execution(one, found[key])
         else:
             assert (one.patient, one.objects, one.messages) == (
                 found[key].patient,

@@ -49,7 +49,7 @@ def test_a_merge_and_its_opposite_are_recorded_once_each_with_whose_account_sent
     merge_patients.handler({"input": merge | {"decision": "unmerge"}, "started": T2}, None)
     one, other = records(listed)
     assert (one.type, other.type) == ("merge", "unmerge")
-    told = {name: one.told[name] for name in ("from", "patient_id", "patients", "decided_by", "reason")}
+    told = {name: one.content[name] for name in ("from", "patient_id", "patients", "decided_by", "reason")}
     assert told == {
         "from": "Ana_7",
         "patient_id": "Ben_8",
@@ -57,8 +57,8 @@ def test_a_merge_and_its_opposite_are_recorded_once_each_with_whose_account_sent
         "decided_by": "Dr. Rey",
         "reason": "registered twice",
     }
-    assert (one.told["principal"], one.told["event_id"]) == ("account 123456789012", "e-1")
-    assert one.told["execution"] == "arn:execution:1"
+    assert (one.content["principal"], one.content["event_id"]) == ("account 123456789012", "e-1")
+    assert one.content["execution"] == "arn:execution:1"
     assert "principal" not in other.told
     listed = lines(show(decisions, patient="Ana_7", fhir=False, limit=10)[1])
     assert [one["type"] for one in listed] == ["merge", "unmerge"]
@@ -81,7 +81,9 @@ def test_a_merge_whose_record_was_lost_on_the_way_is_recorded_by_the_retry(
         with pytest.raises(StillChanging):
             merge_patients.handler(asked, None)
     merge_patients.handler(asked, None)
-    assert [(record.type, record.told["decided_by"]) for record in records(listed)] == [("merge", "Dr. Rey")]
+    assert [(record.type, record.content["decided_by"]) for record in records(listed)] == [
+        ("merge", "Dr. Rey")
+    ]
 
 
 def test_hints_are_listed_and_exported_with_who_gave_them_or_the_system(
@@ -127,6 +129,6 @@ def test_a_merge_by_the_command_says_whose_credentials_sent_it(
     assert records(listed) == []  # without --yes
     assert show(merge_patients_command, **options, yes=True)[0] is Exit.DONE
     (record,) = records(listed)
-    assert record.told["principal"].startswith("arn:aws:")
-    assert record.told["decided_by"] == record.told["principal"]
-    assert record.told["decided_at"] == T1.replace("Z", "000Z")
+    assert record.content["principal"].startswith("arn:aws:")
+    assert record.content["decided_by"] == record.content["principal"]
+    assert record.content["decided_at"] == T1.replace("Z", "000Z")

@@ -14,7 +14,7 @@ from carefile.core.records.recovery import (
     Standing,
     entry_of_document,
     entry_of_session_object,
-    same_but_for_the_telling,
+    equal_but_for_the_execution,
 )
 from tests.unit.world import PROCESSED, World, submitted_event
 
@@ -51,7 +51,7 @@ def assert_same(world: World) -> None:
     wanted, found = cataloged(world), recovered(world)
     assert wanted.keys() == found.keys()
     for source_id, entry in wanted.items():
-        assert same_but_for_the_telling(entry, found[source_id]), (entry, found[source_id])
+        assert equal_but_for_the_execution(entry, found[source_id]), (entry, found[source_id])
         assert entry.execution.rpartition(":")[2] == found[source_id].execution
         assert entry.cataloged_at[:16] >= found[source_id].cataloged_at[:16]
 

@@ -33,7 +33,7 @@ from carefile.core.records.recovery import (
     Standing,
     entry_of_document,
     entry_of_session_object,
-    same_but_for_the_telling,
+    equal_but_for_the_execution,
 )
 from carefile.core.records.session_entries import Place, Seen, facts_of, is_session_key
 
@@ -239,7 +239,7 @@ def _compare(rebuilt: Entry, known: Entry | None) -> Finding | None:
     if known.revision < rebuilt.revision:
         why = f"the catalog shows revision {known.revision}, S3 holds revision {rebuilt.revision}"
         return Finding(Difference.OLDER, *where, why, rebuilt)
-    if known.revision > rebuilt.revision or same_but_for_the_telling(known, rebuilt):
+    if known.revision > rebuilt.revision or equal_but_for_the_execution(known, rebuilt):
         return None  # leftovers of older revisions are the reconciliation's concern
     names = [
         field.name for field in fields(Entry) if getattr(known, field.name) != getattr(rebuilt, field.name)

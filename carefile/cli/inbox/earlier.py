@@ -44,7 +44,7 @@ class Earlier:
         found: list[Before] = []
         decided: set[str] = set()
         for record in self._decided.latest(_SHOWN):
-            if record.told:
+            if record.content:
                 before = _before(record, is_last=True)
                 found.append(before if before.key not in decided else _before(record, is_last=False))
                 decided |= {before.key} if record.type != NOTE else set()
@@ -54,11 +54,11 @@ class Earlier:
         """Return a decision by its day and number."""
         day, _, number = id_.partition(" ")
         record = self._decided.get(day, int(number)) if self._decided and number.isdigit() else None
-        return _before(record, is_last=True) if record and record.told else None
+        return _before(record, is_last=True) if record and record.content else None
 
 
 def _before(record: Record, *, is_last: bool) -> Before:
-    told = record.told
+    told = record.content
     tree, key, bucket = told.get("tree"), told.get("key"), told.get("bucket", "")
     if tree:
         key = f"{tree}session.json" if tree.endswith("/") else tree

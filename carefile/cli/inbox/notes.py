@@ -51,6 +51,6 @@ class Notes:
 
 
 def _note(record: Record, row: Row) -> Note:
-    told, version = record.told, getattr(row.found, "landing_version", None)
+    told, version = record.content, getattr(row.found, "landing_version", None)
     is_of_another = bool(version and told.get("version") and told["version"] != version)
     return Note(told.get("decided_by", ""), told["decided_at"], told.get("reason", ""), is_of_another)

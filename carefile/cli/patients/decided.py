@@ -80,13 +80,13 @@ class Decided:
         """Return the newest notes or decisions about something, the oldest first; none that was forgotten."""
         places = self.places_about([key], which).get(key, ())[-most:]
         found = filter(None, map(Record.of_item, self._many(map(key_at, places))))
-        return sorted((one for one in found if one.told), key=lambda one: (one.day, one.number))
+        return sorted((one for one in found if one.content), key=lambda one: (one.day, one.number))
 
     def in_full(self, decision: Decision, owner_id: str) -> Decision:
         """Return a session's decision with the whole name and the reason, which the stamps of its objects have no room
         for."""
         for record in reversed(self.latest_about(owner_id, DECISIONS, _LOOKED_AT)):
-            told = record.told
+            told = record.content
             if record.type == decision.type and told.get("decided_at") == decision.decided_at:
                 return replace(decision, decided_by=told["decided_by"], reason=told.get("reason"))
         return decision
@@ -118,7 +118,7 @@ class Decided:
     def about(self, patient: str, owners: Set[str]) -> Iterator[Record]:
         """Yield the records whose payloads name a patient, or are about a document or session of these owners' ids."""
         for record in self.all():
-            told = record.told
+            told = record.content
             if patient in told.get("patients", ()) or (told and _owner_of(told) in owners):
                 yield record
 

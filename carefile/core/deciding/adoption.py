@@ -43,8 +43,8 @@ def classify_standing(
 ) -> Classification:
     """Classify an object where it stands."""
     kind = Kind.SESSION if standing.session_id else Kind.DOCUMENT
-    told = [(name, metadata_text(value)) for name, value in metadata if name.lower() in PATIENT_METADATA]
-    named = {identity(value) for _, value in told if not rules.is_placeholder(value)}
+    named_by = [(name, metadata_text(value)) for name, value in metadata if name.lower() in PATIENT_METADATA]
+    named = {identity(value) for _, value in named_by if not rules.is_placeholder(value)}
     patient = _patient(standing, named, rules)
     stem, extension = split_extension(standing.sub_path.rpartition("/")[2])
     session = (
@@ -59,7 +59,7 @@ def classify_standing(
             Evidence("patient", EvidenceSource.KEY, standing.name, _WHERE, used=known),
             *(
                 Evidence("patient", EvidenceSource.METADATA, value, name, used=known and not session)
-                for name, value in told
+                for name, value in named_by
             ),
         ),
     )

@@ -71,7 +71,7 @@ class Identities:
 
 
 def identity(value: str) -> str:
-    """The form in which two writings of one id are equal. Case and inner spaces count: they may tell two people."""
+    """The form in which two writings of one id are equal. Case and inner spaces count: they may be two people."""
     return unicodedata.normalize("NFC", value.strip())
 
 

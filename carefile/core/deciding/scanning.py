@@ -57,7 +57,7 @@ def refusal(verdict: Verdict | None) -> CarefileError:
     """Why a version of this verdict is not filed; None is that none has come."""
     if verdict is None:
         return NotScanned(
-            "no-verdict: malware protection has not told of this version; it is filed as soon as a verdict comes"
+            "no-verdict: malware protection has not reported on this version; it is filed as soon as a verdict comes"
         )
     if verdict is Verdict.THREAT:
         return ThreatFound(

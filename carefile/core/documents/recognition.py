@@ -1,6 +1,6 @@
 """What was recognised on pages that are pictures: words with their places and how sure the engine is of them.
 
-A box is `(left, top, right, bottom)` in pixels of the page as it is shown, upright, whose size the page tells. A
+A box is `(left, top, right, bottom)` in pixels of the page as it is shown, upright, whose size the page gives. A
 confidence is the engine's own, from 0 to 100, and no probability. Nothing recognised ever decides whose a document is.
 """
 

@@ -1,6 +1,6 @@
 """Which documents have pages that are pictures, and how their record changes once these are read.
 
-Told from what the readers report, so a document is looked at once. What was recognised joins the text of the record and
+Judged by what the readers report, so a document is looked at once. What was recognised joins the text of the record and
 nothing else: whose the document is was decided without it, and stays so.
 """
 

@@ -1,7 +1,7 @@
 """The stamp of an artifact as S3 keeps it: user metadata, in ASCII, written in the same request as the object.
 
-What the catalog needs and the artifact's place does not tell is in the stamp too, so the catalog can be made again from
-S3 alone. A document's manifest tells that already; a session's object has its stamp only.
+What the catalog needs and the artifact's place does not say is in the stamp too, so the catalog can be made again from
+S3 alone. A document's manifest says that already; a session's object has its stamp only.
 """
 
 from __future__ import annotations

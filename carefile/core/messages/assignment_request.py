@@ -90,13 +90,13 @@ def parse(data: Mapping[str, Any], rules: RuleTable) -> AssignmentRequest:
     named = [named] if isinstance(named, str) else named
     replacing = {identity(name) for name in named if not rules.is_placeholder(name)} - {patient_id}
     names = {name: asked.get(name) for name in ("session_id", "prefix", "key", "bucket")}
-    told = asked.get("decided_at")
+    decided_at = asked.get("decided_at")
     return AssignmentRequest(
         patient_id,
         frozenset(replacing),
         decision,
         asked.get("decided_by", UNNAMED),
-        iso_8601(datetime.fromisoformat(told)) if told else None,
+        iso_8601(datetime.fromisoformat(decided_at)) if decided_at else None,
         asked.get("reason"),
         Sender.of(data),
         _seen(around.get("seen")),
@@ -104,8 +104,8 @@ def parse(data: Mapping[str, Any], rules: RuleTable) -> AssignmentRequest:
     )
 
 
-def _seen(told: object) -> tuple[str, str | None] | None:
-    if not isinstance(told, Mapping) or not isinstance(told.get("folder"), str):
+def _seen(given: object) -> tuple[str, str | None] | None:
+    if not isinstance(given, Mapping) or not isinstance(given.get("folder"), str):
         return None
-    version = told.get("version")
-    return told["folder"], version if isinstance(version, str) else None
+    version = given.get("version")
+    return given["folder"], version if isinstance(version, str) else None

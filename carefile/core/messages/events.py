@@ -86,12 +86,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """A version of a source as it stands in the layout: what is told of its upload, and its classification, as the
+    """A version of a source as it stands in the layout: what is known of its upload, and its classification, as the
     manifest has them."""
 
     source: Source
     version: str
-    told: Mapping[str, object]
+    upload: Mapping[str, object]
     classification: Mapping[str, object]
     patient: Patient
     place: Place
@@ -100,15 +100,15 @@ class Filed:
 
 def filed_in(manifest: Mapping[str, Any], itself: StoredObject, bucket: str, version: str) -> Filed:
     """What the manifest of a filed document says. `itself` is the manifest as an object."""
-    told, classification = manifest["source"], manifest["classification"]
+    upload, classification = manifest["source"], manifest["classification"]
     patient = classification["patient"]
     reason = UnknownReason(patient["reason"]) if "reason" in patient else None
     folder = itself.key.rpartition("/")[0] + "/"
     objects = (*(StoredObject.from_json(item) for item in manifest["artifacts"]), itself)
     return Filed(
-        Source(told["bucket"], told["key"]),
+        Source(upload["bucket"], upload["key"]),
         version,
-        told,
+        upload,
         classification,
         Patient(patient.get("id"), reason),
         Place(bucket, folder, objects, manifest["revision"]),
@@ -148,7 +148,7 @@ def _cataloged(layout: Layout, filed: Filed, disposition: Disposition, execution
     info: Json = {"structure_pattern": layout.structure_pattern}
     if "session" in filed.classification:
         info = {"session_id": filed.place.folder.rstrip("/").rpartition("/")[2]} | info
-    names = ("session", "document_name")  # which the place tells
+    names = ("session", "document_name")  # which the place says
     return Event(
         EventType.CATALOGED,
         {
@@ -164,7 +164,7 @@ def _cataloged(layout: Layout, filed: Filed, disposition: Disposition, execution
             },
             "session_info": info,
             "location": filed.place.location(),
-            "source": dict(filed.told),
+            "source": dict(filed.upload),
             **{name: value for name, value in filed.classification.items() if name not in names},
             **filed.reading,
             "execution": execution,
@@ -200,7 +200,7 @@ def object_retired(
 def object_unfiled(
     source: Source,
     version: str,
-    told: Mapping[str, object],
+    known: Mapping[str, object],
     bucket: str,
     destination: str,
     revision: int,
@@ -210,7 +210,7 @@ def object_unfiled(
 ) -> Event:
     """The fact that a person took this version of a source out of the layout.
 
-    `told` is what is still known of the version beside its bucket and key, since its upload may be gone.
+    `known` is what is still known of the version beside its bucket and key, since its upload may be gone.
     """
     return Event(
         EventType.RETIRED,
@@ -218,7 +218,7 @@ def object_unfiled(
             "schema_version": EventType.RETIRED.schema_version,
             "event_id": _event_id(EventType.RETIRED, source, destination, version, Disposition.UNFILED.value),
             "source_id": source.source_id,
-            "source": {**told, "bucket": source.bucket, "key": source.key},
+            "source": {**known, "bucket": source.bucket, "key": source.key},
             "location": {"bucket": bucket, "prefix": destination},
             "disposition": Disposition.UNFILED.value,
             "decision": decision.to_json(),

@@ -12,7 +12,7 @@ from carefile.core.model import PROOF, Observation, Source
 _UNVERSIONED = "null"
 # What S3 stores for an upload that names no type.
 _NO_TYPE = "binary/octet-stream"
-# The classes of which S3 hands out nothing but what was restored; Intelligent-Tiering tells its archives apart.
+# The classes of which S3 hands out nothing but what was restored; Intelligent-Tiering reports its archives by name.
 _ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 _RESTORED = 'ongoing-request="false"'
 _CHECKSUMS = ((PROOF, "ChecksumSHA256", 32), ("crc64nvme:", "ChecksumCRC64NVME", 8))
@@ -54,7 +54,7 @@ def _as_sent(header: str) -> str:
 def content_digest(answer: Mapping[str, Any]) -> str | None:
     """The digest of an object's content in an answer of S3; None where it holds none of all bytes, only one of parts.
 
-    Only SHA-256 proves that two contents are the same. CRC-64, which S3 has for every large object, is told apart by
+    Only SHA-256 proves that two contents are the same. CRC-64, which S3 has for every large object, is distinguished by
     its name; the ETag says nothing where KMS encrypts.
     """
     if answer.get("ChecksumType") == "COMPOSITE":
@@ -90,5 +90,5 @@ def version_name(version_id: str | None, etag: str, modified: str) -> str:
 
 
 def moment(modified: Any) -> str:
-    """A LastModified to the second, as HEAD tells it, also where a listing knows more."""
+    """A LastModified to the second, as HEAD gives it, also where a listing knows more."""
     return f"{modified:%Y-%m-%dT%H:%M:%SZ}"

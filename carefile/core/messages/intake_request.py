@@ -73,16 +73,16 @@ def parse(data: Mapping[str, Any]) -> IntakeRequest:
     if shape_of(data) is Shape.SCAN_RESULT:
         scanned = data["detail"]["s3ObjectDetails"]
         source = Source(scanned["bucketName"], scanned["objectKey"])
-        # The event does not tell how the object came.
+        # The event does not say how the object came.
         return IntakeRequest(source, _version(scanned.get("versionId")), copied=True, scan=scan_in(data))
     detail = data["detail"] if shape_of(data) is Shape.OBJECT_SUBMITTED else data
-    told = detail.get("hints") or {}
+    given = detail.get("hints") or {}
     return IntakeRequest(
         Source(detail["bucket"], detail["key"]),
         _version(detail.get("version_id")),
-        Hints.from_json(told) if told else None,
-        told.get("decided_by"),
-        told.get("reason"),
+        Hints.from_json(given) if given else None,
+        given.get("decided_by"),
+        given.get("reason"),
     )
 
 

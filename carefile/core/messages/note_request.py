@@ -26,9 +26,9 @@ class NoteRequest:
 
 def parse(data: Mapping[str, Any]) -> NoteRequest:
     """The request in a message; RejectedAssignment where it is none."""
-    told = {name: data.get(name) for name in ("id", "prefix", "by", "text")}
-    texts = {name: value.strip() for name, value in told.items() if isinstance(value, str)}
-    fits = texts.keys() == told.keys() and all(texts.values())
+    fields = {name: data.get(name) for name in ("id", "prefix", "by", "text")}
+    texts = {name: value.strip() for name, value in fields.items() if isinstance(value, str)}
+    fits = texts.keys() == fields.keys() and all(texts.values())
     if not fits or len(texts["text"]) > MOST_TEXT or len(texts["by"]) > MOST_NAME:
         raise RejectedAssignment(
             f"malformed-note: a note has an id, a folder, a name and a text of {MOST_TEXT} characters at most"

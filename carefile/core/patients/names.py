@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
-# Neither part of a name nor told apart by it.
+# Neither part of a name nor a difference between two.
 _TITLES = frozenset((
     "dr", "dra", "mr", "mrs", "ms", "miss", "prof", "sr", "sra", "srta", "don", "dona", "herr", "frau", "mme", "mlle",
     "jr", "senior", "junior", "ii", "iii", "iv", "md", "phd",

@@ -1,4 +1,4 @@
-"""Ids that a slip of the hand makes of one another: told to a person, never used."""
+"""Ids that a slip of the hand makes of one another: shown to a person, never used."""
 
 from __future__ import annotations
 

@@ -169,9 +169,9 @@ def indexed_digest(kind: str, content_digest: str | None) -> str | None:
     return content_digest if proof and kind == Kind.DOCUMENT else None
 
 
-def indexed_decision(kind: str, told: Mapping[str, str] | None) -> Decision | None:
+def indexed_decision(kind: str, stored: Mapping[str, str] | None) -> Decision | None:
     """The decision as an entry has it: a document's as its manifest has it, a session's object's as its stamp has."""
-    decision = Decision.from_json(told) if told else None
+    decision = Decision.from_json(stored) if stored else None
     return noted(decision) if kind == Kind.SESSION else decision
 
 

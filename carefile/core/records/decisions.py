@@ -50,7 +50,7 @@ class Record:
     forgotten_at: str | None = None
 
     @property
-    def told(self) -> dict[str, Any]:
+    def content(self) -> dict[str, Any]:
         """What was decided, as its payload says it."""
         found: dict[str, Any] = json.loads(self.payload) if self.payload else {}
         return found
@@ -188,9 +188,9 @@ def check_day(head: Head, records: Sequence[Record]) -> Iterator[Finding]:
     for record in records:
         for number in range(expected, record.number):
             yield Finding(head.day, number, Fault.MISSING)
-        told = (record.day, record.number, record.type, record.recorded_at, record.digest)
+        facts = (record.day, record.number, record.type, record.recorded_at, record.digest)
         follows = record.number != expected or record.previous == previous
-        if not follows or record.hash != record_hash(record.previous, *told):
+        if not follows or record.hash != record_hash(record.previous, *facts):
             yield Finding(head.day, record.number, Fault.CHANGED)
         if record.payload is not None and record.digest != payload_digest(record.payload, record.salt or ""):
             yield Finding(head.day, record.number, Fault.PAYLOAD_CHANGED)

@@ -35,8 +35,8 @@ def entry_of_document(standing: Standing, manifest: Mapping[str, Any]) -> Entry 
     """The entry of the document that a manifest describes; None if it describes none."""
     if manifest.get("state") != "filed":
         return None
-    told, classification = manifest["source"], manifest["classification"]
-    source = Source(told["bucket"], told["key"])
+    upload, classification = manifest["source"], manifest["classification"]
+    source = Source(upload["bucket"], upload["key"])
     return Entry(
         source_id=source.source_id,
         event_id=cataloged_event_id(source, standing.stamp.version),
@@ -47,15 +47,15 @@ def entry_of_document(standing: Standing, manifest: Mapping[str, Any]) -> Entry 
         session_id=None,
         landing_bucket=source.bucket,
         landing_key=source.key,
-        landing_version=told.get("version_id"),
-        modified=told["last_modified"],
-        size=told["size"],
+        landing_version=upload.get("version_id"),
+        modified=upload["last_modified"],
+        size=upload["size"],
         bucket=standing.bucket,
         prefix=standing.key.removesuffix(MANIFEST),
         key=manifest["artifacts"][0]["key"],
         execution=standing.stamp.execution,
         cataloged_at=standing.written,
-        content_digest=indexed_digest(Kind.DOCUMENT, told.get("content_digest")),
+        content_digest=indexed_digest(Kind.DOCUMENT, upload.get("content_digest")),
         decision=(decision := indexed_decision(Kind.DOCUMENT, classification.get("decision"))),
         is_nobodys=makes_nobodys(decision),
         suggested=suggested_in(classification),
@@ -127,7 +127,7 @@ def entry_of_adopted(
 
 
 def sources_of(standing: Standing, folder: str, manifest: Mapping[str, Any]) -> Iterator[Source]:
-    """The landing objects that may be filed as this one; the digest in the stamp tells which one is."""
+    """The landing objects that may be filed as this one; the digest in the stamp says which one is."""
     owner = manifest.get("owner", {})
     bucket, tree = owner.get("bucket"), owner.get("tree")
     if manifest.get("state") != "session" or not bucket or not tree:
@@ -140,6 +140,6 @@ def sources_of(standing: Standing, folder: str, manifest: Mapping[str, Any]) -> 
     yield Source(bucket, tree)
 
 
-def same_but_for_the_telling(one: Entry, other: Entry) -> bool:
+def equal_but_for_the_execution(one: Entry, other: Entry) -> bool:
     """Whether two entries say the same about a source, regardless of who announced it and when."""
     return replace(one, execution="", cataloged_at="") == replace(other, execution="", cataloged_at="")

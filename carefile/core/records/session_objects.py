@@ -109,8 +109,8 @@ def unpacked(data: bytes) -> dict[str, Seen]:
         step, delay, agent, flag = next(rest)
         modified += step
         name = None if agent == _NO_AGENT else short(agents[agent])
-        told = {kind: bool(flag & bit) for kind, bit in _FLAGS.items()}
-        facts = Facts(size, modified, modified + delay, name, **told)
+        flags = {kind: bool(flag & bit) for kind, bit in _FLAGS.items()}
+        facts = Facts(size, modified, modified + delay, name, **flags)
         seen[source_id] = Seen(revision, facts)
     return seen
 

@@ -107,5 +107,5 @@ class Totals:
     @classmethod
     def from_bytes(cls, data: bytes) -> tuple[Totals, int]:
         """The totals, and of how many parts they are."""
-        parts, told = json.loads(zlib.decompress(data).decode("utf-8", "surrogatepass"))
-        return cls(**told), parts
+        parts, fields = json.loads(zlib.decompress(data).decode("utf-8", "surrogatepass"))
+        return cls(**fields), parts

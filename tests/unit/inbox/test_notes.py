@@ -82,8 +82,8 @@ def test_the_next_clerk_sees_who_said_what_and_when_and_nothing_was_decided(
     assert TEXT in case
     assert "Ana Ruiz" in case
     (record,) = records(recorded)
-    assert (record.type, record.told["reason"], record.told["decided_by"]) == ("note", TEXT, "Ana Ruiz")
-    assert record.told["principal"].startswith("arn:aws:")
+    assert (record.type, record.content["reason"], record.content["decided_by"]) == ("note", TEXT, "Ana Ruiz")
+    assert record.content["principal"].startswith("arn:aws:")
     assert ana.asked.wishes == []
     assert (
         assign_patient.assigning.standing(assign_patient.assigning._at("processed/unknown_scan/"))

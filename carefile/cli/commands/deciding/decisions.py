@@ -91,7 +91,7 @@ def verify_decisions(
 
 def record_of(record: Record) -> dict[str, Any]:
     """Convert a record to its JSON form."""
-    content = record.told or {"forgotten_at": record.forgotten_at}
+    content = record.content or {"forgotten_at": record.forgotten_at}
     return content | {
         "type": record.type,
         "day": record.day,

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from carefile.cli.problem import Problem
 from carefile.core.patients.feeds import adt, fhir
+from carefile.core.patients.feeds.records import FeedRecord, Unusable, UnusableFeed
 from carefile.core.patients.feeds.table import Columns
-from carefile.core.patients.feeds.told import Told, Unusable, UnusableFeed
 
 _MAX_BUNDLE = 64 * 1024**2  # bytes; a Bundle is one JSON value, and is read whole
 _MAX_MESSAGE = 10_000  # segments
@@ -32,7 +32,7 @@ class Feed:
     def is_history(self) -> bool:
         return self._start().startswith(_HL7)
 
-    def records(self) -> Iterator[Told]:
+    def records(self) -> Iterator[FeedRecord]:
         """What each record says, in the order of the file; a Problem where nothing of the file can be used."""
         start = self._start()
         try:
@@ -65,7 +65,7 @@ class Feed:
                 line = _decoded(raw)
                 yield from line.replace("\r", "\n").splitlines() if split_at_returns else [line]
 
-    def _table(self) -> Iterator[Told]:
+    def _table(self) -> Iterator[FeedRecord]:
         lines = self._lines()
         head = next(lines).removeprefix("\ufeff")
         delimiter = max(_DELIMITERS, key=head.count)
@@ -83,7 +83,7 @@ class Feed:
             if any(cell.strip() for cell in row):
                 yield columns.row(row, rows.line_num + 1)
 
-    def _fhir(self) -> Iterator[Told]:
+    def _fhir(self) -> Iterator[FeedRecord]:
         with self.path.open("rb") as file:
             first = _json(file.readline(_MAX_BUNDLE))
         if isinstance(first, Mapping) and not _is_bundle(first):
@@ -106,7 +106,7 @@ class Feed:
             resource = entry.get("resource") if isinstance(entry, Mapping) else None
             yield fhir.patient(resource, self.id_system, number)
 
-    def _hl7(self) -> Iterator[Told]:
+    def _hl7(self) -> Iterator[FeedRecord]:
         segments: list[str] = []
         began = 1
         for number, line in enumerate(self._lines(split_at_returns=True), 1):

@@ -18,7 +18,7 @@ from pathlib import Path
 from carefile.cli.aws.directory import Patients
 from carefile.cli.patients.listed.files import Feed
 from carefile.core.patients.entries import Change, PatientEntry, change_between
-from carefile.core.patients.feeds.told import Merged, Registered, Unconcerned, Unusable
+from carefile.core.patients.feeds.records import Merged, Registered, Unconcerned, Unusable
 from carefile.core.patients.names import name_words
 
 _AT_ONCE = 500  # patients

@@ -16,7 +16,7 @@ from carefile.core.messages.merge_request import MergeRequest
 from carefile.core.model import Decision, DecisionType
 from carefile.core.patients.directory import MAX_MERGES
 from carefile.core.patients.entries import PatientEntry, Statement
-from carefile.core.patients.feeds.told import Merged
+from carefile.core.patients.feeds.records import Merged
 from carefile.core.patients.merging import judge
 
 

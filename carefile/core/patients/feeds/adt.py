@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from carefile.core.deciding.identity import identity, of_a_visit_type, plain_system
 from carefile.core.patients.dates import birth_date
 from carefile.core.patients.entries import Identifier, PersonName, Sex, Statement
-from carefile.core.patients.feeds.told import Merged, Registered, Told, Unconcerned, Unusable
+from carefile.core.patients.feeds.records import FeedRecord, Merged, Registered, Unconcerned, Unusable
 from carefile.core.patients.moments import moment
 
 _REGISTERS = frozenset(("A01", "A04", "A05", "A08", "A28", "A31"))
@@ -47,7 +47,7 @@ class _Number:
     type: str
 
 
-def message(segments: Sequence[str], id_system: str | None, where: int) -> Iterator[Told]:
+def message(segments: Sequence[str], id_system: str | None, where: int) -> Iterator[FeedRecord]:
     """What a message says, of each patient in it. The patient's id is the PID-3 of `id_system`; without one, the
     medical record number, or the only one."""
     header = segments[0]
@@ -95,7 +95,7 @@ def _registered(
     apart: _Separators,
     stated_at: str,
     where: int,
-) -> Told:
+) -> FeedRecord:
     written = apart.text(_field(parts, 7).split(apart.component)[0])
     born = birth_date(_date(written)) if written else ""
     if born is None:

@@ -8,7 +8,7 @@ from typing import Any
 from carefile.core.deciding.identity import identity, of_a_visit_type, plain_system
 from carefile.core.patients.dates import birth_date
 from carefile.core.patients.entries import Identifier, PersonName, Sex, Statement
-from carefile.core.patients.feeds.told import Registered, Told, Unconcerned, Unusable
+from carefile.core.patients.feeds.records import FeedRecord, Registered, Unconcerned, Unusable
 from carefile.core.patients.moments import moment
 
 _NO_LONGER = ("old", "temp")
@@ -16,7 +16,7 @@ _SEXES = frozenset(Sex)
 Json = Mapping[str, Any]
 
 
-def patient(resource: object, id_system: str | None, where: int) -> Told:
+def patient(resource: object, id_system: str | None, where: int) -> FeedRecord:
     """What a resource says. The patient's id is the identifier of `id_system`; without one, the medical record number,
     or the only identifier."""
     if not isinstance(resource, Mapping):
@@ -29,7 +29,7 @@ def patient(resource: object, id_system: str | None, where: int) -> Told:
         return Unusable("it is no valid FHIR Patient", where)
 
 
-def _patient(resource: Json, id_system: str | None, where: int) -> Told:
+def _patient(resource: Json, id_system: str | None, where: int) -> FeedRecord:
     numbers = [one for one in resource.get("identifier", ()) if str(one.get("value", "")).strip()]
     current = [one for one in numbers if one.get("use") not in _NO_LONGER and not _of_a_visit(one)]
     if id_system is not None:

@@ -9,7 +9,7 @@ from carefile.core.deciding.damaged_numbers import damaged_number
 from carefile.core.deciding.identity import identity
 from carefile.core.patients.dates import birth_date
 from carefile.core.patients.entries import Identifier, PersonName, Sex, Statement
-from carefile.core.patients.feeds.told import Registered, Told, Unusable, UnusableFeed
+from carefile.core.patients.feeds.records import FeedRecord, Registered, Unusable, UnusableFeed
 from carefile.core.patients.names import folded
 
 _BY_HEADER = {
@@ -69,7 +69,7 @@ class Columns:
             )
         return cls(fields, identifiers, len(header), day_first)
 
-    def row(self, cells: Sequence[str], where: int) -> Told:
+    def row(self, cells: Sequence[str], where: int) -> FeedRecord:
         """What one row states."""
         if len(cells) != self.width:
             return Unusable(f"it has {len(cells)} cells where the header has {self.width}", where)

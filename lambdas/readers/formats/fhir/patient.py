@@ -28,7 +28,7 @@ _PATIENTS = frozenset(("patient", "beneficiary"))  # these hold references to pa
 _PERHAPS = frozenset(("subject", "for", "actor", "individual", "entity", "member", "focus", "target"))
 PERHAPS_PATIENTS = _PATIENTS | _PERHAPS
 _SAID = frozenset(("patient", "beneficiary", "subject"))  # of these a name alone is a reference
-_TELLING = frozenset(("resourceType", "fullUrl", "reference", "identifier", "display"))
+_NAMING = frozenset(("resourceType", "fullUrl", "reference", "identifier", "display"))
 
 
 @dataclass(slots=True)
@@ -70,7 +70,7 @@ def _resources(found: Iterable[Found], draft: Draft) -> _Resources:
     entries = Entries()
     for entry in found:
         place, _, item, _ = entry
-        if _TELLING.isdisjoint(name for name, _ in item.members):
+        if _NAMING.isdisjoint(name for name, _ in item.members):
             continue
         types = {type_ for _, type_ in each(item, "resourceType") if isinstance(type_, str)}
         if url := word(item, "fullUrl"):

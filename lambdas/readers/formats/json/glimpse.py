@@ -29,7 +29,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=Object, parse_int=Number, parse_fl
 
 
 def glimpse_patients(text: str, draft: Draft) -> None:
-    """Tell whom the text seems to name. The content decides nothing."""
+    """Report whom the text seems to name. The content decides nothing."""
     draft.candidates_complete = False
     beginning, end = parse_beginning(text)
     describe_patients([("", beginning)], draft)

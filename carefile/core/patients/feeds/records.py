@@ -41,7 +41,7 @@ class Unconcerned:
     where: int
 
 
-Told = Registered | Merged | Unusable | Unconcerned
+FeedRecord = Registered | Merged | Unusable | Unconcerned
 
 
 class UnusableFeed(ValueError):
