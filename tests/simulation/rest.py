@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.simulation import sessions
 from tests.simulation.aws.store import Version
+from tests.simulation.coverage import key_in
 from tests.simulation.execution import repairs_of
 from tests.simulation.oracle import PREFIX, Place, Uploaded, place_of, without_partition
 from tests.simulation.outside import SCANNER_TAG, UPLOADERS_TAGS
@@ -67,13 +68,22 @@ class _Key:
             found = self._shown(self._newest(still=True))
             # One that was broken off in the middle can't be finished: it fails, and what it wrote stays.
             shown = {version.metadata["carefile-version"] for version in self.alive.values()}
-            if shown and all(self._is_refused(version) for version in shown):
+            if shown and (all(self._is_refused(version) for version in shown) or self._broken_off()):
                 found = []
         before = self._newest(still=True)
         if found and newest and before and before is not newest and self._is_refused(newest.version):
             # A threat that is taken out leaves its place to the clean version before it.
             found = self._shown(before) if self.world.known.taken_out(newest) else found
         return found + [text for upload in self.uploads for text in self._disposition(upload)]
+
+    def _broken_off(self) -> bool:
+        """Whether nothing may be filed, and an execution that had begun failed for good, for all to see. It may have
+        been slow, and have written an older version over the threat."""
+        return self._current(still=True) is None and any(
+            it.final and it.error == "ThreatFound" and it.progress.state.startswith("Normalise")
+            for it in self.world.executions.values()
+            if key_in(it.asked) == self.key.key
+        )
 
     def _is_refused(self, version: str) -> bool:
         return (self.key.key, version) in self.world.known.refused
