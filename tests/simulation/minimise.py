@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
@@ -10,6 +11,7 @@ from tests.simulation.scenario import Scenario
 from tests.simulation.schedule import Script
 
 MOST_RUNS = 1500
+MOST_SECONDS = 180  # what never comes to rest takes seconds to run
 Candidate = tuple[Scenario, Script]
 
 
@@ -17,7 +19,10 @@ def minimise(result: Result, *, run: Callable[[Scenario, Script], Result] = run_
     """A smaller schedule that breaks the same invariant, with its trace."""
     wanted = result.violations[0].partition(" ")[0]
     best = (result.scenario, result.script)
-    runs = 0
+    runs, until = 0, time.monotonic() + MOST_SECONDS
+
+    def is_over() -> bool:
+        return runs >= MOST_RUNS or time.monotonic() > until
 
     def fails(candidate: Candidate) -> bool:
         nonlocal runs
@@ -26,10 +31,10 @@ def minimise(result: Result, *, run: Callable[[Scenario, Script], Result] = run_
         return bool(found) and found[0].startswith(wanted)
 
     smaller = True
-    while smaller and runs < MOST_RUNS:
+    while smaller and not is_over():
         smaller = False
         for candidate in _smaller(*best):
-            if runs >= MOST_RUNS:
+            if is_over():
                 break
             if fails(candidate):
                 best, smaller = candidate, True

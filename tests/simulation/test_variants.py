@@ -78,6 +78,15 @@ def test_a_failing_schedule_is_made_small_and_reads_as_a_story() -> None:
     assert "== SUCCEEDED" in told
 
 
+def test_making_a_schedule_small_ends_when_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    with broken(event_id_from_the_key_alone):
+        seed = first_violation(range(1, 100))
+        assert seed is not None
+        whole = run_seed(seed)
+        monkeypatch.setattr("tests.simulation.minimise.MOST_SECONDS", -1)
+        assert minimise(whole).scenario == whole.scenario
+
+
 def test_a_rule_broken_only_for_a_while_leaves_no_trace() -> None:
     with broken(without_check):
         assert first_violation(range(1, FOUND_WITHIN[without_check])) is not None
