@@ -153,7 +153,11 @@ def _inbox(site: Site) -> str:
     }
     policy = {"RoleName": site.token, "PolicyArn": site.connection.output("InboxPolicyArn")}
     with site.changed(Undo("iam", "delete_role", {"RoleName": site.token})):
-        role = iam.create_role(RoleName=site.token, AssumeRolePolicyDocument=json.dumps(trust))["Role"]
+        boundary = iam.get_role(RoleName=site.role_of("TagObject"))["Role"].get("PermissionsBoundary", {})
+        bounded = {"PermissionsBoundary": arn} if (arn := boundary.get("PermissionsBoundaryArn")) else {}
+        role = iam.create_role(RoleName=site.token, AssumeRolePolicyDocument=json.dumps(trust), **bounded)[
+            "Role"
+        ]
         with site.changed(Undo("iam", "detach_role_policy", policy)):
             iam.attach_role_policy(**policy)
             given = _assumed(site, role["Arn"])

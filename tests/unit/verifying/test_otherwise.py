@@ -27,7 +27,7 @@ from tests.unit.verifying.answers import (
 )
 from tests.unit.verifying.cases import CASES
 from tests.unit.verifying.checking import claim, found
-from tests.unit.verifying.modelled import ACCOUNT, Aws, machine, refused
+from tests.unit.verifying.modelled import ACCOUNT, STACK, Aws, machine, refused
 
 
 def encoded_keys(aws: Aws) -> None:
@@ -76,13 +76,16 @@ def roles(aws: Aws) -> None:
         "SessionToken": "t",
         "Expiration": datetime.now(UTC),
     }
+    bounded = role | {"PermissionsBoundary": {"PermissionsBoundaryArn": BOUNDARY}}
     aws.answers |= {
+        "GetRole": {"Role": bounded | {"Arn": f"arn:aws:iam::{ACCOUNT}:role/{STACK}/tag"}},
         "GetCallerIdentity": {"Arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/admin/me"},
         "CreateRole": {"Role": role | {"Arn": f"arn:aws:iam::{ACCOUNT}:role/r"}},
         "AssumeRole": {"Credentials": given},
     }
 
 
+BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/Boundary"
 MERGE, INBOX = "A merge is one transaction", "Who has the policy"
 CONTRADICTED: dict[str, tuple[Set, str]] = {
     "Object keys in the events are raw": (encoded_keys, "names the key in another form"),
@@ -170,8 +173,9 @@ class TestInbox:
         made = [
             name for name, _ in aws.asked if name.endswith(("Role", "RolePolicy")) and name != "AssumeRole"
         ]
-        assert made[:1] == ["CreateRole"]
-        assert made[-1] == "DeleteRole"
+        assert (made[0], made[1], made[-1]) == ("GetRole", "CreateRole", "DeleteRole")
+        (created,) = aws.requests("CreateRole")
+        assert created["PermissionsBoundary"] == BOUNDARY, "an organisation may demand it of every role"
         return finding
 
     def test_opens_the_inbox_once_its_policy_holds(self, monkeypatch: pytest.MonkeyPatch) -> None:
