@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-FAST = ("tests/unit", "tests/golden", "tests/property")
+FAST = ("tests/unit", "tests/golden", "tests/property", "tests/events")
 _FAR = 99
 
 
