@@ -183,3 +183,20 @@ def test_an_id_longer_than_anybodys_is_no_evidence(part: str) -> None:
     longest = part * (MOST_ID_BYTES // len(part.encode()))
     assert patient("x.txt", {"patient-id": longest}) == Patient(longest)
     assert patient("x.txt", {"patient-id": longest + part}) == NO_EVIDENCE
+
+
+def test_keys_that_name_a_patient_are_below_what_a_rule_begins_with_and_the_patient() -> None:
+    places = ["", "documents/", "medical-notes/patients/", "sessions/"]
+    assert RULES.prefixes_of("P_7") == [
+        f"{place}P_7/" for place in sorted(places, key=lambda it: f"{it}P_7/")
+    ]
+    composed, spelt_out = "Jos\u00e9", "Jose\u0301"
+    both = {f"{place}{name}/" for place in places for name in (composed, spelt_out)}
+    assert set(RULES.prefixes_of(composed)) == set(RULES.prefixes_of(spelt_out)) == both
+
+
+def test_evidence_from_the_content_says_where_it_stands_and_in_whose_numbering() -> None:
+    candidates = found(PatientCandidate("A", "/PID-3", system="1.2.3"), PatientCandidate("A", "/mrn"))
+    made = classify("x.json", (), RULES, None, candidates)
+    told = [item.where for item in made.evidence if item.source is EvidenceSource.CONTENT]
+    assert told == ["/PID-3 of 1.2.3", "/mrn"]

@@ -20,10 +20,11 @@ from benchmarks.matching.trial import Mode, as_decided
 from carefile.cli.aws.listing import Item
 from carefile.cli.moving.forecast import Forecaster
 from carefile.cli.shown.story import print_story
-from carefile.core.deciding.corroboration import described, says_much
+from carefile.core.deciding.corroboration import Factor, Supported, _suggestions, described, says_much
 from carefile.core.documents.extraction import DocumentFacts, Extraction, Status
 from carefile.core.documents.recognition import Line, RecognisedPage, Word, recognition_of
 from carefile.core.documents.scans import with_recognition
+from carefile.core.model import EvidenceSource
 from carefile.core.patients.entries import Identifier, PatientEntry, PersonName, Statement
 from carefile.core.patients.mentions import mentions_in
 from carefile.core.records.catalog import Entry
@@ -418,3 +419,14 @@ def test_an_id_or_a_name_with_a_birth_date_says_much_of_whom_a_document_is_about
     supported_by: list[str], much: bool
 ) -> None:
     assert says_much(supported_by) is much
+
+
+def test_what_the_schema_of_an_event_has_no_room_for_is_no_suggestion() -> None:
+    def suggested(number: str) -> tuple[str, ...]:
+        supported = Supported(
+            number, {Factor.IDENTIFIER: "text"}, frozenset(), frozenset(), EvidenceSource.TEXT
+        )
+        return tuple(it.patient_id for it in _suggestions([supported]))
+
+    assert suggested("P" * 256) == ("P" * 256,)
+    assert suggested("P" * 257) == ()
