@@ -162,9 +162,8 @@ def _digest(paths: Iterable[Path]) -> str:
 
 def _commit() -> str:
     """The commit, with a plus where the tree differs from it in more than this ledger; "" outside a repository."""
-    ledger = LEDGER.relative_to(Path(__file__).resolve().parents[2])
     commit = _git("rev-parse", "--short", "HEAD")
-    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", f":(exclude){ledger}")
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)*/proof.jsonl")
     return f"{commit}+" if changed else commit
 
 
