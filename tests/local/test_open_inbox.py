@@ -28,7 +28,9 @@ def settings(tmp_path: Path) -> Iterator[Settings]:
     found = settings_for(tmp_path)
     found.home.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-c", WAITING, "local.embedded", str(found.home)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True) as aws:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as aws:
+        assert aws.stdout is not None
+        assert aws.stdout.readline()  # it is there, under its own command line
         running = processes.Running(aws.pid, found.port, None, 0)
         found.run_file.write_text(json.dumps(asdict(running)))
         yield found
