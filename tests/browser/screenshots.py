@@ -57,8 +57,8 @@ def shoot(clerk: Clerk, path: Path) -> None:
 
 
 def save(picture: Image.Image | bytes, path: Path) -> None:
-    """Few colours are enough for a page, and a third of the bytes; rare ones, such as a state's, are kept."""
+    """As a palette, a third of the bytes; an octree's has the colours of dots as well as of surfaces."""
     image = Image.open(BytesIO(picture)) if isinstance(picture, bytes) else picture
-    image.convert("RGB").quantize(192, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+    image.convert("RGB").quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(
         path, optimize=True
     )
