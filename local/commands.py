@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import suppress
 from dataclasses import replace
 
 from local import checks, deployment, processes, report
@@ -57,10 +56,8 @@ def clean(settings: Settings) -> int:
     if not settings.home.exists():
         return 0
     with processes.exclusive(settings):
-        # Whether its state could be saved does not matter here.
-        with suppress(Problem):
-            if processes.stop(settings):
-                print("Stopped.")
+        if processes.stop(settings, saving=False):
+            print("Stopped.")
         for path in settings.kept():
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
     left = sorted(path.name for path in settings.home.iterdir())

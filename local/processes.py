@@ -113,8 +113,8 @@ def save(running: Running) -> None:
     os.kill(running.aws_pid, signal.SIGUSR1)
 
 
-def stop(settings: Settings) -> bool:
-    """Stop the processes of this home; False if none were running."""
+def stop(settings: Settings, *, saving: bool = True) -> bool:
+    """Stop the processes of this home; False if none were running. Without `saving`, what they hold is given up."""
     running = find(settings)
     if running is None:
         _stop_leftovers(settings)
@@ -123,9 +123,9 @@ def stop(settings: Settings) -> bool:
     stop_inbox(settings, running)  # first, as it sends what is held
     if running.console_pid is not None:
         _end(running.console_pid, settings.home, seconds=5)
-    graceful = _end(running.aws_pid, settings.home, seconds=STOP_SECONDS)
+    graceful = _end(running.aws_pid, settings.home, seconds=STOP_SECONDS if saving else 0)
     settings.run_file.unlink(missing_ok=True)
-    if not graceful:
+    if saving and not graceful:
         raise Problem(
             f"the embedded AWS did not stop within {STOP_SECONDS} s and was killed; its last changes may be lost",
             f"see {settings.logs / 'aws.log'}; `make clean` resets everything",
@@ -240,7 +240,8 @@ def _end(pid: int, home: Path, seconds: float) -> bool:
             return True
         time.sleep(0.05)
     # It leads its own session, so this also kills its function workers, and nothing else.
-    os.killpg(pid, signal.SIGKILL)
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
     _reap(pid)
     return False
 
