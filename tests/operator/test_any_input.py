@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import click
@@ -22,6 +23,7 @@ ODD = (
     "session_1", "unknown", "RejectedObjct", "2h", "99999999999999d", "0001-01-01", "9999-12-31T23:59",
     "tomorrow",
 )  # fmt: skip
+THERE = ("..", "/", "//")
 # They act, wait for hours, or take the terminal.
 LEFT_OUT = {"yes", "help", "follow", "wait", "watch", "retire_originals", "remove", "repair", "profile"}
 COMMANDS: dict[str, click.Command] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
@@ -35,7 +37,9 @@ def typed(draw: st.DrawFn) -> list[str]:
         if parameter.name in LEFT_OUT:
             continue
         if parameter.param_type_name == "argument":
-            words += draw(st.lists(st.sampled_from(ODD), min_size=parameter.required, max_size=2))
+            # What is there would be uploaded: a whole disk.
+            odd = [it for it in ODD if it not in THERE] if parameter.name in ("paths", "files") else ODD
+            words += draw(st.lists(st.sampled_from(odd), min_size=parameter.required, max_size=2))
         elif draw(st.sampled_from((True, False, False))):
             flag: Any = parameter
             words += [flag.opts[0]] if flag.is_flag else [flag.opts[0], draw(st.sampled_from(ODD))]
@@ -43,8 +47,9 @@ def typed(draw: st.DrawFn) -> list[str]:
 
 
 def test_no_input_gives_a_traceback_and_every_refusal_says_what_to_do(
-    carefile: Carefile, monkeypatch: pytest.MonkeyPatch
+    carefile: Carefile, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     # What serves a page waits for somebody to open it.
     monkeypatch.setattr(opening, "open_inbox", lambda *_, **__: ())
@@ -77,6 +82,7 @@ def test_a_word_that_is_no_command_is_never_led_to_one_that_deletes(carefile: Ca
 def test_an_empty_value_is_refused_before_anything_is_asked(carefile: Carefile) -> None:
     for words, named in (
         (("show", ""), "WHAT"),
+        (("put", "", "--dry-run"), "PATHS"),
         (("assign", "--patient", "", "--key", "x"), "--patient"),
         (("redrive", ""), "NAMES"),
         (("runs", "--stack", ""), "--stack"),

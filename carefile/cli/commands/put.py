@@ -48,8 +48,9 @@ _MAX_KEY = 1024  # S3, "Object key name"
 def put(
     connection: Connection,
     view: View,
+    # Text, as a Path makes the current folder of an empty one.
     paths: Annotated[
-        list[Path], typer.Argument(help="Files, folders, or session folders.", show_default=False)
+        list[str], typer.Argument(help="Files, folders, or session folders.", show_default=False)
     ],
     *,
     patient: Annotated[str | None, typer.Option(help="The patient they belong to.")] = None,
@@ -74,12 +75,13 @@ def put(
     Files that are already there are not uploaded again.
     """
     patience = span(timeout)
-    _refuse_overlaps(paths)
+    given = [Path(path) for path in paths]
+    _refuse_overlaps(given)
     refuse_nobody(patient)
-    planned = [upload for path in paths for upload in _plan(path, patient, kind, prefix)]
+    planned = [upload for path in given for upload in _plan(path, patient, kind, prefix)]
     rules = rules_of(connection)
     if prefix is None:
-        for name in sorted({path.resolve().name for path in paths if path.is_dir()} & _CONVENTIONS):
+        for name in sorted({path.resolve().name for path in given if path.is_dir()} & _CONVENTIONS):
             view.note(f"{name}/ itself is not part of the keys; --prefix {name} makes it so.")
     uploads = [upload for upload in planned if not rules.ignores(upload.key)]
     if ignored := len(planned) - len(uploads):
