@@ -7,7 +7,7 @@ import json
 import pytest
 
 from carefile.core.filing.tagging import PipelineStatus, layout_tags, pseudonym, status_of, with_status
-from carefile.core.model import Disposition, Kind, Patient
+from carefile.core.model import Disposition, Kind, Patient, Source
 from lambdas import tag_object
 from tests.unit.world import LANDING, World
 
@@ -125,3 +125,15 @@ def test_a_pseudonym_depends_on_the_key_and_never_shows_the_id() -> None:
     tags = layout_tags(Kind.DOCUMENT, patient, b"one")
     assert set(tags) == {"kind", "patient-status", "patient-ref"}
     assert "Juan" not in str(tags)
+
+
+def test_a_noted_end_only_rises_and_what_is_noted_is_returned(world: World) -> None:
+    """What failed or was overtaken later does not take the place of a better end of the same version."""
+    ledger, source = world.intake.ledger, Source(LANDING, KEY)
+    lower, higher = PipelineStatus.SUPERSEDED, PipelineStatus.CATALOGED
+    assert ledger.noted_status(source, "v1") is None
+    assert ledger.note_status(source, "v1", lower) is lower
+    assert ledger.note_status(source, "v1", higher) is higher
+    assert ledger.note_status(source, "v1", lower) is higher
+    assert ledger.noted_status(source, "v1") is higher
+    assert ledger.noted_status(source, "v2") is None
