@@ -1,4 +1,4 @@
-"""A made-up clinic's patients, with all that makes patients hard to tell apart. No person is real.
+"""A made-up clinic's patients, with all that makes patients hard to distinguish. No person is real.
 
 Twins; fathers and sons of one name; namesakes, some of one birth date; birth dates that many share; family names that
 changed; two family names; accents; ids of which two digits swapped make another patient's.

@@ -22,7 +22,7 @@ _KEPT_BY_THE_SERVICE = (
 )
 _KEPT_ELSEWHERE = (
     "What fails here is run again by the object pipeline, whose every step is kept for 90 days, or it is logged and an "
-    "alarm goes off. Of what went well the functions' log lines tell each step under the execution's name, and the "
+    "alarm goes off. Of what went well the functions' log lines show each step under the execution's name, and the "
     "catalog entry what was filed, when and by which execution. A log of all steps, without data, would say no more."
 )
 _LOGS_NOTHING = (

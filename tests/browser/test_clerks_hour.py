@@ -245,7 +245,7 @@ def test_a_decision_is_taken_back_a_day_later(clinic: Clinic, browser: Browser) 
     latest = eventually(lambda: announced_as(clinic, "documents/scan_0412.pdf", "take-back"))
     assert (latest["patient"]["status"], latest["decision"]) == ("unknown", decision)
     records = list(Decided(clinic.connection).all())
-    assert [(it.type, it.told["key"]) for it in records[-1:]] == [("take-back", "documents/scan_0412.pdf")]
+    assert [(it.type, it.content["key"]) for it in records[-1:]] == [("take-back", "documents/scan_0412.pdf")]
     assert len(records) == len(DECISIONS) + 2
     assert list(Decided(clinic.connection).findings()) == []
 

@@ -59,7 +59,7 @@ def test_a_merge_and_its_opposite_are_recorded_once_each_with_whose_account_sent
     }
     assert (one.content["principal"], one.content["event_id"]) == ("account 123456789012", "e-1")
     assert one.content["execution"] == "arn:execution:1"
-    assert "principal" not in other.told
+    assert "principal" not in other.content
     listed = lines(show(decisions, patient="Ana_7", fhir=False, limit=10)[1])
     assert [one["type"] for one in listed] == ["merge", "unmerge"]
     for one in lines(show(decisions, fhir=True, limit=10)[1]):

@@ -170,7 +170,7 @@ class Redriver:
         return Result(execution, Action.RESUBMITTED, started["executionArn"])
 
     def _count(self) -> None:
-        """At once, in the thread that has started it: whoever interrupts the command is told of every one."""
+        """At once, in the thread that has started it: whoever interrupts the command sees every one."""
         with self._counting:
             self._started += 1
 

@@ -95,9 +95,9 @@ class Rereading:
         stamp = stamp_in(found.get("Metadata", {})) if found else None
         if stamp is None:
             return None
-        return Readers.parse(stamp.readers) or self._told(key)
+        return Readers.parse(stamp.readers) or self._manifest_readers(key)
 
-    def _told(self, key: str) -> Readers | None:
+    def _manifest_readers(self, key: str) -> Readers | None:
         try:
             record = json.loads(self._s3.get_object(Bucket=self._processed, Key=key)["Body"].read())
         except ClientError as error:

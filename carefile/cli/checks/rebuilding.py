@@ -47,14 +47,14 @@ T = TypeVar("T")
 class Difference(StrEnum):
     """`missing`: an object without a catalog entry. `older`: the catalog shows an older revision. `different`: the same
     revision with different facts. `unsupported`: an entry whose object S3 does not hold. `session`: a session's entry
-    does not match its objects' entries. `untold`: filed or adopted, but its entry cannot be reconstructed."""
+    does not match its objects' entries. `unexplained`: filed or adopted, but its entry cannot be reconstructed."""
 
     MISSING = "missing"
     OLDER = "older"
     DIFFERENT = "different"
     UNSUPPORTED = "unsupported"
     SESSION = "session"
-    UNTOLD = "untold"
+    UNEXPLAINED = "unexplained"
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +204,7 @@ class Comparison:
         else:
             entry = entry_of_session_object(standing, folder, manifest) if manifest and is_session else None
         return entry or Finding(
-            Difference.UNTOLD,
+            Difference.UNEXPLAINED,
             standing.bucket,
             key,
             "its stamp and its folder's manifest do not identify its source",
@@ -217,7 +217,7 @@ class Comparison:
         if entry or self._entries.get(source.source_id):
             return entry
         why = "no intake wrote it, and it is not marked as adopted: `carefile adopt` catalogs it"
-        return Finding(Difference.UNTOLD, source.bucket, key, why)
+        return Finding(Difference.UNEXPLAINED, source.bucket, key, why)
 
     def _read_manifest(self, key: str) -> dict[str, Any] | None:
         try:

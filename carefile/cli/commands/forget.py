@@ -80,11 +80,11 @@ def forget(
         with view.busy("Looking again …"):
             left = person.look(included, traces.copies)
             after = person.tally()
-    told = _told(connection, patient, traces, done, after, left, yes=yes)
+    done_report = _report(connection, patient, traces, done, after, left, yes=yes)
     if report:
-        write(report, json.dumps(told, indent=2) + "\n")
+        write(report, json.dumps(done_report, indent=2) + "\n")
     if view.as_json:
-        view.thing(told, lambda _: None)
+        view.thing(done_report, lambda _: None)
     _end(view, done, after, left, yes=yes)
     unwell = done.held or done.left or left.undecided or left.unfiled or (yes and _anything(after))
     return Exit.FOUND if unwell else Exit.DONE
@@ -180,7 +180,7 @@ def _end(view: View, done: Tally, after: Tally, left: Traces, *, yes: bool) -> N
     view.note("What is not deleted by this, logs of AWS and backups among it, is in docs/retention.md.")
 
 
-def _told(
+def _report(
     connection: Connection,
     patient: str,
     traces: Traces,

@@ -122,7 +122,7 @@ def list_patients(
     """List the patients of the directory, unordered."""
     everybody = Patients(connection).all()
     shown = islice(everybody, limit) if limit else everybody
-    view.stream(_PATIENTS, map(_told, shown), nothing="The patient directory is empty.")
+    view.stream(_PATIENTS, map(_shown, shown), nothing="The patient directory is empty.")
     return Exit.DONE
 
 
@@ -139,7 +139,7 @@ def show_patient(
         view.thing({"patient_id": patient, "listed": False, "near": near}, lambda _: None)
         view.note(f"{plain(patient)} is not listed." + _near(near))
         return Exit.FOUND
-    record = _told(entry) | {
+    record = _shown(entry) | {
         "listed": True,
         "stated": {source: said.to_json() for source, said in sorted(entry.statements.items())},
     }
@@ -157,7 +157,7 @@ def search_patients(
 ) -> Exit:
     """Find listed patients by id, identifier, name or birth date."""
     found = Patients(connection).search(" ".join(text))
-    view.table(_PATIENTS, map(_told, found), nothing="No matching patients.")
+    view.table(_PATIENTS, map(_shown, found), nothing="No matching patients.")
     return listed(len(found), named=True)
 
 
@@ -361,7 +361,7 @@ def _show_patient(record: dict[str, Any], out: Console) -> None:
     out.print(f"  [dim]stated by {plain(', '.join(record['stated']))}[/dim]", soft_wrap=True)
 
 
-def _told(entry: PatientEntry) -> dict[str, Any]:
+def _shown(entry: PatientEntry) -> dict[str, Any]:
     return {
         "patient_id": entry.id,
         "status": entry.state.value,

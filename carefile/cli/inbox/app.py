@@ -200,10 +200,10 @@ class _Inbox:
     def _as_seen(self, key: str, seen: str) -> Row:
         """Return the row if it still is what the person saw."""
         row = self._desk.row(key)
-        told = self._desk.opaque.open("seen", seen)
+        state = self._desk.opaque.open("seen", seen)
         if row is None or row.found.patient is not None:
             raise Refused("refused.changed.filed", patient=(row.found.patient or "") if row else "")
-        if told != row.state:
+        if state != row.state:
             raise Refused("refused.changed.version")
         if any(one == key and status is not Status.UNDONE for one, status in self._desk.decisions.about()):
             raise Refused("refused.decided")

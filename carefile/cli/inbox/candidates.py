@@ -139,25 +139,25 @@ class Candidates:
         words: frozenset[str],
         named: Iterable[str],
     ) -> Candidate:
-        told = list(dict.fromkeys(points))
+        stated = list(dict.fromkeys(points))
         others = [other for other in named if other and other != patient_id]
         if entry is None:
             if self._patients is not None:
-                told.append(Point("against.unlisted", -2))
+                stated.append(Point("against.unlisted", -2))
         else:
             if _is_named(entry, words):
-                told.append(Point("for.name", 2))
+                stated.append(Point("for.name", 2))
             if entry.birth_dates & born:
-                told.append(Point("for.born", 2))
+                stated.append(Point("for.born", 2))
             elif born and entry.birth_dates and points:
-                told.append(Point("against.born", -1))
+                stated.append(Point("against.born", -1))
             if entry.state is PatientState.INACTIVE:
-                told.append(Point("against.inactive", -1))
+                stated.append(Point("against.inactive", -1))
             if entry.merged_into is not None:
-                told.append(Point("against.merged", -3, (("into", entry.merged_into),)))
+                stated.append(Point("against.merged", -3, (("into", entry.merged_into),)))
         if others and points:
-            told.append(Point("against.others", -1))
-        return Candidate(patient_id, entry, tuple(told))
+            stated.append(Point("against.others", -1))
+        return Candidate(patient_id, entry, tuple(stated))
 
     def _meant(self, value: str) -> str:
         """Return the clinic's id for a value, where the directory knows it as a further identifier."""

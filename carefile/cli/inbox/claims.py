@@ -61,7 +61,7 @@ class NoClaims:
 
 
 class TableClaims:
-    """Claims in the deployment's own table. `holder` tells this inbox from another one of the same person."""
+    """Claims in the deployment's own table. `holder` distinguishes this inbox from another one of the same person."""
 
     def __init__(
         self,

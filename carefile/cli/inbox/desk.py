@@ -172,7 +172,7 @@ class Desk:
         decision."""
         taken = self.decisions.find(id_)
         before = None if taken else self.earlier.find(id_)
-        told: Sequence[One | Before] = taken.done if taken else [before] if before else []
+        shown: Sequence[One | Before] = taken.done if taken else [before] if before else []
         each = [
             One(
                 one.key,
@@ -188,7 +188,7 @@ class Desk:
                 one.bucket,
                 one.landing_key,
             )
-            for one in told
+            for one in shown
         ]
         if each:
             self.decisions.hold(each, "", iso_8601(self._now()))

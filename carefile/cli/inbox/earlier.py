@@ -58,15 +58,15 @@ class Earlier:
 
 
 def _before(record: Record, *, is_last: bool) -> Before:
-    told = record.content
-    tree, key, bucket = told.get("tree"), told.get("key"), told.get("bucket", "")
+    content = record.content
+    tree, key, bucket = content.get("tree"), content.get("key"), content.get("bucket", "")
     if tree:
         key = f"{tree}session.json" if tree.endswith("/") else tree
         owner, name = Owner(bucket, tree, tree=True).owner_id, tree.rstrip("/")
     elif key:
         owner, name = Source(bucket, key).source_id, key
     else:  # two patients
-        owner, name = f"patient {told.get('from', '')}", told.get("from", "")
+        owner, name = f"patient {content.get('from', '')}", content.get("from", "")
     return Before(
         f"{record.day} {record.number}",
         owner,
@@ -74,9 +74,9 @@ def _before(record: Record, *, is_last: bool) -> Before:
         record.type,
         bucket,
         key or "",
-        told.get("patient_id"),
-        told.get("decided_by", ""),
-        told.get("decided_at", record.recorded_at),
-        told.get("reason", ""),
+        content.get("patient_id"),
+        content.get("decided_by", ""),
+        content.get("decided_at", record.recorded_at),
+        content.get("reason", ""),
         is_last and record.type in _REVERSIBLE,
     )

@@ -51,6 +51,8 @@ class Notes:
 
 
 def _note(record: Record, row: Row) -> Note:
-    told, version = record.content, getattr(row.found, "landing_version", None)
-    is_of_another = bool(version and told.get("version") and told["version"] != version)
-    return Note(told.get("decided_by", ""), told["decided_at"], told.get("reason", ""), is_of_another)
+    content, version = record.content, getattr(row.found, "landing_version", None)
+    is_of_another = bool(version and content.get("version") and content["version"] != version)
+    return Note(
+        content.get("decided_by", ""), content["decided_at"], content.get("reason", ""), is_of_another
+    )

@@ -168,7 +168,7 @@ class Queue:
         if (item := self._entries.items([key]).get(key)) is None:
             return None
         found = SessionSummary.of_item(item) if key.startswith("session#") else Entry.of_item(item)
-        return None if found is None else self._with_same_bytes(self._told([Row(found)])[0])
+        return None if found is None else self._with_same_bytes(self._described([Row(found)])[0])
 
     def alike(self, row: Row) -> list[Row]:
         """Return other documents that wait with the same evidence, the oldest first."""
@@ -210,18 +210,18 @@ class Queue:
 
     def _fitting(self, view: View, rows: Sequence[Row]) -> dict[str, Row]:
         """Return the rows that are of this view, by their keys, with what their records say."""
-        told = self._told([row for row in rows if _may_fit(view, row)])
+        described = self._described([row for row in rows if _may_fit(view, row)])
         if view.shelf is Shelf.SAME_BYTES:
-            told = list(self._pool.map(self._with_same_bytes, told))
-        return {row.key: row for row in told if _fits(view, row)}
+            described = list(self._pool.map(self._with_same_bytes, described))
+        return {row.key: row for row in described if _fits(view, row)}
 
-    def _told(self, rows: Sequence[Row]) -> list[Row]:
-        def tell(row: Row) -> Row:
+    def _described(self, rows: Sequence[Row]) -> list[Row]:
+        def describe(row: Row) -> Row:
             if isinstance(row.found, SessionSummary):
                 return row
             return replace(row, filed=self._records.filed(row.found.prefix, row.found.revision))
 
-        return list(self._pool.map(tell, rows))
+        return list(self._pool.map(describe, rows))
 
     def _with_same_bytes(self, row: Row) -> Row:
         """Add the patients under whom the same bytes are filed."""

@@ -140,7 +140,7 @@ class Forecaster:
             )
         if head is None:
             return Forecast(item.key, item.size, Would.FAIL, why="it was deleted meanwhile")
-        item = replace(item, size=head["ContentLength"])  # a list may be old, or tell no sizes
+        item = replace(item, size=head["ContentLength"])  # a list may be old, or give no sizes
         if item.size == 0:
             return Forecast(item.key, item.size, Would.FAIL, why="it is empty")
         metadata = tuple(head.get("Metadata", {}).items())
@@ -155,7 +155,7 @@ class Forecaster:
             would = Would.STAY if same else Would.AGAIN
             readable = would is Would.STAY or not is_archived(head)
             if readable and self._filed.stays(found, self._source(item), entry):
-                return self._told(
+                return self._forecast_of(
                     item, found, would, entry.prefix, entry.patient, entry.reason, collides=False
                 )
         if is_archived(head):
@@ -163,10 +163,10 @@ class Forecaster:
         folder, collides = self._folder(found, self._source(item))
         reason = found.patient.reason.value if found.patient.reason else None
         would = Would.MOVE if entry else Would.FILE
-        told = self._told(item, found, would, folder, found.patient.id, reason, collides=collides)
-        return replace(told, was={"patient": entry.patient, "folder": entry.prefix}) if entry else told
+        made = self._forecast_of(item, found, would, folder, found.patient.id, reason, collides=collides)
+        return replace(made, was={"patient": entry.patient, "folder": entry.prefix}) if entry else made
 
-    def _told(
+    def _forecast_of(
         self,
         item: Item,
         found: Classification,

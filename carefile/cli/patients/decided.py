@@ -86,9 +86,9 @@ class Decided:
         """Return a session's decision with the whole name and the reason, which the stamps of its objects have no room
         for."""
         for record in reversed(self.latest_about(owner_id, DECISIONS, _LOOKED_AT)):
-            told = record.content
-            if record.type == decision.type and told.get("decided_at") == decision.decided_at:
-                return replace(decision, decided_by=told["decided_by"], reason=told.get("reason"))
+            content = record.content
+            if record.type == decision.type and content.get("decided_at") == decision.decided_at:
+                return replace(decision, decided_by=content["decided_by"], reason=content.get("reason"))
         return decision
 
     def findings(self) -> Iterator[Finding]:
@@ -118,8 +118,8 @@ class Decided:
     def about(self, patient: str, owners: Set[str]) -> Iterator[Record]:
         """Yield the records whose payloads name a patient, or are about a document or session of these owners' ids."""
         for record in self.all():
-            told = record.content
-            if patient in told.get("patients", ()) or (told and _owner_of(told) in owners):
+            content = record.content
+            if patient in content.get("patients", ()) or (content and _owner_of(content) in owners):
                 yield record
 
     def forget(self, record: Record, at: str) -> None:
@@ -172,10 +172,12 @@ class Decided:
         return dict(found.get("Item", {}))
 
 
-def _owner_of(told: Mapping[str, Any]) -> str | None:
+def _owner_of(content: Mapping[str, Any]) -> str | None:
     """Whose decision it is about a document or session; None of one about two patients."""
-    tree, key = told.get("tree"), told.get("key")
-    return Owner(told["bucket"], tree or key or "", tree=tree is not None).owner_id if tree or key else None
+    tree, key = content.get("tree"), content.get("key")
+    return (
+        Owner(content["bucket"], tree or key or "", tree=tree is not None).owner_id if tree or key else None
+    )
 
 
 def decision_about(connection: Connection, objects: Sequence[Entry]) -> Decision | None:

@@ -119,7 +119,7 @@ class Decider:
 
     def _require_unchanged(self, seen: Entry, subject: Mapping[str, Any]) -> None:
         now = self._entries.get(seen.source_id)
-        # Without versioning an entry has no version, and its revision alone tells it from what was filed since.
+        # Without versioning an entry has no version, and its revision alone distinguishes it from what was filed since.
         version = seen.landing_version or subject.get("version")
         is_same = now is not None and now.revision == seen.revision
         if not is_same or (subject.get("folder"), subject.get("version")) != (seen.prefix, version):

@@ -339,7 +339,7 @@ class Forgetter:
 
     def _session(self, place: Place, traces: Traces) -> tuple[Item, Item | None] | None:
         """The session's item, and what becomes of it. Where something in its folder is not the patient's for sure, it
-        tells of that alone, as nobody's. None where nothing becomes of it."""
+        mentions that alone, as nobody's. None where nothing becomes of it."""
         table = self._connection.catalog_table
         found = self._dynamodb.get_item(TableName=table, Key={KEY: {"S": place.key}}, ConsistentRead=True)
         item = found.get("Item")

@@ -1,6 +1,6 @@
 """What names a patient and is not filed as theirs yet: decisions that moved nothing, and uploads that were never filed.
 
-The ledger knows its items by digests alone, so whose a decision is about is told by a walk over the landing buckets.
+The ledger knows its items by digests alone, so whose a decision is about is found by a walk over the landing buckets.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ class Uploads:
             return newest.version_id == entry.landing_version
         if newest.version_id != "null" or newest.modified != entry.modified:
             return False
-        # What was overwritten within the same second is told apart only by what was filed of it.
+        # What was overwritten within the same second is distinguished only by what was filed of it.
         filed = (head(self._connection, entry.bucket, entry.key) or {}).get("Metadata", {})
         stamp = stamp_in(filed)
         return (

@@ -108,12 +108,16 @@ class Finder:
         return layout.session_folder_of(version.key) or version.key[:end]
 
     def _session(self, folder: str, versions: dict[str, list[Version]]) -> None:
-        told = next((one for one in self._versions.manifests(folder) if one.get("state") == "session"), None)
-        owned = told is not None and not told.get("adopted")
+        manifest_ = next(
+            (one for one in self._versions.manifests(folder) if one.get("state") == "session"), None
+        )
+        owned = manifest_ is not None and not manifest_.get("adopted")
         self._found.sessions.add(folder)
-        if told is not None and owned:
+        if manifest_ is not None and owned:
             self._found.folders.add(folder)
-            self._found.trees[folder] = Owner(told["owner"]["bucket"], told["owner"]["tree"], tree=True)
+            self._found.trees[folder] = Owner(
+                manifest_["owner"]["bucket"], manifest_["owner"]["tree"], tree=True
+            )
         elif folder != self._connection.layout.session_prefix(Patient(self._patient)):
             self._owns_itself(folder, versions)
         newest = {key: one for key, found in versions.items() if (one := _newest(found))}
@@ -123,9 +127,9 @@ class Finder:
             for (key, version), stamp in zip(newest.items(), stamps, strict=True):
                 if stamp is None:
                     foreign[key] = versions[key]
-                elif told is None:
+                elif manifest_ is None:
                     self._take(Source(self._connection.processed, key))
-                elif source := self._source_of(version, stamp, folder, told):
+                elif source := self._source_of(version, stamp, folder, manifest_):
                     self._stood(source, key, stands=version.is_latest)
         self._decide(foreign, Whose.PATIENT)
 
@@ -176,10 +180,10 @@ class Finder:
             return
         for manifest in filed:
             if patient_in(manifest) == self._patient:
-                told = manifest["source"]
+                upload = manifest["source"]
                 self._found.folders.add(folder)
-                self._stood(Source(told["bucket"], told["key"]), folder, stands=manifest is manifests[0])
-                self._digests |= {told["content_digest"]} if proves(told.get("content_digest")) else set()
+                self._stood(Source(upload["bucket"], upload["key"]), folder, stands=manifest is manifests[0])
+                self._digests |= {upload["content_digest"]} if proves(upload.get("content_digest")) else set()
         self._decide(foreign, Whose.PATIENT if folder in self._found.folders else Whose.ANOTHER)
 
     def _is_forgotten(self, folder: str) -> bool:

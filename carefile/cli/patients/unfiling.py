@@ -120,7 +120,7 @@ class Unfiler:
         """Have the decision added to the record of decisions, which only the function may write."""
         if not self._connection.records_decisions:
             return
-        told = {
+        taken = {
             "bucket": decided.source.bucket,
             "key": decided.source.key,
             "decision": decision.to_json(),
@@ -129,7 +129,7 @@ class Unfiler:
         }
         done = self._connection.client("lambda").invoke(
             FunctionName=self._connection.function("AssignPatient"),
-            Payload=json.dumps({"unfiled": told}).encode(),
+            Payload=json.dumps({"unfiled": taken}).encode(),
         )
         if done.get("FunctionError"):
             raise Problem(
@@ -225,9 +225,9 @@ class Unfiler:
         """Return the digest of the filed bytes: as S3 has it, or computed."""
         try:
             named = {"Bucket": entry.bucket, "Key": entry.key}
-            told = content_digest(self._s3.head_object(**named, ChecksumMode="ENABLED"))
-            if told and proves(told):
-                return told
+            digest = content_digest(self._s3.head_object(**named, ChecksumMode="ENABLED"))
+            if digest and proves(digest):
+                return digest
             body, found = self._s3.get_object(**named)["Body"], hashlib.sha256()
         except ClientError as error:
             if is_gone(error):

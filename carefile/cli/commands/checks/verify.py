@@ -111,7 +111,7 @@ def _run(
             with view.busy("Cleaning up …"):
                 left, why = _finished(suite)
             journal.close(finished=not left)
-            told = Report.of(
+            made = Report.of(
                 connection,
                 started,
                 time.monotonic() - began,
@@ -119,12 +119,12 @@ def _run(
                 total=len(claims),
                 left_behind=left,
             )
-            for written in told.write(path) if path else ():
+            for written in made.write(path) if path else ():
                 view.note(f"Written: {plain(written)}")
-    view.note(f"{told.summary()}, in {lasting(told.seconds)}.")
+    view.note(f"{made.summary()}, in {lasting(made.seconds)}.")
     if left:
         view.warn(_left_behind(left, why))
-    return Exit.DONE if told.is_good else Exit.FOUND
+    return Exit.DONE if made.is_good else Exit.FOUND
 
 
 def _finished(suite: Suite) -> tuple[int, str]:

@@ -45,8 +45,8 @@ def decisions(
     that hold, from the catalog.
     """
     after = moment(since)
-    told = hints_of(connection, after) if hints else map(record_of, Decided(connection).all(after))
-    found = islice(_wanted(told, by, patient), limit)
+    records = hints_of(connection, after) if hints else map(record_of, Decided(connection).all(after))
+    found = islice(_wanted(records, by, patient), limit)
     if fhir:
         count = 0
         for count, one in enumerate(found, 1):  # noqa: B007 - counted for the exit code
@@ -123,8 +123,10 @@ def hints_of(connection: Connection, since: datetime | None) -> Iterator[dict[st
             )
 
 
-def _wanted(told: Iterable[dict[str, Any]], by: str | None, patient: str | None) -> Iterator[dict[str, Any]]:
-    for one in told:
+def _wanted(
+    records: Iterable[dict[str, Any]], by: str | None, patient: str | None
+) -> Iterator[dict[str, Any]]:
+    for one in records:
         if by is not None and one.get("decided_by") != by:
             continue
         if patient is not None and patient not in one.get("patients", ()):

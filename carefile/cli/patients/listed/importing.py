@@ -70,7 +70,7 @@ def survey(feeds: Sequence[Feed], read: Callable[[], object] = lambda: None) -> 
                 "CREATE INDEX by_id ON patient (id); CREATE INDEX by_name ON patient (name, born);"
                 "CREATE INDEX by_number ON number (number)"
             )
-            _tell_odd(seen, found)
+            _add_odd(seen, found)
         finally:
             seen.close()
     return found
@@ -160,7 +160,7 @@ def _look_through(feed: Feed, seen: sqlite3.Connection, found: Survey, read: Cal
     seen.executemany("INSERT INTO patient VALUES (?, ?, ?, ?, ?)", rows())
 
 
-def _tell_odd(seen: sqlite3.Connection, found: Survey) -> None:
+def _add_odd(seen: sqlite3.Connection, found: Survey) -> None:
     """An id with two birth dates may be two patients, and is left out; but where records follow one another, the later
     one corrects the earlier."""
     twice = seen.execute(

@@ -34,11 +34,11 @@ class Merges:
         self._connection, self._patients = connection, Patients(connection)
         self._decided_by, self._source, self._now = f"system:{source}", source, now
 
-    def plan(self, told: Sequence[Merged]) -> PlannedMerges:
+    def plan(self, merges: Sequence[Merged]) -> PlannedMerges:
         """Judge the merges one after another; who is not listed yet will be, by the import."""
-        entries, forgotten = self._entries({one for it in told for one in (it.from_id, it.into_id)})
+        entries, forgotten = self._entries({one for it in merges for one in (it.from_id, it.into_id)})
         planned = PlannedMerges()
-        for merged in told:
+        for merged in merges:
             decision = Decision(DecisionType.MERGE, self._decided_by, merged.stated_at or self._now)
             try:
                 if {merged.from_id, merged.into_id} & forgotten:
