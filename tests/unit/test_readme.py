@@ -38,7 +38,7 @@ PERFORMANCE = (ROOT / "docs/performance.md").read_text(encoding="utf-8")
 RULES = json.loads((ROOT / "rules/default.json").read_text(encoding="utf-8"))
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
 BILLS = [(kind, lane) for kind in ("session", "document") for lane in (Lane.STANDARD, Lane.EXPRESS_FIRST)]
-WORDS = {"ten": 10.0, "fourteen": 14.0, "forty": 40.0, "thousand": 1000.0, "tenth": 0.1}
+WORDS = {"ten": 10.0, "fourteen": 14.0, "forty": 40.0, "fifty": 50.0, "thousand": 1000.0, "tenth": 0.1}
 NUMBER = re.compile(
     rf"\b(?:{'|'.join(WORDS)}|(?:thir|fif|six|seven|eigh|nine)(?:teen|ty)|eleven|twelve|twenty|hundred)\b"
     r"|(?<![\w-])\d(?:[\d.,]*\d)?"
@@ -66,15 +66,13 @@ def bill(row: str) -> dict[tuple[str, Lane], float]:
     return {each: float(it[0]) if it else 0.0 for each, it in zip(BILLS, found, strict=True)}
 
 
-def rounded(of: dict[tuple[str, Lane], float], lane: Lane) -> list[float]:
-    """As the README says it: to one above 100, else to a half."""
-    totals = [of["session", lane], of["document", lane]]
-    return [float(round(it)) if it > 100 else round(it * 2) / 2 for it in totals]
+def totals(lane: Lane) -> list[float]:
+    return [bill("**total**")["session", lane], bill("**total**")["document", lane]]
 
 
 def schedules() -> int:
     """How many schedules `make test` runs at least, each once."""
-    known = {0: test_schedules.SCHEDULES, SCANNED // LANE: test_schedules.SCANNED_SCHEDULES}
+    known = {0: test_schedules.FEW, SCANNED // LANE: test_schedules.FEW_SCANNED}
     known[test_hostile.ACTOR.lane] = test_hostile.SCHEDULES
     others = {actor.lane for actor in actors()} | {EVERYBODY // LANE}
     return sum(known.values()) + len(others - known.keys()) * test_variants.WITH_EACH_ACTOR
@@ -119,11 +117,9 @@ CLAIMS: dict[str, Callable[[], list[float]]] = {
     ],
     r"With a (\w+) of all requests": lambda: [failing("s3")],
     r"\d+ of (\d+) uploads are filed": lambda: [float(A_DAY.values[0])],
-    r"session objects cost (\d+) USD.*?; a million documents cost (\d+)\.": lambda: rounded(
-        bill("**total**"), Lane.STANDARD
-    ),
+    r"session objects cost (\d+) USD.*?; a million documents cost (\d+)\.": lambda: totals(Lane.STANDARD),
     r"of which (\d+) are Step Functions transitions": lambda: [bill("Transitions")[BILLS[0]]],
-    r"they cost ([\d.]+) and (\d+): each upload runs": lambda: rounded(bill("**total**"), Lane.EXPRESS_FIRST),
+    r"they cost ([\d.]+) and ([\d.]+): each upload runs": lambda: totals(Lane.EXPRESS_FIRST),
     r"Comparable pipelines cost (\d+) to (\d+) at": lambda: [COMPARABLE[0], COMPARABLE[-1]],
     r"the minimum is ([\d.]+)\.": lambda: [round(assumptions.FLOOR, 2)],
     r"already carries (\w+) tags": lambda: [MAX_TAGS],
@@ -139,7 +135,10 @@ NO_CLAIMS = (
 def test_what_the_readme_says_in_numbers_is_so(claim: str) -> None:
     found = re.search(claim, PROSE)
     assert found is not None, "the sentence has changed: give its number a source, or take it from the list"
-    assert [value(it) for it in found.groups()] == pytest.approx(CLAIMS[claim]())
+    # A cost is said to a dollar.
+    assert [value(it) for it in found.groups()] == pytest.approx(
+        CLAIMS[claim](), abs=0.6 if "cost" in claim else 0
+    )
 
 
 def test_no_number_is_without_a_source() -> None:
