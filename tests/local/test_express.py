@@ -71,7 +71,7 @@ def test_a_name_that_was_taken_is_an_error_by_its_service(bare_aws: EmbeddedAws)
     """Two promotions of one name: the second one ends in the state that catches it, and starts nothing."""
     client = bare_aws.client("stepfunctions")
     target = stubs.machine(bare_aws, {"End": {"Type": "Succeed"}})
-    machine = stubs.machine(bare_aws, handing_on(target), "EXPRESS")
+    machine = stubs.machine(bare_aws, handing_on(target))
     ends = [
         bare_aws.finished(client.start_execution(stateMachineArn=machine)["executionArn"]) for _ in range(2)
     ]

@@ -63,8 +63,11 @@ def test_with_yes_it_moves_and_says_so_and_again_there_is_nothing_to_move(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--session", "x", "--key", "y", "--patient", "A"), "use one of --session, --document and --key"),
-        (("--patient", "A"), "use one of --session, --document and --key"),
+        (
+            ("--session", "x", "--key", "y", "--patient", "A"),
+            "use only one of --session, --document or --key",
+        ),
+        (("--patient", "A"), "use --session, --document or --key"),
         (("--session", "none-such", "--patient", "A"), "no session of that id is filed"),
         (("--session", "x", "--patient", "unknown"), "the patient id stands for nobody"),
         (

@@ -330,7 +330,7 @@ def deployed_arn(*texts: str) -> str:
     [
         (("s3://no-such-bucket/x/",), "there is no bucket no-such-bucket"),
         (("here",), "invalid S3 location"),
-        ((), "use one of s3://"),
+        ((), "use s3://"),
         (("s3://{landing}/nothing/is/here/",), "there is nothing under"),
         (("s3://{processed}/processed/",), "carefile adopt"),
         (("s3://{reports}/",), "does not ingest from the bucket"),

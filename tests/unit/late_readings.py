@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from carefile.core.documents import scans
 from carefile.core.documents.recognition import Line, RecognisedPage, Word
 from carefile.core.errors import CarefileError
 from carefile.core.model import Observation
 from carefile.core.model import Source as Landed
 from lambdas.adapters.readings import Readings
-from lambdas.intake import documents, wiring
+from lambdas.intake import wiring
 from lambdas.intake.convergence import Upload
 from lambdas.intake.results import result
 from lambdas.intake.scans import Scans
@@ -45,7 +46,7 @@ class LateReadings:
     def install(patch: pytest.MonkeyPatch) -> None:
         """Every document's pages are pictures."""
         patch.setenv("OCR", "on")
-        patch.setattr(documents, "shows_text", lambda _: True)
+        patch.setattr(scans, "shows_text", lambda _: True)
 
     def read(self, key: str, *, to_the_end: bool) -> None:
         observed = wiring.landing().head(Landed(LANDING, key))

@@ -63,7 +63,7 @@ def nobody_takes_it_in() -> Callable[[pytest.MonkeyPatch], None]:
 
 
 def record_stays() -> Callable[[pytest.MonkeyPatch], None]:
-    return lambda patch: patch.setattr(Filing, "_tells", lambda *_: True)
+    return lambda patch: patch.setattr(Filing, "_is_up_to_date", lambda *_: True)
 
 
 @pytest.mark.parametrize("broken", [nobody_takes_it_in(), record_stays()])
