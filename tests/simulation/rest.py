@@ -325,7 +325,10 @@ class _Key:
             # What is noted only rises, and that it was announced is looked at below.
             allowed.add("cataloged")
         if begun_anew and "superseded" in ended:
-            return found if tag in allowed | {"cataloged"} else [*found, f"I3 {upload.name} is tagged {tag}"]
+            allowed.add("cataloged")
+            if any(self._is_about(event, upload) for event in self.unfiled):
+                allowed.add("unfiled")  # announced and noted likewise
+            return found if tag in allowed else [*found, f"I3 {upload.name} is tagged {tag}"]
         if tag not in allowed:
             found.append(f"I3 {upload.name} is tagged {tag}; its executions ended {sorted(ended)}")
         if tag == "cataloged" and not any(self._upload(event.detail) == upload for event in self.cataloged):
