@@ -194,6 +194,13 @@ def test_no_modules_import_one_another_in_a_circle() -> None:
     assert not graph
 
 
+def _printed(program: str) -> tuple[str, str]:
+    """What a fresh process prints, and what it complains of."""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    return done.stdout.strip(), done.stderr
+
+
 def test_no_function_loads_what_only_a_document_needs() -> None:
     """The readers come with the first document; a session's cold start is not to pay for them."""
     check = (
@@ -202,9 +209,7 @@ def test_no_function_loads_what_only_a_document_needs() -> None:
         "('lambdas.readers', 'carefile.page', 'carefile.core.documents.extraction', 'pypdfium2', 'jinja2'))"
         " or name in ('jsonschema', 'aws_xray_sdk')])"
     )
-    command = [sys.executable, "-c", check]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
-    assert (done.stdout.strip(), done.stderr) == ("[]", "")
+    assert _printed(check) == ("[]", "")
 
 
 def test_every_function_ends_its_start_and_masks_its_log_by_the_same_entry_point() -> None:
@@ -222,9 +227,7 @@ def test_a_function_collects_no_garbage_while_it_starts_and_never_looks_at_what_
         "print(gc.get_stats()[0]['collections'] - before, gc.isenabled(), gc.get_freeze_count() > 10_000,"
         "[name for name in sys.modules if name.startswith(apart)])"
     )
-    command = [sys.executable, "-c", check]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
-    assert (done.stdout.strip(), done.stderr) == ("0 True True []", "")
+    assert _printed(check) == ("0 True True []", "")
 
 
 @pytest.mark.skipif("PYTEST_XDIST_WORKER" not in os.environ, reason="there is but one worker")
