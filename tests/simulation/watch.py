@@ -31,6 +31,7 @@ class Watch:
         self._owners: dict[str, str] = {}  # folder: the owner its manifest names
         self._users: dict[str, str] = {}  # folder: whose objects are in it
         self._seen_tags: dict[tuple[str, str], frozenset[str]] = {}
+        self._verdicts: set[tuple[str, str, str]] = set()
         self.stamped: dict[str, Uploaded] = {}  # source id: any version of that source
         self._writers: dict[
             tuple[str, str], set[str]
@@ -46,7 +47,7 @@ class Watch:
         elif operation == "DeleteObject" and arguments["Bucket"] == "landing":
             self._fail("I7 a function deletes a landing object")
         elif operation == "UpdateItem" and ":verdict" in arguments["ExpressionAttributeValues"]:
-            self._world.verdict_recorded()
+            self._heard(arguments)
         elif operation == "GetObjectTagging":
             tags = frozenset(tag["Key"] for tag in result["TagSet"])
             self._seen_tags[self._world.actor, arguments["Key"]] = tags
@@ -54,6 +55,14 @@ class Watch:
             self._tagged(arguments)
         for judge in self._world.judges:
             judge.after(call, result)
+
+    def _heard(self, update: dict[str, Any]) -> None:
+        """A verdict that is written once more, by whoever goes on with it, tells nobody anything."""
+        values = update["ExpressionAttributeValues"]
+        verdict = (str(update["Key"]), values[":verdict"]["S"], values[":scanned"]["S"])
+        if verdict not in self._verdicts:
+            self._verdicts.add(verdict)
+            self._world.verdict_recorded()
 
     def published(self, event: Published) -> None:
         """An event is on the bus: is it true?"""
