@@ -25,6 +25,7 @@ from tests.simulation.run import Result, run_script
 from tests.simulation.scenario import (
     ANA,
     BO,
+    CLEAN,
     CY,
     THREAT,
     Again,
@@ -297,6 +298,26 @@ def test_what_is_taken_out_after_a_threat_was_found_before_it_was_filed_fails_vi
     assert not found.world.processed.live_keys()
     (taking_out,) = (it for it in found.world.executions.values() if it.name == "o1")
     assert (taking_out.status, taking_out.error) == ("FAILED", "ThreatFound")
+
+
+def test_who_waits_for_a_verdict_is_not_re_driven_for_its_own() -> None:
+    """The scan of the newer version is slow. Whoever goes on with the empty one below writes its own verdict once more,
+    which is no reason to try again: it would go round without end."""
+    steps = (Upload("u1", 0, empty=True, verdict=THREAT, second_verdict=CLEAN), Upload("u2", 0))
+    older = ["world", "world", "tag u1", *["u1"] * ALL]
+    picks = [
+        *older,
+        "scan u1 again",
+        "tag u1+",
+        *["u1+"] * ALL,
+        *["redrive u1+", *["u1+"] * ALL] * 9,
+        "tag u2",
+    ]
+    found = run_script(Scenario((SESSION,), steps, scanned=True), Script(picks), tracing=True)
+
+    assert not found.violations, found.trace
+    again = [name for name, text in found.trace if "re-driven" in text]
+    assert again.count("redrive u1+") == 2, "once for its own verdict, and once for that of the newer version"
 
 
 def merged(key: LandingKey, *steps: Step) -> Result:
