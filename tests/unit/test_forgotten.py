@@ -93,6 +93,43 @@ def test_another_patients_upload_with_the_id_in_its_key_stays_and_is_counted(
     assert world.body("documents/Ana_7/knee.txt", LANDING) == b"hello"
 
 
+@pytest.mark.parametrize(
+    ("key", "place"),
+    [
+        ("documents/Ana_7/knee.txt", "unknown_knee/"),
+        ("sessions/Ana_7/session_1/session.json", "unknown_medical_notes/session_1/"),
+    ],
+)
+def test_what_a_round_files_of_a_forgotten_source_as_nobodys_goes_with_the_next_run(
+    world: World, connection: Connection, key: str, place: str
+) -> None:
+    """It had taken its revision before, and its patient was decided, so where it files names nobody and is no place
+    that the ledger knows since. What is filed of the same key by a later upload stays."""
+    world.file(key)
+    where = world.s3.list_object_versions(Bucket=PROCESSED)["Versions"]
+    kept = {it["Key"]: world.s3.get_object(Bucket=PROCESSED, Key=it["Key"]) for it in where}
+    forget(connection, "Ana_7")
+    assert world.filed() == []
+    world.file("inbox/other.txt", name="e2")
+    others = world.filed()
+    for name, found in kept.items():
+        late = f"{connection.layout.prefix}{place}{name.rpartition('/')[2]}"
+        body, metadata = found["Body"].read(), found["Metadata"]
+        world.s3.put_object(Bucket=PROCESSED, Key=late, Body=body, Metadata=metadata)
+        world.s3.delete_object(Bucket=PROCESSED, Key=late)
+        world.s3.put_object(Bucket=PROCESSED, Key=late, Body=body, Metadata=metadata)
+
+    assert not forget(connection, "Ana_7").outdated
+    there = world.s3.list_object_versions(Bucket=PROCESSED)
+    names = {it["Key"] for kind in ("Versions", "DeleteMarkers") for it in there.get(kind, ())}
+    assert names == set(others)
+
+    world.file(key, b"another", name="e3", Metadata={"patient-id": "Bob_8"})
+    again = world.filed()
+    assert not forget(connection, "Cy_9").outdated
+    assert world.filed() == again
+
+
 def test_all_ids_that_lead_to_a_patient_by_merges_are_that_patient(
     world: World, connection: Connection
 ) -> None:
@@ -124,5 +161,9 @@ def test_a_person_is_forgotten_under_every_id_and_each_thing_is_counted_once(
     person.look()
     counted = person.tally()
     assert (counted.landing_versions, counted.layout_versions, counted.directory_entries) == (1, there, 2)
+    metadata = world.head("processed/C_knee/original.txt")["Metadata"]
     assert person.forget() == counted
     assert world.filed() == []
+    world.s3.put_object(Bucket=PROCESSED, Key="processed/unknown_knee/original.txt", Metadata=metadata)
+    person.look()
+    assert person.tally().layout_versions == 1

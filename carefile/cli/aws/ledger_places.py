@@ -20,7 +20,7 @@ from carefile.cli.aws.objects import filed_object
 from carefile.cli.aws.versions import Versions
 from carefile.core.model import Source
 from carefile.core.records.catalog import number_in, text_in
-from carefile.core.records.ledger import KEY, archive_key, places_in
+from carefile.core.records.ledger import FORGOTTEN_AT, KEY, archive_key, places_in
 
 QUIET = timedelta(minutes=20)  # longer than any function runs
 _ARCHIVED, _NOTED, _NOTED_AT = "archived", "noted_revision", "noted_at"
@@ -123,13 +123,24 @@ class LedgerPlaces:
 
     def ever(self, source: Source) -> set[str]:
         """Return every place the key ever had, archived ones included."""
-        return {place for key in self.keys(source) for place in places_in(self._get(key))}
+        return self._ever(source.source_id)
+
+    def outlived(self, source_id: str, key: str) -> bool:
+        """Whether a source, or a session, was forgotten, and no place of the layout that it has had since holds a
+        key."""
+        return FORGOTTEN_AT in self._get(source_id) and not any(map(key.startswith, self._ever(source_id)))
 
     def keys(self, source: Source) -> Iterator[str]:
         """Yield the keys of the ledger items that hold the places, the current one first."""
-        yield source.source_id
-        for number in range(1, number_in(self._get(source.source_id), _ARCHIVED) + 1):
-            yield archive_key(source.source_id, number)
+        return self._keys(source.source_id)
+
+    def _ever(self, source_id: str) -> set[str]:
+        return {place for key in self._keys(source_id) for place in places_in(self._get(key))}
+
+    def _keys(self, source_id: str) -> Iterator[str]:
+        yield source_id
+        for number in range(1, number_in(self._get(source_id), _ARCHIVED) + 1):
+            yield archive_key(source_id, number)
 
     def _get(self, key: str) -> dict[str, Any]:
         found = self._dynamodb.get_item(TableName=self._table, Key={KEY: {"S": key}}, ConsistentRead=True)

@@ -101,3 +101,8 @@ def patient_in(manifest: dict[str, Any]) -> str | None:
     patient = manifest.get("patient") or manifest.get("classification", {}).get("patient", {})
     found: str | None = patient.get("id")
     return found
+
+
+def newest_of(versions: list[Version]) -> Version | None:
+    """Return the newest version that is not a delete marker."""
+    return next((one for one in versions if not one.is_marker), None)

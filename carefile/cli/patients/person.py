@@ -56,8 +56,11 @@ class Person:
             )
             for one in self.ids
         }
-        certain = {trace.source for trace in self._found[self._patient].mine}
+        own = self._found[self._patient]
+        certain = {trace.source for trace in own.mine}
         for one, found in self._found.items():
+            if found is not own:  # what was left behind is found under each id
+                found.outdated = [version for version in found.outdated if version not in own.outdated]
             # Of an id that was merged nothing but its entry says whose it is, so that goes last.
             doubtful = found.unfiled or found.undecided.keys() - certain
             found.keeps_entry = one != self._patient and bool(doubtful)

@@ -51,7 +51,8 @@ class Traces:
     patient's id in their keys. `owners`: by the ids of sources and of sessions, whose claims go with the last of what
     they hold. `apart`: folders that go with another id of the same person. `keeps_entry`: the directory's entry stays
     for now. `suggested`: unknown documents whose records suggest the patient; `outdated`: older versions of records
-    that did. `absent`: what was to be included, and is not there."""
+    that did, and what was filed of anybody's source after it was forgotten. `absent`: what was to be included, and is
+    not there."""
 
     traces: dict[str, Trace] = field(default_factory=dict)
     folders: set[str] = field(default_factory=set)

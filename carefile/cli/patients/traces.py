@@ -21,9 +21,10 @@ from carefile.cli.aws.connection import Connection
 from carefile.cli.aws.entries import Entries, Entry, SessionSummary
 from carefile.cli.aws.ledger_places import LedgerPlaces
 from carefile.cli.aws.objects import head, landing_object
-from carefile.cli.aws.versions import Version, Versions, patient_in
+from carefile.cli.aws.versions import Version, Versions, newest_of, patient_in
 from carefile.cli.patients.brought import Brought
 from carefile.cli.patients.inplace import InPlace, Whose
+from carefile.cli.patients.leftbehind import left_behind
 from carefile.cli.patients.pending import Decisions, Upload, Uploads, is_in
 from carefile.cli.patients.suggested import named_in, older_records
 from carefile.cli.patients.trace import FORGOTTEN, Trace, Traces, subject_of
@@ -44,9 +45,9 @@ _THREADS = 16
 
 class Finder:
     """`_self_owned`: the keys in each folder that no source owns, so that each object in it is its own; `_claimed` by
-    whom folders are that hold nothing yet; `_digests` of the patient's documents;
-    `_early`: older versions that are the patient's unless they were filed. `settled`: an upload that is older is
-    not on its way any more."""
+    whom folders are that hold nothing yet; `_digests` of the patient's documents; `_nobodys` the places of unknown
+    entries; `_early`: older versions that are the patient's unless they were filed. `settled`: an upload that is older
+    is not on its way any more."""
 
     def __init__(
         self,
@@ -68,6 +69,7 @@ class Finder:
         self._there: set[str] = set()
         self._digests: set[str] = set()
         self._early: dict[str, frozenset[str]] = {}
+        self._nobodys: set[str] = set()
         self._settled = moment(datetime.now(UTC) - settled)
 
     def find(self, include: Iterable[Source] = (), copies: Iterable[Source] = ()) -> Traces:
@@ -82,6 +84,7 @@ class Finder:
         Brought(self._connection, self._rules, self._patient).find(self._found)
         self._other_places()
         self._undecided()
+        self._found.outdated += left_behind(self._connection, self._nobodys)
         self._copies(copies)
         self._emptied()
         self._owners()
@@ -120,7 +123,7 @@ class Finder:
             )
         elif folder != self._connection.layout.session_prefix(Patient(self._patient)):
             self._owns_itself(folder, versions)
-        newest = {key: one for key, found in versions.items() if (one := _newest(found))}
+        newest = {key: one for key, found in versions.items() if (one := newest_of(found))}
         foreign: dict[str, list[Version]] = {}
         with ThreadPoolExecutor(_THREADS) as pool:
             stamps = pool.map(self._versions.stamp, newest.values())
@@ -191,7 +194,7 @@ class Finder:
         return bool(claim and claim.get("Metadata", {}).get(FORGOTTEN) == subject_of(self._patient))
 
     def _is_foreign(self, versions: list[Version]) -> bool:
-        newest = _newest(versions)
+        newest = newest_of(versions)
         return newest is not None and self._versions.stamp(newest) is None
 
     def _stood(self, source: Source, place: str, *, stands: bool) -> None:
@@ -389,6 +392,7 @@ class Finder:
 
     def _undecided(self) -> None:
         for entry in self._each(None):
+            self._nobodys.add(entry.key if entry.is_session else entry.prefix)
             known = entry.source_id in self._found.traces or entry.patient is not None
             source = Source(entry.landing_bucket, entry.landing_key)
             if not known and (where := self._evidence(entry, source)):
@@ -443,8 +447,3 @@ class Finder:
         self._found.suggested |= {source} if named.now else set()
         self._found.outdated += older_records(self._versions, entry.prefix, named.before)
         return None
-
-
-def _newest(versions: list[Version]) -> Version | None:
-    """Return the newest version that is not a delete marker."""
-    return next((one for one in versions if not one.is_marker), None)

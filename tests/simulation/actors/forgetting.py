@@ -3,14 +3,14 @@ time, at any moment of the schedule.
 
 I11 once the functions that were under way have ended, nothing that was read is kept, and neither ledger nor catalog
     names the patient; once the command was given again, nothing at all is left, and no event that comes once more
-    brings anything back. What a round that had begun before wrote after it, in a folder without the patient's name, the
-    command cannot find (docs/retention.md)
+    brings anything back
 """
 
 from __future__ import annotations
 
 import dataclasses
 import random
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
@@ -18,11 +18,11 @@ from typing import Any
 
 from carefile.cli.patients import forgetting
 from carefile.cli.patients.forgetting import Forgetter
+from carefile.cli.patients.leftbehind import left_behind
 from carefile.cli.patients.trace import Trace, Traces
 from carefile.core.documents.recognition import readings_folder
 from carefile.core.filing.layout import Layout
 from carefile.core.model import Source
-from carefile.core.records.ledger import FORGOTTEN_AT
 from lambdas.adapters.catalog import Catalog
 from lambdas.adapters.landing import Landing
 from lambdas.adapters.ledger import Ledger
@@ -57,7 +57,6 @@ class Forgotten(Judge):
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self.keys: set[str] = set()
-        self._entombed: dict[str, int] = {}  # of a source, the revision that forgetting took
         self._looks = 0
         self.pages = 0  # that were kept, and deleted by the command
 
@@ -68,10 +67,7 @@ class Forgotten(Judge):
         return key in self.keys
 
     def after(self, call: Call, result: Any) -> None:
-        if call.operation == "UpdateItem" and FORGOTTEN_AT in call.arguments["UpdateExpression"]:
-            source_id = call.arguments["Key"]["source_id"]["S"]
-            self._entombed.setdefault(source_id, int(result["Attributes"]["revision"]["N"]))
-        elif call.operation == "DeleteObjects" and call.arguments["Bucket"] == "reports":
+        if call.operation == "DeleteObjects" and call.arguments["Bucket"] == "reports":
             self.pages += len(call.arguments["Delete"]["Objects"])
 
     def forget(self, name: str, key: str, rest: timedelta) -> None:
@@ -131,9 +127,8 @@ class Forgotten(Judge):
         for name, versions in world.processed.keys.items():
             if name.startswith(_THEIRS) and versions:
                 yield f"I11 {name} is left of {key}"
-            for stamp in (it.metadata for it in versions if it.metadata.get("carefile-source") == source_id):
-                if int(stamp["carefile-revision"]) > self._entombed[source_id]:
-                    yield f"I11 {name} is filed of {key} since it was forgotten"
+            if any(it.metadata.get("carefile-source") == source_id for it in versions):
+                yield f"I11 {name} is filed of {key} since it was forgotten"
 
 
 def add(rng: random.Random, scenario: Scenario, _: Mixture) -> Scenario:
@@ -182,6 +177,8 @@ def _look(world: World, key: str) -> Traces:
     folders = {folder for folder in below if folder.startswith(_THEIRS)}
     places = folders | set(item.get("destinations", {}).get("SS", ()))
     found = Traces(folders=folders, owners={source.source_id})
+    entries = world.dynamodb.tables.get("catalog", {}).values()
+    found.outdated += left_behind(_Connection(world), {it["prefix"]["S"] for it in entries if "prefix" in it})  # type: ignore[arg-type]
     found.traces[source.source_id] = Trace(source, mine=True, stands=True, places=places, patient=DEE)
     return found
 
@@ -320,12 +317,18 @@ def indexed_whatever_was_forgotten() -> Patches:
     return [(Catalog, "put", put)]
 
 
+def not_looked_for_where_nobody_is_named() -> Patches:
+    """The command looks for what is left below the patient's name alone."""
+    return [(sys.modules[__name__], "left_behind", lambda *_: ())]
+
+
 # Two more take too many schedules to find: `test_forgetting.py` tries every call of the command with every one of a
 # reading.
 FOUND_WITHIN: dict[Callable[[], Patches], int] = {
     what_is_gone_is_kept_as_it_was_read: 200,
     forgotten_without_a_revision: 50,
     indexed_whatever_was_forgotten: 100,
+    not_looked_for_where_nobody_is_named: 200,
 }
 ACTOR = Actor(
     "forgetting",
