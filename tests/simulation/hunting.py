@@ -8,7 +8,7 @@ and `python -m tests.simulation --note` writes it anew.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from multiprocessing import get_context
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any
 from tests.simulation import reading_variants
 from tests.simulation.actors import LANE, actors
 from tests.simulation.actors.readings import ACTOR as READING
-from tests.simulation.run import first_violation, run_seed
+from tests.simulation.run import run_seed
 from tests.simulation.variants import broken, in_lanes
 
 APART = 1_000_000
@@ -36,16 +36,21 @@ def all_variants() -> list[Variant]:
 
 
 def found_by(variant: Callable[[], Any], lane: int, schedules: int) -> int | None:
-    """The seed that finds a variant as what it is, out of the first ones of its lane; the noted one is tried first. A
-    variant that only crashes, as the code that it replaces has changed, is not found."""
+    """The seed that finds a variant as what it is, out of the first ones of its lane; the noted one is tried first."""
     first = lane * LANE + (lane == 0)
-    found_as = next((actor.found_as for actor in actors() if actor.lane == lane), "")
     seeds = range(first, first + schedules)
     noted = json.loads(NOTES.read_text(encoding="utf-8")).get(variant.__name__)
+    return _first_to_find(variant, lane, chain([noted] if noted in seeds else [], seeds))
+
+
+def _first_to_find(variant: Callable[[], Any], lane: int, seeds: Iterable[int]) -> int | None:
+    """The first seed that finds a variant as what it is: one that only crashes, as the code that it replaces has
+    changed, is not found."""
+    found_as = next((actor.found_as for actor in actors() if actor.lane == lane), "")
     with broken(variant):
-        for seed in chain([noted] if noted in seeds else [], seeds):
+        for seed in seeds:
             if any(text.startswith(found_as) and CRASH not in text for text in run_seed(seed).violations[:1]):
-                return int(seed)
+                return seed
     return None
 
 
@@ -83,6 +88,5 @@ def hunt(job: tuple[str, int]) -> int:
     name, first = job
     variant, lane = next(it for *it, _ in in_lanes() if it[0].__name__ == name)
     first += lane * LANE
-    with broken(variant):
-        seed = first_violation(range(first, first + MOST))
+    seed = _first_to_find(variant, lane, range(first, first + MOST))
     return MOST + 1 if seed is None else seed - first + 1
