@@ -37,6 +37,7 @@ from carefile.core.records.ledger import (
     entry_in,
     hints_name,
     may_be_kept,
+    meant_name,
     patient_tombstone_key,
     released_in,
     since_name,
@@ -146,6 +147,23 @@ class Ledger:
             raise RejectedObject(
                 "forgotten-since: the decision is older than the order to forget this object's patient; decide anew"
             )
+
+    def decide_current(self, source: Source, version: str, hints: Hints, at: str) -> str:
+        """Record a decision that named no version as one about the version that is current, and return which that is.
+        It stays the one that was found first: another attempt may find a newer upload, which was not decided about."""
+        self._refuse_if_forgotten(hints.patient_id, at, RejectedObject)
+        name = meant_name(at)
+        first = self._update(
+            source.source_id,
+            "SET #meant = :version",
+            {":version": {"S": version}, ":at": {"S": at}},
+            ConditionExpression=_unless_forgotten("attribute_not_exists(#meant)"),
+            ExpressionAttributeNames={"#meant": name},
+        )
+        if first is None:
+            version = self._get(source.source_id).get(name, {"S": version})["S"]
+        self.decide(source, version, hints, at)
+        return version
 
     def read_session(self, session: Owner) -> tuple[Assignment | None, frozenset[str]]:
         """What was decided about a session, and the patients whose it was by decisions that were taken back."""

@@ -81,7 +81,10 @@ class Admission:
             if version:
                 at = events.iso_8601(decided_at(data, started) or self.now())
                 hints = request.hints_at(at)
-                self.ledger.decide(request.source, version, hints, at)
+                if request.version_id:
+                    self.ledger.decide(request.source, version, hints, at)
+                else:
+                    version = self.ledger.decide_current(request.source, version, hints, at)
         if asked:
             self._require(request, asked)
         observed = self._to_file(observed)

@@ -42,8 +42,8 @@ class Uploaded:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A submission with hints. `version` is None where the submitter left it to the moment; `body` are the bytes that
-    it holds for whenever they are sent again."""
+    """A submission with hints. `version` is None where the submitter named none, and means the one that is current when
+    the decision is recorded first; `body` are the bytes that it holds for whenever they are sent again."""
 
     name: str
     key: LandingKey
@@ -153,6 +153,9 @@ class Known:
 
     uploads: list[Uploaded] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
+    meant: dict[str, str] = field(
+        default_factory=dict
+    )  # by a decision that named no version, which one was found
     assignments: dict[str, list[Assigned]] = field(default_factory=dict)  # of a tree, the last one holds
     clean: set[tuple[str, str]] = field(default_factory=set)  # key and version, by a verdict that was told
     refused: set[tuple[str, str]] = field(
@@ -190,11 +193,15 @@ class Known:
     def of_version(self, key: str, version: str) -> Uploaded | None:
         return next((u for u in self.uploads if u.key.key == key and u.version == version), None)
 
+    def about(self, decision: Decision) -> str | None:
+        """The version that a decision is about; None where it was not recorded yet."""
+        return decision.version or self.meant.get(decision.name)
+
     def possible(self, upload: Uploaded) -> Sequence[Place]:
         """Every place that some decision taken so far, or none, gives to this version."""
         hints: list[Hints] = [()]
         for decision in self.decisions:
-            named = decision.key == upload.key and decision.version in (None, upload.version)
+            named = decision.key == upload.key and self.about(decision) in (None, upload.version)
             if named or decision.is_about_bytes_of(upload):
                 hints.append(decision.hints)
         history = self.assignments.get(tree_of(upload.key), []) if upload.key.session else []

@@ -179,11 +179,12 @@ class _Key:
             # Nobody files past the scanner, and so what is filed of a threat is not moved.
             return self.world.known.possible(newest)
         ours = [decision for decision in self.world.known.decisions if decision.key == self.key]
-        named = [d for d in ours if self._about(d) == newest.version or d.is_about_bytes_of(newest)]
+        about = self.world.known.about
+        named = [d for d in ours if about(d) == newest.version or d.is_about_bytes_of(newest)]
         latest = max((decision.at for decision in named), default=None)
         holding = [d for d in named if latest and latest - d.at < timedelta(seconds=1)]
-        # One that left its version to the moment may have found another one before it was re-driven.
-        holding += [d for d in ours if d.version is None and d not in named]
+        # Of two that named no version in one second, the second is about what the first one found.
+        holding += [d for d in ours if about(d) is None]
         assigned = self.world.known.assigned(self.key)
         merged = self.world.known.merged[-1]
         undecided = [] if named else [place_of(newest, (), assigned, merged)]
@@ -191,13 +192,6 @@ class _Key:
         for judge in self.world.judges:
             places = judge.now(newest, places)
         return places
-
-    def _about(self, decision: Any) -> str | None:
-        """The version that a decision was about, as its execution found it."""
-        if decision.version:
-            return str(decision.version)
-        executions = [e for e in self.world.executions.values() if e.name.rstrip("'") == decision.name]
-        return next((e.output.get("upload", {}).get("version") for e in executions if e.output), None)
 
     def _tags(self, name: str, version: Version, place: Place) -> list[str]:
         wanted = {

@@ -433,3 +433,32 @@ def test_a_session_moves_though_its_newest_uploads_are_a_threat_and_an_empty_one
     result = run_script(scenario, Script([*filed, *rest, "world"]), tracing=True)
     assert not result.violations, result.trace
     assert any(key.startswith(f"processed/{ANA}_") for key in result.world.processed.live_keys())
+
+
+def test_a_decision_that_named_no_version_is_not_about_an_upload_that_comes_after_it() -> None:
+    """Two functions of its execution were given up. When the next upload was filed, the first one found that, and
+    recorded the decision about it; the second one moved it there, and nobody announced that."""
+    steps = (
+        Upload("u1", 0),
+        Submit("x1", 0, None, (("patient_id", BO),), typed=False),
+        Upload("u2", 0, metadata=ANA),
+    )
+    decided = ["world", *["u1"] * ALL, "world", *["x1"] * ALL]
+    picks = [*decided, "world", *["u2"] * ALL, *["x1~1"] * ALL, *["x1~2"] * ALL]
+
+    def at(call: int) -> Result:
+        faults = {("x1", 1): Fault.ABANDONED, ("x1", call): Fault.ABANDONED}
+        return run(*steps, picks=picks, faults=faults)
+
+    def whichever() -> Result:
+        found = [at(call) for call in range(2, 30)]
+        return next((it for it in found if it.violations), found[0])
+
+    def about_what_is_found() -> variants.Patches:
+        def decide(self: Ledger, source: Any, version: str, hints: Any, at: str) -> str:
+            self.decide(source, version, hints, at)
+            return version
+
+        return [(Ledger, "decide_current", decide)]
+
+    holds_only_with(about_what_is_found, whichever)

@@ -48,6 +48,9 @@ class Watch:
             self._fail("I7 a function deletes a landing object")
         elif operation == "UpdateItem" and ":verdict" in arguments["ExpressionAttributeValues"]:
             self._heard(arguments)
+        elif operation == "UpdateItem" and "#meant" in arguments.get("ExpressionAttributeNames", ()):
+            decision = self._world.actor.partition("~")[0].rstrip("'")
+            self._world.known.meant[decision] = arguments["ExpressionAttributeValues"][":version"]["S"]
         elif operation == "GetObjectTagging":
             tags = frozenset(tag["Key"] for tag in result["TagSet"])
             self._seen_tags[self._world.actor, arguments["Key"]] = tags

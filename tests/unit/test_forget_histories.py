@@ -47,7 +47,7 @@ HISTORIES: dict[str, Acts] = {
         "read to the end": [Step("upload", patient=BEN), Step("read", again=True)],
         "read, and another's now": [Step("upload", patient=BEN), Step("read"), Step("upload", patient=ANA)],
         "assigned twice": [Step("upload"), Step("decide", patient=ANA), Step("decide", patient=BEN)],
-        "decided and cut off": [Step("upload"), Step("decide", patient=BEN, cut=6)],
+        "decided and cut off": [Step("upload"), Step("decide", patient=BEN, cut=7)],
         "decided before it was there": [Step("decide", "note.json", BEN), Step("upload", "note.json", ANA)],
         "a session that was unknown, assigned": [
             Step("upload", "sessions/session_1/session.json", BEN),

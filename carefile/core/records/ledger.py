@@ -4,9 +4,9 @@ so a name once used here stays readable.
 Item of a landing key, under its `source_id`: `destinations` (string set), `revision` (number, rises with every round
 that writes), `version` and `version_id` of the round that took that revision, and for each version that somebody
 decided about, named by a digest, `hints#…` and `decided#…`: a decision that arrives late says nothing about any other
-version. A decision about a document holds for its bytes as well, whenever they are sent again: `bytes#…` and `since#…`,
-named by a digest of the content's. Places that were taken out to make room are in items of their own,
-`<source_id>#places#<number>`.
+version. Of a decision that named no version, `meant#…` with its moment says which one was current then. A decision
+about a document holds for its bytes as well, whenever they are sent again: `bytes#…` and `since#…`, named by a digest
+of the content's. Places that were taken out to make room are in items of their own, `<source_id>#places#<number>`.
 
 A document or a session's object that a person took out of the layout: `unfiled#…` (the decision) and `unfiled_at#…`,
 named by a digest of the content's; to take that back is a later decision in the same place.
@@ -38,7 +38,7 @@ KEY = "source_id"
 FORGOTTEN_AT = "forgotten_at"
 ASSIGNED, ASSIGNED_AT, DECISION = "assigned", "assigned_at", "decision"
 REPLACED, RELEASED = "replaced", "released"
-_HINTS, _DECIDED = "hints", "decided"
+_HINTS, _DECIDED, _MEANT = "hints", "decided", "meant"
 _BYTES, _SINCE = "bytes", "since"
 _UNFILED, _UNFILED_AT = "unfiled", "unfiled_at"
 # Each round looks at every place that a key ever had, and an item of DynamoDB holds 400 KB.
@@ -117,6 +117,11 @@ def hints_name(version: str) -> str:
 def decided_name(version: str) -> str:
     """The attribute with when that was decided."""
     return f"{_DECIDED}#{digest('version', version)}"
+
+
+def meant_name(at: str) -> str:
+    """The attribute with the version that a decision of this moment is about, where it named none."""
+    return f"{_MEANT}#{at}"
 
 
 def bytes_name(content_digest: str) -> str:
