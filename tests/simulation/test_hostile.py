@@ -10,7 +10,7 @@ from tests.simulation.run import first_violation, run_seed
 from tests.simulation.scenario import Scenario, Upload
 
 FIRST = ACTOR.lane * LANE
-SCHEDULES = 300
+SCHEDULES = 100  # four times as many as find every broken variant
 
 
 @pytest.mark.timeout(300)

@@ -21,13 +21,18 @@ from tests.simulation.run import SCANNED, run_script, run_seed
 from tests.simulation.scenario import Assign, Upload
 from tests.simulation.variants import FOUND_WITHIN
 
-# Fixed seeds, three times as many as find every broken variant (found_at.json), and for each submission as many as were
-# ever needed: `make prove` draws fresh ones.
+# Fixed seeds, twice as many as find every broken variant (found_at.json), and for each submission as many as were ever
+# needed: `make prove` draws fresh ones.
 SCHEDULES = 3_000
-FEW, FEW_SCANNED = 1_500, 500
+FEW, FEW_SCANNED = 1_000, 100
 SUBMISSION = pytest.mark.submission
 SECONDS = 180
-PROCESSES = 2
+
+
+def processes(schedules: int) -> int:
+    """Few run in this process: others take seconds to load what it has loaded, while other tests keep the processors
+    busy."""
+    return 1 if schedules <= FEW else 2
 
 
 @pytest.mark.timeout(2 * SECONDS)
@@ -35,7 +40,7 @@ PROCESSES = 2
 def test_schedules_leave_nothing_lost_mixed_or_rolled_back(
     schedules: int, say: Callable[[str], None]
 ) -> None:
-    campaign = Campaign(range(1, schedules + 1), PROCESSES)
+    campaign = Campaign(range(1, schedules + 1), processes(schedules))
     begun = time.monotonic()
     campaign.run()
     took = time.monotonic() - begun
@@ -55,7 +60,7 @@ def test_schedules_leave_nothing_lost_mixed_or_rolled_back(
 def test_where_malware_is_looked_for_nothing_that_was_not_found_clean_is_ever_in_the_layout(
     schedules: int, say: Callable[[str], None]
 ) -> None:
-    campaign = Campaign(range(SCANNED, SCANNED + schedules), PROCESSES)
+    campaign = Campaign(range(SCANNED, SCANNED + schedules), processes(schedules))
     campaign.run()
     say(f"simulation with malware protection: {campaign.done:,} schedules, {len(campaign.broken)} broken")
     shown = "\n".join(
@@ -65,12 +70,12 @@ def test_where_malware_is_looked_for_nothing_that_was_not_found_clean_is_ever_in
     assert not campaign.broken, f"{len(campaign.broken)} schedules break something:\n{shown}"
 
 
-def test_few_schedules_are_three_times_as_many_as_find_every_broken_variant() -> None:
+def test_few_schedules_are_twice_as_many_as_find_every_broken_variant() -> None:
     noted = json.loads(NOTES.read_text(encoding="utf-8"))
-    assert max(noted.get(variant.__name__, 0) for variant in FOUND_WITHIN) * 3 <= FEW
+    assert max(noted.get(variant.__name__, 0) for variant in FOUND_WITHIN) * 2 <= FEW
     malware = next(actor for actor in actors() if actor.lane == SCANNED // LANE)
     assert (
-        max(noted.get(variant.__name__, 0) - SCANNED for variant in malware.found_within) * 3 <= FEW_SCANNED
+        max(noted.get(variant.__name__, 0) - SCANNED for variant in malware.found_within) * 2 <= FEW_SCANNED
     )
 
 
