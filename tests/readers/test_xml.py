@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from xml.sax.saxutils import escape, quoteattr
+
 import pytest
 
 from carefile.core.documents.extraction import Table, TextBlock
+from lambdas.readers.formats.xml.tree import as_markup, parse_xml
 from lambdas.readers.limits import MAX_XML_DEPTH, MAX_XML_NODES
 from tests.readers.reading import codes, found, read_bytes, speaking
 
@@ -132,3 +135,13 @@ def test_what_only_looks_like_xml_is_shown_as_text() -> None:
     extraction = read_bytes(b"<?xml version='1.0'?> nothing follows")
     assert codes(extraction) == {"shown-as-text"}
     assert extraction.reason == "damaged"
+
+
+@pytest.mark.parametrize(
+    "text", ["a & b < c > d", "it's", 'a "quoted" word', "both ' and \"", "line\nbreak\tand\rmore"]
+)
+def test_written_again_it_is_escaped_as_the_standard_library_does_it(text: str) -> None:
+    written = f"<a b={quoteattr(text)}>{escape(text)}</a>"
+    document = parse_xml(written)
+    assert document is not None
+    assert as_markup(document.root) == written.replace("\rmore</a>", "\nmore</a>")  # the parser's line ends

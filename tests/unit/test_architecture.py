@@ -212,6 +212,16 @@ def test_no_function_loads_what_only_a_document_needs() -> None:
     assert _printed(check) == ("[]", "")
 
 
+def test_a_process_that_reads_a_document_loads_no_network_and_no_library_of_another_format() -> None:
+    """It starts for each document, and half of its time is what it loads."""
+    check = (
+        "import sys, lambdas.readers.isolation;"
+        "print([name for name in ('ssl', 'http.client', 'urllib.request', 'email.message', 'lxml', 'docx', 'PIL',"
+        " 'pydicom', 'pypdfium2') if name in sys.modules])"
+    )
+    assert _printed(check) == ("[]", "")
+
+
 def test_every_function_ends_its_start_and_masks_its_log_by_the_same_entry_point() -> None:
     for module in (ROOT / "lambdas").glob("*.py"):
         text = module.read_text()

@@ -8,9 +8,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from email.header import decode_header
-from email.message import EmailMessage
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from carefile.core.documents.extraction import Heading, Reason, Table, TextBlock
 from carefile.core.documents.vocabulary import FACTS
@@ -21,6 +20,9 @@ from lambdas.readers.formats.html.reader import describe_html
 from lambdas.readers.formats.text.plain_text import note_encoding
 from lambdas.readers.limits import MAX_EMAIL_BOUNDARIES, MAX_EMAIL_PARTS, MAX_TEXT_BYTES
 from lambdas.readers.source import Source
+
+if TYPE_CHECKING:  # the library takes its time to load, in each process that reads anything
+    from email.message import EmailMessage
 
 _FIELD = re.compile(r"([!-9;-~]{1,60}):[ \t\r\n]")
 # The line by which a mailbox parts its messages.
@@ -87,8 +89,8 @@ def _messages(data: bytes) -> Iterator[bytes]:
 
 
 def _describe_message(data: bytes, draft: Draft) -> None:
-    import email
     import email.policy
+    from email.message import EmailMessage
 
     try:
         message = email.message_from_bytes(data, EmailMessage, policy=email.policy.default)
@@ -163,6 +165,8 @@ def _words_of_page(html: str) -> Counter[str]:
 
 def _leaves(message: EmailMessage) -> Iterator[EmailMessage]:
     """The parts that hold no others. A message that is attached is one part, and not looked into."""
+    from email.message import EmailMessage
+
     waiting = [message]
     while waiting:
         part = waiting.pop()
@@ -188,6 +192,8 @@ def _describe_attachment(part: EmailMessage, kind: str, draft: Draft) -> None:
 
 def _field(message: EmailMessage, name: str) -> str:
     """A field in the words of its writer, also where its character set is not named, or goes by another name."""
+    from email.header import decode_header
+
     try:
         text = str(message[name])
     except Exception:
