@@ -18,6 +18,7 @@ from tests.template.synthesis import Synthesised
 os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
 
 Synthesise = Callable[..., Synthesised]
+NO_TRACES = {"aws:cdk:disable-stack-trace": True}  # of each construct, which take a fifth of a synthesis
 PROTECTED = {
     "vpc": True,
     "backup": True,
@@ -58,7 +59,7 @@ def synthesise(tmp_path_factory: pytest.TempPathFactory) -> Synthesise:
         return known[named]
 
     def made(watched: bool, stage: str, settings: dict[str, Any]) -> Synthesised:
-        context = load_context() | {"stage": stage, "stages": {stage: settings}}
+        context = load_context() | {"stage": stage, "stages": {stage: settings}} | NO_TRACES
         config: StageConfig = stage_config(context)
         package = FunctionPackage(
             directory=stub, fingerprint="0" * 32, python_version="3.14", architecture="arm64"
@@ -134,14 +135,21 @@ def locked(synthesise: Synthesise) -> Synthesised:
 
 @pytest.fixture(scope="session")
 def throwaway(synthesise: Synthesise) -> Synthesised:
-    """Nothing is kept, nothing expires, somebody is told of alarms."""
-    return synthesise(removal_policy="destroy", filed_expiry_days=None, alarm_email="ops@clinic.example")
+    """Nothing is kept, nothing expires, somebody is told of alarms, and everything is logged."""
+    return synthesise(
+        removal_policy="destroy",
+        filed_expiry_days=None,
+        alarm_email="ops@clinic.example",
+        log_level="DEBUG",
+    )
 
 
 @pytest.fixture(scope="session")
 def watchful(synthesise: Synthesise) -> Synthesised:
-    """Uploads are expected round the clock, and none may wait for long."""
-    return synthesise(unfiled_alarm_minutes=15, silence_alarm_hours=6, event_archive_days=None)
+    """Uploads are expected round the clock, none may wait for long, and only errors are logged."""
+    return synthesise(
+        unfiled_alarm_minutes=15, silence_alarm_hours=6, event_archive_days=None, log_level="ERROR"
+    )
 
 
 @pytest.fixture(scope="session")

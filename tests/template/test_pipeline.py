@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from benchmarks.assumptions import MEMORY_MB, TRACED
-from tests.template.conftest import Synthesise
 from tests.template.synthesis import Synthesised
 
 FUNCTION = "AWS::Lambda::Function"
@@ -121,7 +120,7 @@ def test_every_function_runs_on_arm_and_is_traced(stage: Synthesised) -> None:
 
 
 def test_of_a_call_that_went_well_lambda_itself_logs_nothing_but_where_the_stage_debugs(
-    stage: Synthesised, synthesise: Synthesise
+    stage: Synthesised, watchful: Synthesised, throwaway: Synthesised
 ) -> None:
     def levels(template: Synthesised) -> set[tuple[str, ...]]:
         names = ("LogFormat", "ApplicationLogLevel", "SystemLogLevel")
@@ -130,8 +129,8 @@ def test_of_a_call_that_went_well_lambda_itself_logs_nothing_but_where_the_stage
 
     assert levels(stage) == {("JSON", "INFO", "WARN")}
     # The metrics are lines without a level, which count as INFO.
-    assert levels(synthesise(log_level="ERROR")) == {("JSON", "INFO", "WARN")}
-    assert levels(synthesise(log_level="DEBUG")) == {("JSON", "DEBUG", "INFO")}
+    assert levels(watchful) == {("JSON", "INFO", "WARN")}
+    assert levels(throwaway) == {("JSON", "DEBUG", "INFO")}
 
 
 def test_one_execution_in_a_hundred_is_traced_and_none_for_certain(
