@@ -161,8 +161,8 @@ def commented(part: bytes) -> bytes:
     return with_part(package, "xl/comments1.xml", part)
 
 
-def sheet_of(start: str, piece: str, end: str) -> bytes:
-    part = filled(f"<worksheet {SHEET}>{start}", piece, f"{end}</worksheet>")
+def sheet_of(start: str, piece: str, end: str, size: int = MEGABYTES) -> bytes:
+    part = filled(f"<worksheet {SHEET}>{start}", piece, f"{end}</worksheet>", size)
     return with_part(xlsx_of("x"), "xl/worksheets/sheet1.xml", part)
 
 
@@ -184,7 +184,11 @@ def strict_workbook() -> bytes:
     "made",
     [
         lambda: sheet_of("<sheetData>", "<row/>", "</sheetData>"),
-        lambda: sheet_of("<sheetData><row>", "<c><f/></c>", "</row></sheetData>"),
+        lambda: sheet_of("<sheetData><row>", "<c><f/></c>", "</row></sheetData>", 4 * limits.MIB),
+        pytest.param(
+            lambda: sheet_of("<sheetData><row>", "<c><f/></c>", "</row></sheetData>"),
+            marks=pytest.mark.submission,
+        ),
         lambda: with_part(xlsx_of("x"), "xl/workbook.xml", strict_workbook()),
         lambda: commented(filled("<comments>", '<comment ref="A1"><text><t>a</t></text></comment>', "</comments>")),
         lambda: commented(f"{BOMB}<comments><comment><text><t>&l9;</t></text></comment></comments>".encode()),
@@ -203,6 +207,7 @@ def strict_workbook() -> bytes:
     ids=[
         "rows",
         "formulas",
+        "as many formulas as take the time that there is",
         "sheets",
         "comments",
         "a bomb in comments",

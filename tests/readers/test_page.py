@@ -32,6 +32,7 @@ from carefile.page.evidence import why_unknown
 from carefile.page.render import PageHeader, render
 from lambdas.readers import Content, read
 from tests.readers.golden_files import documents, read_file
+from tests.readers.here import read_here
 
 HEADER = PageHeader(
     "lab_report", "document", "Juan_Perez_123", "2024-10-28T14:30:22+00:00", "s3://landing/a/b.pdf", "v1"
@@ -188,7 +189,8 @@ def test_a_picture_of_a_damaged_file_says_that_some_is_missing() -> None:
 
 @pytest.mark.parametrize("document", documents(), ids=lambda path: path.name)
 def test_all_that_was_read_stands_on_the_page(document) -> None:
-    extraction = read_file(document)
+    with read_here():
+        extraction = read_file(document)
     page = assert_nothing_can_run(render(extraction, HEADER))
     for block in extraction.content:
         texts = [cell for row in block.rows for cell in row] if isinstance(block, Table) else [block.text]

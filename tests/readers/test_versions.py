@@ -9,6 +9,7 @@ import pytest
 
 from carefile.core.documents.readers import NOBODY, RECOGNITION, VERSIONS, Readers
 from lambdas.readers.registry import READERS
+from tests.readers.here import read_here
 from tests.readers.versions import FILE, Json, not_raised, seen
 
 RECORDED: Json = json.loads(FILE.read_bytes())
@@ -16,7 +17,8 @@ RECORDED: Json = json.loads(FILE.read_bytes())
 
 @pytest.fixture(scope="module")
 def now() -> Json:
-    return seen()
+    with read_here():  # test_golden reads each in a process of its own
+        return seen()
 
 
 def test_what_changed_has_a_higher_version_and_versions_json_is_up_to_date(now: Json) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from lambdas.intake.convergence import Upload as Asked
 from lambdas.intake.scans import Scans
 from lambdas.readers.source import Source
 from lambdas.scans.reading import Batch, PageRead
+from tests.readers.here import read_here
 from tests.scans.paper import page, tiff
 from tests.unit.world import REPORTS, World, cataloged, created_event, execution_arn
 
@@ -93,10 +94,12 @@ class Reading:
 
 
 @pytest.fixture
-def reading(world: World, monkeypatch: pytest.MonkeyPatch) -> Reading:
+def reading(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reading]:
+    """Faxes are looked at in this process: that each has one of its own is for tests/readers, and takes its time."""
     monkeypatch.setenv("OCR", "on")
     world.wire()
-    return Reading(world)
+    with read_here():
+        yield Reading(world)
 
 
 def filed(reading: Reading, body: bytes = FAX, name: str = "e1") -> dict[str, Any]:
