@@ -76,14 +76,24 @@ ENOUGH_ON: Mapping[str, str] = {
     "test_services": EXPRESS,
 }
 
+# Where the lanes differ, and the simulation has both: `make test` tries it on this lane, a submission on the other too.
+ENOUGH_FOR_EVERY_RUN: Mapping[str, str] = {
+    "test_many": EXPRESS,  # what is promoted goes through both machines
+    "test_same_bytes": STANDARD,
+    "test_a_session_tree_keeps_its_sub_paths_and_bytes": STANDARD,
+    "test_a_file_with_an_odd_name_uploaded_by_the_aws_command_line_is_filed_tagged_and_announced": STANDARD,
+}
+
 
 def lanes_of(function: Callable[..., object]) -> list[object]:
-    """The lanes on which a test holds; what is for `make prove` only has its mark."""
+    """The lanes on which a test holds; what is too long for every run has its mark."""
     name, file = function.__name__, function.__module__.rpartition(".")[2]
     if name in STANDARD_ONLY or name in EXPRESS_ONLY:
         return [STANDARD if name in STANDARD_ONLY else EXPRESS]
-    enough = ENOUGH_ON.get(name) or ENOUGH_ON.get(file)
-    return [lane if enough in (None, lane) else pytest.param(lane, marks=pytest.mark.prove) for lane in BOTH]
+    for lanes, mark in ((ENOUGH_ON, pytest.mark.prove), (ENOUGH_FOR_EVERY_RUN, pytest.mark.submission)):
+        if enough := lanes.get(name) or lanes.get(file):
+            return [lane if lane == enough else pytest.param(lane, marks=mark) for lane in BOTH]
+    return list(BOTH)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -36,7 +36,7 @@ def example(pipeline: Pipeline, what: str, session: str, patient: str | None, *m
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("patient", ["Marta_Rey_8", None])
+@pytest.mark.parametrize("patient", ["Marta_Rey_8", pytest.param(None, marks=pytest.mark.submission)])
 def test_an_assistants_conversation_loads_again_from_the_processed_layout(
     pipeline: Pipeline, patient: str | None
 ) -> None:
@@ -74,10 +74,10 @@ def is_filed(pipeline: Pipeline, uploaded: str, place: str) -> bool:
 @pytest.mark.parametrize(
     ("id", "patient"),
     [
-        ("visit-2", None),
-        ("+34 600 123 456", "Marta_Rey_8"),
+        ("+34 600 123 456", None),
+        pytest.param("visit-2", None, marks=pytest.mark.submission),
+        pytest.param("+34 600 123 456", "Marta_Rey_8", marks=pytest.mark.submission),
         pytest.param("visit-2", "Marta_Rey_8", marks=pytest.mark.prove),
-        pytest.param("+34 600 123 456", None, marks=pytest.mark.prove),
     ],
 )
 def test_an_assistants_snapshots_load_again_from_the_processed_layout(

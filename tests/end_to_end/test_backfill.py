@@ -11,9 +11,15 @@ from rich.progress import Progress
 from benchmarks.backfill import measure
 from tests.end_to_end.conftest import Pipeline
 
+SIZES = [
+    10,
+    pytest.param(30, marks=pytest.mark.submission),
+    pytest.param(100, marks=pytest.mark.prove),
+]
+
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("objects", [30, pytest.param(100, marks=pytest.mark.prove)])
+@pytest.mark.parametrize("objects", SIZES)
 def test_objects_that_are_there_are_filed_once_and_a_second_run_copies_nothing(
     pipeline: Pipeline, objects: int, say: Callable[[str], None]
 ) -> None:

@@ -12,7 +12,7 @@ from tests.embedded import eventually
 from tests.end_to_end.conftest import Pipeline
 
 pytestmark = pytest.mark.timeout(240)
-OBJECTS, MORE = 30, 10
+MORE = 10
 TREE = "sessions/session_whose/"
 UNKNOWN, ANAS = (
     "processed/unknown_medical_notes/session_whose/",
@@ -48,13 +48,16 @@ def identified(pipeline: Pipeline, **detail: Any) -> dict[str, Any]:
     return pipeline.aws.finished(arn, seconds=180)
 
 
-def test_a_session_moves_whole_while_it_is_being_written_and_follows_from_then_on(pipeline: Pipeline) -> None:
-    for number in range(OBJECTS):
+@pytest.mark.parametrize("objects", [10, pytest.param(30, marks=pytest.mark.submission)])
+def test_a_session_moves_whole_while_it_is_being_written_and_follows_from_then_on(
+    pipeline: Pipeline, objects: int
+) -> None:
+    for number in range(objects):
         pipeline.upload(message(number), b"%d" % number)
-    eventually(lambda: len(pipeline.keys(UNKNOWN)) == OBJECTS + 1, seconds=60)
+    eventually(lambda: len(pipeline.keys(UNKNOWN)) == objects + 1, seconds=60)
 
     def write_on() -> None:
-        for number in range(OBJECTS, OBJECTS + MORE):
+        for number in range(objects, objects + MORE):
             pipeline.upload(message(number), b"%d" % number)
 
     writer = threading.Thread(target=write_on)
@@ -64,10 +67,10 @@ def test_a_session_moves_whole_while_it_is_being_written_and_follows_from_then_o
 
     assert ended["status"] == "SUCCEEDED", ended
     output = json.loads(ended["output"])
-    assert output["taken_in"] >= OBJECTS
-    eventually(lambda: len(pipeline.keys(ANAS)) == OBJECTS + MORE + 1, seconds=60)
+    assert output["taken_in"] >= objects
+    eventually(lambda: len(pipeline.keys(ANAS)) == objects + MORE + 1, seconds=60)
     assert eventually(lambda: pipeline.keys(UNKNOWN) == [f"{UNKNOWN}_manifest.json"])
-    for number in (0, OBJECTS - 1, OBJECTS + MORE - 1):
+    for number in (0, objects - 1, objects + MORE - 1):
         filed = message(number).replace(TREE, ANAS)
         assert pipeline.read(filed) == b"%d" % number
         assert pipeline.tags(pipeline.processed, filed)["patient-status"] == "known"

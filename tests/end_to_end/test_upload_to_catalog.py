@@ -170,15 +170,21 @@ def test_an_empty_file_fails_by_name_is_marked_and_announced_and_stays(pipeline:
     ("data", "error", "reason"),
     [
         ({"bucket": "LANDING", "key": "documents/A/never-there.pdf"}, "RejectedObject", "object-not-found"),
-        ({"bucket": "LANDING", "key": "processed/A_b/original.pdf"}, "RejectedObject", "own-output"),
-        ({"bucket": "LANDING", "key": "documents/A/"}, "RejectedObject", "folder-marker"),
-        ({"bucket": "LANDING"}, "RejectedEvent", "malformed-input"),
-        (
-            {"detail-type": "Object Created", "source": "aws.s3", "detail": {}},
-            "RejectedEvent",
-            "malformed-input",
-        ),
         ([1, 2, 3], "RejectedEvent", "malformed-input"),
+        # How the function classifies them is for unit tests; here each has its way through the machine.
+        *(
+            pytest.param(*case, marks=pytest.mark.submission)
+            for case in (
+                ({"bucket": "LANDING", "key": "processed/A_b/original.pdf"}, "RejectedObject", "own-output"),
+                ({"bucket": "LANDING", "key": "documents/A/"}, "RejectedObject", "folder-marker"),
+                ({"bucket": "LANDING"}, "RejectedEvent", "malformed-input"),
+                (
+                    {"detail-type": "Object Created", "source": "aws.s3", "detail": {}},
+                    "RejectedEvent",
+                    "malformed-input",
+                ),
+            )
+        ),
     ],
 )
 def test_input_that_cannot_be_filed_fails_at_classify_with_a_reason(

@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.conftest import BOTH, ENOUGH_ON, EXPRESS_ONLY, STANDARD_ONLY, lanes_of
+from tests.end_to_end.conftest import (
+    BOTH,
+    ENOUGH_FOR_EVERY_RUN,
+    ENOUGH_ON,
+    EXPRESS_ONLY,
+    STANDARD_ONLY,
+    lanes_of,
+)
 
 ROOT = Path(__file__).parents[2]
 TESTS = ROOT / "tests"
@@ -77,8 +84,9 @@ def test_a_lane_is_left_to_make_prove_only_for_files_and_tests_that_are_there() 
         name for path in files.values() for name in re.findall(r"^def (test_\w+)", path.read_text(), re.M)
     }
     assert {*STANDARD_ONLY, *EXPRESS_ONLY} <= tests
-    assert {*ENOUGH_ON} <= {*files, *tests}
-    assert {*ENOUGH_ON.values()} <= {*BOTH}
+    assert {*ENOUGH_ON, *ENOUGH_FOR_EVERY_RUN} <= {*files, *tests}
+    assert not {*ENOUGH_ON} & {*ENOUGH_FOR_EVERY_RUN}
+    assert {*ENOUGH_ON.values(), *ENOUGH_FOR_EVERY_RUN.values()} <= {*BOTH}
 
 
 def test_the_other_lane_is_not_left_out_but_marked() -> None:
@@ -86,10 +94,11 @@ def test_the_other_lane_is_not_left_out_but_marked() -> None:
 
     test_anything.__module__ = "tests.end_to_end.test_upload_to_catalog"
     assert lanes_of(test_anything) == list(BOTH)
-    for file, lane in ENOUGH_ON.items():
-        test_anything.__module__ = f"tests.end_to_end.{file}"
-        found = lanes_of(test_anything)
-        assert len(found) == len(BOTH)
-        assert lane in found
-        (other,) = [it for it in found if it != lane]
-        assert [mark.name for mark in other.marks] == ["prove"]  # type: ignore[attr-defined]
+    for lanes, mark in ((ENOUGH_ON, "prove"), (ENOUGH_FOR_EVERY_RUN, "submission")):
+        for file, lane in lanes.items():
+            test_anything.__module__ = f"tests.end_to_end.{file}"
+            found = lanes_of(test_anything)
+            assert len(found) == len(BOTH)
+            assert lane in found
+            (other,) = [it for it in found if it != lane]
+            assert [it.name for it in other.marks] == [mark]  # type: ignore[attr-defined]
