@@ -199,6 +199,7 @@ def test_what_was_forgotten_in_a_known_history_never_stands_again(name: str) -> 
     assert ended(HISTORIES[name]) != "left to a person"
 
 
+@pytest.mark.submission
 def test_what_was_forgotten_never_stands_again() -> None:
     """And a history that ends in a refusal proves little, so few may."""
     ends: Counter[str] = Counter()

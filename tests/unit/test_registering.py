@@ -85,18 +85,18 @@ def test_an_event_that_comes_again_changes_nothing(listed: World) -> None:
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(st.permutations(range(1, 6)), st.sampled_from(["time", "stated_at"]))
+@given(st.permutations(range(1, 5)), st.sampled_from(["time", "stated_at"]))
 def test_in_whatever_order_events_arrive_the_newest_of_a_source_holds(
     listed: World, order: list[int], says_when: str
 ) -> None:
     listed.dynamodb.delete_item(TableName="patients", Key=patient_key("A-1"))
     for day in order:
         at = f"2026-11-0{day}T10:00:00Z"
-        told = {"birth_date": f"1984-02-0{day % 4 + 1}"}
+        told = {"birth_date": f"1984-02-0{5 - day}"}
         take(event(time=at, **told) if says_when == "time" else event(stated_at=at, **told))
     found = entry(listed)
     assert found is not None
-    assert found.birth_dates == {"1984-02-02"}
+    assert found.birth_dates == {"1984-02-01"}
 
 
 def test_a_sender_whose_clock_is_ahead_does_not_silence_what_comes_later(listed: World) -> None:
