@@ -89,25 +89,6 @@ def connection(world: World) -> Connection:
 
 def connection_to(world: World) -> Connection:
     """The operator's connection to the world of these tests."""
-    world.dynamodb.update_table(
-        TableName="catalog",
-        AttributeDefinitions=[
-            {"AttributeName": name, "AttributeType": "S"}
-            for name in ("patient_ref_key", "listed_at", "content_digest")
-        ],
-        GlobalSecondaryIndexUpdates=[
-            {
-                "Create": {
-                    "IndexName": "by-patient",
-                    "KeySchema": [
-                        {"AttributeName": "patient_ref_key", "KeyType": "HASH"},
-                        {"AttributeName": "listed_at", "KeyType": "RANGE"},
-                    ],
-                    "Projection": {"ProjectionType": "ALL"},
-                }
-            }
-        ],
-    )
     made = Connection(boto3.session.Session(region_name="us-east-1"), "Carefile-test", OUTPUTS)
     made.__dict__ |= {"layout": Layout(), "accepted_buckets": (LANDING,), "patients_are_listed": False}
     return made

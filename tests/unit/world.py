@@ -121,6 +121,12 @@ def stopped(status: str = "FAILED", data: object = None, **members: Any) -> Exec
     return Execution(status=status, input=data, **(told | members))
 
 
+def indexed(name: str, **keys: str) -> Json:
+    """An index of a table, as it is asked for."""
+    schema = [{"AttributeName": attribute, "KeyType": kind} for kind, attribute in keys.items()]
+    return {"IndexName": name, "KeySchema": schema, "Projection": {"ProjectionType": "ALL"}}
+
+
 @dataclass
 class ScriptedExecutions:
     """Step Functions as RecordFailure asks it: each answer once, the last one for ever."""
@@ -155,14 +161,25 @@ class World:
                 self.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
         self.s3.create_bucket(Bucket=REPORTS)
         self.s3.put_bucket_versioning(Bucket=REPORTS, VersioningConfiguration={"Status": "Enabled"})
-        for table in ("ledger", "catalog"):
-            self.dynamodb.create_table(
-                TableName=table,
-                KeySchema=[{"AttributeName": "source_id", "KeyType": "HASH"}],
-                AttributeDefinitions=[{"AttributeName": "source_id", "AttributeType": "S"}],
-                BillingMode="PAY_PER_REQUEST",
-            )
-        self._index("by-content", "content_digest")
+        self.dynamodb.create_table(
+            TableName="ledger",
+            KeySchema=[{"AttributeName": "source_id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "source_id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        self.dynamodb.create_table(
+            TableName="catalog",
+            KeySchema=[{"AttributeName": "source_id", "KeyType": "HASH"}],
+            AttributeDefinitions=[
+                {"AttributeName": name, "AttributeType": "S"}
+                for name in ("source_id", "content_digest", "patient_ref_key", "listed_at")
+            ],
+            GlobalSecondaryIndexes=[
+                indexed("by-content", HASH="content_digest"),
+                indexed("by-patient", HASH="patient_ref_key", RANGE="listed_at"),
+            ],
+            BillingMode="PAY_PER_REQUEST",
+        )
         self.dynamodb.create_table(
             TableName="patients",
             KeySchema=[
@@ -175,21 +192,6 @@ class World:
         aws.secrets().create_secret(Name="pseudonym-key", SecretString="k" * 32)
         self.executions, self.bus = ScriptedExecutions(), CollectedEvents()
         self.wire()
-
-    def _index(self, name: str, key: str) -> None:
-        self.dynamodb.update_table(
-            TableName="catalog",
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
-            GlobalSecondaryIndexUpdates=[
-                {
-                    "Create": {
-                        "IndexName": name,
-                        "KeySchema": [{"AttributeName": key, "KeyType": "HASH"}],
-                        "Projection": {"ProjectionType": "ALL"},
-                    }
-                }
-            ],
-        )
 
     def wire(self) -> None:
         """What a cold start forgets: who owns which folder. The clients live on."""
