@@ -294,11 +294,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if faults else 0
 
 
-def measure(aws: EmbeddedAws, sizes: Sequence[int], progress: Progress) -> Result:
-    """Backfill each size, then the largest again, after warming the functions up."""
+def measure(
+    aws: EmbeddedAws, sizes: Sequence[int], progress: Progress, *, warm: int = 2 * OBJECTS_A_PATIENT
+) -> Result:
+    """Backfill each size, then the largest again, after warming the functions up with so many objects."""
     bench, runs = Bench(aws, progress), list[Run]()
-    bench.put(WARM, 2 * OBJECTS_A_PATIENT)
-    bench.backfill(WARM, 2 * OBJECTS_A_PATIENT, "starting the functions")
+    if warm:
+        bench.put(WARM, warm)
+        bench.backfill(WARM, warm, "starting the functions")
     for size in sizes:
         bench.put(f"Step{size}", size)
         runs.append(bench.backfill(f"Step{size}", size, f"taking in {size}"))
