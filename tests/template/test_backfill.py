@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.asl.definition import STATES
+from tests.template.conftest import Synthesise
 from tests.template.synthesis import Synthesised
 
 MACHINE = "AWS::StepFunctions::StateMachine"
@@ -72,12 +73,24 @@ def test_only_what_is_uncommon_of_millions_of_items_is_logged(stage: Synthesised
     assert machine(stage)["LoggingConfiguration"]["Level"] == "ERROR"
 
 
+OLD_KEY, INVENTORIES_KEY = (
+    f"arn:aws:kms:eu-west-1:111122223333:key/{name}" for name in ("old", "inventories")
+)
+
+
+@pytest.fixture(scope="module")
+def further(synthesise: Synthesise) -> Synthesised:
+    """Further buckets, of objects and of inventories."""
+    return synthesise(
+        inventory_buckets={"inventories": INVENTORIES_KEY},
+        source_buckets={"old-records": OLD_KEY, "older-records": None},
+    )
+
+
 def test_inventories_are_read_where_the_stage_names_their_bucket_and_nothing_else_is_done_there(
-    stage: Synthesised, synthesise: Any
+    stage: Synthesised, further: Synthesised
 ) -> None:
     assert not [s for s in stage.statements_of("BackfillRole") if s["Sid"] == "ReadInventories"]
-    key = "arn:aws:kms:eu-west-1:111122223333:key/inventories"
-    further = synthesise(inventory_buckets={"inventories": key})
     named = [s for s in further.statements_of("BackfillRole") if "inventories" in json.dumps(s)]
     assert {s["Sid"]: s["Action"] for s in named} == {
         "ReadInventories": "s3:GetObject",
@@ -98,9 +111,7 @@ def test_the_adoption_is_composed_of_the_pipelines_announcement(stage: Synthesis
     assert not [s for s in stage.statements_of("AdoptObjectRole") if "s3:DeleteObject" in s["Action"]]
 
 
-def test_further_buckets_are_accepted_read_and_listed(synthesise: Any) -> None:
-    key = "arn:aws:kms:eu-west-1:111122223333:key/old"
-    further = synthesise(source_buckets={"old-records": key, "older-records": None})
+def test_further_buckets_are_accepted_read_and_listed(further: Synthesised) -> None:
     for name in ("ClassifyObject", "NormaliseSession", "TagObject", "RecordFailure"):
         accepted = further.function(name)["Environment"]["Variables"]["LANDING_BUCKETS"]["Fn::Join"][1]
         assert accepted[-1] == ",old-records,older-records", name
@@ -112,6 +123,6 @@ def test_further_buckets_are_accepted_read_and_listed(synthesise: Any) -> None:
         text = json.dumps([it for it in further.statements_of(f"{role}Role") if it["Sid"] == sid])
         assert "old-records" in text, sid
         assert "older-records" in text, sid
-    assert key in json.dumps(further.statements_of("ClassifyObjectRole"))
+    assert OLD_KEY in json.dumps(further.statements_of("ClassifyObjectRole"))
     rule = json.dumps(further.only("AWS::Events::Rule", named="UploadRule")[1]["EventPattern"])
     assert "old-records" not in rule

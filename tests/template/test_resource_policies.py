@@ -13,6 +13,7 @@ from tests.template.conftest import PROTECTED, Synthesise
 from tests.template.synthesis import Synthesised, listed
 
 BUCKET = "AWS::S3::Bucket"
+ACCOUNT, ROLE = "arn:aws:iam::111122223333:root", "arn:aws:iam::444455556666:role/assistant"
 
 
 def refusals(stage: Synthesised, bucket: str) -> dict[str, dict[str, Any]]:
@@ -69,13 +70,20 @@ def test_nobody_but_the_functions_that_file_writes_into_the_layout_and_a_claim_n
     assert shared(stage) == {"false"}
 
 
-@pytest.mark.parametrize("writers", [["arn:aws:iam::111122223333:role/assistant"], []])
+@pytest.mark.parametrize(
+    ("writers", "roles"),
+    [
+        ([ACCOUNT, ROLE], [ROLE]),
+        pytest.param([ROLE], [ROLE], marks=pytest.mark.submission),
+        ([], []),
+    ],
+)
 def test_whoever_is_named_may_write_too_and_then_every_claim_looks_also_when_the_last_name_is_gone(
-    synthesise: Synthesise, writers: list[str]
+    synthesise: Synthesise, writers: list[str], roles: list[str]
 ) -> None:
     stage = synthesise(layout_writers=writers)
     allowed = refusals(stage, "ProcessedBucket")["RefuseOtherWriters"]["ArnNotLike"]["aws:PrincipalArn"]
-    assert allowed[3:] == writers
+    assert allowed[3:] == roles
     assert shared(stage) == {"true"}
 
 
@@ -83,7 +91,7 @@ def test_whoever_is_named_may_write_too_and_then_every_claim_looks_also_when_the
     "settings",
     [
         {"landing_bucket": "clinic-uploads", "processed_in_landing_bucket": True},
-        {"function_platform": "host"},  # the embedded AWS
+        {"function_platform": "host", "removal_policy": "destroy"},  # the embedded AWS
     ],
 )
 def test_where_others_cannot_be_refused_every_claim_looks(
@@ -205,23 +213,21 @@ def test_the_trust_of_replication_and_backup_is_as_their_documents_show_it(prote
         assert "Condition" not in statement
 
 
-@pytest.mark.parametrize("object_lock", [True, False])
 def test_locked_versions_are_copied_with_their_retention_and_hold(
-    synthesise: Synthesise, object_lock: bool
+    synthesise: Synthesise, protected: Synthesised
 ) -> None:
     replica = {it: PROTECTED[it] for it in ("replica_bucket_prefix", "replica_key_arn")}
-    stage = synthesise(object_lock=object_lock, **replica)
-    allowed = {action for it in stage.statements_of("ReplicationRole") for action in listed(it["Action"])}
-    assert ({"s3:GetObjectLegalHold", "s3:GetObjectRetention"} <= allowed) is object_lock
+    for stage, is_locked in ((synthesise(object_lock=True, **replica), True), (protected, False)):
+        allowed = {action for it in stage.statements_of("ReplicationRole") for action in listed(it["Action"])}
+        assert ({"s3:GetObjectLegalHold", "s3:GetObjectRetention"} <= allowed) is is_locked
 
 
 def test_an_account_that_writes_into_the_layout_is_named_as_one(synthesise: Synthesise) -> None:
-    account, role = "arn:aws:iam::111122223333:root", "arn:aws:iam::444455556666:role/assistant"
-    stage = synthesise(layout_writers=[account, role])
+    stage = synthesise(layout_writers=[ACCOUNT, ROLE])
     condition = refusals(stage, "ProcessedBucket")["RefuseOtherWriters"]
     assert condition["StringNotEquals"]["aws:PrincipalAccount"] == ["111122223333"]
     assert condition["StringNotEquals"]["s3:RequestObjectTag/kind"] == MANIFEST_KIND
-    assert condition["ArnNotLike"]["aws:PrincipalArn"][3:] == [role]
+    assert condition["ArnNotLike"]["aws:PrincipalArn"][3:] == [ROLE]
 
 
 def test_the_functions_network_has_no_way_to_the_internet(protected: Synthesised, stage: Synthesised) -> None:
