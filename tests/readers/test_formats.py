@@ -8,12 +8,14 @@ import pytest
 
 from carefile.core.documents.extraction import Extraction, Status, Table, TextBlock
 from lambdas.readers import MAX_READ, Content, limits, read
+from tests.readers.here import read_here
 from tests.readers.pdfs import pdf_of
 from tests.readers.schema import assert_is_fit
 
 
 def read_bytes(data: bytes, name: str = "x", declared_type: str | None = None) -> Extraction:
-    extraction = read(Content(data, len(data)), name=name, declared_type=declared_type)
+    with read_here():
+        extraction = read(Content(data, len(data)), name=name, declared_type=declared_type)
     assert_is_fit(extraction)
     return extraction
 

@@ -13,12 +13,14 @@ from carefile.core.documents.extraction import Extraction
 from lambdas.adapters import contracts
 from lambdas.readers import Content, read
 from lambdas.readers.limits import MAX_CANDIDATES, MAX_READ_HERE, MAX_TEXT_BYTES
+from tests.readers.here import read_here
 from tests.readers.reading import speaking
 
 
 def read_text(text: str, size: int | None = None) -> Extraction:
     data = text.encode()
-    return read(Content(data, size or len(data)), name="x.json", declared_type=None)
+    with read_here():
+        return read(Content(data, size or len(data)), name="x.json", declared_type=None)
 
 
 def read_json(value: Any) -> Extraction:
