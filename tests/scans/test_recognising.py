@@ -7,6 +7,7 @@ import random
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import docx
 import pytest
@@ -49,7 +50,12 @@ def share(recognised: RecognisedPage) -> float:
     return len(WORDS & {word.text for word in recognised.words}) / len(WORDS)
 
 
-@pytest.mark.parametrize("degrees", [0, 90, 180, 270, 3])
+def in_a_submission(*values: Any) -> list[Any]:
+    """Those between or beside what is tried each time: a page takes more than a second."""
+    return [pytest.param(value, marks=pytest.mark.submission) for value in values]
+
+
+@pytest.mark.parametrize("degrees", [90, 3, *in_a_submission(0, 180, 270)])
 def test_a_page_is_read_however_it_lies(degrees: int) -> None:
     lying = page().rotate(degrees, expand=True, fillcolor=255, resample=Image.Resampling.BICUBIC)
 
@@ -67,7 +73,7 @@ def test_a_page_is_read_however_it_lies(degrees: int) -> None:
         assert 150 < title.box[1] / enlarged < 250
 
 
-@pytest.mark.parametrize("dpi", [100, 150, 300, 600])
+@pytest.mark.parametrize("dpi", [100, 600, *in_a_submission(150, 300)])
 def test_a_page_is_read_at_any_resolution(dpi: int) -> None:
     (recognised,) = found(read(png(page(dpi=dpi), dpi), "png"))
 
@@ -91,7 +97,7 @@ def test_spanish_is_read_with_the_distribution_s_data(tmp_path: Path) -> None:
     assert "riñón" not in seen["eng",]
 
 
-@pytest.mark.parametrize("text", ["", "x", "Ward: 7B", ". , '"])
+@pytest.mark.parametrize("text", ["", "Ward: 7B", *in_a_submission("x", ". , '")])
 def test_a_page_on_which_little_stands_is_read_and_no_failure(text: str) -> None:
     """The engine remarks on such a page, and on a dirty one; what it remarks to must be there."""
     little = page(text)
@@ -100,7 +106,7 @@ def test_a_page_on_which_little_stands_is_read_and_no_failure(text: str) -> None
     assert recognised.failed is None
 
 
-@pytest.mark.parametrize("mode", ["L", "1", "RGB"])
+@pytest.mark.parametrize("mode", ["L", "1", *in_a_submission("RGB")])
 def test_on_a_blank_page_nothing_is_found_and_nothing_fails(mode: str) -> None:
     (recognised,) = found(read(png(Image.new(mode, (1654, 2339), "white")), "png"))
     assert recognised.lines == ()
