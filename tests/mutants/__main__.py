@@ -12,20 +12,22 @@ import random
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
 from itertools import zip_longest
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Event, Lock
+from typing import TypeVar
 
 from rich.console import Console
 
+from tests.mutants.bench import PARTS
 from tests.mutants.breakages import Breakage, breakages
-from tests.mutants.trial import Trials, Verdict, copy_of
+from tests.mutants.trial import FAST, Bench, Executed, Trials, Verdict, copy_of
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = {"core": "carefile/core", "intake": "lambdas/intake", "adapters": "lambdas/adapters"}
+KEPT = ROOT / ".build" / "mutants.json"
 
 
 def drawn(root: Path, part: str, number: int, seed: int) -> list[Breakage]:
@@ -57,11 +59,27 @@ def main() -> int:
     # By turns, so that what is not reached in time is missing from each part alike.
     todo = [it for row in zip_longest(*per_part) for it in row if it][: options.breakages]
     processes = os.cpu_count() or 1 if options.processes == "auto" else int(options.processes)
+    ends = time.monotonic() + 60 * options.minutes
     verdicts: list[Verdict] = []
-    red: set[str] = set()
     console.print(f"The code is broken in {len(todo)} ways, one after another, seed {seed}.")
-    with console.status("Copying …") as status:
-        for verdict in _tried(todo, min(processes, len(todo)), options.seconds, options.minutes, red):
+    with ExitStack() as stack, console.status("Collecting the tests …") as status:
+        benches = []
+        for _ in range(min(processes, len(todo))):
+            benches.append(Bench(stack.enter_context(copy_of(ROOT)), FAST))
+            stack.callback(benches[-1].stop)
+        executed = Executed(KEPT)
+        unknown = executed.unknown(benches[0])
+        for done, _ in enumerate(_by_all(benches, unknown, executed.measure)):
+            status.update(f"{done} of {len(unknown)} tests measured")
+            if done % 500 == 499:
+                executed.keep()
+        executed.keep()
+        executed.sort()
+
+        def tried(bench: Bench, breakage: Breakage) -> Verdict | None:
+            return Trials(bench, executed, options.seconds).of(breakage) if time.monotonic() < ends else None
+
+        for verdict in filter(None, _by_all(benches, todo, tried)):
             verdicts.append(verdict)
             _show(verdict, console)
             noticed = sum(it.noticed_by is not None for it in verdicts)
@@ -69,49 +87,37 @@ def main() -> int:
                 f"{len(verdicts)} of {len(todo)} tried: {noticed} noticed, {len(verdicts) - noticed} not or undecided"
             )
     _report(verdicts, len(todo), console)
-    for test in sorted(red):
-        console.print(f"fails without any breakage, so it did not count: {test}")
+    for test in executed.red:
+        console.print(f"fails by itself without any breakage, so it did not count: {test}")
     return 0
 
 
-def _tried(
-    todo: list[Breakage], workers: int, seconds: float, minutes: float, red: set[str]
-) -> Iterator[Verdict]:
-    """Each worker has its own copy. Nothing is begun when the time is up. `red` gets the tests that say nothing."""
-    ends, waiting, lock = time.monotonic() + 60 * minutes, iter(todo), Lock()
-    done: SimpleQueue[Verdict | None] = SimpleQueue()
-    at_work: list[Trials] = []
-    interrupted = Event()
+T = TypeVar("T")
+R = TypeVar("R")
 
-    def work() -> None:
-        try:
-            with copy_of(ROOT) as copy:
-                trials = Trials(copy, seconds, red)
-                at_work.append(trials)
-                while time.monotonic() < ends and not interrupted.is_set():
-                    with lock:
-                        breakage = next(waiting, None)
-                    if breakage is None:
-                        return
-                    done.put(trials.of(breakage))
-        finally:
-            done.put(None)
 
-    with ThreadPoolExecutor(workers) as pool:
-        working = [pool.submit(work) for _ in range(workers)]
+def _by_all(benches: list[Bench], todo: list[T], work: Callable[[Bench, T], R]) -> Iterator[R]:
+    """Each bench takes the next one as soon as it is free."""
+    free: SimpleQueue[Bench] = SimpleQueue()
+    for bench in benches:
+        free.put(bench)
+
+    def done(one: T) -> R:
+        bench = free.get()
         try:
-            ended = 0
-            while ended < workers:
-                if (verdict := done.get()) is None:
-                    ended += 1
-                else:
-                    yield verdict
+            return work(bench, one)
         finally:
-            interrupted.set()
-            for trials in at_work:
-                trials.stop()
-        for worker in working:
-            worker.result()
+            free.put(bench)
+
+    with ThreadPoolExecutor(len(benches)) as pool:
+        try:
+            for future in as_completed([pool.submit(done, one) for one in todo]):
+                yield future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for bench in benches:
+                bench.stop()
+            raise
 
 
 def _show(verdict: Verdict, console: Console) -> None:

@@ -38,6 +38,10 @@ class Breakage:
     kind: str
     source: str
     broken: str
+    lines: range = range(0)  # of its statement, or of the head of one that holds others: what executes it
+    function: tuple[str, int] | None = (
+        None  # its outermost function, and which of that name; None: runs at import
+    )
 
     def means_another_thing(self) -> bool:
         """Whether it can be compiled, and is not the same but for how it is written."""
@@ -54,10 +58,38 @@ class Breakage:
 def breakages(path: str, source: str) -> list[Breakage]:
     """All breakages of a file, in the order of its lines."""
     found: dict[str, Breakage] = {}
-    for node, kind, text in _changes(ast.parse(source)):
+    tree = ast.parse(source)
+    functions = list(_functions(tree))
+    names = [name for name, _ in functions]
+    for node, kind, text, lines in _changes(tree, range(0)):
         broken = _replaced(source, node, text)
-        found.setdefault(broken, Breakage(path, node.lineno, kind, source, broken))
+        at = next((at for at, (_, body) in enumerate(functions) if lines.start in body), None)
+        function = None if at is None else (names[at], names[:at].count(names[at]))
+        found.setdefault(broken, Breakage(path, node.lineno, kind, source, broken, lines, function))
     return sorted(found.values(), key=lambda it: (it.line, it.kind, it.broken))
+
+
+def _functions(node: ast.AST, within: str = "") -> Iterator[tuple[str, range]]:
+    """The qualified name of each outermost function, and the lines of its body."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield within + child.name, range(child.body[0].lineno, (child.end_lineno or 0) + 1)
+        else:
+            yield from _functions(
+                child, f"{within}{child.name}." if isinstance(child, ast.ClassDef) else within
+            )
+
+
+def _lines(node: Any, around: range) -> range:
+    if isinstance(node, ast.match_case):
+        return range(node.pattern.lineno, node.body[0].lineno)
+    if not isinstance(node, ast.stmt | ast.ExceptHandler):
+        return around
+    inner = getattr(node, "body", None) or getattr(node, "cases", None)
+    if not inner:
+        return range(node.lineno, (node.end_lineno or 0) + 1)
+    first = getattr(inner[0], "pattern", inner[0]).lineno
+    return range(node.lineno, max(first, node.lineno + 1))
 
 
 def _replaced(source: str, node: Any, text: str) -> str:
@@ -69,12 +101,13 @@ def _replaced(source: str, node: Any, text: str) -> str:
     return (before + text.encode() + after).decode()
 
 
-def _changes(node: ast.AST) -> Iterator[tuple[Any, str, str]]:
-    """Each place that is changed, in what way, and what is written there."""
+def _changes(node: ast.AST, around: range) -> Iterator[tuple[Any, str, str, range]]:
+    """Each place that is changed, in what way, what is written there, and the lines that execute it."""
+    lines = _lines(node, around)
     for change, text in _changes_of(node):
-        yield node, change, text
+        yield node, change, text, lines
     for child in _children(node):
-        yield from _changes(child)
+        yield from _changes(child, lines)
 
 
 def _children(node: ast.AST) -> Iterator[ast.AST]:

@@ -1,18 +1,17 @@
-"""The breakages are small and real, the nearest tests are asked first, and one that is noticed is noticed by a test."""
+"""The breakages are small and real, and one that is noticed is noticed by a test that executes it."""
 
 from __future__ import annotations
 
 import ast
-from pathlib import Path
+import dataclasses
+from collections.abc import Iterator
 
 import pytest
 
 from tests.mutants.__main__ import PARTS, ROOT, drawn
 from tests.mutants.breakages import Breakage, breakages
-from tests.mutants.nearby import concerned
-from tests.mutants.trial import Trials, copy_of
+from tests.mutants.trial import Bench, Executed, Trials, copy_of
 
-FOLDERS = "lambdas/adapters/folders.py"
 SOURCE = '''"""A file."""
 from typing import TYPE_CHECKING
 
@@ -78,54 +77,149 @@ def test_the_same_seed_draws_the_same_breakages_of_different_lines_and_all_kinds
     assert all(ast.parse(it.broken) for it in found)
 
 
-def test_the_tests_that_import_a_file_come_before_those_that_others_lead_to_it() -> None:
-    first, rest = concerned(ROOT, FOLDERS)
-    assert first[0] == "tests/unit/test_folders.py"
-    assert "tests/unit/test_assigning.py" in rest
-    assert "tests/property/test_names.py" not in first + rest
-    assert not set(first) & set(rest)
-
-
-def test_a_breakage_is_noticed_by_a_test_on_a_copy_and_the_tree_stays_as_it_is() -> None:
-    source = (ROOT / FOLDERS).read_text(encoding="utf-8")
-    broken = next(it for it in breakages(FOLDERS, source) if "source_id != source_id" in it.broken)
-    with copy_of(ROOT) as copy:
-        verdict = Trials(copy, 120).of(broken)
-        assert (copy / FOLDERS).read_text(encoding="utf-8") == source
-    assert verdict.noticed_by is not None
-    assert verdict.noticed_by.startswith("tests/unit/test_folders.py::test_a_folder_shows_its_own_source")
-    assert (ROOT / FOLDERS).read_text(encoding="utf-8") == source
-
-
+DOUBLING = "lambdas/adapters/doubling.py"
 PROJECT = {
     "lambdas/__init__.py": "",
     "lambdas/adapters/__init__.py": "",
-    "lambdas/adapters/doubling.py": (
-        "def double(number):\n    return number + number\n\n\ndef unused(number=1):\n    pass\n"
-    ),
-    "tests/__init__.py": "",
-    "tests/mutants/__init__.py": "",
-    "tests/mutants/schedules.py": "import lambdas.adapters.doubling\nprint(39)\n",
-    "tests/unit/test_doubling.py": (
-        "import pytest\nfrom lambdas.adapters.doubling import double\n\n"
-        "def test_red():\n    assert double(1) == 3\n\n"
-        "@pytest.mark.parametrize('number', [2, 3], ids=['two - of them', 'three'])\n"
-        "def test_double(number):\n    assert double(number) == 2 * number\n"
-    ),
+    DOUBLING: """
+LIMIT = 10
+
+
+class Doubler:
+    def double(self, number):
+        if number > LIMIT:
+            return LIMIT
+        return number + number
+
+
+def half(number):
+    return number // (1 + 1)
+
+
+def after_others(number):
+    return number + 0
+
+
+def never_run(number):
+    return number + number
+""",
+    "pyproject.toml": "[tool.pytest.ini_options]\naddopts = '--import-mode=importlib'\npythonpath = '.'",
+    "tests/mutants/schedules.py": """
+def broken(known):
+    from lambdas.adapters.doubling import half
+    return [seed for seed in (39, 40) if seed not in known and (seed == 39 or half(6) != 3)]
+""",
+    "tests/unit/test_doubling.py": """
+import functools
+import time
+
+import pytest
+
+from lambdas.adapters.doubling import Doubler, after_others
+
+ran = []
+
+
+@functools.cache
+def doubled():
+    return Doubler().double(2)
+
+
+def test_red():
+    assert Doubler().double(1) == 3
+
+
+def test_quick():
+    assert doubled()
+
+
+@pytest.mark.parametrize("number", [2, 11], ids=["two - of them", "many"])
+def test_double(number):
+    time.sleep(0.05)
+    assert doubled() == 4
+    assert Doubler().double(number) == min(2 * number, 10)
+
+
+def test_first():
+    ran.append(after_others(1))
+
+
+def test_second():
+    time.sleep(0.05)
+    assert not ran
+    after_others(1)
+""",
 }
+TESTS = "tests/unit/test_doubling.py"
 
 
-def test_a_test_that_fails_anyway_notices_nothing(tmp_path: Path) -> None:
-    for name, text in PROJECT.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text, encoding="utf-8")
-    name = "lambdas/adapters/doubling.py"
-    trials = Trials(tmp_path, 60)
-    kinds = ("plus/minus", "constant changed")
-    found = {it.kind: trials.of(it) for it in breakages(name, PROJECT[name]) if it.kind in kinds}
-    assert found["plus/minus"].noticed_by == "tests/unit/test_doubling.py::test_double"
-    assert found["constant changed"].noticed_by is None
-    assert found["constant changed"].whole
-    assert trials.red == {"tests/unit/test_doubling.py::test_red", "schedule 39"}
-    hopeless = Trials(tmp_path, 0.01).of(found["plus/minus"].breakage)
-    assert (hopeless.noticed_by, hopeless.whole) == (None, False)
+@pytest.fixture(scope="module")
+def trials(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trials]:
+    """Of a small project, with all its tests measured."""
+    root = tmp_path_factory.mktemp("project")
+    tool = {
+        f"tests/mutants/{name}.py": (ROOT / f"tests/mutants/{name}.py").read_text()
+        for name in ("__init__", "bench")
+    }
+    for name, text in (tool | PROJECT).items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+    with copy_of(root) as copy:
+        bench = Bench(copy, ["tests/unit"])
+        executed = Executed(root / "kept.json")
+        for name in executed.unknown(bench):
+            executed.measure(bench, name)
+        executed.keep()
+        executed.sort()
+        yield Trials(bench, executed, 60)
+        assert (copy / DOUBLING).read_text(encoding="utf-8") == PROJECT[DOUBLING]
+        assert Executed(root / "kept.json").unknown(bench) == []
+        (copy / TESTS).write_text("", encoding="utf-8")
+        assert Executed(root / "kept.json").unknown(bench) == bench.tests
+        bench.stop()
+    assert (root / DOUBLING).read_text(encoding="utf-8") == PROJECT[DOUBLING]
+
+
+def broken(line: str) -> Breakage:
+    return next(
+        it for it in breakages(DOUBLING, PROJECT[DOUBLING]) if it.diff().splitlines()[-1] == f"+{line}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "noticed_by"),
+    [
+        ("        return (number - number)", f"{TESTS}::test_quick"),
+        ("        if number >= LIMIT:", None),
+        ("            return None", f"{TESTS}::test_double[many]"),
+        ("LIMIT = 11", f"{TESTS}::test_double[many]"),
+        ("    return number // ((1 - 1))", "schedules"),
+        ("    return (number - 0)", None),
+        ("    return (number - number)", None),
+    ],
+)
+def test_a_breakage_is_noticed_by_a_test_that_executes_it(
+    trials: Trials, line: str, noticed_by: str | None
+) -> None:
+    verdict = trials.of(broken(line))
+    assert (verdict.noticed_by, verdict.whole) == (noticed_by, True)
+
+
+def test_a_survivor_was_put_to_all_tests_that_execute_it(trials: Trials) -> None:
+    assert trials.of(broken("        if number >= LIMIT:")).tests == 3
+    assert trials.of(broken("    return (number - number)")).tests == 0
+
+
+def test_what_cannot_be_imported_is_noticed(trials: Trials) -> None:
+    breakage = dataclasses.replace(broken("LIMIT = 11"), broken="raise ValueError")
+    assert trials.of(breakage).noticed_by == TESTS
+
+
+def test_a_breakage_is_undecided_when_the_time_was_up(trials: Trials) -> None:
+    verdict = Trials(trials.bench, trials.executed, 0).of(broken("        return (number - number)"))
+    assert (verdict.noticed_by, verdict.whole) == (None, False)
+
+
+def test_a_test_that_fails_anyway_notices_nothing(trials: Trials) -> None:
+    assert trials.executed.red == [f"{TESTS}::test_red"]
+    assert trials.executed.tests["schedules"]["known"] == "39"

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import ast
+import hashlib
+import json
 import os
-import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
+from tests.mutants.bench import SCHEDULES
 from tests.mutants.breakages import Breakage
-from tests.mutants.nearby import concerned
 
+FAST = ("tests/unit", "tests/golden", "tests/property", "tests/events")
 _LEFT_OUT = {".git", ".build", ".local", "cdk.out", "__pycache__", ".hypothesis"}
-SCHEDULES = ("-m", "tests.mutants.schedules")
-_ONE_TEST = 120  # seconds, however busy the machine is; what hangs is noticed
-_FAILING = (1, 2)  # pytest, exit codes: a test failed, or a file could not even be collected
-# Of a test with parameters the whole function: their ids may hold anything.
-_FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+?\.py(?:::[^\s\[]+)*)", re.MULTILINE)
+_AT_FIRST = (
+    3  # files, of the tests of what runs at import: collecting all of them takes longer than the tests
+)
+Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,80 +38,158 @@ class Verdict:
     breakage: Breakage
     noticed_by: str | None
     whole: bool = True
+    tests: int = 0
+
+
+class Bench:
+    """A process that has collected the tests in a copy, and answers what is asked of it."""
+
+    def __init__(self, root: Path, folders: Sequence[str]) -> None:
+        self.root = root
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.mutants.bench", *folders],
+            cwd=root,
+            env=os.environ | {"PYTHONPATH": str(root), "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": ""},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        began = self._answer()
+        self.tests: list[str] = began["tests"]
+        self.at_import: dict[str, list[int]] = began["at_import"]
+
+    def ask(self, **request: Any) -> Json:
+        assert self._process.stdin
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> Json:
+        assert self._process.stdout
+        if not (line := self._process.stdout.readline()):
+            raise RuntimeError("the tests could not be collected")
+        answer: Json = json.loads(line)
+        return answer
+
+    def stop(self) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.communicate()
+
+
+@dataclass
+class Executed:
+    """Which lines each test executes and how long it takes: what is known from the run before, and what is measured."""
+
+    kept: Path
+    tests: dict[str, Json] = field(default_factory=dict)
+    red: list[str] = field(default_factory=list)  # what fails without a breakage, and so says nothing of one
+    by_line: dict[tuple[str, int], list[str]] = field(default_factory=dict)
+    _marks: dict[str, str] = field(default_factory=dict)
+
+    def unknown(self, bench: Bench) -> list[str]:
+        """The tests that are not measured yet, or were when something else stood in the project."""
+        kept = json.loads(self.kept.read_text(encoding="utf-8")) if self.kept.exists() else {}
+        marks = self._marks = _marks(bench.root, bench.tests)
+        self.tests = {name: kept[name] for name in marks if kept.get(name, {}).get("of") == marks[name]}
+        return [name for name in marks if name not in self.tests]
+
+    def measure(self, bench: Bench, name: str) -> None:
+        found = bench.ask(measure=name)
+        self.tests[name] = {"of": self._marks[name]} | found
+
+    def keep(self) -> None:
+        self.kept.parent.mkdir(parents=True, exist_ok=True)
+        self.kept.write_text(json.dumps(self.tests), encoding="utf-8")
+
+    def sort(self) -> None:
+        """Turn it round: which tests execute a line."""
+        for name, found in self.tests.items():
+            if not found.get("passed"):
+                self.red.append(name)
+                continue
+            for path, lines in found["lines"].items():
+                for line in lines:
+                    self.by_line.setdefault((path, line), []).append(name)
 
 
 @dataclass
 class Trials:
     """A copy in which one breakage after another is tried. `seconds` is what a breakage is given at most."""
 
-    root: Path
+    bench: Bench
+    executed: Executed
     seconds: float
-    red: set[str] = field(default_factory=set)  # what fails without a breakage, and so says nothing of one
-    _green: set[str] = field(default_factory=set)
-    _running: subprocess.Popen[str] | None = None
-    _known: str | None = None  # the seeds of schedules that break a promise without a breakage
 
     def of(self, breakage: Breakage) -> Verdict:
-        """Stops at the first test that fails, and would not fail without the breakage."""
-        first, rest = concerned(self.root, breakage.path)
-        ends = monotonic() + self.seconds
-        for part in (first, SCHEDULES, rest):
-            noticed_by = self._noticed_by(part, breakage, ends)
-            if noticed_by:
-                return Verdict(breakage, noticed_by)
-            if monotonic() >= ends:
-                return Verdict(breakage, None, whole=False)
-        return Verdict(breakage, None)
+        """Stops at the first test that fails, and also fails by itself: the quickest are asked first."""
+        ends, tried = monotonic() + self.seconds, 0
+        at_import = set(breakage.lines) & set(self.bench.at_import.get(breakage.path, ()))
+        anew = breakage.function is None or bool(at_import)
+        with self._broken(breakage):
+            for names in self._that_load(breakage.path) if anew else [self._that_execute(breakage)]:
+                while names:
+                    failed, over = self._failed(breakage, names, anew, ends)
+                    if over:
+                        return Verdict(breakage, None, whole=False, tests=tried)
+                    if failed is None:
+                        break
+                    if (
+                        failed not in names
+                        or failed == SCHEDULES
+                        or self._failed(breakage, [failed], anew, ends)[0]
+                    ):
+                        return Verdict(breakage, failed)
+                    names = names[names.index(failed) + 1 :]
+                tried += len(names)
+        return Verdict(breakage, None, tests=tried)
 
-    def _noticed_by(self, part: Sequence[str], breakage: Breakage, ends: float) -> str | None:
-        if part is SCHEDULES:
-            if not (known := self._known_seeds()):
-                return None
-            with self._broken(breakage):
-                done = self._run((*SCHEDULES, known), ends)
-            return "schedules" if done and done[0] == 1 else None
-        while part := [name for name in part if name not in self.red]:
-            with self._broken(breakage):
-                failed = self._failed(part, ends)
-            if failed is None or self._is_green(failed):
-                return failed
-            self.red.add(failed)
-        return None
+    def _failed(
+        self, breakage: Breakage, names: list[str], anew: bool, ends: float
+    ) -> tuple[str | None, bool]:
+        name, which = breakage.function or ("", 0)
+        answer = self.bench.ask(
+            tests={it: self.executed.tests[it]["seconds"] for it in names},
+            anew=anew,
+            known=",".join(filter(None, ["0", self.executed.tests.get(SCHEDULES, {}).get("known")])),
+            seconds=max(0.0, ends - monotonic()),
+            path=breakage.path,
+            source=breakage.source,
+            broken=breakage.broken,
+            function=name,
+            which=which,
+        )
+        return answer["failed"], answer["over"]
 
-    def _failed(self, part: Sequence[str], ends: float) -> str | None:
-        """The first test that fails; None where all pass, or the time is up."""
-        skipped = [f"--deselect={name}" for name in sorted(self.red) if "::" in name]
-        done = self._run((*_PYTEST, *skipped, *part), ends)
-        if done is None or done[0] not in _FAILING:
-            return None
-        found = _FAILED.search(done[1])
-        return found[1] if found else part[0]
+    def _that_execute(self, breakage: Breakage) -> list[str]:
+        found = {
+            name for line in breakage.lines for name in self.executed.by_line.get((breakage.path, line), ())
+        }
+        return self._quickest(found)
 
-    def _is_green(self, test: str) -> bool:
-        if test not in self._green:
-            done = self._run((*_PYTEST, test), monotonic() + self.seconds)
-            if done is None or done[0] != 0:
-                return False
-            self._green.add(test)
-        return True
+    def _quickest(self, names: Iterable[str]) -> list[str]:
+        return sorted(names, key=lambda name: (self.executed.tests[name]["seconds"], name))
 
-    def _known_seeds(self) -> str:
-        """Of the schedules that break a promise without a breakage; empty where none can be run at all."""
-        if self._known is None:
-            done = self._run(SCHEDULES, monotonic() + self.seconds)
-            broken = done[1].split() if done and done[0] == 0 else None
-            self._known = "" if broken is None else ",".join(["0", *broken])
-            self.red |= {"all schedules"} if broken is None else {f"schedule {seed}" for seed in broken}
-        return self._known
-
-    def stop(self) -> None:
-        """End what runs now."""
-        if (process := self._running) and process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
+    def _that_load(self, path: str) -> list[list[str]]:
+        """The tests that execute something of a module, or of one that imports it; those of the files that execute
+        most of it first."""
+        users = [path, *_importers(self.bench.root, path)]
+        weights: Counter[str] = Counter()
+        found = set()
+        for name, test in self.executed.tests.items():
+            used = [len(test["lines"].get(user, ())) for user in users] if test.get("passed") else []
+            file = name.partition("::")[0]
+            if any(used) or (test.get("passed") and file in users):
+                found.add(name)
+                weights[file] += 1000 * used[0] + sum(used) + 1
+        first = {file for file, _ in weights.most_common(_AT_FIRST + 1) if file != SCHEDULES}
+        near = {name for name in found if name.partition("::")[0] in first}
+        return [self._quickest(near), self._quickest(found - near)]
 
     @contextmanager
     def _broken(self, breakage: Breakage) -> Iterator[None]:
-        path = self.root / breakage.path
+        path = self.bench.root / breakage.path
         before, at = path.read_bytes(), path.stat()
         path.write_bytes(breakage.broken.encode())
         try:
@@ -115,29 +198,36 @@ class Trials:
             path.write_bytes(before)
             os.utime(path, ns=(at.st_atime_ns, at.st_mtime_ns))
 
-    def _run(self, arguments: Sequence[str], ends: float) -> tuple[int, str] | None:
-        """How it ended, and what it said; None where the time was up first."""
-        self._running = process = subprocess.Popen(
-            [sys.executable, "-B", *arguments],
-            cwd=self.root,
-            env=os.environ | {"PYTHONPATH": str(self.root), "PYTHONHASHSEED": "0"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        try:
-            said, _ = process.communicate(timeout=max(0.1, ends - monotonic()))
-        except subprocess.TimeoutExpired:
-            self.stop()
-            process.communicate()
-            return None
-        finally:
-            self._running = None
-        return process.returncode, said
+
+def _marks(root: Path, tests: Sequence[str]) -> dict[str, str]:
+    """What a measurement depends on: the test's file, and all that is not a test file."""
+    text, files = hashlib.sha256(), {}
+    for path in sorted(it for ending in ("py", "json") for it in root.rglob(f"*.{ending}")):
+        name = path.relative_to(root).as_posix()
+        if path.name.startswith("test_"):
+            files[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+        elif not name.startswith((".venv", "node_modules", "tests/mutants")):
+            text.update(f"{name}\0".encode() + path.read_bytes())
+    common = text.hexdigest()
+    return {name: f"{common} {files.get(name.partition('::')[0])}" for name in [*tests, SCHEDULES]}
 
 
-_PYTEST = ("-m", "pytest", "-n", "0", "-x", "-q", "-p", "no:cacheprovider", "--timeout", str(_ONE_TEST))
+def _importers(root: Path, path: str) -> list[str]:
+    """The project's files that import a module themselves."""
+    module = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    files = (it for top in ("carefile", "lambdas", "tests") for it in (root / top).rglob("*.py"))
+    return [it.relative_to(root).as_posix() for it in files if module in _imported(it)]
+
+
+@cache
+def _imported(path: Path) -> frozenset[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return frozenset(found)
 
 
 @contextmanager
