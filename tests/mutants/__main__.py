@@ -1,7 +1,7 @@
 """`python -m tests.mutants`: break the code in N small ways, and count which the fast tests notice.
 
 python -m tests.mutants --breakages 200 [--seed 1 | --fresh] [--part core] [--minutes 60] [--seconds 240]
-                        [--processes auto]
+                        [--processes auto] [--at FILE:LINE …]
 """
 
 from __future__ import annotations
@@ -51,13 +51,22 @@ def drawn(root: Path, part: str, number: int, seed: int) -> list[Breakage]:
     return list(found.values())
 
 
+def breakages_at(root: Path, path: str, line: str) -> list[Breakage]:
+    """All breakages of a line."""
+    found = breakages(path, (root / path).read_text(encoding="utf-8"))
+    return [it for it in found if it.line == int(line) and it.means_another_thing()]
+
+
 def main() -> int:
     options, console = _options(), Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
     seed = int(time.time()) if options.fresh else options.seed
     parts = [options.part] if options.part else list(PARTS)
-    per_part = [drawn(ROOT, part, -(-options.breakages // len(parts)), seed) for part in parts]
+    per_part = (
+        [] if options.at else [drawn(ROOT, part, -(-options.breakages // len(parts)), seed) for part in parts]
+    )
     # By turns, so that what is not reached in time is missing from each part alike.
     todo = [it for row in zip_longest(*per_part) for it in row if it][: options.breakages]
+    todo += [it for place in options.at for it in breakages_at(ROOT, *place.split(":"))]
     processes = os.cpu_count() or 1 if options.processes == "auto" else int(options.processes)
     ends = time.monotonic() + 60 * options.minutes
     verdicts: list[Verdict] = []
@@ -67,18 +76,12 @@ def main() -> int:
         for _ in range(min(processes, len(todo))):
             benches.append(Bench(stack.enter_context(copy_of(ROOT)), FAST))
             stack.callback(benches[-1].stop)
-        executed = Executed(KEPT)
-        unknown = executed.unknown(benches[0])
-        for done, _ in enumerate(_by_all(benches, unknown, executed.measure)):
-            status.update(f"{done} of {len(unknown)} tests measured")
-            if done % 500 == 499:
-                executed.keep()
-        executed.keep()
-        executed.sort()
+        executed = Executed(KEPT, benches[0])
 
         def tried(bench: Bench, breakage: Breakage) -> Verdict | None:
             return Trials(bench, executed, options.seconds).of(breakage) if time.monotonic() < ends else None
 
+        stack.callback(executed.keep)
         for verdict in filter(None, _by_all(benches, todo, tried)):
             verdicts.append(verdict)
             _show(verdict, console)
@@ -149,6 +152,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="what is drawn (default 1)")
     parser.add_argument("--fresh", action="store_true", help="take the seed from the clock")
     parser.add_argument("--part", choices=PARTS, help="of one part only")
+    parser.add_argument(
+        "--at", nargs="*", default=[], help="all breakages of these lines instead (FILE:LINE)"
+    )
     parser.add_argument("--minutes", type=float, default=60, help="begin no trial after these (default 60)")
     parser.add_argument("--seconds", type=float, default=240, help="most for one breakage (default 240)")
     parser.add_argument("--processes", default="auto", help="how many at once (default: one a core)")

@@ -166,16 +166,13 @@ def trials(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trials]:
         (root / name).write_text(text, encoding="utf-8")
     with copy_of(root) as copy:
         bench = Bench(copy, ["tests/unit"])
-        executed = Executed(root / "kept.json")
-        for name in executed.unknown(bench):
-            executed.measure(bench, name)
-        executed.keep()
-        executed.sort()
+        executed = Executed(root / "kept.json", bench)
         yield Trials(bench, executed, 60)
         assert (copy / DOUBLING).read_text(encoding="utf-8") == PROJECT[DOUBLING]
-        assert Executed(root / "kept.json").unknown(bench) == []
+        executed.keep()
+        assert Executed(root / "kept.json", bench).tests == executed.tests
         (copy / TESTS).write_text("", encoding="utf-8")
-        assert Executed(root / "kept.json").unknown(bench) == bench.tests
+        assert Executed(root / "kept.json", bench).tests.keys() == {"schedules"}
         bench.stop()
     assert (root / DOUBLING).read_text(encoding="utf-8") == PROJECT[DOUBLING]
 
@@ -221,5 +218,6 @@ def test_a_breakage_is_undecided_when_the_time_was_up(trials: Trials) -> None:
 
 
 def test_a_test_that_fails_anyway_notices_nothing(trials: Trials) -> None:
+    assert trials.of(broken("    return (number - number)")).noticed_by is None
     assert trials.executed.red == [f"{TESTS}::test_red"]
     assert trials.executed.tests["schedules"]["known"] == "39"

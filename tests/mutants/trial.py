@@ -11,12 +11,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from time import monotonic
 from typing import Any
 
@@ -57,7 +58,7 @@ class Bench:
         )
         began = self._answer()
         self.tests: list[str] = began["tests"]
-        self.at_import: dict[str, list[int]] = began["at_import"]
+        self.at_import = {path: frozenset(lines) for path, lines in began["at_import"].items()}
 
     def ask(self, **request: Any) -> Json:
         assert self._process.stdin
@@ -78,40 +79,41 @@ class Bench:
         self._process.communicate()
 
 
-@dataclass
 class Executed:
-    """Which lines each test executes and how long it takes: what is known from the run before, and what is measured."""
+    """Which lines each test executes, and how long it takes: what is known from earlier runs, and what is measured."""
 
-    kept: Path
-    tests: dict[str, Json] = field(default_factory=dict)
-    red: list[str] = field(default_factory=list)  # what fails without a breakage, and so says nothing of one
-    by_line: dict[tuple[str, int], list[str]] = field(default_factory=dict)
-    _marks: dict[str, str] = field(default_factory=dict)
+    def __init__(self, kept: Path, bench: Bench) -> None:
+        self.kept, self.root = kept, bench.root
+        self.marks = _marks(bench.root, bench.tests)
+        known = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+        self.tests: dict[str, Json] = {}
+        self.red: list[str] = []  # what fails without a breakage, and so says nothing of one
+        self.by_line: dict[tuple[str, int], set[str]] = defaultdict(set)
+        self._lock = Lock()
+        for name, mark in self.marks.items():
+            if known.get(name, {}).get("of") == mark:
+                self._add(name, known[name])
 
-    def unknown(self, bench: Bench) -> list[str]:
-        """The tests that are not measured yet, or were when something else stood in the project."""
-        kept = json.loads(self.kept.read_text(encoding="utf-8")) if self.kept.exists() else {}
-        marks = self._marks = _marks(bench.root, bench.tests)
-        self.tests = {name: kept[name] for name in marks if kept.get(name, {}).get("of") == marks[name]}
-        return [name for name in marks if name not in self.tests]
-
-    def measure(self, bench: Bench, name: str) -> None:
-        found = bench.ask(measure=name)
-        self.tests[name] = {"of": self._marks[name]} | found
+    def of_file(self, bench: Bench, file: str) -> list[str]:
+        """The tests of a file that were not measured before, which they are now."""
+        with self._lock:
+            missing = [name for name in self.marks if _file(name) == file and name not in self.tests]
+            for name in missing:
+                self._add(name, bench.ask(measure=name) | {"of": self.marks[name]})
+        return missing
 
     def keep(self) -> None:
         self.kept.parent.mkdir(parents=True, exist_ok=True)
         self.kept.write_text(json.dumps(self.tests), encoding="utf-8")
 
-    def sort(self) -> None:
-        """Turn it round: which tests execute a line."""
-        for name, found in self.tests.items():
-            if not found.get("passed"):
-                self.red.append(name)
-                continue
-            for path, lines in found["lines"].items():
-                for line in lines:
-                    self.by_line.setdefault((path, line), []).append(name)
+    def _add(self, name: str, found: Json) -> None:
+        self.tests[name] = found
+        if not found.get("passed"):
+            self.red.append(name)
+            return
+        for path, lines in found["lines"].items():
+            for line in lines:
+                self.by_line[path, line].add(name)
 
 
 @dataclass
@@ -123,16 +125,18 @@ class Trials:
     seconds: float
 
     def of(self, breakage: Breakage) -> Verdict:
-        """Stops at the first test that fails, and also fails by itself: the quickest are asked first."""
+        """Stops at the first test that fails, and also fails by itself: the quickest that are known are asked first."""
         ends, tried = monotonic() + self.seconds, 0
-        at_import = set(breakage.lines) & set(self.bench.at_import.get(breakage.path, ()))
-        anew = breakage.function is None or bool(at_import)
-        with self._broken(breakage):
-            for names in self._that_load(breakage.path) if anew else [self._that_execute(breakage)]:
+        anew = breakage.function is None or not self.bench.at_import.get(breakage.path, set()).isdisjoint(
+            breakage.lines
+        )
+        for names in self._that_load(breakage.path, ends) if anew else self._that_execute(breakage, ends):
+            with self._broken(breakage):
                 while names:
                     failed, over = self._failed(breakage, names, anew, ends)
                     if over:
                         return Verdict(breakage, None, whole=False, tests=tried)
+                    tried += len(names) if failed is None else 0
                     if failed is None:
                         break
                     if (
@@ -142,8 +146,7 @@ class Trials:
                     ):
                         return Verdict(breakage, failed)
                     names = names[names.index(failed) + 1 :]
-                tried += len(names)
-        return Verdict(breakage, None, tests=tried)
+        return Verdict(breakage, None, whole=monotonic() < ends, tests=tried)
 
     def _failed(
         self, breakage: Breakage, names: list[str], anew: bool, ends: float
@@ -162,30 +165,54 @@ class Trials:
         )
         return answer["failed"], answer["over"]
 
-    def _that_execute(self, breakage: Breakage) -> list[str]:
-        found = {
-            name for line in breakage.lines for name in self.executed.by_line.get((breakage.path, line), ())
-        }
-        return self._quickest(found)
+    def _that_execute(self, breakage: Breakage, ends: float) -> Iterator[list[str]]:
+        """The tests that execute the breakage: those that are known, then those of one file after another."""
+
+        def found() -> set[str]:
+            return {name for line in breakage.lines for name in self.executed.by_line[breakage.path, line]}
+
+        yield self._quickest(found())
+        for measured in self._measured(breakage.path, ends):
+            yield self._quickest(found() & measured)
+
+    def _that_load(self, path: str, ends: float) -> Iterator[list[str]]:
+        """The tests that execute something of a module, or of one that imports it; at first those of the files that
+        execute most of it, as collecting takes longer than the tests."""
+        users = [path, *_importers(self.bench.root, path)]
+
+        def found(names: Iterable[str]) -> dict[str, int]:
+            lines = {
+                name: self.executed.tests[name].get("lines", {})
+                for name in names
+                if name not in self.executed.red
+            }
+            weights = {name: [len(it.get(user, ())) for user in users] for name, it in lines.items()}
+            return {
+                name: 1000 * own + sum(others)
+                for name, (own, *others) in weights.items()
+                if own or any(others) or _file(name) in users
+            }
+
+        known = found(self.executed.tests)
+        files: Counter[str] = Counter()
+        for name, weight in known.items():
+            files[_file(name)] += weight
+        near = {file for file, _ in files.most_common(_AT_FIRST)}
+        yield self._quickest(name for name in known if _file(name) in near)
+        yield self._quickest(name for name in known if _file(name) not in near)
+        for measured in self._measured(path, ends):
+            yield self._quickest(found(measured))
+
+    def _measured(self, path: str, ends: float) -> Iterator[set[str]]:
+        """The tests of each file that leads to a module and was not measured before, the nearest first."""
+        for file in _nearest(self.bench.root, path):
+            if monotonic() > ends:
+                return
+            if measured := self.executed.of_file(self.bench, file):
+                yield set(measured)
 
     def _quickest(self, names: Iterable[str]) -> list[str]:
         return sorted(names, key=lambda name: (self.executed.tests[name]["seconds"], name))
-
-    def _that_load(self, path: str) -> list[list[str]]:
-        """The tests that execute something of a module, or of one that imports it; those of the files that execute
-        most of it first."""
-        users = [path, *_importers(self.bench.root, path)]
-        weights: Counter[str] = Counter()
-        found = set()
-        for name, test in self.executed.tests.items():
-            used = [len(test["lines"].get(user, ())) for user in users] if test.get("passed") else []
-            file = name.partition("::")[0]
-            if any(used) or (test.get("passed") and file in users):
-                found.add(name)
-                weights[file] += 1000 * used[0] + sum(used) + 1
-        first = {file for file, _ in weights.most_common(_AT_FIRST + 1) if file != SCHEDULES}
-        near = {name for name in found if name.partition("::")[0] in first}
-        return [self._quickest(near), self._quickest(found - near)]
 
     @contextmanager
     def _broken(self, breakage: Breakage) -> Iterator[None]:
@@ -212,22 +239,46 @@ def _marks(root: Path, tests: Sequence[str]) -> dict[str, str]:
     return {name: f"{common} {files.get(name.partition('::')[0])}" for name in [*tests, SCHEDULES]}
 
 
+def _file(test: str) -> str:
+    return test.partition("::")[0]
+
+
+def _nearest(root: Path, path: str) -> list[str]:
+    """The test files from which imports lead to a module, by their number; the schedules after those that import it."""
+    found, seen, edge, stem = [], {path}, [path], Path(path).stem
+    while edge:
+        users = {user for one in edge for user in _importers(root, one)} - seen
+        seen |= users
+        tests = [it for it in users if it.startswith(FAST) and Path(it).name.startswith("test_")]
+        found += sorted(tests, key=lambda it: (-(root / it).read_text(encoding="utf-8").count(stem), it))
+        found += [SCHEDULES] * (edge == [path])
+        edge = sorted(users)
+    return found
+
+
 def _importers(root: Path, path: str) -> list[str]:
     """The project's files that import a module themselves."""
-    module = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-    files = (it for top in ("carefile", "lambdas", "tests") for it in (root / top).rglob("*.py"))
-    return [it.relative_to(root).as_posix() for it in files if module in _imported(it)]
+    return _users(root)[_module(path)]
+
+
+def _module(path: str) -> str:
+    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
 @cache
-def _imported(path: Path) -> frozenset[str]:
-    found = set()
-    for node in ast.walk(ast.parse(path.read_bytes())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return frozenset(found)
+def _users(root: Path) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for path in (it for top in ("carefile", "lambdas", "tests") for it in (root / top).rglob("*.py")):
+        name = path.relative_to(root).as_posix()
+        used = {_module(f"{Path(name).parent.as_posix()}/conftest.py")}
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.Import):
+                used |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                used |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        for one in used:
+            found[one].append(name)
+    return found
 
 
 @contextmanager
