@@ -85,14 +85,14 @@ class Executed:
     def __init__(self, kept: Path, bench: Bench) -> None:
         self.kept, self.root = kept, bench.root
         self.marks = _marks(bench.root, bench.tests)
-        known = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+        self.known: dict[str, Json] = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
         self.tests: dict[str, Json] = {}
         self.red: list[str] = []  # what fails without a breakage, and so says nothing of one
         self.by_line: dict[tuple[str, int], set[str]] = defaultdict(set)
         self._lock = Lock()
         for name, mark in self.marks.items():
-            if known.get(name, {}).get("of") == mark:
-                self._add(name, known[name])
+            if self.known.get(name, {}).get("of") == mark:
+                self._add(name, self.known[name])
 
     def of_file(self, bench: Bench, file: str) -> list[str]:
         """The tests of a file that were not measured before, which they are now."""
@@ -104,7 +104,7 @@ class Executed:
 
     def keep(self) -> None:
         self.kept.parent.mkdir(parents=True, exist_ok=True)
-        self.kept.write_text(json.dumps(self.tests), encoding="utf-8")
+        self.kept.write_text(json.dumps(self.known | self.tests), encoding="utf-8")
 
     def _add(self, name: str, found: Json) -> None:
         self.tests[name] = found

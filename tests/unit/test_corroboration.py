@@ -281,6 +281,11 @@ def test_a_number_with_a_doubtful_character_is_not_mentioned() -> None:
     assert mentions_in(scanned("MRN: 4711 or", doubtful="or"), LABELS).numbers
 
 
+def test_a_number_in_groups_whose_last_group_is_doubtful_is_not_mentioned() -> None:
+    assert mentions_in(scanned("MRN: 123 456 789"), LABELS).numbers
+    assert not mentions_in(scanned("MRN: 123 456 789", doubtful="789"), LABELS).numbers
+
+
 # What it costs
 
 

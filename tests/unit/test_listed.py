@@ -18,6 +18,7 @@ from lambdas import adopt_object, assign_patient
 from lambdas.adapters import aws, contracts
 from lambdas.adapters.people.directory import Directory
 from lambdas.intake import wiring
+from tests.unit.test_assigning import assign, reassign
 from tests.unit.test_calls import calls_during
 from tests.unit.world import PROCESSED, World, cataloged, created_event, execution_arn, submitted_event
 
@@ -246,3 +247,14 @@ def test_nothing_is_assigned_to_an_id_that_is_not_listed(
         assign_patient.handler({"input": asked}, None)
     decided = assign_patient.handler({"input": asked | {"patient_id": "Ana"}}, None)
     assert decided["to"] == "processed/Ana_scan/"
+
+
+def test_what_was_assigned_by_a_merged_id_is_where_it_belongs_when_that_is_asked_again(
+    listed: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(listed, replace(ANA, merged_into="Eva"))
+    listed.file("scan.txt")
+    monkeypatch.setattr(assign_patient, "assigning", wiring.assigning())
+    asked = {"key": "scan.txt", "patient_id": "Ana"}
+    assert reassign(listed, asked)["to"] == "processed/Eva_scan/"
+    assert assign(asked)["nothing_to_move"]
