@@ -16,14 +16,16 @@ from carefile.cli.commands.patients import refile
 from carefile.cli.exits import Exit
 from carefile.cli.rule_table import rules_of
 from carefile.cli.shown.view import View
-from carefile.core.errors import CarefileError, MergeConflict, PatientNotListed, RejectedMerge
+from carefile.core.errors import CarefileError, LeftBehind, MergeConflict, PatientNotListed, RejectedMerge
 from carefile.core.filing.layout import Owner
 from carefile.core.messages.merge_request import MergeRequest, parse
 from carefile.core.model import Decision, DecisionType, Source
 from carefile.core.patients.directory import Listing
 from carefile.core.patients.entries import PatientEntry, Statement
 from carefile.core.patients.merging import judge
+from lambdas import list_patient, merge_patients, verify_merge
 from lambdas.adapters.ledger import Ledger
+from lambdas.intake import wiring
 from tests.unit.conftest import connection_to
 from tests.unit.forgetting import merged
 from tests.unit.test_index_sessions import Stream, index
@@ -250,3 +252,42 @@ def test_what_named_two_ids_of_a_chain_is_one_patients_too(world: World, connect
     assert patients.are_one("AC")
     assert not patients.are_one("A")
     assert not patients.are_one("AX")
+
+
+@pytest.fixture
+def merging(world: World, connection: Connection, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Two listed patients, and the functions of a merge."""
+    for function in (merge_patients, list_patient, verify_merge):
+        monkeypatch.setattr(function, "merging", wiring.merging())
+    for one in "AB":
+        Patients(connection).state(one, "ehr", Statement(), None)
+    return world
+
+
+def move(world: World, decision: str, second: int) -> None:
+    """What the machine does with a merge of A into B or its opposite."""
+    asked = {"from": "A", "into": "B", "decision": decision, "decided_by": "ana"}
+    decided = merge_patients.handler({"input": asked, "started": f"2026-11-30T00:00:{second:02}.000Z"}, None)
+    with pytest.raises(LeftBehind):
+        verify_merge.handler(decided, None)
+    page = list_patient.handler({"patient_id": decided["moves_from"], "after": ""}, None)
+    assert not page["next"]
+    for number, item in enumerate(page["items"]):
+        world.run(item, f"{decision}-{number}")
+    assert verify_merge.handler(decided, None) == {"left": 0}
+
+
+@pytest.mark.parametrize("key", ["documents/{}/x.txt", SESSION], ids=["a document", "a session"])
+def test_what_is_a_merged_patient_s_moves_and_is_left_behind_until_then_and_so_is_its_way_back(
+    merging: World, key: str
+) -> None:
+    def whose() -> dict[str, str]:
+        return {item["landing_key"]["S"]: item["patient_ref_key"]["S"] for item in merging.catalog()}
+
+    first, second = key.format("A"), key.format("B")
+    for number, one in enumerate((first, second)):
+        merging.file(one, b"{}", name=f"e{number}")
+    move(merging, "merge", 1)
+    assert whose() == {first: "PATIENT#B", second: "PATIENT#B"}
+    move(merging, "unmerge", 2)
+    assert whose() == {first: "PATIENT#A", second: "PATIENT#B"}
