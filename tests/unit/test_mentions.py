@@ -163,6 +163,23 @@ def test_in_a_table_a_line_about_a_namesake_is_in_no_heading_with_the_rows_below
     assert groups["identifier"] == groups["birth_date"] != groups["name"]
 
 
+@pytest.mark.parametrize(
+    ("between", "together"),
+    [
+        ("\n", True),
+        (" of Ana Ruiz, ", True),
+        ("\n\n", False),
+        (" was seen today and sent on to the cardiologist. ", False),
+    ],
+    ids=["a line", "a few words", "a paragraph", "a sentence"],
+)
+def test_what_stands_far_from_a_number_is_in_another_heading(between: str, together: bool) -> None:
+    facts = DocumentFacts("x", 1, 1, "text", "text/plain")
+    text = TextBlock(f"MRN: 4711{between}DOB: 1984-02-11")
+    number, born = mentions_in(Extraction(facts, Status.READ, content=(text,)), LABELS).found
+    assert (number.group == born.group) is together
+
+
 def test_in_a_table_a_title_says_whom_the_rows_below_it_are_about() -> None:
     facts = DocumentFacts("x", 1, 1, "text", "text/plain")
     rows = (("Emergency contact",), ("Name", "Eva Ruiz"), ("DOB", "1984-02-11"))
