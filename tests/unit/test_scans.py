@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
 import pytest
 
+from lambdas.intake import scans
 from tests.unit.scanned import FAX, KEY, MANIFEST, OTHER, RECORD, Reading, filed, of, reading
 from tests.unit.world import LANDING, PROCESSED, REPORTS, World, cataloged, created_event, submitted_event
 
@@ -48,6 +50,18 @@ def test_once_read_it_is_filed_at_the_same_place_and_announced_again(reading: Re
     assert [block["text"] for block in reading.record()["content"]] == ["sheet1", "sheet2"]
     assert reading.record()["status"] == "read"
     assert "sheet2" in reading.world.body("processed/P_fax/result.html").decode()
+
+
+@pytest.mark.parametrize(("room", "shown"), [(8, 2), (7, 1)])
+def test_the_page_shows_the_pictures_that_were_read_as_far_as_there_is_room(
+    reading: Reading, monkeypatch: pytest.MonkeyPatch, room: int, shown: int
+) -> None:
+    monkeypatch.setattr(scans, "SHOWN_TOTAL", room)
+    first = filed(reading)
+    reading.file(first, reading.read(first))
+
+    page = reading.world.body("processed/P_fax/result.html").decode()
+    assert page.count(base64.b64encode(b"jpeg").decode()) == shown
 
 
 def test_a_page_that_failed_loses_no_other(reading: Reading) -> None:
