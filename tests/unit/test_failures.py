@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 
+import boto3
 import pytest
+from botocore.stub import Stubber
 
-from carefile.core.errors import RejectedObject
+from carefile.core.errors import RejectedObject, StorageThrottled
+from carefile.core.messages.events import Event, EventType
 from lambdas import record_failure
+from lambdas.adapters.publisher import Publisher
 from tests.unit.world import (
     LANDING,
     World,
@@ -217,3 +222,20 @@ def test_an_item_whose_cause_is_missing_is_recorded_too(world: World) -> None:
     }
     assert record_failure.handler(told, None) == {"recorded": True}
     assert world.bus.published[0].detail["cause"] == "see the execution in the Step Functions console"
+
+
+@pytest.mark.parametrize("refused", [0, 1], ids=["taken", "refused"])
+def test_an_event_is_put_on_the_catalog_bus_and_one_that_it_refuses_is_tried_again(refused: int) -> None:
+    client = boto3.client("events", region_name="us-east-1")
+    event = Event(EventType.FAILED, {"error": "RejectedObject", "reason": "é"})
+    entry = {
+        "EventBusName": "catalog-bus",
+        "Source": "carefile.catalog",
+        "DetailType": "Object Failed",
+        "Detail": '{"error": "RejectedObject", "reason": "é"}',
+    }
+    with Stubber(client) as stub:
+        stub.add_response("put_events", {"FailedEntryCount": refused, "Entries": []}, {"Entries": [entry]})
+        with pytest.raises(StorageThrottled) if refused else nullcontext():
+            Publisher(client, "catalog-bus").publish(event)
+        stub.assert_no_pending_responses()

@@ -18,7 +18,15 @@ from carefile.core.errors import CarefileError, ContractViolation, RejectedObjec
 from lambdas.adapters import contracts
 from lambdas.adapters.aws_errors import OPERATIONS
 from lambdas.adapters.boundary import entry_point, logger
-from lambdas.adapters.masking import FIELDS, LOGGING, MESSAGES, REASONS, LibraryFormatter, mask_libraries
+from lambdas.adapters.masking import (
+    FIELDS,
+    LOGGING,
+    MESSAGES,
+    REASONS,
+    LibraryFormatter,
+    mask_libraries,
+    may_be_seen,
+)
 from lambdas.adapters.measures import DIMENSIONS, Metric, measure
 from lambdas.adapters.settings import ROOT
 
@@ -145,6 +153,21 @@ def test_what_is_hidden_is_counted_so_that_its_author_sees_it(log: io.StringIO) 
     line = json.loads(log.getvalue())
     assert (line["message"], line["status"], line["written"]) == ("tagged", "cataloged", True)
     assert line["masked_fields"] == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"),
+    [("service", "POWERTOOLS_SERVICE_NAME"), ("stage", "STAGE")],
+    ids=["service", "stage"],
+)
+def test_a_setting_is_seen_as_the_stack_gave_it_and_nothing_else_is(
+    monkeypatch: pytest.MonkeyPatch, name: str, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "given")
+    assert may_be_seen(name, "given")
+    assert not may_be_seen(name, MARK)
+    monkeypatch.delenv(variable)
+    assert not may_be_seen(name, None)
 
 
 def test_an_error_logs_its_class_its_reason_and_its_place(log: io.StringIO) -> None:
