@@ -182,6 +182,7 @@ def test_a_session_that_was_a_patients_is_taken_back_whole(world: World) -> None
     world.run(listed(decided)[0], "first")
     with pytest.raises(LeftBehind, match=r"^left-behind: 2 objects"):
         verify(decided)
+    assert not assign(take_back(key=KEYS[0]), started=T2)["nothing_to_move"]
     for number, item in enumerate(listed(decided)):
         world.run(item, f"t{number}")
     assert verify(decided) == {"left": 0}
