@@ -25,7 +25,15 @@ from carefile.cli.rule_table import rules_of
 from carefile.cli.shown.view import View
 from carefile.core.errors import AssignmentConflict, RejectedAssignment, StillChanging
 from carefile.core.model import Decision, DecisionType, Source
-from carefile.core.records.decisions import Fault, Finding, Head, Record, check_day, check_days
+from carefile.core.records.decisions import (
+    Fault,
+    Finding,
+    Head,
+    Record,
+    check_day,
+    check_days,
+    payload_digest,
+)
 from carefile.core.records.ledger import unfiled_name, unfiling
 from lambdas import assign_patient
 from lambdas.adapters.people.decisions import Decisions
@@ -381,3 +389,7 @@ def test_a_hint_that_named_a_forgotten_patient_is_dropped_and_what_a_person_deci
     assert "Ana_7" not in json.dumps(recorded.dynamodb.scan(TableName="ledger")["Items"])
     again = recorded.run({"bucket": LANDING, "key": "x.txt"}, "again")
     assert cataloged(again)["patient"] == {"status": "known", "id": "Ben_8"}
+
+
+def test_a_payload_that_is_no_whole_unicode_has_a_digest_too() -> None:
+    assert payload_digest("a\ud800", "salt") != payload_digest("a", "salt")

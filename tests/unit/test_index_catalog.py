@@ -7,7 +7,8 @@ import itertools
 import pytest
 
 from carefile.core.errors import ContractViolation
-from carefile.core.records.catalog import listed_under
+from carefile.core.model import PROOF, Kind
+from carefile.core.records.catalog import indexed_digest, listed_under
 from tests.unit.world import LANDING, World, cataloged, submitted_event
 
 
@@ -80,3 +81,18 @@ def test_an_event_that_breaks_its_contract_is_not_indexed(world: World) -> None:
     for broken in (detail | {"revision": 0}, detail | {"schema_version": "3.0"}, {}):
         with pytest.raises(ContractViolation, match=r"^contract-broken: "):
             world.index(broken)
+
+
+@pytest.mark.parametrize(
+    ("kind", "digest", "found"),
+    [
+        (Kind.DOCUMENT, f"{PROOF}abc", f"{PROOF}abc"),
+        (Kind.DOCUMENT, "crc64nvme:abc", None),
+        (Kind.DOCUMENT, None, None),
+        (Kind.SESSION, f"{PROOF}abc", None),
+    ],
+)
+def test_only_a_document_s_digest_that_proves_its_bytes_finds_it(
+    kind: Kind, digest: str | None, found: str | None
+) -> None:
+    assert indexed_digest(kind, digest) == found
