@@ -281,9 +281,10 @@ def test_a_number_with_a_doubtful_character_is_not_mentioned() -> None:
     assert mentions_in(scanned("MRN: 4711 or", doubtful="or"), LABELS).numbers
 
 
-def test_a_number_in_groups_whose_last_group_is_doubtful_is_not_mentioned() -> None:
-    assert mentions_in(scanned("MRN: 123 456 789"), LABELS).numbers
-    assert not mentions_in(scanned("MRN: 123 456 789", doubtful="789"), LABELS).numbers
+@pytest.mark.parametrize("number", ["123 456 789", "12 34 56 78", "123 456 789 012", "1 23 45 67 89"])
+def test_a_number_in_groups_whose_last_group_is_doubtful_is_not_mentioned(number: str) -> None:
+    assert mentions_in(scanned(f"MRN: {number}"), LABELS).numbers
+    assert not mentions_in(scanned(f"MRN: {number}", doubtful=number.split()[-1]), LABELS).numbers
 
 
 # What it costs

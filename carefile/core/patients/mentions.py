@@ -293,7 +293,7 @@ def _mentions(passage: _Passage, labels: TextLabels, group: int) -> Iterator[Men
             no_patient_at = label.start
         start = _SEPARATOR.match(text, label.end).end()  # type: ignore[union-attr]
         values = _values(text, flat, label, start, following.start if following else len(text))
-        if not values or _is_doubtful(passage, label, start, values):
+        if not values or (label.label is Label.IDENTIFIER and _is_doubtful(passage, start)):
             continue
         if label.label is Label.PATIENT and other_at < line:
             other_at = -1
@@ -319,10 +319,11 @@ def _is_beside(between: str) -> bool:
     return not _PARAGRAPH.search(between) and (not between.strip() or len(between) <= _MOST_BETWEEN)
 
 
-def _is_doubtful(passage: _Passage, label: Labelled, start: int, values: tuple[str, ...]) -> bool:
-    """Whether the engine was not sure of a character of a number."""
-    end = start + max(map(len, values))
-    return label.label is Label.IDENTIFIER and any(a < end and start < b for a, b in passage.doubtful)
+def _is_doubtful(passage: _Passage, start: int) -> bool:
+    """Whether the engine was not sure of a character of the number that begins here, in any of its groups."""
+    found = (pattern.match(passage.text, start) for pattern in (_NUMBER, _GROUPS))
+    end = max(match.end() for match in found if match)
+    return any(a < end and start < b for a, b in passage.doubtful)
 
 
 def _values(text: str, flat: str, label: Labelled, start: int, until: int) -> tuple[str, ...]:
