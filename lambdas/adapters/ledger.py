@@ -148,11 +148,12 @@ class Ledger:
                 "forgotten-since: the decision is older than the order to forget this object's patient; decide anew"
             )
 
-    def decide_current(self, source: Source, version: str, hints: Hints, at: str) -> str:
-        """Record a decision that named no version as one about the version that is current, and return which that is.
-        It stays the one that was found first: another attempt may find a newer upload, which was not decided about."""
+    def decide_current(self, source: Source, version: str, hints: Hints, at: str, decision: str) -> str:
+        """Record the decision of this id, which named no version, as one about the version that is current, and return
+        which that is. It stays the one that was found first: another attempt may find a newer upload, which was not
+        decided about."""
         self._refuse_if_forgotten(hints.patient_id, at, RejectedObject)
-        name = meant_name(at)
+        name = meant_name(decision)
         first = self._update(
             source.source_id,
             "SET #meant = :version",

@@ -15,7 +15,14 @@ from carefile.core.errors import RejectedObject, ThreatFound, Unscannable
 from carefile.core.filing.layout import Layout
 from carefile.core.filing.tagging import PipelineStatus
 from carefile.core.messages import events
-from carefile.core.messages.intake_request import IntakeRequest, Shape, decided_at, parse, shape_of
+from carefile.core.messages.intake_request import (
+    IntakeRequest,
+    Shape,
+    decided_at,
+    decision_id,
+    parse,
+    shape_of,
+)
 from carefile.core.model import Classification, Deleted, Hints, Observation
 from lambdas.adapters.contracts import accept_input
 from lambdas.adapters.landing import Landing, archived
@@ -84,7 +91,8 @@ class Admission:
                 if request.version_id:
                     self.ledger.decide(request.source, version, hints, at)
                 else:
-                    version = self.ledger.decide_current(request.source, version, hints, at)
+                    asked_by = decision_id(data, at)
+                    version = self.ledger.decide_current(request.source, version, hints, at, asked_by)
         if asked:
             self._require(request, asked)
         observed = self._to_file(observed)

@@ -201,7 +201,12 @@ class Outside:
         if step.typed:
             world.start(step.name, detail)
             return
-        event = {"source": "carefile.intake", "detail-type": "Object Submitted", "detail": detail}
+        event = {
+            "source": "carefile.intake",
+            "detail-type": "Object Submitted",
+            "detail": detail,
+            "id": step.name,
+        }
         self._arriving(step.name, event | {"time": f"{world.now():%Y-%m-%dT%H:%M:%SZ}"})
 
     def _assign(self, step: Assign) -> None:

@@ -183,8 +183,6 @@ class _Key:
         named = [d for d in ours if about(d) == newest.version or d.is_about_bytes_of(newest)]
         latest = max((decision.at for decision in named), default=None)
         holding = [d for d in named if latest and latest - d.at < timedelta(seconds=1)]
-        # Of two that named no version in one second, the second is about what the first one found.
-        holding += [d for d in ours if about(d) is None]
         assigned = self.world.known.assigned(self.key)
         merged = self.world.known.merged[-1]
         undecided = [] if named else [place_of(newest, (), assigned, merged)]

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from carefile.core.messages.intake_request import decided_at
-from tests.unit.world import LANDING, World, created_event, prefix_of, submitted_event, types
+from tests.unit.world import LANDING, Json, World, created_event, prefix_of, submitted_event, types
 
 KEY = "documents/Juan_Perez_123/lab.txt"
 
@@ -55,6 +55,27 @@ def test_a_late_hint_for_an_old_version_leaves_the_hint_for_the_new_one_alone(wo
     assert late["disposition"] == "superseded"
     assert prefix_of(late) == "processed/Ana_7_x/"
     assert world.filed("processed/Ben") == world.filed("processed/unknown") == []
+
+
+@pytest.mark.parametrize(
+    "is_event", [True, False], ids=["event that comes again", "execution that is re-driven"]
+)
+def test_a_hint_without_a_version_says_nothing_about_what_was_uploaded_since(
+    world: World, is_event: bool
+) -> None:
+    """It may be another patient's, and nobody has decided about it."""
+    sent = submitted_event("x.txt", {"patient_id": "Ana_7"}) | {"id": "0f3", "time": "2026-11-20T10:00:00Z"}
+    asked = sent if is_event else sent["detail"]
+
+    def run(data: Json, name: str, started: str = "2026-11-20T10:00:00.123Z") -> str:
+        return prefix_of(world.normalise(world.classify(data, name, started), name))
+
+    world.upload("x.txt", b"Ana's")
+    assert run(asked, "e1") == "processed/Ana_7_x/"
+    world.file("x.txt", b"Ben's", name="e2")
+    assert run(asked, "e1") == "processed/unknown_x/"
+    later = asked | {"id": "0f4"} if is_event else asked
+    assert run(later, "e3", "2026-11-20T10:00:00.456Z") == "processed/Ana_7_x/"
 
 
 def test_a_hint_moves_what_was_filed_as_unknown_and_says_so(world: World) -> None:

@@ -96,6 +96,13 @@ def decided_at(data: Mapping[str, Any], started: object) -> datetime | None:
     return min(filter(None, map(_moment, texts)), default=None)
 
 
+def decision_id(data: Mapping[str, Any], at: str) -> str:
+    """Which of several decisions a request brings: the id of its event, which stays the same when the event comes
+    again; of what was typed, when that was."""
+    given = data.get("id") if "detail-type" in data else None
+    return given if isinstance(given, str) else at
+
+
 def _moment(text: object) -> datetime | None:
     try:
         moment = datetime.fromisoformat(str(text))

@@ -4,9 +4,10 @@ so a name once used here stays readable.
 Item of a landing key, under its `source_id`: `destinations` (string set), `revision` (number, rises with every round
 that writes), `version` and `version_id` of the round that took that revision, and for each version that somebody
 decided about, named by a digest, `hints#…` and `decided#…`: a decision that arrives late says nothing about any other
-version. Of a decision that named no version, `meant#…` with its moment says which one was current then. A decision
-about a document holds for its bytes as well, whenever they are sent again: `bytes#…` and `since#…`, named by a digest
-of the content's. Places that were taken out to make room are in items of their own, `<source_id>#places#<number>`.
+version. Of a decision that named no version, `meant#…` with the id of its event, or its moment, says which one was
+current then. A decision about a document holds for its bytes as well, whenever they are sent again: `bytes#…` and
+`since#…`, named by a digest of the content's. Places that were taken out to make room are in items of their own,
+`<source_id>#places#<number>`.
 
 A document or a session's object that a person took out of the layout: `unfiled#…` (the decision) and `unfiled_at#…`,
 named by a digest of the content's; to take that back is a later decision in the same place.
@@ -119,9 +120,9 @@ def decided_name(version: str) -> str:
     return f"{_DECIDED}#{digest('version', version)}"
 
 
-def meant_name(at: str) -> str:
-    """The attribute with the version that a decision of this moment is about, where it named none."""
-    return f"{_MEANT}#{at}"
+def meant_name(decision: str) -> str:
+    """The attribute with the version that the decision of this id is about, where it named none."""
+    return f"{_MEANT}#{decision}"
 
 
 def bytes_name(content_digest: str) -> str:
