@@ -21,6 +21,7 @@ from carefile.core.messages.intake_request import (
     decided_at,
     decision_id,
     parse,
+    precedes,
     shape_of,
 )
 from carefile.core.model import Classification, Deleted, Hints, Observation
@@ -90,6 +91,8 @@ class Admission:
                 hints = request.hints_at(at)
                 if request.version_id:
                     self.ledger.decide(request.source, version, hints, at)
+                elif observed and precedes(at, observed.last_modified):
+                    hints = None
                 else:
                     asked_by = decision_id(data, at)
                     version = self.ledger.decide_current(request.source, version, hints, at, asked_by)

@@ -27,7 +27,7 @@ from carefile.core.messages import events, note_request
 from carefile.core.messages.assignment_request import AssignmentRequest, Subject, parse
 from carefile.core.messages.events import owner_in
 from carefile.core.messages.head import proves, version_name
-from carefile.core.messages.intake_request import decided_at
+from carefile.core.messages.intake_request import decided_at, precedes
 from carefile.core.model import Decision, DecisionType, Hints, Patient, Source
 from carefile.core.patients.directory import Wanted
 from carefile.core.records.session_entries import Place
@@ -69,6 +69,14 @@ def raise_if_left(left: Counter[str]) -> None:
         )
 
 
+def _has_changed(request: AssignmentRequest, subject: Subject, at: str) -> bool:
+    """Whether what is filed is not what was decided about. Who named a key or a folder, and not what they saw there,
+    did not see what was uploaded later."""
+    if request.seen is not None:
+        return request.seen != (subject.folder, subject.version)
+    return subject.uploaded is not None and precedes(at, subject.uploaded)
+
+
 @dataclass(frozen=True)
 class Assigning:
     landing: Landing
@@ -99,8 +107,9 @@ class Assigning:
         if request.type is not DecisionType.TAKE_BACK:
             self._refuse_others((*mine, *request.replacing), filed)
         standing = self.standing(subject)
-        decided = standing.after(request, events.iso_8601(decided_at(data, started) or self.now()))
-        if decided is not standing and request.seen not in (None, (subject.folder, subject.version)):
+        at = events.iso_8601(decided_at(data, started) or self.now())
+        decided = standing.after(request, at)
+        if decided is not standing and _has_changed(request, subject, at):
             raise AssignmentConflict(
                 "changed-since: what is filed is another version, or elsewhere, than was looked at; look at it again"
             )
@@ -262,7 +271,9 @@ class Assigning:
             )
         source = manifest["source"]
         version = version_name(source.get("version_id"), source["etag"], source["last_modified"])
-        return Subject(source["bucket"], source["key"], folder=folder, version=version)
+        return Subject(
+            source["bucket"], source["key"], folder=folder, version=version, uploaded=source["last_modified"]
+        )
 
     def _of_key(self, bucket: str, key: str) -> Subject:
         if bucket not in self.allowed_buckets:

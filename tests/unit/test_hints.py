@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from carefile.core.messages import intake_request
+from carefile.core.messages.events import iso_8601
 from carefile.core.messages.intake_request import decided_at
 from tests.unit.world import LANDING, Json, World, created_event, prefix_of, submitted_event, types
 
@@ -76,6 +78,22 @@ def test_a_hint_without_a_version_says_nothing_about_what_was_uploaded_since(
     assert run(asked, "e1") == "processed/unknown_x/"
     later = asked | {"id": "0f4"} if is_event else asked
     assert run(later, "e3", "2026-11-20T10:00:00.456Z") == "processed/Ana_7_x/"
+
+
+@pytest.mark.parametrize(("before", "place"), [(30, "processed/Ana_7_x/"), (90, "processed/unknown_x/")])
+def test_a_hint_without_a_version_says_nothing_about_what_was_uploaded_a_minute_after_it_was_sent(
+    world: World, monkeypatch: pytest.MonkeyPatch, before: int, place: str
+) -> None:
+    """It comes from an archive, or its sender's clock is a little late."""
+    monkeypatch.setattr(intake_request, "_CLOCKS", timedelta(minutes=1))
+    version = world.upload("x.txt")
+    uploaded = world.s3.head_object(Bucket=LANDING, Key="x.txt")["LastModified"]
+    sent = iso_8601(uploaded - timedelta(seconds=before))
+    event = submitted_event("x.txt", {"patient_id": "Ana_7"}) | {"id": "0f3", "time": sent}
+    started = iso_8601(uploaded + timedelta(days=1))
+    assert prefix_of(world.normalise(world.classify(event, "e1", started), "e1")) == place
+    named = event | {"detail": event["detail"] | {"version_id": version}}
+    assert prefix_of(world.normalise(world.classify(named, "e2", started), "e2")) == "processed/Ana_7_x/"
 
 
 def test_a_hint_moves_what_was_filed_as_unknown_and_says_so(world: World) -> None:

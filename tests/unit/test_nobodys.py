@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from carefile.cli.aws.entries import Entries
 from carefile.cli.aws.filed import Filed
 from carefile.core.deciding.classification import classify
 from carefile.core.errors import AssignmentConflict, LeftBehind, RejectedAssignment
+from carefile.core.messages import intake_request
+from carefile.core.messages.events import iso_8601
 from carefile.core.model import Source
 from carefile.core.records.session_entries import (
     Change,
@@ -161,6 +164,24 @@ def test_a_decision_on_another_version_than_was_looked_at_is_refused(world: Worl
     world.file("x.txt", b"two", name="e2")
     with pytest.raises(AssignmentConflict, match=r"^changed-since: "):
         assign(around | {"seen": seen}, started=T2)
+
+
+@pytest.mark.parametrize("named", [{"key": "x.txt"}, {"prefix": "processed/unknown_x/"}])
+def test_a_decision_that_was_sent_before_the_document_was_uploaded_is_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch, named: Json
+) -> None:
+    """It was about an earlier upload of that key, and comes again from an archive."""
+    monkeypatch.setattr(intake_request, "_CLOCKS", timedelta(minutes=1))
+    world.file("x.txt")
+    uploaded = world.s3.head_object(Bucket=LANDING, Key="x.txt")["LastModified"]
+    event = {"source": "carefile.intake", "detail-type": "Patient Identified"}
+    event |= {"detail": {**named, "patient_id": "Ana_7"}, "time": iso_8601(uploaded - timedelta(hours=1))}
+    started = iso_8601(uploaded + timedelta(days=1))
+    with pytest.raises(AssignmentConflict, match=r"^changed-since: "):
+        assign(event, started=started)
+    again = event | {"time": iso_8601(uploaded)}
+    assert assign(again, started=started)["to"] == "processed/Ana_7_x/"
+    assert not assign(again, started=started)["nothing_to_move"]
 
 
 def test_a_session_that_is_nobodys_keeps_its_later_objects_whatever_they_say(world: World) -> None:

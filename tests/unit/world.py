@@ -8,11 +8,12 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from carefile.core.messages import intake_request
 from carefile.core.messages.events import Event
 from carefile.core.records.patients import KEY, PART
 from lambdas import (
@@ -155,6 +156,8 @@ class World:
         self.s3 = aws.s3()
         self.dynamodb = aws.dynamodb()
         self.monkeypatch = monkeypatch
+        # The tests write down when a decision was sent, and what they upload has the moment at which they run.
+        monkeypatch.setattr(intake_request, "_CLOCKS", timedelta(days=36_500))
         for bucket in (LANDING, PROCESSED):
             self.s3.create_bucket(Bucket=bucket)
             if versioned or bucket == PROCESSED:

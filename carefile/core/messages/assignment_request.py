@@ -44,13 +44,15 @@ class AssignmentRequest:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is assigned: a session, by its source tree, or a version of a document, by its landing key and folder."""
+    """What is assigned: a session, by its source tree, or a version of a document, by its landing key and folder;
+    `uploaded` when that version was."""
 
     bucket: str
     path: str
     session_id: str | None = None
     folder: str | None = None
     version: str | None = None
+    uploaded: str | None = field(default=None, compare=False)
 
     @property
     def owner(self) -> Owner:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -25,6 +25,7 @@ class Shape(StrEnum):
     SCAN_RESULT = "scan_result"
 
 
+_CLOCKS = timedelta(minutes=1)  # S3's, EventBridge's, and that of a sender who puts a time into an event
 _BY_DETAIL_TYPE = {
     "Object Created": Shape.OBJECT_CREATED,
     "Object Submitted": Shape.OBJECT_SUBMITTED,
@@ -94,6 +95,13 @@ def decided_at(data: Mapping[str, Any], started: object) -> datetime | None:
     """
     texts = (data.get("time") if "detail-type" in data else None, started)
     return min(filter(None, map(_moment, texts)), default=None)
+
+
+def precedes(at: str, uploaded: str) -> bool:
+    """Whether what was decided at a moment says nothing about an upload, as that came later: an event may come again
+    long after, from an archive for instance. Clocks may differ by a minute."""
+    decided, came = _moment(at), _moment(uploaded)
+    return decided is not None and came is not None and decided + _CLOCKS < came
 
 
 def decision_id(data: Mapping[str, Any], at: str) -> str:
