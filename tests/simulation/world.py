@@ -115,6 +115,7 @@ class World:
         self.gate.after = self.watch.after
         self._idle: dict[str, list[Sandbox]] = {}
         self._alive: list[Invocation] = []
+        self._halfway: set[str] = set()  # failures that are being recorded: what began it did not end well
         self._outside = Outside(self)
         self._calls: Counter[str] = Counter()  # of each actor, over all its attempts
 
@@ -318,8 +319,10 @@ class World:
         def taken(outcome: Any) -> None:
             if not isinstance(outcome, Returned):
                 self.runnable[name] = arrive
+                self._halfway |= {name} if function == "RecordFailure" else set()
                 return
-            if function == "RecordFailure" and not self._at_work(function):
+            self._halfway.discard(name)
+            if function == "RecordFailure" and not (self._halfway or self._at_work(function)):
                 self.watch.failure_recorded()
             if self.decisions.twice(name):
                 self.deliver(f"{name}'", function, event)
