@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,8 +34,18 @@ def journals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def held(deployed_aws: EmbeddedAws) -> Callable[[], dict[str, list[str]]]:
-    """What the stack holds."""
-    return lambda: inventory(deployed_aws, deployed_aws.settings.stack_name)
+    """What the stack holds, once what the tests before filed is indexed."""
+
+    def look() -> dict[str, list[str]]:
+        return inventory(deployed_aws, deployed_aws.settings.stack_name)
+
+    def is_at_rest() -> bool:
+        before = look()
+        time.sleep(0.5)
+        return look() == before
+
+    eventually(is_at_rest)
+    return look
 
 
 @pytest.mark.parametrize("times", [1, pytest.param(2, marks=pytest.mark.submission)], ids=["once", "twice"])
