@@ -119,7 +119,12 @@ class Clerk:
         self.ready()
 
     def open(self, name: str) -> None:
-        """Open what waits by its name."""
+        """Open what waits by its name, on whichever page of the queue it is: what is filed at once is listed in any
+        order."""
+        while not self.page.get_by_text(name, exact=True).count():
+            with self.page.expect_navigation():
+                self.page.locator("#next").click()
+            self.ready()
         with self.page.expect_navigation():
             self.page.get_by_text(name, exact=True).click()
         self.ready()
