@@ -148,22 +148,25 @@ class Ledger:
                 "forgotten-since: the decision is older than the order to forget this object's patient; decide anew"
             )
 
-    def decide_current(self, source: Source, version: str, hints: Hints, at: str, decision: str) -> str:
+    def decide_current(
+        self, source: Source, version: str | None, hints: Hints, at: str, decision: str
+    ) -> str | None:
         """Record the decision of this id, which named no version, as one about the version that is current, and return
-        which that is. It stays the one that was found first: another attempt may find a newer upload, which was not
-        decided about."""
+        which that is. It stays the one that was found first, or nothing if nothing was: another attempt may find a
+        newer upload, which was not decided about."""
         self._refuse_if_forgotten(hints.patient_id, at, RejectedObject)
         name = meant_name(decision)
         first = self._update(
             source.source_id,
             "SET #meant = :version",
-            {":version": {"S": version}, ":at": {"S": at}},
+            {":version": {"S": version or ""}, ":at": {"S": at}},
             ConditionExpression=_unless_forgotten("attribute_not_exists(#meant)"),
             ExpressionAttributeNames={"#meant": name},
         )
         if first is None:
-            version = self._get(source.source_id).get(name, {"S": version})["S"]
-        self.decide(source, version, hints, at)
+            version = self._get(source.source_id).get(name, {"S": version or ""})["S"] or None
+        if version:
+            self.decide(source, version, hints, at)
         return version
 
     def read_session(self, session: Owner) -> tuple[Assignment | None, frozenset[str]]:

@@ -86,16 +86,15 @@ class Admission:
         if hints:
             # What is filed stays filed when its landing object is deleted, so it may still be decided about.
             version = version or self.ledger.read(request.source).version
-            if version:
-                at = events.iso_8601(decided_at(data, started) or self.now())
-                hints = request.hints_at(at)
-                if request.version_id:
-                    self.ledger.decide(request.source, version, hints, at)
-                elif observed and precedes(at, observed.last_modified):
-                    hints = None
-                else:
-                    asked_by = decision_id(data, at)
-                    version = self.ledger.decide_current(request.source, version, hints, at, asked_by)
+            at = events.iso_8601(decided_at(data, started) or self.now())
+            hints = request.hints_at(at)
+            if request.version_id:
+                self.ledger.decide(request.source, request.version_id, hints, at)
+            elif observed and precedes(at, observed.last_modified):
+                hints = None
+            else:
+                asked_by = decision_id(data, at)
+                version = self.ledger.decide_current(request.source, version, hints, at, asked_by)
         if asked:
             self._require(request, asked)
         observed = self._to_file(observed)

@@ -226,7 +226,7 @@ def test_a_decision_that_named_no_version_is_not_about_an_upload_that_comes_afte
         return next((it for it in found if it.violations), found[0])
 
     def about_what_is_found() -> variants.Patches:
-        def decide(self: Ledger, source: Any, version: str, hints: Any, at: str, decision: str) -> str:
+        def decide(self: Ledger, source: Any, version: Any, hints: Any, at: str, decision: str) -> Any:
             self.decide(source, version, hints, at)
             return version
 

@@ -80,6 +80,18 @@ def test_a_hint_without_a_version_says_nothing_about_what_was_uploaded_since(
     assert run(later, "e3", "2026-11-20T10:00:00.456Z") == "processed/Ana_7_x/"
 
 
+def test_a_hint_taken_while_the_key_is_deleted_says_nothing_about_the_next_upload(world: World) -> None:
+    """Another attempt of the function that took it may find that one."""
+    world.upload("x.txt", b"Ana's")
+    world.delete("x.txt")
+    asked = submitted_event("x.txt", {"patient_id": "Ana_7"}) | {"id": "0f3", "time": "2026-11-20T10:00:00Z"}
+    world.classify(asked, "e1", "2026-11-20T10:00:00.123Z")
+    world.upload("x.txt", b"Ben's")
+    again = world.classify(asked, "e1", "2026-11-20T10:00:00.123Z")
+    assert prefix_of(world.normalise(again, "e1")) == "processed/unknown_x/"
+    assert prefix_of(world.run(submitted_event("x.txt", {"patient_id": "Ben_8"}), "e2")) == "processed/Ben_8_x/"
+
+
 @pytest.mark.parametrize(("before", "place"), [(30, "processed/Ana_7_x/"), (90, "processed/unknown_x/")])
 def test_a_hint_without_a_version_says_nothing_about_what_was_uploaded_a_minute_after_it_was_sent(
     world: World, monkeypatch: pytest.MonkeyPatch, before: int, place: str
