@@ -89,7 +89,9 @@ def test_a_hint_taken_while_the_key_is_deleted_says_nothing_about_the_next_uploa
     world.upload("x.txt", b"Ben's")
     again = world.classify(asked, "e1", "2026-11-20T10:00:00.123Z")
     assert prefix_of(world.normalise(again, "e1")) == "processed/unknown_x/"
-    assert prefix_of(world.run(submitted_event("x.txt", {"patient_id": "Ben_8"}), "e2")) == "processed/Ben_8_x/"
+    assert (
+        prefix_of(world.run(submitted_event("x.txt", {"patient_id": "Ben_8"}), "e2")) == "processed/Ben_8_x/"
+    )
 
 
 @pytest.mark.parametrize(("before", "place"), [(30, "processed/Ana_7_x/"), (90, "processed/unknown_x/")])
