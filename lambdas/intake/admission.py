@@ -69,31 +69,27 @@ class Admission:
         self._refuse_by_name(request)
         if self.rules.ignores(request.source.key):
             return Admitted(request, self._mark_ignored(request), None)
-        observed = self._observe(request, from_s3=shape_of(data) is Shape.OBJECT_CREATED)
-        if request.scan:
-            self._hear(request, request.scan, observed)
-        # Before anything is refused, lest a mark that the upload brought along look like a success of what failed.
-        if request.copied and (copied := request.version_id or (observed.version if observed else None)):
-            self.marks.drop_inherited(request.source, copied, request.version_id)
-        elif observed and request.version_id in (None, observed.version):
-            self.marks.drop_brought(observed)
-        if observed and observed.size == 0 and request.version_id == observed.version:
-            raise _empty()
-        if observed and not request.version_id:
-            observed = self._meant(observed)
+        at = events.iso_8601(decided_at(data, started) or self.now())
+        asked_by = decision_id(data, at)
+        hints = request.hints_at(at) if request.hints else None
+        try:
+            observed = self._look(request, from_s3=shape_of(data) is Shape.OBJECT_CREATED)
+        except RejectedObject:
+            # What another attempt finds was uploaded since. If one did already, that has to be carried out.
+            if not hints or request.version_id:
+                raise
+            if not self.ledger.decide_current(request.source, None, hints, at, asked_by):
+                raise
+            observed = None
         version = asked = request.version_id or (observed.version if observed else None)
-        hints = request.hints
         if hints:
             # What is filed stays filed when its landing object is deleted, so it may still be decided about.
             version = version or self.ledger.read(request.source).version
-            at = events.iso_8601(decided_at(data, started) or self.now())
-            hints = request.hints_at(at)
             if request.version_id:
                 self.ledger.decide(request.source, request.version_id, hints, at)
             elif observed and precedes(at, observed.last_modified):
                 hints = None
             else:
-                asked_by = decision_id(data, at)
                 version = self.ledger.decide_current(request.source, version, hints, at, asked_by)
         if asked:
             self._require(request, asked)
@@ -106,6 +102,20 @@ class Admission:
             raise archived()
         hints = hints if version == observed.version else None
         return Admitted(request, observed, self._classify(request.source.key, observed.metadata, hints))
+
+    def _look(self, request: IntakeRequest, *, from_s3: bool) -> Observation | None:
+        """What the request is about: where it names no version, what is meant by it."""
+        observed = self._observe(request, from_s3=from_s3)
+        if request.scan:
+            self._hear(request, request.scan, observed)
+        # Before anything is refused, lest a mark that the upload brought along look like a success of what failed.
+        if request.copied and (copied := request.version_id or (observed.version if observed else None)):
+            self.marks.drop_inherited(request.source, copied, request.version_id)
+        elif observed and request.version_id in (None, observed.version):
+            self.marks.drop_brought(observed)
+        if observed and observed.size == 0 and request.version_id == observed.version:
+            raise _empty()
+        return self._meant(observed) if observed and not request.version_id else observed
 
     def _classify(
         self, key: str, metadata: tuple[tuple[str, str], ...], hints: Hints | None

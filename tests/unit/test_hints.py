@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from carefile.core.errors import RejectedObject
 from carefile.core.messages import intake_request
 from carefile.core.messages.events import iso_8601
 from carefile.core.messages.intake_request import decided_at
+from carefile.core.model import Observation
+from lambdas.intake.admission import Admission
 from tests.unit.world import LANDING, Json, World, created_event, prefix_of, submitted_event, types
 
 KEY = "documents/Juan_Perez_123/lab.txt"
@@ -80,18 +84,41 @@ def test_a_hint_without_a_version_says_nothing_about_what_was_uploaded_since(
     assert run(later, "e3", "2026-11-20T10:00:00.456Z") == "processed/Ana_7_x/"
 
 
-def test_a_hint_taken_while_the_key_is_deleted_says_nothing_about_the_next_upload(world: World) -> None:
+@pytest.mark.parametrize("there", ["nothing yet", "an empty upload", "a deletion"])
+def test_a_hint_that_finds_nothing_to_decide_about_says_nothing_about_the_next_upload(
+    world: World, there: str
+) -> None:
     """Another attempt of the function that took it may find that one."""
-    world.upload("x.txt", b"Ana's")
-    world.delete("x.txt")
-    asked = submitted_event("x.txt", {"patient_id": "Ana_7"}) | {"id": "0f3", "time": "2026-11-20T10:00:00Z"}
-    world.classify(asked, "e1", "2026-11-20T10:00:00.123Z")
+    if there != "nothing yet":
+        world.upload("x.txt", b"" if there == "an empty upload" else b"Ana's")
+    if there == "a deletion":
+        world.delete("x.txt")
+    event = submitted_event("x.txt", {"patient_id": "Ana_7"}) | {"id": "0f3", "time": "2026-11-20T10:00:00Z"}
+    with nullcontext() if there == "a deletion" else pytest.raises(RejectedObject):
+        world.classify(event, "e1", "2026-11-20T10:00:00.123Z")
     world.upload("x.txt", b"Ben's")
-    again = world.classify(asked, "e1", "2026-11-20T10:00:00.123Z")
+    again = world.classify(event, "e1", "2026-11-20T10:00:00.123Z")
     assert prefix_of(world.normalise(again, "e1")) == "processed/unknown_x/"
-    assert (
-        prefix_of(world.run(submitted_event("x.txt", {"patient_id": "Ben_8"}), "e2")) == "processed/Ben_8_x/"
-    )
+    later = submitted_event("x.txt", {"patient_id": "Ben_8"})
+    assert prefix_of(world.run(later, "e2")) == "processed/Ben_8_x/"
+
+
+def test_a_hint_that_finds_nothing_is_carried_out_if_another_attempt_found_something(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = world.upload("x.txt", b"")
+    event = submitted_event("x.txt", {"patient_id": "Ana_7"}) | {"id": "0f3", "time": "2026-11-20T10:00:00Z"}
+    meant = Admission._meant
+
+    def slowly(admission: Admission, observed: Observation) -> Observation | None:
+        if observed.version == version:
+            world.upload("x.txt", b"Ana's")
+            world.classify(event, "e1", "2026-11-20T10:00:00.123Z")
+        return meant(admission, observed)
+
+    monkeypatch.setattr(Admission, "_meant", slowly)
+    found = world.classify(event, "e1", "2026-11-20T10:00:00.123Z")
+    assert prefix_of(world.normalise(found, "e1")) == "processed/Ana_7_x/"
 
 
 @pytest.mark.parametrize(("before", "place"), [(30, "processed/Ana_7_x/"), (90, "processed/unknown_x/")])
