@@ -68,7 +68,7 @@ class _Key:
             found = self._shown(self._newest(still=True))
             # One that was broken off in the middle can't be finished: it fails, and what it wrote stays.
             shown = {version.metadata["carefile-version"] for version in self.alive.values()}
-            if shown and (all(self._is_refused(version) for version in shown) or self._broken_off()):
+            if (shown and all(self._is_refused(version) for version in shown)) or self._broken_off():
                 found = []
         before = self._newest(still=True)
         if found and newest and before and before is not newest and self._is_refused(newest.version):
@@ -78,7 +78,7 @@ class _Key:
 
     def _broken_off(self) -> bool:
         """Whether nothing may be filed, and an execution that had begun failed for good, for all to see. It may have
-        been slow, and have written an older version over the threat."""
+        been slow, and have written an older version over the threat, or emptied its place."""
         return self._current(still=True) is None and any(
             it.final and it.error == "ThreatFound" and it.progress.state.startswith("Normalise")
             for it in self.world.executions.values()
@@ -267,9 +267,14 @@ class _Key:
         # What was filed of a threat, and left before anybody announced it, is nothing that a consumer could still show.
         refused = any(self._is_refused(upload.version) for upload in self.uploads)
         for at in self.world.watch.filed.get(self.key.key, set()) - {destination}:
-            if at not in told and not refused:
+            if at not in told and not refused and not self._left_alone(at):
                 found.append(f"I2 {at} was written and left, and no Object Retired tells so")
         return sorted(found)
+
+    def _left_alone(self, at: str) -> bool:
+        """Whether a function that nobody waited for emptied a place. It tells nobody, and nobody was told that anything
+        is there, as that is another check's."""
+        return any("~" in who for key, who in self.world.watch.emptied.items() if key.startswith(at))
 
     def _disposition(self, upload: Uploaded) -> list[str]:
         """One visible disposition an upload: its tag is what one of its executions ended with."""

@@ -39,13 +39,16 @@ class Watch:
         self.filed: dict[
             str, set[str]
         ] = {}  # landing key: every folder or session object it was ever written to
+        self.emptied: dict[str, str] = {}  # key in the layout: who deleted it last
 
     def after(self, call: Call, result: Any) -> None:
         operation, arguments = call.operation, call.arguments
         if operation in ("PutObject", "CopyObject"):
             self._written(arguments["Bucket"], arguments["Key"])
-        elif operation == "DeleteObject" and arguments["Bucket"] == "landing":
-            self._fail("I7 a function deletes a landing object")
+        elif operation == "DeleteObject":
+            self.emptied[arguments["Key"]] = self._world.actor
+            if arguments["Bucket"] == "landing":
+                self._fail("I7 a function deletes a landing object")
         elif operation == "UpdateItem" and ":verdict" in arguments["ExpressionAttributeValues"]:
             self._heard(arguments)
         elif operation == "UpdateItem" and "#meant" in arguments.get("ExpressionAttributeNames", ()):
