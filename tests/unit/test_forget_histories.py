@@ -49,6 +49,10 @@ HISTORIES: dict[str, Acts] = {
         "assigned twice": [Step("upload"), Step("decide", patient=ANA), Step("decide", patient=BEN)],
         "decided and cut off": [Step("upload"), Step("decide", patient=BEN, cut=7)],
         "decided before it was there": [Step("decide", "note.json", BEN), Step("upload", "note.json", ANA)],
+        "decided and cut off at once": [
+            Step("upload", "note.json", ANA),
+            Step("decide", "note.json", BEN, 0),
+        ],
         "a session that was unknown, assigned": [
             Step("upload", "sessions/session_1/session.json", BEN),
             Step("assign", "sessions/session_1/session.json", BEN),
@@ -169,7 +173,7 @@ def _nothing(*_: Any, **__: Any) -> Any:
 VARIANTS: dict[str, tuple[Any, str, Callable[..., Any], str]] = {
     "leaves the ledger": (Remembered, "entomb", lambda *_: (False, 0), "filed"),
     "leaves decisions": (Remembered, "take_out", lambda *_, **__: 0, "each in turn"),
-    "does not refuse older decisions": (Remembered, "refuse_older", _nothing, "decided before it was there"),
+    "does not refuse older decisions": (Remembered, "refuse_older", _nothing, "decided and cut off at once"),
     "leaves readings": (Forgetter, "_readings", lambda *_: iter(()), "read"),
     "leaves the catalog": (Forgetter, "_forget_entry", lambda *_: False, "filed"),
     "leaves what is elsewhere": (Forgetter, "_elsewhere", lambda *_: iter(()), "assigned twice"),
