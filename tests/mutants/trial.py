@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -89,18 +89,24 @@ class Executed:
         self.tests: dict[str, Json] = {}
         self.red: list[str] = []  # what fails without a breakage, and so says nothing of one
         self.by_line: dict[tuple[str, int], set[str]] = defaultdict(set)
-        self._lock = Lock()
+        self._measured: dict[str, Lock] = defaultdict(Lock)
+        self.lock = Lock()
         for name, mark in self.marks.items():
             if self.known.get(name, {}).get("of") == mark:
                 self._add(name, self.known[name])
 
-    def of_file(self, bench: Bench, file: str) -> list[str]:
-        """The tests of a file that were not measured before, which they are now."""
-        with self._lock:
-            missing = [name for name in self.marks if _file(name) == file and name not in self.tests]
-            for name in missing:
-                self._add(name, bench.ask(measure=name) | {"of": self.marks[name]})
-        return missing
+    def of_file(self, bench: Bench, file: str) -> set[str]:
+        """The tests of a file, which are measured if they were not."""
+        with self.lock:
+            measured = self._measured[file]
+        names = {name for name in self.marks if _file(name) == file}
+        with measured:
+            missing = sorted(names - self.tests.keys())
+            found = {name: bench.ask(measure=name) | {"of": self.marks[name]} for name in missing}
+            with self.lock:
+                for name, executed in found.items():
+                    self._add(name, executed)
+        return names
 
     def keep(self) -> None:
         self.kept.parent.mkdir(parents=True, exist_ok=True)
@@ -118,22 +124,23 @@ class Executed:
 
 @dataclass
 class Trials:
-    """A copy in which one breakage after another is tried. `seconds` is what a breakage is given at most."""
+    """A copy in which a breakage is tried. `seconds` is what it is given at most, beside what is measured for it."""
 
     bench: Bench
     executed: Executed
     seconds: float
+    _ends: float = 0
 
     def of(self, breakage: Breakage) -> Verdict:
         """Stops at the first test that fails, and also fails by itself: the quickest that are known are asked first."""
-        ends, tried = monotonic() + self.seconds, 0
+        self._ends, tried = monotonic() + self.seconds, 0
         anew = breakage.function is None or not self.bench.at_import.get(breakage.path, set()).isdisjoint(
             breakage.lines
         )
-        for names in self._that_load(breakage.path, ends) if anew else self._that_execute(breakage, ends):
-            with self._broken(breakage):
+        for names in self._that_load(breakage.path) if anew else self._that_execute(breakage):
+            with self._broken(breakage) if names else nullcontext():
                 while names:
-                    failed, over = self._failed(breakage, names, anew, ends)
+                    failed, over = self._failed(breakage, names, anew)
                     if over:
                         return Verdict(breakage, None, whole=False, tests=tried)
                     tried += len(names) if failed is None else 0
@@ -142,21 +149,19 @@ class Trials:
                     if (
                         failed not in names
                         or failed == SCHEDULES
-                        or self._failed(breakage, [failed], anew, ends)[0]
+                        or self._failed(breakage, [failed], anew)[0]
                     ):
                         return Verdict(breakage, failed)
                     names = names[names.index(failed) + 1 :]
-        return Verdict(breakage, None, whole=monotonic() < ends, tests=tried)
+        return Verdict(breakage, None, whole=monotonic() < self._ends, tests=tried)
 
-    def _failed(
-        self, breakage: Breakage, names: list[str], anew: bool, ends: float
-    ) -> tuple[str | None, bool]:
+    def _failed(self, breakage: Breakage, names: list[str], anew: bool) -> tuple[str | None, bool]:
         name, which = breakage.function or ("", 0)
         answer = self.bench.ask(
             tests={it: self.executed.tests[it]["seconds"] for it in names},
             anew=anew,
             known=",".join(filter(None, ["0", self.executed.tests.get(SCHEDULES, {}).get("known")])),
-            seconds=max(0.0, ends - monotonic()),
+            seconds=max(0.0, self._ends - monotonic()),
             path=breakage.path,
             source=breakage.source,
             broken=breakage.broken,
@@ -165,17 +170,21 @@ class Trials:
         )
         return answer["failed"], answer["over"]
 
-    def _that_execute(self, breakage: Breakage, ends: float) -> Iterator[list[str]]:
+    def _that_execute(self, breakage: Breakage) -> Iterator[list[str]]:
         """The tests that execute the breakage: those that are known, then those of one file after another."""
 
         def found() -> set[str]:
-            return {name for line in breakage.lines for name in self.executed.by_line[breakage.path, line]}
+            with self.executed.lock:
+                return {
+                    name for line in breakage.lines for name in self.executed.by_line[breakage.path, line]
+                }
 
-        yield self._quickest(found())
-        for measured in self._measured(breakage.path, ends):
-            yield self._quickest(found() & measured)
+        known = found()
+        yield self._quickest(known)
+        for measured in self._measured(breakage.path):
+            yield self._quickest(found() & measured - known)
 
-    def _that_load(self, path: str, ends: float) -> Iterator[list[str]]:
+    def _that_load(self, path: str) -> Iterator[list[str]]:
         """The tests that execute something of a module, or of one that imports it; at first those of the files that
         execute most of it, as collecting takes longer than the tests."""
         users = [path, *_importers(self.bench.root, path)]
@@ -193,23 +202,26 @@ class Trials:
                 if own or any(others) or _file(name) in users
             }
 
-        known = found(self.executed.tests)
+        with self.executed.lock:
+            known = found(self.executed.tests)
         files: Counter[str] = Counter()
         for name, weight in known.items():
             files[_file(name)] += weight
         near = {file for file, _ in files.most_common(_AT_FIRST)}
         yield self._quickest(name for name in known if _file(name) in near)
         yield self._quickest(name for name in known if _file(name) not in near)
-        for measured in self._measured(path, ends):
-            yield self._quickest(found(measured))
+        for measured in self._measured(path):
+            yield self._quickest(found(measured - known.keys()))
 
-    def _measured(self, path: str, ends: float) -> Iterator[set[str]]:
-        """The tests of each file that leads to a module and was not measured before, the nearest first."""
+    def _measured(self, path: str) -> Iterator[set[str]]:
+        """The tests of each file that leads to a module, the nearest first; they are measured if they were not."""
         for file in _nearest(self.bench.root, path):
-            if monotonic() > ends:
+            if monotonic() > self._ends:
                 return
-            if measured := self.executed.of_file(self.bench, file):
-                yield set(measured)
+            began = monotonic()
+            measured = self.executed.of_file(self.bench, file)
+            self._ends += monotonic() - began
+            yield measured
 
     def _quickest(self, names: Iterable[str]) -> list[str]:
         return sorted(names, key=lambda name: (self.executed.tests[name]["seconds"], name))
