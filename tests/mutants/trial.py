@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import cache
+from itertools import filterfalse
 from pathlib import Path
 from threading import Lock
 from time import monotonic
@@ -107,6 +108,9 @@ class Executed:
                 for name, executed in found.items():
                     self._add(name, executed)
         return names
+
+    def is_measured_now(self, file: str) -> bool:
+        return self._measured[file].locked()
 
     def keep(self) -> None:
         self.kept.parent.mkdir(parents=True, exist_ok=True)
@@ -215,9 +219,10 @@ class Trials:
 
     def _measured(self, path: str) -> Iterator[set[str]]:
         """The tests of each file that leads to a module, the nearest first; they are measured if they were not."""
-        for file in _nearest(self.bench.root, path):
-            if monotonic() > self._ends:
-                return
+        files = _nearest(self.bench.root, path)
+        while files and monotonic() < self._ends:
+            file = next(filterfalse(self.executed.is_measured_now, files), files[0])
+            files.remove(file)
             began = monotonic()
             measured = self.executed.of_file(self.bench, file)
             self._ends += monotonic() - began
