@@ -30,7 +30,7 @@ def read_items(dynamodb: DynamoDBClient, keys: Keys, pause: Callable[[float], No
             answer = dynamodb.batch_get_item(RequestItems=left)
             for table, items in answer["Responses"].items():
                 found[table] += map(dict, items)
-            left = answer.get("UnprocessedKeys") or {}
+            left = answer.get("UnprocessedKeys")
             if not left:
                 break
             pause(random.uniform(0, _PAUSE * 2**attempt))  # noqa: S311 - no secret

@@ -185,7 +185,8 @@ def test_writers_at_once_do_not_fork_a_days_chain(recorded: World) -> None:
 def test_a_head_that_changed_since_it_was_read_is_never_written_over(
     recorded: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chain = at(recorded, NOON)
+    pauses = list[float]()
+    chain = at(recorded, NOON, pauses.append)
     chain.record("first", "assign", {})
     stale = chain._head("2026-11-30")
     chain.record("second", "assign", {})
@@ -193,6 +194,8 @@ def test_a_head_that_changed_since_it_was_read_is_never_written_over(
     with pytest.raises(StillChanging, match=r"^still-changing: "):
         chain.record("third", "assign", {})
     assert [record.number for record in records(recorded)] == [1, 2]
+    assert len(pauses) == 12
+    assert all(0 <= pause <= min(1, 0.02 * 2**number) for number, pause in enumerate(pauses))
 
 
 def chain_of(world: World, days: int, each: int) -> tuple[list[Head], dict[str, list[Record]]]:

@@ -120,6 +120,7 @@ def test_a_copy_out_of_the_layout_brings_none_of_them_along(world: World, earlie
         as_before(world)
     copied = world.tags("processed/Ana_7_lab/original.txt")
     assert without_layout_tags(copied) == {"ward": "7"}
+    assert without_layout_tags({name: copied[name] for name in LAYOUT_TAGS}) == {}
     source = {"Bucket": PROCESSED, "Key": "processed/Ana_7_lab/original.txt"}
     world.s3.copy_object(Bucket=LANDING, Key="documents/Ben_8/lab.txt", CopySource=source)
     world.run(submitted_event("documents/Ben_8/lab.txt"), "e2")

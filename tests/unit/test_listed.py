@@ -258,3 +258,17 @@ def test_what_was_assigned_by_a_merged_id_is_where_it_belongs_when_that_is_asked
     asked = {"key": "scan.txt", "patient_id": "Ana"}
     assert reassign(listed, asked)["to"] == "processed/Eva_scan/"
     assert assign(asked)["nothing_to_move"]
+
+
+@pytest.mark.parametrize("by", ["Eva", "Ana"])
+def test_what_was_assigned_by_a_merged_id_may_be_assigned_by_the_other_one(
+    listed: World, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    """Both ids are one person's, so there is nobody it has to be taken from."""
+    key = "sessions/session_1/session.json"
+    listed.file(key, b"{}")
+    monkeypatch.setattr(assign_patient, "assigning", wiring.assigning())
+    asked = {"key": key, "patient_id": "Ana"}
+    assert reassign(listed, asked)["to"] == "processed/Ana_medical_notes/session_1/"
+    put(listed, replace(ANA, merged_into="Eva"))
+    assert reassign(listed, asked | {"patient_id": by})["to"] == "processed/Eva_medical_notes/session_1/"

@@ -358,6 +358,8 @@ def test_a_threat_always_finds_room_and_no_other_verdict_takes_anybody_s(
         assert tags[VERDICT_TAG] == THREAT
         assert len(present.keys() - tags.keys()) <= 1
         assert STATUS_TAG not in present.keys() - tags.keys()
+        theirs = sorted(present.keys() - {VERDICT_TAG, STATUS_TAG})
+        assert tags.keys() >= {*theirs[:-1]}
     else:
         assert present.items() <= tags.items()
         assert tags.keys() - present.keys() <= {VERDICT_TAG}

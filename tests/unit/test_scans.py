@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 from typing import Any
 
@@ -50,6 +51,13 @@ def test_once_read_it_is_filed_at_the_same_place_and_announced_again(reading: Re
     assert [block["text"] for block in reading.record()["content"]] == ["sheet1", "sheet2"]
     assert reading.record()["status"] == "read"
     assert "sheet2" in reading.world.body("processed/P_fax/result.html").decode()
+
+
+def test_a_compressed_scan_is_read_through(reading: Reading) -> None:
+    version = reading.world.upload(KEY, gzip.compress(FAX), ContentEncoding="gzip")
+    first = cataloged(reading.world.run(created_event(KEY, version)))
+
+    assert [page["digest"] for page in reading.read(first)] == [f"{len(FAX)}-1", f"{len(FAX)}-2"]
 
 
 @pytest.mark.parametrize(("room", "shown"), [(8, 2), (7, 1)])

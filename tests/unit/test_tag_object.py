@@ -9,6 +9,7 @@ import pytest
 from carefile.core.filing.tagging import PipelineStatus, layout_tags, pseudonym, status_of, with_status
 from carefile.core.model import Disposition, Kind, Patient, Source
 from lambdas import tag_object
+from lambdas.adapters.ledger import Ledger
 from tests.unit.world import LANDING, World
 
 KEY = "documents/P/x.txt"
@@ -52,6 +53,22 @@ def test_nine_tags_of_others_leave_room_for_ours(world: World) -> None:
     version = world.upload(KEY, Tagging="&".join(f"t{number}=v" for number in range(9)))
     assert ended(world, "cataloged", version)["tagged"] is True
     assert len(world.tags(KEY, LANDING)) == 10
+
+
+def test_a_better_end_that_is_noted_before_this_one_is_shown_stays(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version, note = world.upload(KEY), Ledger.note_status
+
+    def slowly(ledger: Ledger, source: Source, noted: str, status: PipelineStatus) -> PipelineStatus:
+        found = note(ledger, source, noted, status)
+        if status is PipelineStatus.WITHDRAWN:
+            ended(world, "cataloged", version)
+        return found
+
+    monkeypatch.setattr(Ledger, "note_status", slowly)
+    ended(world, "withdrawn", version)
+    assert world.tags(KEY, LANDING) == {"pipeline-status": "cataloged"}
 
 
 def test_a_status_only_ever_rises(world: World) -> None:
