@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from threading import Barrier
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from botocore.exceptions import ClientError
 
 from carefile.core.errors import StillChanging
 from carefile.core.records import session_entries
@@ -246,3 +247,13 @@ def test_a_session_that_can_t_be_indexed_now_is_tried_again_from_its_place_in_th
     lowest = min((r["dynamodb"]["SequenceNumber"] for r in mine), key=int)
     assert result["batchItemFailures"] == [{"itemIdentifier": lowest}]
     assert summary(world, BEN) is not None
+
+
+@pytest.mark.parametrize("code", ["ConditionalCheckFailed", "TransactionConflict"])
+def test_a_transaction_that_another_change_overtook_is_tried_again(code: str) -> None:
+    def cancelled(**_: Any) -> None:
+        reasons = [{"Code": "None"}, {"Code": code}]
+        error = {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": reasons}
+        raise ClientError(cast(Any, error), "TransactWriteItems")
+
+    assert not index_sessions.catalog._conditionally(cancelled)

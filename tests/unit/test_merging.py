@@ -291,3 +291,15 @@ def test_what_is_a_merged_patient_s_moves_and_is_left_behind_until_then_and_so_i
     assert whose() == {first: "PATIENT#B", second: "PATIENT#B"}
     move(merging, "unmerge", 2)
     assert whose() == {first: "PATIENT#A", second: "PATIENT#B"}
+
+
+def test_what_is_anothers_whose_id_begins_like_a_merged_patients_is_not_taken_in_again(
+    merging: World, connection: Connection
+) -> None:
+    Patients(connection).state("A_7", "ehr", Statement(), None)
+    for number, key in enumerate(("documents/A/x.txt", "documents/A_7/x.txt")):
+        merging.file(key, b"x", name=f"e{number}")
+    asked = {"from": "A", "into": "B", "decided_by": "ana"}
+    merge_patients.handler({"input": asked, "started": "2026-11-30T00:00:01.000Z"}, None)
+    page = list_patient.handler({"patient_id": "A", "after": ""}, None)
+    assert [item["key"] for item in page["items"]] == ["documents/A/x.txt"]

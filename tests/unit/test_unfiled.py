@@ -11,13 +11,14 @@ from carefile.cli.aws.connection import Connection
 from carefile.cli.patients.forgetting import Forgetter
 from carefile.cli.patients.traces import Finder
 from carefile.cli.rule_table import rules_of
+from carefile.core.errors import ThreatFound
 from carefile.core.model import Decision, DecisionType, Source
 from carefile.core.records.ledger import unfiled_name, unfiling
 from lambdas import assign_patient
 from lambdas.intake.convergence import Intake
 from tests.unit.test_forget import everything
 from tests.unit.test_same_bytes import sha256
-from tests.unit.world import LANDING, PROCESSED, Json, World, created_event, prefix_of, types
+from tests.unit.world import LANDING, PROCESSED, Json, World, created_event, prefix_of, scan_event, types
 
 KEY, BODY = "documents/Ana_7/letter.txt", b"moved by mistake"
 PLACE = "processed/Ana_7_letter/"
@@ -221,3 +222,13 @@ def test_a_patient_is_forgotten_with_what_was_taken_out(
     assert source.source_id not in repr([it for it in world.catalog() if "kind" in it])
     with pytest.raises(world.dynamodb.exceptions.ConditionalCheckFailedException):
         decide(world, key=key)  # an older decision does not come back
+
+
+def test_a_threat_that_is_found_later_is_taken_out_without_a_verdict(scanned_world: World) -> None:
+    version = scanned_world.upload(KEY, BODY)
+    scanned_world.run(scan_event(KEY, version))
+    with pytest.raises(ThreatFound):
+        scanned_world.run(scan_event(KEY, version, "THREATS_FOUND", time="2026-11-20T10:01:00Z"), "e2")
+    decide(scanned_world)
+    assert taken_in(scanned_world)["disposition"] == "unfiled"
+    assert scanned_world.filed(PLACE) == [f"{PLACE}_manifest.json"]

@@ -374,8 +374,6 @@ def _name(text: str, start: int, until: int) -> str:
         parts += 1
         end = match.end()
         at = _BETWEEN_PARTS.match(text, end, until).end()  # type: ignore[union-attr]
-        if at == end and at < until and not match.group().endswith("."):
-            break
     return text[start : end if parts else start].strip(" ,-")
 
 
