@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from botocore.exceptions import (
@@ -20,9 +20,13 @@ from botocore.parsers import ResponseParserError
 from urllib3.exceptions import ProtocolError
 
 from carefile.core.errors import CarefileError, RejectedObject
+from carefile.core.filing.stamps import Stamp
+from carefile.core.model import Observation, Source
 from lambdas import normalise_document
 from lambdas.adapters import aws
 from lambdas.adapters.boundary import entry_point, translated
+from lambdas.adapters.landing import Landing
+from lambdas.adapters.processed import Overwritten, Processed
 from tests.unit.world import World, created_event, execution_arn
 
 MARK = "Zyxwvut_Patient_Mark"
@@ -69,6 +73,44 @@ def test_an_answer_of_aws_becomes_the_error_that_the_machine_knows(answer: Answe
     assert type(typed).__name__ == name
     assert str(typed).startswith(f"{answer[0]} from PutObject: ")
     assert MARK not in str(typed)
+
+
+class Refusing:
+    """An S3 that refuses all that is asked of it."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+
+    def __getattr__(self, _: str) -> Callable[..., Any]:
+        def refuse(**_: Any) -> Any:
+            raise client_error(self.code)
+
+        return refuse
+
+
+@pytest.mark.parametrize("code", ["NoSuchVersion", "404", "PreconditionFailed", "412"])
+def test_what_is_gone_or_changed_before_it_is_hashed_has_no_digest(code: str) -> None:
+    seen = Observation(Source("b", "x"), "v1", "v1", "etag", 1, "text/plain", "2026-11-20T10:00:00Z")
+    assert Landing(cast(Any, Refusing(code))).content_digest(seen) is None
+
+
+@pytest.mark.parametrize(
+    ("seen", "code", "error"),
+    [
+        ({}, "PreconditionFailed", Overwritten),
+        ({}, "NoSuchKey", Overwritten),
+        ({}, "AccessDenied", ClientError),
+        (None, "PreconditionFailed", ClientError),
+    ],
+)
+def test_only_what_was_seen_before_can_be_overwritten(
+    seen: dict[str, str] | None, code: str, error: type[Exception]
+) -> None:
+    processed = Processed(cast(Any, Refusing(code)), "processed")
+    stamp = Stamp("source", "v1", 1, "execution")
+    with pytest.raises(error) as refused:
+        processed.put("key", "record", b"", "text/plain", stamp, {}, seen)
+    assert type(refused.value) is error
 
 
 @pytest.mark.parametrize(

@@ -259,6 +259,14 @@ def test_no_change_of_a_chain_but_a_forgotten_payload_goes_unseen(data: st.DataO
     assert list(check_day(head, swapped)) != []
 
 
+def test_a_last_record_other_than_the_one_that_the_head_ends_with_is_seen() -> None:
+    before = Head("2026-11-30", after_day="2026-11-29", after_hash="h")
+    one, other = (before.next("assign", T1, f'{{"n":{number}}}', "salt") for number in (1, 2))
+    head = replace(before, records=1, hash=one.hash)
+    assert list(check_day(head, [one])) == []
+    assert list(check_day(head, [other])) == [Finding("2026-11-30", 1, Fault.TAIL_MISSING)]
+
+
 def test_a_payload_cannot_be_guessed_from_its_digest_without_the_salt(recorded: World) -> None:
     chain = at(recorded, NOON)
     for id_ in ("one", "two"):

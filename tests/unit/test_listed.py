@@ -11,11 +11,12 @@ import pytest
 
 from carefile.core.deciding.classification import classify, to_look_up
 from carefile.core.errors import RejectedAssignment
-from carefile.core.patients.directory import Listing
+from carefile.core.patients.directory import Listing, Wanted
 from carefile.core.patients.entries import Identifier, PatientEntry, PersonName, Statement
-from carefile.core.records.patients import identifier_key, to_item
+from carefile.core.records.patients import KEY, PART, identifier_key, number_entry, to_item
 from lambdas import adopt_object, assign_patient
 from lambdas.adapters import aws, contracts
+from lambdas.adapters.people import directory
 from lambdas.adapters.people.directory import Directory
 from lambdas.intake import wiring
 from tests.unit.test_assigning import assign, reassign
@@ -272,3 +273,15 @@ def test_what_was_assigned_by_a_merged_id_may_be_assigned_by_the_other_one(
     assert reassign(listed, asked)["to"] == "processed/Ana_medical_notes/session_1/"
     put(listed, replace(ANA, merged_into="Eva"))
     assert reassign(listed, asked | {"patient_id": by})["to"] == "processed/Eva_medical_notes/session_1/"
+
+
+def test_a_number_of_too_many_patients_leads_to_none_of_them(
+    listed: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(directory, "_CROWD", 1)
+    wanted = Wanted(numbers=frozenset({"77"}))
+    for number, patient in enumerate(("Ana", "Eva"), start=1):
+        item = {KEY: {"S": number_entry("77")}, PART: {"S": patient}}
+        listed.dynamodb.put_item(TableName="patients", Item=item)
+        found = Directory(listed.dynamodb, "patients").look_up(wanted)
+        assert set(found.entries) == ({"Ana"} if number == 1 else set())

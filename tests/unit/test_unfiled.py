@@ -15,6 +15,7 @@ from carefile.core.errors import ThreatFound
 from carefile.core.model import Decision, DecisionType, Source
 from carefile.core.records.ledger import unfiled_name, unfiling
 from lambdas import assign_patient
+from lambdas.adapters.ledger import Ledger
 from lambdas.intake.convergence import Intake
 from tests.unit.test_forget import everything
 from tests.unit.test_same_bytes import sha256
@@ -105,6 +106,32 @@ def test_to_take_it_back_files_it_again(world: World) -> None:
     again = taken_in(world, "back")
     assert (again["disposition"], prefix_of(again)) == ("cataloged", PLACE)
     assert [item["key"]["S"] for item in world.catalog()] == [f"{PLACE}original.txt"]
+
+
+def test_the_version_that_is_taken_out_is_the_newest_that_was_begun(world: World) -> None:
+    world.file(KEY, BODY)
+    decide(world)
+    taken_in(world)
+    version = world.upload(KEY, BODY)
+    world.run(created_event(KEY, version), "again")
+    entry = Ledger(world.dynamodb, "ledger").read(Source(LANDING, KEY))
+    assert (entry.version, entry.version_id) == (version, version)
+
+
+def test_what_is_taken_back_while_it_is_taken_out_is_there_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.file(KEY, BODY)
+    decide(world)
+    retire = Intake._retire
+
+    def slowly(intake: Intake, source: Source, destinations: Any) -> tuple[str, ...]:
+        decide(world, DecisionType.TAKE_BACK, "2")
+        return retire(intake, source, destinations)
+
+    monkeypatch.setattr(Intake, "_retire", slowly)
+    assert prefix_of(taken_in(world)) == PLACE
+    assert f"{PLACE}original.txt" in world.filed(PLACE)
 
 
 def test_a_late_decision_does_not_undo_a_later_one(world: World) -> None:

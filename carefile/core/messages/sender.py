@@ -36,4 +36,4 @@ class Sender:
 
 def _text(data: Mapping[str, Any], name: str) -> str | None:
     value = data.get(name)
-    return value[:_MOST_CHARACTERS] if isinstance(value, str) and value else None
+    return value[:_MOST_CHARACTERS] if isinstance(value, str) else None
