@@ -12,7 +12,7 @@ from carefile.core.filing.layout import Owner
 from carefile.core.messages import events
 from carefile.core.model import Kind, Patient
 from lambdas import assign_patient, list_objects, verify_move
-from lambdas.intake import assigning
+from lambdas.intake import assigning, wiring
 from tests.golden.instances import schema
 from tests.unit.world import LANDING, PROCESSED, Json, World, created_event, prefix_of, submitted_event
 
@@ -339,3 +339,8 @@ def test_a_hint_about_one_object_is_no_decision_of_the_whole_sessions_manifest(w
     world.upload("sessions/session_9/a.json", b"a")
     world.run(submitted_event("sessions/session_9/a.json", hints={"patient_id": "Ana_7"}))
     assert "decision" not in world.json("processed/Ana_7_medical_notes/session_9/_manifest.json")
+
+
+def test_nothing_is_left_behind_in_a_folder_that_is_gone(world: World) -> None:
+    gone = assigning.Subject(LANDING, "documents/Ana_7/x.txt", None, folder="processed/Ana_7_x/")
+    wiring.assigning().verify(gone, frozenset())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from carefile.core.deciding.classification import classify
+from carefile.core.deciding.classification import classify, to_look_up
 from carefile.core.documents.extraction import DocumentFacts, Extraction, PatientCandidate, Status
 from carefile.core.model import Classification, EvidenceSource, Hints, Kind, Patient, UnknownReason
 from lambdas.adapters import contracts
@@ -174,6 +174,13 @@ def test_the_record_says_where_the_content_may_name_others() -> None:
     made = classify("documents/A/x.json", (), RULES, None, partly)
     assert made.patient == Patient("A")
     assert [value for value, _ in content_evidence(made)] == ["A", ""]
+
+
+def test_what_is_no_id_at_all_is_not_looked_up() -> None:
+    content = found(
+        PatientCandidate("P" * 1025, "/mrn"), PatientCandidate("", "/mrn"), PatientCandidate("A", "/mrn")
+    )
+    assert to_look_up("x.json", (), RULES, None, content).ids == {"A"}
 
 
 @pytest.mark.parametrize("part", ["P7", "é71"])

@@ -143,7 +143,7 @@ def test_what_can_never_be_taken_goes_to_the_dead_letters_at_once_and_stops_nobo
 
 
 def test_what_the_directory_did_not_take_stays_in_the_queue(
-    listed: World, monkeypatch: pytest.MonkeyPatch
+    listed: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     real = listed.dynamodb.batch_write_item
 
@@ -156,6 +156,7 @@ def test_what_the_directory_did_not_take_stays_in_the_queue(
     assert entry(listed) is None
     assert entry(listed, "B-2") is not None
     assert letters(listed) == []
+    assert "not registered" in caplog.messages
 
 
 def test_an_entry_that_changes_meanwhile_is_stated_upon(

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from carefile.core.documents.extraction import DocumentFacts, Entity, Extraction, ReadingWarning, Status
+from carefile.core.documents.scans import shows_text
 from lambdas.intake import scans
 from tests.unit.scanned import FAX, KEY, MANIFEST, OTHER, RECORD, Reading, filed, of, reading
 from tests.unit.world import LANDING, PROCESSED, REPORTS, World, cataloged, created_event, submitted_event
@@ -51,6 +53,21 @@ def test_once_read_it_is_filed_at_the_same_place_and_announced_again(reading: Re
     assert [block["text"] for block in reading.record()["content"]] == ["sheet1", "sheet2"]
     assert reading.record()["status"] == "read"
     assert "sheet2" in reading.world.body("processed/P_fax/result.html").decode()
+
+
+@pytest.mark.parametrize(
+    ("kind", "shows"),
+    [
+        ("Secondary Capture Image Storage", True),
+        ("Encapsulated PDF Storage", True),
+        ("CT Image Storage", False),
+    ],
+)
+def test_a_dicom_image_shows_text_if_it_is_a_document(kind: str, shows: bool) -> None:
+    facts = DocumentFacts("x.dcm", 1, 1, "dicom", "application/dicom")
+    image = Entity("Image", "/", (("kind", kind),))
+    picture = ReadingWarning("picture", "not read")
+    assert shows_text(Extraction(facts, Status.READ, entities=(image,), warnings=(picture,))) is shows
 
 
 def test_a_compressed_scan_is_read_through(reading: Reading) -> None:
