@@ -62,6 +62,7 @@ def session(world: World) -> World:
 
 def test_a_session_moves_whole_and_its_later_objects_follow(session: World) -> None:
     decided = reassign(session, SESSION)
+    assert decided["patient_id"] == "Ana_7"
     assert decided["filed"] == [{"folder": UNKNOWN, "objects": 4}]
     assert (decided["to"], decided["nothing_to_move"]) == (ANAS, False)
     assert session.filed(UNKNOWN) == [UNKNOWN + "_manifest.json"]
