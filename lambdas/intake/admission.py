@@ -84,13 +84,16 @@ class Admission:
         version = asked = request.version_id or (observed.version if observed else None)
         if hints:
             # What is filed stays filed when its landing object is deleted, so it may still be decided about.
-            version = version or self.ledger.read(request.source).version
+            there = version or self.ledger.read(request.source).version
             if request.version_id:
                 self.ledger.decide(request.source, request.version_id, hints, at)
-            elif observed and precedes(at, observed.last_modified):
-                hints = None
             else:
-                version = self.ledger.decide_current(request.source, version, hints, at, asked_by)
+                current = None if observed and precedes(at, observed.last_modified) else there
+                version = self.ledger.decide_current(request.source, current, hints, at, asked_by)
+                if there and not version:
+                    raise RejectedObject(
+                        "changed-since: the object was uploaded after the decision; look at it, and decide anew"
+                    )
         if asked:
             self._require(request, asked)
         observed = self._to_file(observed)

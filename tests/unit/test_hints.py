@@ -96,9 +96,10 @@ def test_a_hint_that_finds_nothing_to_decide_about_says_nothing_about_the_next_u
     event = submitted_event("x.txt", {"patient_id": "Ana_7"}) | {"id": "0f3", "time": "2026-11-20T10:00:00Z"}
     with nullcontext() if there == "a deletion" else pytest.raises(RejectedObject):
         world.classify(event, "e1", "2026-11-20T10:00:00.123Z")
-    world.upload("x.txt", b"Ben's")
-    again = world.classify(event, "e1", "2026-11-20T10:00:00.123Z")
-    assert prefix_of(world.normalise(again, "e1")) == "processed/unknown_x/"
+    assert prefix_of(world.file("x.txt", b"Ben's", name="u")) == "processed/unknown_x/"
+    with pytest.raises(RejectedObject, match=r"^changed-since: "):
+        world.classify(event, "e1", "2026-11-20T10:00:00.123Z")
+    assert prefix_of(world.run({"bucket": LANDING, "key": "x.txt"}, "again")) == "processed/unknown_x/"
     later = submitted_event("x.txt", {"patient_id": "Ben_8"})
     assert prefix_of(world.run(later, "e2")) == "processed/Ben_8_x/"
 
@@ -121,9 +122,9 @@ def test_a_hint_that_finds_nothing_is_carried_out_if_another_attempt_found_somet
     assert prefix_of(world.normalise(found, "e1")) == "processed/Ana_7_x/"
 
 
-@pytest.mark.parametrize(("before", "place"), [(30, "processed/Ana_7_x/"), (90, "processed/unknown_x/")])
-def test_a_hint_without_a_version_says_nothing_about_what_was_uploaded_a_minute_after_it_was_sent(
-    world: World, monkeypatch: pytest.MonkeyPatch, before: int, place: str
+@pytest.mark.parametrize("before", [30, 90])
+def test_a_hint_without_a_version_is_refused_where_the_upload_came_a_minute_after_it_was_sent(
+    world: World, monkeypatch: pytest.MonkeyPatch, before: int
 ) -> None:
     """It comes from an archive, or its sender's clock is a little late."""
     monkeypatch.setattr(intake_request, "_CLOCKS", timedelta(minutes=1))
@@ -132,9 +133,26 @@ def test_a_hint_without_a_version_says_nothing_about_what_was_uploaded_a_minute_
     sent = iso_8601(uploaded - timedelta(seconds=before))
     event = submitted_event("x.txt", {"patient_id": "Ana_7"}) | {"id": "0f3", "time": sent}
     started = iso_8601(uploaded + timedelta(days=1))
-    assert prefix_of(world.normalise(world.classify(event, "e1", started), "e1")) == place
+    with nullcontext() if before < 60 else pytest.raises(RejectedObject, match=r"^changed-since: "):
+        found = world.classify(event, "e1", started)
+        assert prefix_of(world.normalise(found, "e1")) == "processed/Ana_7_x/"
     named = event | {"detail": event["detail"] | {"version_id": version}}
     assert prefix_of(world.normalise(world.classify(named, "e2", started), "e2")) == "processed/Ana_7_x/"
+
+
+def test_a_hint_that_comes_again_after_the_next_upload_succeeds_as_it_was_carried_out(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake_request, "_CLOCKS", timedelta(minutes=1))
+    world.upload("x.txt", b"Ana's")
+    uploaded = world.s3.head_object(Bucket=LANDING, Key="x.txt")["LastModified"]
+    event = submitted_event("x.txt", {"patient_id": "Ana_7"}) | {"id": "0f3", "time": iso_8601(uploaded)}
+    first = world.classify(event, "e1", iso_8601(uploaded))
+    assert prefix_of(world.normalise(first, "e1")) == "processed/Ana_7_x/"
+    monkeypatch.setattr(intake_request, "_CLOCKS", -timedelta(days=1))  # as if the next one came a day later
+    world.file("x.txt", b"Ben's", name="e2")
+    again = world.classify(event, "e1", iso_8601(uploaded))
+    assert prefix_of(world.normalise(again, "e1")) == "processed/unknown_x/"
 
 
 def test_a_hint_moves_what_was_filed_as_unknown_and_says_so(world: World) -> None:
