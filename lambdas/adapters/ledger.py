@@ -152,10 +152,17 @@ class Ledger:
         self, source: Source, version: str | None, hints: Hints, at: str, decision: str
     ) -> str | None:
         """Record the decision of this id, which named no version, as one about the version that is current, and return
-        which that is. It stays the one that was found first, or nothing if nothing was: another attempt may find a
-        newer upload, which was not decided about."""
+        which that is."""
         self._refuse_if_forgotten(hints.patient_id, at, RejectedObject)
-        name = meant_name(decision)
+        version = self.meant(source, version, at, decision)
+        if version:
+            self.decide(source, version, hints, at)
+        return version
+
+    def meant(self, source: Source, version: str | None, at: str, id_: str) -> str | None:
+        """The version that what has this id is about, as it named none: the one that was found first, or none if none
+        was. Another attempt may find a newer upload."""
+        name = meant_name(id_)
         first = self._update(
             source.source_id,
             "SET #meant = :version",
@@ -164,9 +171,7 @@ class Ledger:
             ExpressionAttributeNames={"#meant": name},
         )
         if first is None:
-            version = self._get(source.source_id).get(name, {"S": version or ""})["S"] or None
-        if version:
-            self.decide(source, version, hints, at)
+            return self._get(source.source_id).get(name, {"S": version or ""})["S"] or None
         return version
 
     def read_session(self, session: Owner) -> tuple[Assignment | None, frozenset[str]]:

@@ -46,8 +46,9 @@ class Failures:
 
     def _record(self, execution: Execution, arn: str) -> bool:
         failed, request = execution.status in _FAILED, _request_in(execution)
+        stopped = events.iso_8601(execution.stopped or datetime.now(UTC))
         if request and self._may_mark(request.source):
-            self._mark(request, failed)
+            self._mark(request, failed, arn.rpartition(":")[2], stopped)
         if not failed:
             return False
         event = events.object_failed(
@@ -56,7 +57,7 @@ class Failures:
             _error_of(execution),
             _cause_of(execution),
             arn,
-            events.iso_8601(execution.stopped or datetime.now(UTC)),
+            stopped,
         )
         conform(event.type.schema, event.detail)
         self.publisher.publish(event)
@@ -69,9 +70,16 @@ class Failures:
         """Landing and processed bucket may be one: an object of the layout is nobody's upload."""
         return source.bucket in self.allowed_buckets and not self.layout.holds(source.key)
 
-    def _mark(self, request: IntakeRequest, failed: bool) -> None:
-        """A failure is marked. Of one that was re-driven since, an earlier try to mark it may have left its mark."""
+    def _mark(self, request: IntakeRequest, failed: bool, execution: str, stopped: str) -> None:
+        """A failure is marked. Of one that was re-driven since, an earlier try to mark it may have left its mark: where
+        the request names no version, on what was current then."""
         observed = self.landing.head(request.source, request.version_id)
+        if isinstance(observed, Observation) and request.version_id is None:
+            first = self.marks.ledger.meant(request.source, observed.version, stopped, f"failure-{execution}")
+            if first != observed.version:
+                if not observed.version_id:
+                    return  # it was overwritten
+                observed = self.landing.head(request.source, first)
         if isinstance(observed, Observation):
             mark = self.marks.failed if failed else self.marks.mend
             mark(request.source, observed.version, observed.version_id)

@@ -67,8 +67,13 @@ def site(page: str) -> Iterator[Site]:
 
 
 def browsed(url: str) -> str:
-    """The page's document after all has been loaded, under whatever address it ended up."""
+    """The page's document after all has been loaded, under whatever address it ended up. Asked again where the browser
+    shows none, as it does while it goes from one page to another."""
     assert CHROMIUM, "no chromium"
+    return next(filter(None, (_shown(url) for _ in range(3))), "")
+
+
+def _shown(url: str) -> str:
     with tempfile.TemporaryDirectory() as profile:
         command = [
             *COMMAND,

@@ -306,6 +306,8 @@ class _Key:
             # The status that a copy brought along stays, if a newer version was filed before anybody looked.
             overtaken = upload is not self.uploads[-1] and tag in ("cataloged", "superseded")
             unheard = any(e.express and e.status == "FAILED" for e in executions)
+            # It may also have said so, by announcing the newer version, before a threat was found.
+            unheard |= begun_anew and self._is_refused(upload.version)
             if tag in (None, "failed") or (begun_anew and said) or (unheard and overtaken):
                 return found
             return [*found, f"I3 {upload.name} failed for good but is tagged {tag}"]

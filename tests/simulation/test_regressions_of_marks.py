@@ -103,7 +103,7 @@ def test_how_an_intake_ended_stays_marked_whatever_is_recorded_while_it_is_marke
         return run(*steps, picks=picks, faults={("x1", 1): Fault.DENIED})
 
     def hidden() -> bool:
-        return any(recorded(ending, at).violations for ending in range(16, 24) for at in range(1, 9))
+        return any(recorded(ending, at).violations for ending in range(16, 24) for at in range(1, 10))
 
     assert not hidden()
     with variants.broken(variants.end_shown_before_it_is_noted):

@@ -10,8 +10,11 @@ import pytest
 from botocore.stub import Stubber
 
 from carefile.core.errors import RejectedObject, StorageThrottled
+from carefile.core.filing.tagging import Tags
 from carefile.core.messages.events import Event, EventType
+from carefile.core.model import Source
 from lambdas import record_failure
+from lambdas.adapters.landing import Landing
 from lambdas.adapters.publisher import Publisher
 from tests.unit.world import (
     LANDING,
@@ -101,6 +104,34 @@ def test_an_end_that_is_marked_while_a_failure_is_being_marked_holds(
     world.monkeypatch.setattr(marks.landing, call, overtaken)
     world.record_failure(stopped(data=event))
     assert status(world) == disposition
+
+
+@pytest.mark.parametrize("versioned", [True, False])
+def test_a_failure_about_no_version_stays_one_of_the_upload_that_it_met_first(
+    world: World, monkeypatch: pytest.MonkeyPatch, versioned: bool
+) -> None:
+    """Another try, though of that one's mark only, mends it, and leaves the next upload alone."""
+    if not versioned:
+        world.s3.put_bucket_versioning(Bucket=LANDING, VersioningConfiguration={"Status": "Suspended"})
+    first = world.upload(KEY, b"one")
+    failure = stopped(data={"bucket": LANDING, "key": KEY})
+    put = Landing.put_tags
+
+    def broken_off(landing: Landing, source: Source, version_id: str | None, tags: Tags) -> None:
+        put(landing, source, version_id, tags)
+        raise StorageThrottled("SlowDown from GetItem: try again")
+
+    monkeypatch.setattr(Landing, "put_tags", broken_off)
+    with pytest.raises(StorageThrottled):
+        world.record_failure(failure)
+    monkeypatch.setattr(Landing, "put_tags", put)
+    assert status(world) == "failed"
+    world.run(created_event(KEY, first))
+    second = world.upload(KEY, b"two")
+    world.record_failure(failure)
+    assert status(world, second) is None
+    if versioned:
+        assert status(world, first) == "cataloged"
 
 
 def test_a_mark_that_was_broken_off_is_put_right_though_the_execution_ended_well_since(world: World) -> None:

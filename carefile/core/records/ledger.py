@@ -5,9 +5,9 @@ Item of a landing key, under its `source_id`: `destinations` (string set), `revi
 that writes), `version` and `version_id` of the round that took that revision, and for each version that somebody
 decided about, named by a digest, `hints#…` and `decided#…`: a decision that arrives late says nothing about any other
 version. Of a decision that named no version, `meant#…` with the id of its event, or its moment, says which one was
-current then, empty if none was. A decision about a document holds for its bytes as well, whenever they are sent again:
-`bytes#…` and `since#…`, named by a digest of the content's. Places that were taken out to make room are in items of
-their own, `<source_id>#places#<number>`.
+current then, empty if none was; of a failure that did not, `meant#failure-…` with the name of its execution. A decision
+about a document holds for its bytes as well, whenever they are sent again: `bytes#…` and `since#…`, named by a digest
+of the content's. Places that were taken out to make room are in items of their own, `<source_id>#places#<number>`.
 
 A document or a session's object that a person took out of the layout: `unfiled#…` (the decision) and `unfiled_at#…`,
 named by a digest of the content's; to take that back is a later decision in the same place.
