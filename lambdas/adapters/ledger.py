@@ -159,20 +159,18 @@ class Ledger:
             self.decide(source, version, hints, at)
         return version
 
-    def meant(self, source: Source, version: str | None, at: str, id_: str) -> str | None:
+    def meant(self, source: Source, version: str | None, at: str | None, id_: str) -> str | None:
         """The version that what has this id is about, as it named none: the one that was found first, or none if none
-        was. Another attempt may find a newer upload."""
+        was. Another attempt may find a newer upload. Without a moment it is only looked up."""
         name = meant_name(id_)
-        first = self._update(
+        first = at and self._update(
             source.source_id,
             "SET #meant = :version",
             {":version": {"S": version or ""}, ":at": {"S": at}},
             ConditionExpression=_unless_forgotten("attribute_not_exists(#meant)"),
             ExpressionAttributeNames={"#meant": name},
         )
-        if first is None:
-            return self._get(source.source_id).get(name, {"S": version or ""})["S"] or None
-        return version
+        return version if first else self._get(source.source_id).get(name, {"S": version or ""})["S"] or None
 
     def read_session(self, session: Owner) -> tuple[Assignment | None, frozenset[str]]:
         """What was decided about a session, and the patients whose it was by decisions that were taken back."""

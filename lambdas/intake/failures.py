@@ -48,7 +48,7 @@ class Failures:
         failed, request = execution.status in _FAILED, _request_in(execution)
         stopped = events.iso_8601(execution.stopped or datetime.now(UTC))
         if request and self._may_mark(request.source):
-            self._mark(request, failed, arn.rpartition(":")[2], stopped)
+            self._mark(request, arn.rpartition(":")[2], stopped if failed else None)
         if not failed:
             return False
         event = events.object_failed(
@@ -70,7 +70,7 @@ class Failures:
         """Landing and processed bucket may be one: an object of the layout is nobody's upload."""
         return source.bucket in self.allowed_buckets and not self.layout.holds(source.key)
 
-    def _mark(self, request: IntakeRequest, failed: bool, execution: str, stopped: str) -> None:
+    def _mark(self, request: IntakeRequest, execution: str, stopped: str | None) -> None:
         """A failure is marked. Of one that was re-driven since, an earlier try to mark it may have left its mark: where
         the request names no version, on what was current then."""
         observed = self.landing.head(request.source, request.version_id)
@@ -81,7 +81,7 @@ class Failures:
                     return  # it was overwritten
                 observed = self.landing.head(request.source, first)
         if isinstance(observed, Observation):
-            mark = self.marks.failed if failed else self.marks.mend
+            mark = self.marks.failed if stopped else self.marks.mend
             mark(request.source, observed.version, observed.version_id)
 
 
