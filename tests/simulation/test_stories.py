@@ -12,7 +12,7 @@ from tests.simulation.run import run_script
 
 STORIES = sorted(story.FOLDER.glob("*.json"))
 # Those whose fault is not mended yet. One that holds has to leave this list.
-OPEN: frozenset[str] = frozenset()
+OPEN = frozenset({"session-assigned-under-a-threat", "two-decisions-of-one-moment-and-a-function-left-alone"})
 
 
 @pytest.mark.parametrize("path", STORIES, ids=lambda path: path.stem)
